@@ -1,0 +1,1 @@
+"""The Pulumi program: declares Proself's mail application, and does nothing else."""

@@ -1,0 +1,1 @@
+"""Acts on and observes what `infra/` declares: the operations behind `proself-mail`."""

@@ -1,0 +1,1 @@
+"""Get what a rehearsal needs and no Python lock can pin: uv and the Pulumi CLI."""
