@@ -1,0 +1,9 @@
+"""The program that `pulumi up` runs: settings → tenant → component → outputs."""
+
+from infra import outputs, settings, tenant
+from infra.mail_app import MailApp, MailAppArgs
+
+configuration = settings.load()
+where, now = tenant.enter(configuration)
+app = MailApp("proself", MailAppArgs.of(configuration, where, now))
+outputs.export(app, configuration, where)
