@@ -45,7 +45,7 @@ def _say(line: str) -> None:
 
     from proself_mail import report
 
-    # Pulumi's own lines are wider than a terminal may be; a cut line reads better than a folded one.
+    # Pulumi's lines may be wider than the terminal; a cut line reads better than a folded one.
     report.commentary().print(Text(line), no_wrap=True, overflow="ellipsis")
 
 

@@ -52,7 +52,7 @@ This file holds a client secret: keep it to yourself, and delete it when the val
 
 
 class _Screen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ThisServer(_Screen):
