@@ -30,8 +30,8 @@ _ENTER = (
     '`eval "$(proself-mail emulator env --ready-file F)"` in this shell, then try again.'
 )
 _PUBLIC_CLOUD = ("", "public", "global", "azurepubliccloud")
-_EMULATOR_ORGANIZATION = "proself-mail embedded tenant"
-"""The organization in the subject of every CA that an embedded tenant makes for itself."""
+_EMULATOR_AUTHORITY = "proself-mail embedded tenant"
+"""How the common name of every CA begins that an embedded tenant makes for itself."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,8 @@ def _trusts_an_embedded_tenant(path: str) -> bool:
     except (OSError, ssl.SSLError):
         return False  # whoever uses the file will say what is wrong with it
     return any(
-        ("organizationName", _EMULATOR_ORGANIZATION) in name
+        attribute == "commonName" and value.startswith(_EMULATOR_AUTHORITY)
         for certificate in context.get_ca_certs()
-        for name in certificate.get("subject", ())
+        for names in certificate.get("subject", ())
+        for attribute, value in names
     )
