@@ -37,6 +37,8 @@ class EmbeddedTenant:
     client_secret: Secret
     admin_url: str
     pid: int
+    mailbox: str
+    """Sign-in name, and address, of a user with a mailbox."""
 
     @classmethod
     def read(cls, ready_file: Path) -> Self:
@@ -53,8 +55,9 @@ class EmbeddedTenant:
                 client_secret=Secret(fields["client_secret"]),
                 admin_url=fields["admin_url"].rstrip("/"),
                 pid=int(fields["pid"]),
+                mailbox=fields["users"][-1]["user_principal_name"],
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             what = getattr(error, "strerror", None) or "it is not the ready file of one"
             raise ConfigurationError(
                 f"No embedded tenant is described by {ready_file}: {what}.",

@@ -203,8 +203,6 @@ def _trusts_an_embedded_tenant(path: str) -> bool:
     except (OSError, ssl.SSLError):
         return False  # whoever uses the file will say what is wrong with it
     return any(
-        attribute == "commonName" and value.startswith(_EMULATOR_AUTHORITY)
+        f"'commonName', '{_EMULATOR_AUTHORITY}" in str(certificate.get("subject"))
         for certificate in context.get_ca_certs()
-        for names in certificate.get("subject", ())
-        for attribute, value in names
     )
