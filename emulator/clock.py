@@ -1,0 +1,61 @@
+"""The tenant's clock.
+
+Every behaviour that depends on time asks this clock, the `Date` header included, so that a test may
+move years ahead without waiting. It runs on; it is never frozen. TLS is not its business: the
+certificate is judged by the clients' own clocks.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+
+def _system_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Clock:
+    """An instant that can be set, and runs on from there."""
+
+    def __init__(self, system_now: Callable[[], datetime] = _system_now) -> None:
+        self._system_now = system_now
+        self._offset = timedelta()
+
+    def now(self) -> datetime:
+        """The tenant's present instant, in UTC."""
+        return self._system_now() + self._offset
+
+    def set(self, instant: datetime) -> None:
+        """Let it be `instant` (aware) now."""
+        self._offset = instant.astimezone(UTC) - self._system_now()
+
+    def advance(self, by: timedelta) -> None:
+        """Move on by `by`; a negative duration moves back."""
+        self._offset += by
+
+    def reset(self) -> None:
+        """Show the system's time again."""
+        self._offset = timedelta()
+
+
+def graph_time(instant: datetime) -> str:
+    """`instant` as Graph writes an Edm.DateTimeOffset: UTC, `Z`, no fraction when there is none."""
+    text = instant.astimezone(UTC).isoformat(
+        timespec="microseconds" if instant.microsecond else "seconds"
+    )
+    return text.replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """The instant that an ISO 8601 text with an offset names.
+
+    Fractions of up to nine digits (.NET writes seven) are cut to microseconds. ValueError if it is
+    not an instant, or has no offset.
+    """
+    head, dot, tail = text.partition(".")
+    if dot:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        text = f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}"
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs an offset, such as Z")
+    return instant.astimezone(UTC)

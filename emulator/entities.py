@@ -1,0 +1,408 @@
+"""The entity types served here: their properties with Graph's defaults, and what may be asked of them.
+
+Sources: the resource pages of the Graph v1.0 reference, and the descriptions in Graph's own OpenAPI
+document, which say for each property which `$filter` operators it supports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_ALL = frozenset({"eq", "ne", "not", "ge", "le", "in", "startswith"})
+_NO_IN = _ALL - {"in"}
+_COLLECTION = frozenset({"eq", "not", "ge", "le", "startswith"})
+_OBJECTS = frozenset({"eq", "not", "ge", "le"})
+_EXACT = frozenset({"eq", "ne", "not", "in"})
+_DATE = frozenset({"eq", "ne", "not", "ge", "le", "in"})
+_MAIL = _ALL | {"endswith"}
+_EQ = frozenset({"eq"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityType:
+    """One entity type of Graph's schema."""
+
+    name: str
+    """Without the namespace: `application`."""
+    collection: str
+    """Where it lives: `applications`."""
+    properties: Mapping[str, Any]
+    """Every property with its default; what a POST does not give gets it."""
+    filters: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Operators of `$filter` by property; what is missing cannot be filtered by."""
+    sorts: frozenset[str] = frozenset()
+    """Properties that `$orderby` takes without advanced query parameters."""
+    advanced_sorts: frozenset[str] = frozenset()
+    """Those that it takes with them."""
+    searches: frozenset[str] = frozenset()
+    """Properties that `$search` looks in."""
+    shown: frozenset[str] | None = None
+    """What a read without `$select` returns; None for everything."""
+    beta: frozenset[str] = frozenset()
+    """Properties that only /beta knows."""
+    navigations: frozenset[str] = frozenset()
+    """Relationships that `$expand` and `$count` in a filter may name."""
+    page_size: int = 100
+    max_page_size: int = 999
+    directory_object: bool = True
+    """Whether advanced query parameters (ConsistencyLevel) mean anything to it."""
+
+    @property
+    def resource(self) -> str:
+        """Its name as the directory's own errors write it: `Application`."""
+        return self.name[0].upper() + self.name[1:]
+
+    @property
+    def full_name(self) -> str:
+        """`microsoft.graph.application`."""
+        return f"microsoft.graph.{self.name}"
+
+
+def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """`old` with the values of `new`; complex values are merged, collections are replaced."""
+    merged = dict(old)
+    for name, value in new.items():
+        before = merged.get(name)
+        if isinstance(before, dict) and isinstance(value, dict):
+            merged[name] = merge(before, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+_SORTS = frozenset({"createdDateTime", "deletedDateTime", "displayName"})
+
+APPLICATION = EntityType(
+    name="application",
+    collection="applications",
+    properties={
+        "id": None,
+        "deletedDateTime": None,
+        "appId": None,
+        "applicationTemplateId": None,
+        "disabledByMicrosoftStatus": None,
+        "createdByAppId": None,
+        "createdDateTime": None,
+        "displayName": None,
+        "description": None,
+        "groupMembershipClaims": None,
+        "identifierUris": [],
+        "isDeviceOnlyAuthSupported": None,
+        "isDisabled": None,
+        "isFallbackPublicClient": None,
+        "nativeAuthenticationApisEnabled": None,
+        "notes": None,
+        "publisherDomain": None,
+        "serviceManagementReference": None,
+        "signInAudience": "AzureADandPersonalMicrosoftAccount",
+        "tags": [],
+        "tokenEncryptionKeyId": None,
+        "uniqueName": None,
+        "samlMetadataUrl": None,
+        "defaultRedirectUri": None,
+        "certification": None,
+        "optionalClaims": None,
+        "servicePrincipalLockConfiguration": None,
+        "requestSignatureVerification": None,
+        "addIns": [],
+        "api": {
+            "acceptMappedClaims": None,
+            "knownClientApplications": [],
+            "requestedAccessTokenVersion": None,
+            "oauth2PermissionScopes": [],
+            "preAuthorizedApplications": [],
+        },
+        "appRoles": [],
+        "info": {
+            "logoUrl": None,
+            "marketingUrl": None,
+            "privacyStatementUrl": None,
+            "supportUrl": None,
+            "termsOfServiceUrl": None,
+        },
+        "keyCredentials": [],
+        "parentalControlSettings": {
+            "countriesBlockedForMinors": [],
+            "legalAgeGroupRule": "Allow",
+        },
+        "passwordCredentials": [],
+        "publicClient": {"redirectUris": []},
+        "requiredResourceAccess": [],
+        "verifiedPublisher": {
+            "displayName": None,
+            "verifiedPublisherId": None,
+            "addedDateTime": None,
+        },
+        "web": {
+            "homePageUrl": None,
+            "logoutUrl": None,
+            "redirectUris": [],
+            "implicitGrantSettings": {
+                "enableAccessTokenIssuance": False,
+                "enableIdTokenIssuance": False,
+            },
+            "redirectUriSettings": [],
+        },
+        "spa": {"redirectUris": []},
+        "oauth2RequirePostResponse": False,
+        "authenticationBehaviors": None,
+    },
+    filters={
+        "id": _EXACT,
+        "appId": _EXACT,
+        "applicationTemplateId": frozenset({"eq", "ne", "not"}),
+        "createdDateTime": _DATE,
+        "deletedDateTime": _DATE,
+        "description": _NO_IN,
+        "disabledByMicrosoftStatus": frozenset({"eq", "ne", "not"}),
+        "displayName": _ALL,
+        "identifierUris": _COLLECTION,
+        "info": _OBJECTS | {"ne"},
+        "keyCredentials": _OBJECTS,
+        "publisherDomain": _NO_IN - {"not"},
+        "requiredResourceAccess": _OBJECTS,
+        "signInAudience": frozenset({"eq", "ne", "not"}),
+        "tags": _COLLECTION,
+        "uniqueName": _EQ,
+    },
+    advanced_sorts=_SORTS,
+    searches=frozenset({"displayName", "description", "tags"}),
+    navigations=frozenset({"owners", "federatedIdentityCredentials", "appManagementPolicies"}),
+    beta=frozenset({"oauth2RequirePostResponse", "authenticationBehaviors"}),
+)
+
+SERVICE_PRINCIPAL = EntityType(
+    name="servicePrincipal",
+    collection="servicePrincipals",
+    properties={
+        "id": None,
+        "deletedDateTime": None,
+        "accountEnabled": True,
+        "alternativeNames": [],
+        "appDisplayName": None,
+        "appDescription": None,
+        "appId": None,
+        "applicationTemplateId": None,
+        "appOwnerOrganizationId": None,
+        "appRoleAssignmentRequired": False,
+        "createdByAppId": None,
+        "createdDateTime": None,
+        "description": None,
+        "disabledByMicrosoftStatus": None,
+        "displayName": None,
+        "homepage": None,
+        "isDisabled": None,
+        "loginUrl": None,
+        "logoutUrl": None,
+        "notes": None,
+        "notificationEmailAddresses": [],
+        "preferredSingleSignOnMode": None,
+        "preferredTokenSigningKeyThumbprint": None,
+        "replyUrls": [],
+        "servicePrincipalNames": [],
+        "servicePrincipalType": "Application",
+        "signInAudience": None,
+        "tags": [],
+        "tokenEncryptionKeyId": None,
+        "samlSingleSignOnSettings": None,
+        "addIns": [],
+        "appRoles": [],
+        "info": {
+            "logoUrl": None,
+            "marketingUrl": None,
+            "privacyStatementUrl": None,
+            "supportUrl": None,
+            "termsOfServiceUrl": None,
+        },
+        "keyCredentials": [],
+        "oauth2PermissionScopes": [],
+        "passwordCredentials": [],
+        "resourceSpecificApplicationPermissions": [],
+        "verifiedPublisher": {
+            "displayName": None,
+            "verifiedPublisherId": None,
+            "addedDateTime": None,
+        },
+        "samlMetadataUrl": None,
+    },
+    filters={
+        "id": _EXACT,
+        "accountEnabled": _EXACT,
+        "alternativeNames": _COLLECTION,
+        "appDisplayName": _ALL,
+        "appId": _EXACT | {"startswith"},
+        "applicationTemplateId": frozenset({"eq", "ne", "not"}),
+        "appOwnerOrganizationId": frozenset({"eq", "ne", "not", "ge", "le"}),
+        "appRoleAssignmentRequired": frozenset({"eq", "ne", "not"}),
+        "createdDateTime": _DATE,
+        "deletedDateTime": _DATE,
+        "description": _NO_IN,
+        "disabledByMicrosoftStatus": frozenset({"eq", "ne", "not"}),
+        "displayName": _ALL,
+        "homepage": _NO_IN,
+        "info": _OBJECTS | {"ne"},
+        "keyCredentials": _OBJECTS,
+        "servicePrincipalNames": _COLLECTION,
+        "servicePrincipalType": frozenset({"eq", "in"}),
+        "tags": _COLLECTION,
+    },
+    advanced_sorts=_SORTS,
+    searches=frozenset({"displayName", "description", "appDisplayName"}),
+    navigations=frozenset(
+        {"owners", "appRoleAssignments", "appRoleAssignedTo", "oauth2PermissionGrants"}
+    ),
+    beta=frozenset({"samlMetadataUrl"}),
+)
+
+GRANT = EntityType(
+    name="oAuth2PermissionGrant",
+    collection="oauth2PermissionGrants",
+    properties={
+        "clientId": None,
+        "consentType": None,
+        "id": None,
+        "principalId": None,
+        "resourceId": None,
+        "scope": None,
+    },
+    filters={"clientId": _EQ, "consentType": _EQ, "principalId": _EQ, "resourceId": _EQ},
+    directory_object=False,
+)
+
+APP_ROLE_ASSIGNMENT = EntityType(
+    name="appRoleAssignment",
+    collection="appRoleAssignments",
+    properties={
+        "id": None,
+        "deletedDateTime": None,
+        "appRoleId": None,
+        "createdDateTime": None,
+        "principalDisplayName": None,
+        "principalId": None,
+        "principalType": None,
+        "resourceDisplayName": None,
+        "resourceId": None,
+    },
+    filters={"principalDisplayName": frozenset({"eq", "startswith"}), "resourceId": _EQ},
+    directory_object=False,
+)
+
+FEDERATED_CREDENTIAL = EntityType(
+    name="federatedIdentityCredential",
+    collection="federatedIdentityCredentials",
+    properties={
+        "id": None,
+        "name": None,
+        "issuer": None,
+        "subject": None,
+        "description": None,
+        "audiences": [],
+    },
+    filters={"name": _EQ, "subject": _EQ},
+    directory_object=False,
+)
+
+USER = EntityType(
+    name="user",
+    collection="users",
+    properties={
+        "id": None,
+        "deletedDateTime": None,
+        "accountEnabled": True,
+        "businessPhones": [],
+        "createdDateTime": None,
+        "displayName": None,
+        "givenName": None,
+        "jobTitle": None,
+        "mail": None,
+        "mailNickname": None,
+        "mobilePhone": None,
+        "officeLocation": None,
+        "otherMails": [],
+        "preferredLanguage": None,
+        "proxyAddresses": [],
+        "surname": None,
+        "userPrincipalName": None,
+        "userType": "Member",
+    },
+    filters={
+        "id": _EXACT,
+        "accountEnabled": _EXACT,
+        "createdDateTime": _DATE,
+        "displayName": _ALL,
+        "givenName": _ALL,
+        "jobTitle": _ALL,
+        "mail": _MAIL,
+        "mailNickname": _ALL,
+        "otherMails": _COLLECTION | {"endswith"},
+        "proxyAddresses": _COLLECTION | {"endswith"},
+        "surname": _ALL,
+        "userPrincipalName": _MAIL,
+        "userType": _EXACT,
+    },
+    sorts=frozenset({"displayName", "userPrincipalName"}),
+    advanced_sorts=_SORTS,
+    searches=frozenset({"displayName", "mail", "userPrincipalName", "mailNickname"}),
+    shown=frozenset(
+        {
+            "businessPhones",
+            "displayName",
+            "givenName",
+            "id",
+            "jobTitle",
+            "mail",
+            "mobilePhone",
+            "officeLocation",
+            "preferredLanguage",
+            "surname",
+            "userPrincipalName",
+        }
+    ),
+)
+
+ORGANIZATION = EntityType(
+    name="organization",
+    collection="organization",
+    properties={
+        "id": None,
+        "deletedDateTime": None,
+        "businessPhones": [],
+        "city": None,
+        "country": None,
+        "countryLetterCode": None,
+        "createdDateTime": None,
+        "defaultUsageLocation": None,
+        "displayName": None,
+        "marketingNotificationEmails": [],
+        "onPremisesLastSyncDateTime": None,
+        "onPremisesSyncEnabled": None,
+        "partnerTenantType": None,
+        "postalCode": None,
+        "preferredLanguage": None,
+        "securityComplianceNotificationMails": [],
+        "securityComplianceNotificationPhones": [],
+        "state": None,
+        "street": None,
+        "technicalNotificationMails": [],
+        "tenantType": "AAD",
+        "assignedPlans": [],
+        "provisionedPlans": [],
+        "verifiedDomains": [],
+    },
+    directory_object=False,
+)
+
+APP_MANAGEMENT_POLICY = EntityType(
+    name="appManagementPolicy",
+    collection="policies/appManagementPolicies",
+    properties={
+        "id": None,
+        "deletedDateTime": None,
+        "displayName": None,
+        "description": None,
+        "isEnabled": False,
+        "restrictions": None,
+    },
+    filters={"id": _EQ, "displayName": _EQ, "isEnabled": _EQ},
+    directory_object=False,
+)

@@ -1,0 +1,69 @@
+"""Finds the route of a Graph path."""
+
+from collections.abc import Iterable
+
+from emulator.graph_call import Route
+from emulator.odata_path import Key, Segment, is_cast
+from emulator.problems import method_not_allowed, segment_not_found
+
+
+class Router:
+    """All routes, by the number of their segments."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes: dict[int, list[tuple[tuple[str, ...], Route]]] = {}
+        self._first: set[str] = set()
+        for route in routes:
+            pattern = tuple(route.pattern.strip("/").split("/"))
+            self._routes.setdefault(len(pattern), []).append((pattern, route))
+            self._first.add(pattern[0])
+        for same_length in self._routes.values():
+            # A literal segment goes before a parameter in the same place.
+            same_length.sort(key=lambda item: [part.startswith(("{", "<")) for part in item[0]])
+
+    def find(self, method: str, segments: tuple[Segment, ...]) -> tuple[Route, dict[str, Segment]]:
+        """The route and its parameters. GraphProblem 400 or 405 if there is none."""
+        another_method = False
+        for pattern, route in self._routes.get(len(segments), ()):
+            params = _match(pattern, segments)
+            if params is not None:
+                if route.method == method:
+                    return route, params
+                another_method = True
+        if another_method:
+            raise method_not_allowed()
+        raise segment_not_found(self._unknown(segments))
+
+    def _unknown(self, segments: tuple[Segment, ...]) -> str:
+        names = [segment for segment in segments if isinstance(segment, str)]
+        if not names:
+            return ""
+        return names[0] if names[0] not in self._first else names[-1]
+
+
+def _match(pattern: tuple[str, ...], segments: tuple[Segment, ...]) -> dict[str, Segment] | None:
+    params: dict[str, Segment] = {}
+    for expected, segment in zip(pattern, segments, strict=True):
+        if expected.startswith("{"):
+            if is_cast(segment) or (isinstance(segment, str) and segment.startswith("$")):
+                return None
+            params[expected[1:-1]] = segment
+        elif expected.startswith("<"):
+            if not is_cast(segment):
+                return None
+            params[expected[1:-1]] = segment
+        elif isinstance(segment, Key) or _plain(segment) != expected.lower():
+            return None
+    return params
+
+
+def _plain(segment: str) -> str:
+    """An action may carry the namespace: `microsoft.graph.addPassword`; case does not matter."""
+    return (segment.rpartition(".")[2] if is_cast(segment) else segment).lower()
+
+
+def normalised(segments: tuple[Segment, ...], params: dict[str, Segment]) -> str:
+    """A path with its parameters left out, the same for every object."""
+    values = {id(value) for value in params.values()}
+    parts = ["{}" if id(segment) in values else str(segment) for segment in segments]
+    return "/" + "/".join(parts)

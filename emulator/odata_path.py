@@ -1,0 +1,54 @@
+"""Paths of OData resources: segments, keys in parentheses, type casts."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from emulator.problems import bad_syntax
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An alternate key: `(appId='…')`. The primary key, `('…')`, is a plain segment."""
+
+    name: str
+    value: str
+
+
+Segment = str | Key
+
+
+def parse(path: str) -> tuple[Segment, ...]:
+    """The segments of an encoded path without its query: `/a/b(c='d')` is `a`, `b`, `Key`."""
+    segments: list[Segment] = []
+    for raw in path.split("/"):
+        if not raw:
+            continue
+        text = unquote(raw)
+        name, parenthesis, rest = text.partition("(")
+        if not parenthesis:
+            segments.append(text)
+            continue
+        if not rest.endswith(")"):
+            raise bad_syntax(f"Bad Request - Error in query syntax near '{text}'.")
+        segments.append(name)
+        if rest != ")":
+            segments.append(_key(rest[:-1]))
+    return tuple(segments)
+
+
+def _key(text: str) -> Segment:
+    name, equals, value = text.partition("=")
+    if text.startswith("'") or not equals:
+        return _literal(text)
+    return Key(name.strip(), _literal(value.strip()))
+
+
+def _literal(text: str) -> str:
+    if len(text) >= 2 and text[0] == text[-1] == "'":
+        return text[1:-1].replace("''", "'")
+    return text
+
+
+def is_cast(segment: Segment) -> bool:
+    """Whether a segment names a type, such as `microsoft.graph.user`."""
+    return isinstance(segment, str) and segment.startswith(("microsoft.graph.", "graph."))

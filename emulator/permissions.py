@@ -1,0 +1,91 @@
+"""Who calls Graph, and what a call needs: app roles for applications, scopes and rights for users.
+
+The sets are those of the permission tables of Graph's reference pages, least privileged first;
+higher ones that the pages list are included.
+"""
+
+from dataclasses import dataclass
+
+from emulator.problems import forbidden
+
+OWNED_BY = "Application.ReadWrite.OwnedBy"
+
+ADMINISTRATOR_ROLES = frozenset(
+    {
+        "62e90394-69f5-4237-9190-012177145e10",  # Global Administrator
+        "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",  # Application Administrator
+        "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
+    }
+)
+"""Directory roles (template ids) whose bearers may manage every application."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """The bearer of an accepted token."""
+
+    tenant_id: str
+    client_id: str
+    object_id: str
+    """Of the service principal, or of the user when there is one."""
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    user: bool = False
+    """Whether a user is signed in (delegated access)."""
+    administrator: bool = False
+    """Whether that user has a directory role for managing applications."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a call needs: one of the app roles, or one of the scopes."""
+
+    application: frozenset[str]
+    delegated: frozenset[str]
+
+    def check(self, caller: Caller) -> None:
+        """GraphProblem 403 if the caller has none of them."""
+        have, enough = (
+            (caller.scopes, self.delegated) if caller.user else (caller.roles, self.application)
+        )
+        if not have & enough:
+            raise forbidden()
+
+    def only_if_owned(self, caller: Caller) -> bool:
+        """Whether the caller may change only what it owns."""
+        if caller.user:
+            return not caller.administrator
+        return not caller.roles & (self.application - {OWNED_BY})
+
+
+def _needs(application: str, delegated: str | None = None) -> Needs:
+    roles = frozenset(application.split())
+    return Needs(roles, roles - {OWNED_BY} if delegated is None else frozenset(delegated.split()))
+
+
+APPLICATION_READ = _needs(
+    "Application.Read.All Application.ReadWrite.OwnedBy Application.ReadWrite.All "
+    "Directory.Read.All Directory.ReadWrite.All"
+)
+APPLICATION_WRITE = _needs(
+    "Application.ReadWrite.OwnedBy Application.ReadWrite.All Directory.ReadWrite.All"
+)
+GRANT_READ = _needs(
+    "DelegatedPermissionGrant.Read.All Directory.Read.All "
+    "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"
+)
+GRANT_WRITE = _needs("DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All")
+APP_ROLE_READ = APPLICATION_READ
+APP_ROLE_WRITE = _needs("AppRoleAssignment.ReadWrite.All")
+USER_READ = _needs("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+ME_READ = _needs("", "User.Read User.ReadWrite User.Read.All Directory.Read.All")
+ORGANIZATION_READ = _needs(
+    "Organization.Read.All Organization.ReadWrite.All Directory.Read.All Directory.ReadWrite.All",
+    "User.Read Organization.Read.All Organization.ReadWrite.All Directory.Read.All "
+    "Directory.ReadWrite.All",
+)
+POLICY_READ = _needs(
+    "Policy.Read.All Policy.Read.ApplicationConfiguration Policy.ReadWrite.ApplicationConfiguration"
+)
+POLICY_WRITE = _needs("Policy.ReadWrite.ApplicationConfiguration")
+DIRECTORY_READ = _needs("Directory.Read.All Directory.ReadWrite.All")

@@ -1,0 +1,164 @@
+"""Runs the emulator: two ports on loopback, a ready file while it serves, a quick end."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import ssl
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from emulator.admin import admin_application
+from emulator.cloud import Cloud
+from emulator.config import Config
+from emulator.entra import tenant_application
+from emulator.store import Json
+from emulator.tenant import TenantSpec
+from emulator.tls import Identity
+
+_KEEP_ALIVE_SECONDS = 75
+_GRACE_SECONDS = 1
+
+
+class _Server(uvicorn.Server):
+    """A server among others in one loop; signals are not its own business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. OSError if a port is taken."""
+    asyncio.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    sockets = _listen(config.port)
+    admin_sockets = _listen(config.admin_port)
+    port, admin_port = (one[0].getsockname()[1] for one in (sockets, admin_sockets))
+    identity = Identity(config.hostnames)
+    cloud = Cloud(config)
+    names = dict.fromkeys([*config.hostnames, "localhost", "127.0.0.1", "[::1]"])
+    origins = frozenset(f"https://{name}:{port}" for name in names)
+    context = identity.server_context()
+    servers = [
+        (_server(tenant_application(cloud, origins), context), sockets),
+        (_server(admin_application(cloud), None), admin_sockets),
+    ]
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for server, _ in servers:
+            server.should_exit = True
+
+    _on_signals(loop, stop)
+    tasks = [asyncio.create_task(server.serve(sockets=socks)) for server, socks in servers]
+    while not all(server.started for server, _ in servers):
+        await asyncio.sleep(0.001)
+    bundle = config.ready_file.with_name(f"{config.ready_file.stem}-ca.pem")
+    try:
+        _write(bundle, identity.bundle())
+        ready = _ready(config, cloud.specs, port, admin_port, bundle)
+        _write(config.ready_file, json.dumps(ready, indent=2).encode())
+        await asyncio.gather(*tasks)
+    finally:
+        config.ready_file.unlink(missing_ok=True)
+        bundle.unlink(missing_ok=True)
+
+
+def _listen(port: int) -> list[socket.socket]:
+    """Sockets on both loopback addresses, or the one that the machine has, on one port."""
+    first = _bound(socket.AF_INET, "127.0.0.1", port)
+    try:
+        return [first, _bound(socket.AF_INET6, "::1", first.getsockname()[1])]
+    except OSError:
+        return [first]
+
+
+def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, the second
+    # write of a reply waits 40 ms for the client's delayed acknowledgement.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if os.name == "posix":
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    config.load()
+    config.ssl = context
+    return _Server(config)
+
+
+def _on_signals(loop: asyncio.AbstractEventLoop, stop: "asyncio.Future[None] | object") -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop)  # type: ignore[arg-type]
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))  # type: ignore[arg-type]
+
+
+def _ready(
+    config: Config, specs: tuple[TenantSpec, ...], port: int, admin_port: int, bundle: Path
+) -> Json:
+    host = f"{config.hostnames[0]}:{port}"
+    shared: Json = {
+        "metadata_host": host,
+        "ca_file": str(bundle),
+        "authority": f"https://{host}",
+        "graph": f"https://{host}",
+        "admin_url": f"http://127.0.0.1:{admin_port}",
+        "pid": os.getpid(),
+        "seed": config.seed,
+    }
+    tenants = [shared | _ready_tenant(spec) for spec in specs]
+    return tenants[0] | {"tenants": tenants}
+
+
+def _ready_tenant(spec: TenantSpec) -> Json:
+    return {
+        "tenant_id": spec.id,
+        "tenant_name": spec.display_name,
+        "domains": list(spec.domains),
+        "client_id": spec.deployer_id,
+        "client_secret": spec.deployer_secret,
+        "users": [
+            {"id": user.id, "user_principal_name": user.name, "password": user.password}
+            for user in spec.users
+        ],
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file that only this user can read in its place at once, whole."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(temporary).replace(path)

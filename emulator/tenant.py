@@ -1,0 +1,91 @@
+"""One tenant: its names, its objects, and how they are found.
+
+Graph's rules are in the `graph_*` modules, the sign-in's in `login` and `token_endpoint`; both read
+and write through this.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from emulator.clock import Clock
+from emulator.randomness import Ids
+from emulator.replicas import View
+from emulator.store import Json, Kind, Record, Store
+
+RECYCLE_BIN = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSpec:
+    """A user that a tenant begins with."""
+
+    id: str
+    name: str
+    display_name: str
+    password: str
+    directory_roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantSpec:
+    """What a tenant begins with; the same after every reset."""
+
+    id: str
+    display_name: str
+    domains: tuple[str, ...]
+    """Verified domains; the first is the initial one, `….onmicrosoft.com`."""
+    users: tuple[UserSpec, ...] = ()
+    deployer_id: str = ""
+    deployer_secret: str = field(default="", repr=False)
+    deployer_secret_key_id: str = ""
+    deployer_roles: tuple[str, ...] = ()
+    """App roles of Microsoft Graph that the deployer is granted."""
+    with_exchange: bool = True
+
+
+class Tenant:
+    """One directory."""
+
+    def __init__(
+        self, spec: TenantSpec, clock: Clock, seed: int, keep_versions_for: timedelta
+    ) -> None:
+        self.spec = spec
+        self.id = spec.id
+        self.domains = list(spec.domains)
+        self.clock = clock
+        self.ids = Ids(seed, spec.id)
+        self.store = Store(clock, keep_versions_for)
+        self.quota = 0
+        """Objects that an application or non-administrator may make; 0 for Graph's own 250."""
+
+    def answers_to(self, name: str) -> bool:
+        """Whether `name` is the tenant's id or one of its domains."""
+        return name.lower() in (self.id, *(domain.lower() for domain in self.domains))
+
+    def live(self, kind: Kind, property_: str = "", value: object = None) -> Iterator[Record]:
+        """The present records of a kind outside the recycle bin, never lagging."""
+        for record in self.store.latest(kind, property_, value):
+            if record.deleted_at is None:
+                yield record
+
+    def seen(self, view: View, kind: Kind, id_: str) -> Record | None:
+        """A live object by its id as `view` sees it."""
+        record = view.record(self.store.entry(kind, id_))
+        return record if record is not None and record.deleted_at is None else None
+
+    def seen_by_app_id(self, view: View, kind: Kind, app_id: str) -> Record | None:
+        """A live application or service principal by its appId as `view` sees it."""
+        for entry in self.store.entries(kind, "appId", app_id):
+            record = view.record(entry)
+            if record is not None and record.deleted_at is None:
+                return record
+        return None
+
+    def principal_of(self, app_id: str) -> Record | None:
+        """The live service principal of an application, never lagging."""
+        return next(self.live(Kind.SERVICE_PRINCIPAL, "appId", app_id), None)
+
+    def change(self, record: Record, body: Json) -> Record:
+        """Let `record` have these properties too, or instead."""
+        return self.store.update(replace(record, body={**record.body, **body}))

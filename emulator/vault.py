@@ -1,0 +1,41 @@
+"""Every secret value the tenants ever issued, apart from the objects that Graph shows.
+
+Client secrets are kept by key id, passwords by user id; all of them, tokens and codes included, are
+remembered so that a test can look for them where they must not be.
+"""
+
+import hmac
+import secrets
+
+_SECRET_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + "~._-"
+
+
+class Vault:
+    """Secret values; nothing here is ever shown by Graph a second time."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, str] = {}
+        self._issued: dict[str, None] = {}
+
+    def new_client_secret(self) -> str:
+        """Forty characters as Entra makes them: letters, digits, `~`, `.`, `_`, `-`."""
+        head = "".join(secrets.choice(_SECRET_CHARACTERS[:62]) for _ in range(3))
+        return head + "".join(secrets.choice(_SECRET_CHARACTERS) for _ in range(37))
+
+    def keep(self, key_id: str, value: str) -> None:
+        """Remember the value under the id of a credential or user."""
+        self._by_key[key_id] = value
+        self.note(value)
+
+    def note(self, value: str) -> None:
+        """Remember a token or code that was handed out."""
+        self._issued[value] = None
+
+    def matches(self, key_id: str, value: str) -> bool:
+        """Whether `value` is the secret under that id."""
+        kept = self._by_key.get(key_id)
+        return kept is not None and hmac.compare_digest(kept.encode(), value.encode())
+
+    def issued(self) -> list[str]:
+        """Every secret value handed out or set, oldest first."""
+        return list(self._issued)
