@@ -18,16 +18,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
+from typing import NoReturn
 
 # The engine asks for as many resources at a time as --parallel says; a thread that waits for the
 # tenant costs little, and one too few would hold up an unrelated resource.
 THREADS = 128
 RECONNECT_SECONDS = 1.0
+ATTEMPTS = 10
 MODULE = "emulator.azuread_plugin"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until the engine is gone or the process is told to end."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Serve until the engine is gone or the process is told to end; ends the process."""
     import grpc
 
     from emulator.azuread.provider import Provider
@@ -42,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     provider = Provider(RESOURCES, FUNCTIONS, lambda address: _watch(address, ended))
     server.add_generic_rpc_handlers((provider.handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
-    # A Ctrl-C reaches the whole process group; what is under way is the engine's to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    # The engine ends a plugin by SIGINT, and waits five seconds for one that does not go.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     server.start()
     print(port, flush=True)  # noqa: T201 the protocol: the engine reads the port from here
     for address in addresses:
@@ -52,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _watch(address, ended)
     ended.wait()
     server.stop(grace=None)
-    return 0
+    # Not by returning: the interpreter would wait for threads that wait for the tenant.
+    os._exit(0)
 
 
 def write_launcher(directory: Path) -> Path:
@@ -81,21 +84,22 @@ def _wait_for_end_of(address: str, ended: Event) -> None:
     """Set `ended` when nothing listens at the engine's address any more.
 
     A kept connection ends the moment the engine does, however it ends. The engine itself closes
-    one that says nothing for a while, hence the new attempt before believing it.
+    one that says nothing for a while, and at its own end stops listening before it ends plugins:
+    hence the attempts before believing it.
     """
     host, _, port = address.rpartition(":")
-    while True:
+    refused = 0
+    while refused < ATTEMPTS:
         try:
             with socket.create_connection((host, int(port))) as connection:
+                refused = 0
                 while connection.recv(4096):
                     pass
-        except ConnectionRefusedError:
-            ended.set()
-            return
         except OSError:
-            pass
+            refused += 1
         time.sleep(RECONNECT_SECONDS)
+    ended.set()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

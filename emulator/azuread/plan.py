@@ -48,8 +48,6 @@ def differs(field: Field, before: Any, after: Any) -> bool:
     """Whether a planned value is a change."""
     if contains_unknown(after):
         return True
-    if field.kind is Kind.BLOCK and after is None and before is not None:
-        return not _is_quiet(field, before)
     return bool(_canonical(field, before) != _canonical(field, after))
 
 
@@ -80,7 +78,7 @@ def _plan_value(field: Field, value: Any, prior: Any) -> Any:
 
 
 def _is_quiet(field: Field, block: Properties) -> bool:
-    """Whether a block that a program leaves out may stay as Graph has it: all at its defaults."""
+    """Whether everything in a block is at its default, or not set."""
     for name, inner in field.fields.items():
         value = block.get(name)
         if inner.kind is Kind.BLOCK:
@@ -98,7 +96,8 @@ def _canonical(field: Field, value: Any) -> Any:
     if value is None:
         return _canonical(field, field.zero) if field.zero is not None else None
     if field.kind is Kind.BLOCK:
-        return _canonical_object(field.fields, value)
+        # A block that a program leaves out may stay as Graph has it when all is at its defaults.
+        return None if _is_quiet(field, value) else _canonical_object(field.fields, value)
     if field.kind in (Kind.LIST, Kind.SET):
         items = [_canonical_object(field.fields, item) if field.fields else item for item in value]
         return sorted(items, key=_as_text) if field.kind is Kind.SET else items
