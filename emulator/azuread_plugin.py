@@ -1,0 +1,105 @@
+"""The stand-in for pulumi-resource-azuread: the process that Pulumi's engine starts.
+
+Owns the process: the port told to the engine, the threads, and the end. What it serves is in
+`emulator.azuread`. It yields to an installed real plugin: who puts the launcher's directory on
+PATH decides that, not this module.
+
+Run as `python -m emulator.azuread_plugin [engine address]`; `write_launcher` makes the executable
+that the engine looks for on PATH.
+"""
+
+import os
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Thread
+from typing import NoReturn
+
+# The engine asks for as many resources at a time as --parallel says; a thread that waits for the
+# tenant costs little, and one too few would hold up an unrelated resource.
+THREADS = 128
+RECONNECT_SECONDS = 1.0
+ATTEMPTS = 10
+MODULE = "emulator.azuread_plugin"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Serve until the engine is gone or the process is told to end; ends the process."""
+    import grpc
+
+    from emulator.azuread.provider import Provider
+    from emulator.azuread.registry import FUNCTIONS, RESOURCES
+
+    addresses = sys.argv[1:] if arguments is None else list(arguments)
+    ended = Event()
+    server = grpc.server(
+        ThreadPoolExecutor(THREADS),
+        options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+    )
+    provider = Provider(RESOURCES, FUNCTIONS, lambda address: _watch(address, ended))
+    server.add_generic_rpc_handlers((provider.handlers(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    # The engine ends a plugin by SIGINT, and waits five seconds for one that does not go.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    server.start()
+    print(port, flush=True)  # noqa: T201 the protocol: the engine reads the port from here
+    for address in addresses:
+        if not address.startswith("-"):
+            _watch(address, ended)
+    ended.wait()
+    server.stop(grace=None)
+    # Not by returning: the interpreter would wait for threads that wait for the tenant.
+    os._exit(0)
+
+
+def write_launcher(directory: Path) -> Path:
+    """Write the executable that the engine finds on PATH, running this interpreter.
+
+    Gives its path: `pulumi-resource-azuread`, with `.cmd` on Windows.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    # -P: the engine starts plugins in the program's folder, whose modules are not ours.
+    if os.name == "nt":
+        launcher = directory / "pulumi-resource-azuread.cmd"
+        command = f'@"{sys.executable}" -P -m {MODULE} %*\r\n'
+    else:
+        launcher = directory / "pulumi-resource-azuread"
+        command = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m {MODULE} "$@"\n'
+    launcher.write_text(command, encoding="utf-8", newline="")
+    launcher.chmod(0o755)
+    return launcher
+
+
+def _watch(address: str, ended: Event) -> None:
+    Thread(target=_wait_for_end_of, args=(address, ended), daemon=True).start()
+
+
+def _wait_for_end_of(address: str, ended: Event) -> None:
+    """Set `ended` when nothing listens at the engine's address any more.
+
+    A kept connection ends the moment the engine does, however it ends. The engine itself closes
+    one that says nothing for a while, and at its own end stops listening before it ends plugins:
+    hence the attempts before believing it.
+    """
+    host, _, port = address.rpartition(":")
+    refused = 0
+    while refused < ATTEMPTS:
+        try:
+            with socket.create_connection((host, int(port))) as connection:
+                refused = 0
+                while connection.recv(4096):
+                    pass
+        except OSError:
+            refused += 1
+        time.sleep(RECONNECT_SECONDS)
+    ended.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Pulumi's own engine for a test: where its CLI is, and a project with a state of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CLI_VARIABLE = "PROSELF_MAIL_PULUMI_BIN"
+PASSPHRASE = "test"
+STACK = "dev"
+
+
+def find_cli() -> Path | None:
+    """Give the folder of the CLI: from CLI_VARIABLE, PATH or the cache where it is built."""
+    if os.environ.get(CLI_VARIABLE):
+        return Path(os.environ[CLI_VARIABLE])
+    on_path = shutil.which("pulumi")
+    if on_path:
+        return Path(on_path).parent
+    built = sorted((Path.home() / ".cache" / "proself-mail" / "pulumi").glob("v*/bin/pulumi"))
+    return built[-1].parent if built else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command of the CLI did."""
+
+    code: int
+    output: str
+    seconds: float
+
+    def done(self) -> "Run":
+        """Give itself when the command succeeded; fails the test with its output otherwise."""
+        assert self.code == 0, self.output
+        return self
+
+
+class Project:
+    """One Pulumi project with a local backend, one stack, and an environment that is only its."""
+
+    def __init__(
+        self, folder: Path, program: Path, plugins: Path, environment: Mapping[str, str]
+    ) -> None:
+        """Make the stack; `plugins` is the folder with the plugin's executable."""
+        cli = find_cli()
+        assert cli is not None
+        self.program = program
+        (folder / "state").mkdir(parents=True)
+        self.environment = {
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "PATH": os.pathsep.join(
+                [str(cli), str(Path(sys.executable).parent), str(plugins), os.defpath]
+            ),
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **environment,
+        }
+        self._config = folder / "Pulumi.dev.yaml"
+        self.run("stack", "init", STACK).done()
+
+    def run(self, *arguments: str, **environment: str) -> Run:
+        """Run a command of the CLI in the program's folder."""
+        started = time.monotonic()
+        process = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            cwd=self.program,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Run(process.returncode, process.stdout + process.stderr, time.monotonic() - started)
+
+    def up(self, config: Mapping[str, str] | None = None, *options: str) -> Run:
+        """Update the stack without a preview before it."""
+        return self._with_config("up", config, "--yes", "--skip-preview", *options)
+
+    def preview(self, config: Mapping[str, str] | None = None, *options: str) -> Run:
+        """Preview an update."""
+        return self._with_config("preview", config, *options)
+
+    def outputs(self) -> dict[str, Any]:
+        """Read the stack's outputs, secrets in plain text."""
+        run = self.run("stack", "output", "--json", "--show-secrets", "--stack", STACK).done()
+        outputs: dict[str, Any] = json.loads(run.output)
+        return outputs
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Export the state: its resources by name, secrets in plain text."""
+        run = self.run("stack", "export", "--show-secrets", "--stack", STACK).done()
+        found: Sequence[dict[str, Any]] = json.loads(run.output)["deployment"].get("resources", [])
+        return {resource["urn"].rpartition("::")[2]: resource for resource in found}
+
+    def _with_config(self, command: str, config: Mapping[str, str] | None, *options: str) -> Run:
+        pairs = [part for key, value in (config or {}).items() for part in ("-c", f"{key}={value}")]
+        return self.run(
+            command, "--stack", STACK, "--config-file", str(self._config), *pairs, *options
+        )
