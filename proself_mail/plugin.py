@@ -5,6 +5,7 @@ else will do. For an embedded tenant on a network that reaches package registrie
 stand-in of `emulator.azuread_plugin` is put on PATH.
 """
 
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -67,4 +68,4 @@ def _stand_in(scratch: Path) -> Plugin:
 
     scratch.mkdir(parents=True, exist_ok=True)
     azuread_plugin.write_launcher(scratch)
-    return Plugin(scratch, is_stand_in=True, version=azuread_plugin.VERSION)
+    return Plugin(scratch, is_stand_in=True, version=importlib.metadata.version("pulumi-azuread"))
