@@ -13,7 +13,7 @@ from typing import Self
 import pulumi
 import pulumi_azuread as azuread
 
-from proself_mail import facts
+from proself_mail import facts, failure
 from proself_mail.schedule import Window, format_instant, open_windows
 from proself_mail.settings import Audience, Environment, Settings, config_set
 from proself_mail.stamp import Stamp
@@ -181,11 +181,8 @@ def _exchange_online(provider: azuread.Provider) -> azuread.GetServicePrincipalR
             opts=pulumi.InvokeOptions(provider=provider),
         )
     except Exception as error:
-        raise pulumi.RunError(
-            f"{facts.EXCHANGE_ONLINE_NAME} could not be looked up in the tenant: {error} "
-            "Next: `proself-mail preflight --stack S` says whether it is the sign-in, the rights "
-            "or a tenant without Exchange Online."
-        ) from error
+        reason = failure.classify(str(error), facts.EXCHANGE_ONLINE_NAME).error()
+        raise pulumi.RunError(str(reason)) from error
 
 
 def _scope_ids(

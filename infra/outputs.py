@@ -13,7 +13,7 @@ import pulumi
 
 from infra import operation
 from infra.mail_app import MailApp
-from proself_mail import proself
+from proself_mail import private_file, proself
 from proself_mail.errors import Error
 from proself_mail.proself import ClientSecret, ProselfConfig
 from proself_mail.schedule import format_instant
@@ -52,13 +52,23 @@ def export(app: MailApp, settings: Settings, target: Target) -> None:
     )
     pulumi.export("clientSecret", all_secrets.apply(lambda found: found[-1]["value"]))
     pulumi.export("clientSecrets", all_secrets)
-    pulumi.export("configFile", str(config_file) if config_file else "none")
+    pulumi.export("configFile", settings.config_file_shown(pulumi.get_stack()))
 
     if config_file and operation.applies_changes() and not operation.is_under_proself_mail_up():
         made = [app.identifier_uri.id, app.service_principal.id, client_id, all_secrets]
         if app.consent:
             made.append(app.consent.id)
         pulumi.Output.all(*made).apply(lambda found: _write(config_file, settings, found))
+
+
+def check_config_file(settings: Settings) -> None:
+    """Refuse a config file that could not be written, before anything is registered."""
+    path = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
+    if path and operation.applies_changes():
+        try:
+            private_file.check(path)
+        except Error as error:
+            raise pulumi.RunError(str(error)) from error
 
 
 def _consent_url(target: Target, settings: Settings, client_id: str) -> str:

@@ -83,7 +83,7 @@ def _add_init(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 def _init(arguments: argparse.Namespace) -> int:
     from proself_mail import init, report
-    from proself_mail.stack import PROJECT_ROOT
+    from proself_mail.stack import find_project
 
     answers = init.Answers(
         stack=arguments.stack or _ask("Stack (such as contoso.test)"),
@@ -97,7 +97,7 @@ def _init(arguments: argparse.Namespace) -> int:
         config_file=arguments.config_file,
         secrets_provider=arguments.secrets_provider,
     )
-    made = asyncio.run(init.run(answers, PROJECT_ROOT))
+    made = asyncio.run(init.run(answers, find_project(Path.cwd())))
     report.output().print(report.checks(made.checks))
     report.output().print(
         f"\nStack {answers.stack} is made: stacks/Pulumi.{answers.stack}.yaml. Next: look at it, "
@@ -133,13 +133,13 @@ def _add_config(commands: "_Commands[argparse.ArgumentParser]") -> None:
 def _config(arguments: argparse.Namespace) -> int:
     from proself_mail import proself
     from proself_mail.proself import ProselfConfig
-    from proself_mail.stack import PROJECT_ROOT, Stack
+    from proself_mail.stack import CHECKOUT, Stack, find_project
 
-    stack = Stack.select(arguments.stack, PROJECT_ROOT)
+    stack = Stack.select(arguments.stack, find_project(Path.cwd()))
     settings, outputs = stack.settings(), stack.outputs()
     config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)
     if arguments.write:
-        path = settings.config_file_path(arguments.stack, PROJECT_ROOT)
+        path = settings.config_file_path(arguments.stack, CHECKOUT)
         if path is None:
             raise ConfigurationError(
                 "This stack writes no Proself config file (`configFile` is none).",
@@ -163,11 +163,11 @@ def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 def _rehearse(arguments: argparse.Namespace) -> int:
     from proself_mail import rehearse, report
-    from proself_mail.stack import PROJECT_ROOT
+    from proself_mail.stack import CHECKOUT
     from tools import setup
 
     setup.run(_say)
-    done = asyncio.run(rehearse.run(PROJECT_ROOT / "out" / "rehearsal", _say, keep=arguments.keep))
+    done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", _say, keep=arguments.keep))
     console = report.output()
     japanese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
     console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")

@@ -109,7 +109,7 @@ async def read_back(
             "10–11",
             "New client secret",
             "新しいクライアントシークレット",
-            f"{password.display_name}, {password.hint}…, until {format_instant(newest.expires)}"
+            f"{password.display_name}, until {format_instant(newest.expires)}"
             if password
             else "none",
             password is not None and password.expires == newest.expires,

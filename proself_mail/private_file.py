@@ -12,6 +12,17 @@ from pathlib import Path
 from proself_mail.errors import ConfigurationError, Refused
 
 
+def check(path: Path) -> None:
+    """Look whether `write` could write there, without writing. Raises as `write` does."""
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir() or path.is_dir():
+        raise _unwritable(path, "a folder is where a file should be, or a file is in its way")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"{folder} may not be written to")
+    if folder == path.parent:
+        _check_folder(folder)
+
+
 def write(path: Path, text: str) -> None:
     """Write `text` to `path`, 0600, replacing what is there in one step.
 
@@ -35,11 +46,7 @@ def write(path: Path, text: str) -> None:
                 Path(scratch).unlink()
             raise
     except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be written: {error.strerror or error}.",
-            f"Make {folder} a folder that you may write to, or name another place by "
-            "`pulumi config set configFile PATH`, then try again.",
-        ) from error
+        raise _unwritable(path, error.strerror or str(error)) from error
 
 
 def read(path: Path) -> str:
@@ -62,6 +69,14 @@ def read(path: Path) -> str:
             f"`chmod 600 {path}`; if others use this machine, rotate the secret too.",
         )
     return text
+
+
+def _unwritable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be written: {reason}.",
+        f"Make {path.parent} a folder that you may write to, or name another place by "
+        "`pulumi config set configFile PATH`, then try again.",
+    )
 
 
 def _make_private_folders(folder: Path) -> None:

@@ -23,7 +23,7 @@ from proself_mail.init import Answers
 from proself_mail.plugin import Plugin
 from proself_mail.proself import ProselfConfig
 from proself_mail.settings import Environment, TargetName
-from proself_mail.stack import PROJECT_ROOT, Outputs, Stack
+from proself_mail.stack import CHECKOUT, Outputs, Stack
 
 STACK = "rehearsal"
 SERVER = "proself.example.jp"
@@ -57,7 +57,9 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
     Raises an `Error` where anything fails. The tenant is ended unless `keep`.
     """
     began = time.monotonic()
-    _make_project(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    make_project(folder)
     ready_file = folder / "tenant.json"
     with contextlib.ExitStack() as ending:
         say("starting the embedded tenant …")
@@ -95,12 +97,10 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         )
 
 
-def _make_project(folder: Path) -> None:
-    """Make a Pulumi project in `folder` that runs this checkout's program on stacks of its own."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    project = yaml.safe_load((PROJECT_ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
-    project["main"] = str(PROJECT_ROOT / project["main"])
+def make_project(folder: Path) -> None:
+    """Make a Pulumi project in an empty folder, which runs this checkout's program."""
+    project = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    project["main"] = str(CHECKOUT / project["main"])
     project["runtime"]["options"]["virtualenv"] = sys.prefix
     project["stackConfigDir"] = "."
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project), encoding="utf-8")

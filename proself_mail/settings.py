@@ -41,6 +41,9 @@ PROJECT = "proself-mail"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_YAML_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \S+")
+"""How Pulumi gives an instant that stands in a stack file without quotes, inside of a list."""
+
 _EXAMPLES = {
     "tenantId": "11111111-2222-3333-4444-555555555555",
     "target": "cloud",
@@ -100,8 +103,11 @@ def _tenant_or_blank(value: object) -> str:
 def _instant(value: object) -> datetime:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
+    text = str(value)
+    if _YAML_TIMESTAMP.fullmatch(text):
+        text = text.rpartition(" ")[0]
     try:
-        return parse_instant(str(value))
+        return parse_instant(text)
     except ValueError:
         raise ValueError(
             f"{value!r} is not an instant with a time zone, such as 2027-04-01T00:00:00Z"
@@ -301,7 +307,11 @@ class Settings(_Model):
         """Return where the Proself config file of this stack is written; none for `none`."""
         if self.config_file == "none":
             return None
-        return root / (self.config_file or f"out/{stack}/proself.toml")
+        return root / self.config_file_shown(stack)
+
+    def config_file_shown(self, stack: str) -> str:
+        """Return the path as it is in the stack's outputs: the same on every machine."""
+        return self.config_file or f"out/{stack}/proself.toml"
 
     def check_begun(self, now: datetime) -> None:
         """Refuse a configuration under which no secret exists yet at `now`."""

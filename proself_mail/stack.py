@@ -4,6 +4,7 @@ The same program and the same engine as `pulumi` typed by a person. It decides n
 about a failure is the operations'.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+import yaml
 from pulumi import automation
 from pulumi.automation.errors import CommandError, StackAlreadyExistsError, StackNotFoundError
 
@@ -22,8 +24,22 @@ from proself_mail.secret import Secret
 from proself_mail.settings import Settings
 from tools import pulumi_cli
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-"""The checkout, where Pulumi.yaml lies."""
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Where Pulumi.yaml and the program lie; relative paths in a stack's configuration begin here."""
+
+
+def find_project(start: Path) -> Path:
+    """Return the Pulumi project that a command typed in `start` is about.
+
+    As `pulumi` does: the folder itself or the nearest above it with a Pulumi.yaml of this
+    project's name; else the checkout that this program is run from.
+    """
+    for folder in (start, *start.parents):
+        with contextlib.suppress(OSError):
+            document = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+            if isinstance(document, dict) and document.get("name") == settings.PROJECT:
+                return folder
+    return CHECKOUT
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ ONLY = {
 }
 """Where an edge is allowed for a few files, those."""
 
-PURE = {"errors", "facts", "schedule", "secret", "settings", "stamp"}
+PURE = {"errors", "facts", "failure", "schedule", "secret", "settings", "stamp"}
 """Modules without I/O. What `infra` may know of beside them is named here."""
-INFRA_MAY = PURE | {"proself", "target", "clock"}
+INFRA_MAY = PURE | {"proself", "private_file", "target", "clock"}
 
 
 def modules(room: str) -> Iterator[Path]:
