@@ -22,7 +22,7 @@ class Router:
             same_length.sort(key=lambda item: [part.startswith(("{", "<")) for part in item[0]])
 
     def find(self, method: str, segments: tuple[Segment, ...]) -> tuple[Route, dict[str, Segment]]:
-        """The route and its parameters. GraphProblem 400 or 405 if there is none."""
+        """The route and its parameters. GraphError 400 or 405 if there is none."""
         another_method = False
         for pattern, route in self._routes.get(len(segments), ()):
             params = _match(pattern, segments)

@@ -49,7 +49,9 @@ class Exchange:
     batch: int | None = None
     """Number of the `$batch` request that carried this one."""
     status: int | None = None
-    """None when the connection was cut before the reply."""
+    """None when the request was not carried out."""
+    delivered: bool = True
+    """Whether the client got the whole reply."""
     request: Any = None
     response: Any = None
     fault: str | None = None
@@ -64,6 +66,7 @@ class Exchange:
             "method": self.method,
             "path": self.path,
             "status": self.status,
+            "delivered": self.delivered and self.status is not None,
             "tenant": self.tenant_id,
             "client": self.client_id,
             "caller": self.caller_id,

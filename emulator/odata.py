@@ -2,13 +2,14 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from emulator.entities import EntityType
-from emulator.problems import GraphProblem, bad_request, bad_syntax, unsupported_query
+from emulator.problems import GraphError, bad_request, bad_syntax, unsupported_query
 from emulator.store import Json
 
 _KNOWN = frozenset(
@@ -26,7 +27,7 @@ class Options:
 
     @classmethod
     def parse(cls, query: str, headers: Mapping[str, str]) -> "Options":
-        """From a query string and headers with lower-case names. GraphProblem 400 if malformed."""
+        """From a query string and headers with lower-case names. GraphError 400 if malformed."""
         pairs = tuple(parse_qsl(query, keep_blank_values=True))
         for name, _ in pairs:
             if name.startswith("$") and name not in _KNOWN:
@@ -35,7 +36,7 @@ class Options:
         return cls(pairs=pairs, eventual=eventual)
 
     def get(self, name: str) -> str | None:
-        """The value of an option; GraphProblem 400 if it is given twice."""
+        """The value of an option; GraphError 400 if it is given twice."""
         values = [value for other, value in self.pairs if other == name]
         if len(values) > 1:
             raise bad_syntax(
@@ -77,6 +78,28 @@ def selected(options: Options, entity: EntityType, version: str) -> frozenset[st
     return names
 
 
+def expanded(options: Options, entity: EntityType) -> dict[str, frozenset[str] | None]:
+    """Return the relationships of `$expand`, each with the properties of its nested `$select`.
+
+    GraphError 400 for one that the type does not have, and with advanced query parameters.
+    """
+    text = options.get("$expand")
+    if text is None:
+        return {}
+    if options.advanced:
+        raise unsupported_query("The $expand query option is not supported with advanced queries.")
+    found: dict[str, frozenset[str] | None] = {}
+    for name, nested in re.findall(r"([A-Za-z0-9]+)\s*(?:\(([^)]*)\))?", text):
+        if name not in entity.navigations:
+            raise bad_syntax(
+                "Parsing OData Select and Expand failed: Could not find a property named "
+                f"'{name}' on type '{entity.full_name}'."
+            )
+        columns = nested.strip().removeprefix("$select=") if nested else ""
+        found[name] = frozenset(columns.split(",")) if columns else None
+    return found
+
+
 def project(body: Json, entity: EntityType, names: frozenset[str] | None, version: str) -> Json:
     """Those properties of `body` that a reply shows; annotations stay."""
     hidden = entity.beta if version != "beta" else frozenset()
@@ -97,7 +120,7 @@ class Page:
 
 
 def page_size(options: Options, entity: EntityType) -> int:
-    """How many objects a page holds. GraphProblem 400 for a `$top` that is none."""
+    """How many objects a page holds. GraphError 400 for a `$top` that is none."""
     text = options.get("$top")
     if text is None:
         return entity.page_size
@@ -160,7 +183,7 @@ def _rank(value: Any) -> str:
 def search(options: Options, entity: EntityType) -> Callable[[Json], bool] | None:
     """What `$search` lets through: `"displayName:word"`, joined by AND or OR.
 
-    GraphProblem 400 without the ConsistencyLevel header, or if it is malformed.
+    GraphError 400 without the ConsistencyLevel header, or if it is malformed.
     """
     text = options.get("$search")
     if text is None:
@@ -208,7 +231,7 @@ def _decode(token: str) -> tuple[str, int]:
         rank, ordinal = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return str(rank), int(ordinal)
     except (ValueError, TypeError) as error:
-        raise GraphProblem(
+        raise GraphError(
             400,
             "Directory_ExpiredPageToken",
             "The specified page token value has expired and can no longer be included in your "

@@ -38,10 +38,12 @@ class Filter:
     """A checked expression: which records pass, and a shortcut to them where there is one."""
 
     def __init__(self, text: str, entity: EntityType, *, advanced: bool) -> None:
-        """GraphProblem 400 if it is no expression, or not one that `entity` supports."""
+        """GraphError 400 if it is no expression, or not one that `entity` supports."""
         self._text = text
         self._entity = entity
         self._advanced = advanced
+        self.relationships: set[str] = set()
+        """Those whose number of objects the expression asks for."""
         self._tree = self._parse()
         self.passes: Predicate = self._compile(self._tree, None)
 
@@ -135,6 +137,8 @@ class Filter:
             raise unsupported_query("$count is not currently supported.")
         name = _root(left.owner)
         self._check_exists(name)
+        if name in self._entity.navigations:
+            self.relationships.add(name)
         read = _path(left.owner)
         wanted = _literal(right)
         return lambda item: (len(read(item) or ()) == wanted) is (operator == "eq")

@@ -77,6 +77,11 @@ class Replicas:
         trail = _Trail(lag.sign_in, lag.sign_in)
         return View(self, ("sign-in",), trail, trail, lag.sign_in_ratio, self._clock.now())
 
+    def trailing(self, seconds: float) -> "View":
+        """Return what a request sees whose replica trails by that much in everything."""
+        trail = _Trail(timedelta(seconds=seconds), timedelta(seconds=seconds))
+        return View(self, (), trail, trail, 1.0, self._clock.now())
+
     def meets_trailing(self, ratio: float, *what: object) -> bool:
         """Whether this read, one more about `what`, meets a trailing replica."""
         self._counts[what] += 1

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     USER = "user"
     ORGANIZATION = "organization"
     APP_MANAGEMENT_POLICY = "appManagementPolicy"
+    DEFAULT_POLICY = "tenantAppManagementPolicy"
 
 
 class Change(Enum):
@@ -78,6 +79,7 @@ class Entry:
     id: str
     ordinal: int
     """The how-manyth object of its kind this is: the same in every run, unlike its id."""
+    parent: str | None
     versions: list[Version]
     index_keys: tuple[tuple[Kind, str, str], ...] = ()
 
@@ -115,7 +117,9 @@ class Store:
         self._ordinals[record.kind] += 1
         version = Version(at or self._clock.now(), Change.CREATED, record)
         ordinal = self._ordinals[record.kind]
-        entry = Entry(record.kind, record.id, ordinal, [version], tuple(_index_keys(record)))
+        entry = Entry(
+            record.kind, record.id, ordinal, record.parent, [version], tuple(_index_keys(record))
+        )
         self._entries[record.id] = entry
         self._by_kind[record.kind][record.id] = entry
         for key in entry.index_keys:

@@ -14,6 +14,15 @@ from emulator.replicas import View
 from emulator.store import Json, Kind, Record, Store
 
 RECYCLE_BIN = timedelta(days=30)
+"""How long a deleted object can be restored."""
+
+_PURGE_EVERY = timedelta(minutes=1)
+
+DEFAULT_POLICY_ID = "00000000-0000-0000-0000-000000000000"
+"""Of the default app management policy, in every tenant."""
+
+DEFAULT_QUOTA = 250
+"""Objects that an application or a user who is no administrator may have made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +51,7 @@ class TenantSpec:
     deployer_roles: tuple[str, ...] = ()
     """App roles of Microsoft Graph that the deployer is granted."""
     with_exchange: bool = True
+    quota: int = DEFAULT_QUOTA
 
 
 class Tenant:
@@ -56,8 +66,8 @@ class Tenant:
         self.clock = clock
         self.ids = Ids(seed, spec.id)
         self.store = Store(clock, keep_versions_for)
-        self.quota = 0
-        """Objects that an application or non-administrator may make; 0 for Graph's own 250."""
+        self.quota = spec.quota
+        self._purged_at = clock.now()
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is the tenant's id or one of its domains."""
@@ -85,6 +95,13 @@ class Tenant:
     def principal_of(self, app_id: str) -> Record | None:
         """The live service principal of an application, never lagging."""
         return next(self.live(Kind.SERVICE_PRINCIPAL, "appId", app_id), None)
+
+    def purge_is_due(self) -> bool:
+        """Whether a minute has passed since this was last true."""
+        due = abs(self.clock.now() - self._purged_at) >= _PURGE_EVERY
+        if due:
+            self._purged_at = self.clock.now()
+        return due
 
     def change(self, record: Record, body: Json) -> Record:
         """Let `record` have these properties too, or instead."""

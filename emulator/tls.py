@@ -7,7 +7,6 @@ forgotten as soon as the one certificate is signed: whoever trusts it trusts not
 import ipaddress
 import os
 import ssl
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -76,8 +75,9 @@ def system_roots() -> bytes:
     path = ssl.get_default_verify_paths().cafile
     if path is not None:
         return Path(path).read_bytes()
-    if sys.platform == "win32":
-        roots = ssl.create_default_context().get_ca_certs(binary_form=True)
+    # Windows keeps a store instead of a file, and macOS' Python may have neither.
+    roots = ssl.create_default_context().get_ca_certs(binary_form=True)
+    if roots:
         return "".join(ssl.DER_cert_to_PEM_cert(root) for root in roots).encode()
     return Path(certifi.where()).read_bytes()
 
