@@ -136,9 +136,17 @@ def stop(ready_file: Path) -> None:
         process = psutil.Process(pid)
         if "emulator" in process.cmdline():  # else the number is another's by now
             process.terminate()
-            try:
-                process.wait(_STOPPING.total_seconds())
-            except psutil.TimeoutExpired:
+            if not _ends(process):
                 process.kill()
-                process.wait(_STOPPING.total_seconds())
+                _ends(process)
     ready_file.unlink(missing_ok=True)
+
+
+def _ends(process: psutil.Process) -> bool:
+    """Wait for a process that need not be our child; one that only waits to be reaped has ended."""
+    deadline = time.monotonic() + _STOPPING.total_seconds()
+    while time.monotonic() < deadline:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.01)
+    return False

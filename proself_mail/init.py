@@ -54,6 +54,7 @@ class Made:
 
 async def run(answers: Answers, project: Path) -> Made:
     """Make the stack. Raises an `Error` of what stands against it, before anything is written."""
+    check_name(answers.stack)
     # Whatever can be refused without the tenant is refused before it is asked.
     unknown = str(uuid.UUID(int=0))
     _configuration(answers, unknown, unknown, clock.now())

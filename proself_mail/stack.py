@@ -6,6 +6,7 @@ about a failure is the operations'.
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ import yaml
 from pulumi import automation
 from pulumi.automation.errors import CommandError, StackAlreadyExistsError, StackNotFoundError
 
-from proself_mail import settings
-from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail import failure, settings
+from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
@@ -187,12 +188,7 @@ def _outputs(found: Mapping[str, Any]) -> Outputs:
 
 def _converted(error: CommandError) -> Error:
     """Take the CLI's own words out of an error that repeats its whole output."""
-    text = str(error)
-    said = [line.strip() for line in text.splitlines() if line.strip().startswith("error:")]
-    words = said[-1].removeprefix("error:").strip() if said else text.strip().splitlines()[-1]
-    if "passphrase" in words:
-        return ConfigurationError(
-            f"Pulumi cannot open the stack's secrets: {words}.",
-            "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, then try again.",
-        )
-    return RemoteError(f"Pulumi failed: {words}", "See its output above, mend it, and try again.")
+    said = re.findall(r"^(?: *stderr:)? *error: +(.+)$", str(error), re.MULTILINE)
+    # The last one only says that the command failed; the first one says why.
+    words = said[0] if said else str(error).strip().splitlines()[-1]
+    return failure.classify(words).error()
