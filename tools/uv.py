@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.cache import cache_directory
@@ -38,18 +39,30 @@ def _install(to: Path) -> None:
     print(f"uv: none on PATH; installing {VERSION} into {to.parent} …", file=sys.stderr)  # noqa: T201
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
+        packages = Path(scratch) / "packages"
         # --target is allowed where the system's Python refuses other installs (PEP 668).
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        command = [*pip, "install", "--quiet", "--target", scratch, f"uv=={VERSION}"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
-        found = list(Path(scratch).rglob(_NAME))
-        if done.returncode or not found:
+        arguments = ["install", "--quiet", "--no-input", "--target", packages, f"uv=={VERSION}"]
+        said = _run([sys.executable, "-m", "pip", *arguments])
+        if said is not None:  # some distributions' Python has no pip of its own
+            venv = Path(scratch) / "venv"
+            if (said_2 := _run([sys.executable, "-m", "venv", venv])) is None:
+                [python] = [*venv.glob("bin/python"), *venv.glob("Scripts/python.exe")]
+                said_2 = _run([python, "-m", "pip", *arguments])
+            said = said_2 and f"{said}\n{said_2}"
+        if said is not None:
             sys.exit(
-                f"{done.stdout.strip()}\nuv could not be installed by `{' '.join(pip[:3])}`. "
-                "Next: install uv by hand (https://docs.astral.sh/uv/), then try again."
+                f"{said}\nuv could not be installed with {sys.executable}. Next: install uv by "
+                "hand (its manual names the ways), then try again."
             )
-        found[0].chmod(0o755)
-        found[0].replace(to)  # atomic: two at once both end with a whole file
+        [program] = packages.glob(f"bin/{_NAME}")
+        program.chmod(0o755)
+        program.replace(to)  # atomic: two at once both end with a whole file
+
+
+def _run(command: Sequence[str | Path]) -> str | None:
+    """Run a command; return what it said where it failed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
+    return done.stdout.strip() if done.returncode else None
 
 
 def main() -> None:
