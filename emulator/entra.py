@@ -41,7 +41,7 @@ def tenant_application(cloud: Cloud, origins: frozenset[str]) -> Front:
         asked = request.query_params.get("authorization_endpoint", "")
         return _json(discovery.instance_discovery(_origin(request), asked))
 
-    def keys(request: Request) -> Response:
+    def keys(_: Request) -> Response:
         return _json(cloud.key.published)
 
     graph_methods = ["GET", "POST", "PATCH", "PUT", "DELETE"]

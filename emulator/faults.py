@@ -1,8 +1,8 @@
 """Faults by plan: which request is struck, and by what.
 
-A plan is scripted ("the third POST to /applications"), random by a ratio, or both. A random decision
-follows from the seed, the rule, the method, the path and the how-manyth such request it is: the
-same requests are struck again in every run with the seed, in whatever order they arrive.
+A plan is scripted ("the third POST to /applications"), random by a ratio, or both. A random
+decision follows from the seed, the rule, the method, the path and the how-manyth such request it
+is: the same requests are struck in every run with the seed, in whatever order they arrive.
 """
 
 import functools
