@@ -40,11 +40,11 @@ class LoginError(Exception):
         return body | ({"suberror": self.suberror} if self.suberror else {})
 
 
-def unknown_tenant(name: str) -> LoginError:
-    """No tenant has that id or domain."""
+def unknown_tenant(name: str, error: str = "invalid_request") -> LoginError:
+    """Refuse: no tenant has that id or domain."""
     return LoginError(
         90002,
-        "invalid_request",
+        error,
         f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are "
         "signing into the correct cloud. Check with your subscription administrator, this may "
         "happen if there are no active subscriptions for the tenant.",
