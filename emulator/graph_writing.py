@@ -22,6 +22,21 @@ _TEXT_COLLECTIONS = frozenset(
 )
 """Collections of strings; all others are of objects."""
 
+_OTHER_TYPES: dict[str, type] = {
+    "acceptMappedClaims": bool,
+    "authenticationBehaviors": dict,
+    "certification": dict,
+    "isDeviceOnlyAuthSupported": bool,
+    "isDisabled": bool,
+    "isFallbackPublicClient": bool,
+    "optionalClaims": dict,
+    "requestSignatureVerification": dict,
+    "requestedAccessTokenVersion": int,
+    "samlSingleSignOnSettings": dict,
+    "servicePrincipalLockConfiguration": dict,
+}
+"""Properties without a default that are no strings."""
+
 
 def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) -> Json:
     """Return the properties to write. GraphError 400 for what may not be written."""
@@ -50,8 +65,7 @@ def _fits(name: str, default: Any, value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(one, member) for one in value)
     if isinstance(default, dict):
         return isinstance(value, dict) and all(
-            _fits(inner, default.get(inner), one) for inner, one in value.items()
+            _fits(inner, default[inner], one) for inner, one in value.items() if inner in default
         )
-    if isinstance(default, str | bool):
-        return value is None or isinstance(value, type(default))
-    return True
+    expected = _OTHER_TYPES.get(name, str) if default is None else type(default)
+    return value is None or type(value) is expected

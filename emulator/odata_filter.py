@@ -152,6 +152,8 @@ class Filter:
         if name != variable:
             self._check_exists(name)
             self._check(name, operator)
+            if isinstance(self._entity.properties.get(name), list):
+                raise self._unsupported(name)  # collections are asked with any()
         return _path(node)
 
     def _check_exists(self, name: str) -> None:
