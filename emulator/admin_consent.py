@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from emulator import login_problems as problems
 from emulator.clock import graph_time
-from emulator.cloud import Cloud
 from emulator.first_party import SIGN_IN_SCOPES
 from emulator.ids import grant_id
 from emulator.principals import new_principal
@@ -13,7 +12,7 @@ from emulator.store import Json, Kind, Record
 from emulator.tenant import Tenant
 
 
-def consent(cloud: Cloud, tenant: Tenant, client: Client, scope: str) -> str:
+def consent(tenant: Tenant, client: Client, scope: str) -> str:
     """Grant what `scope` names, or all delegated permissions that the application requires.
 
     Returns the granted scopes as the answer shows them. LoginError if one cannot be granted.

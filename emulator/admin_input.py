@@ -1,4 +1,4 @@
-"""Reads what is posted to the admin interface; refuses, in a sentence, what it does not understand."""
+"""Reads what is posted to the admin interface, and says in a sentence what it cannot use."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta

@@ -120,7 +120,7 @@ def _restricts(restriction: Json | None, body: Json) -> bool:
 
 
 def _check_unique(tenant: Tenant, body: Json, uri: str) -> None:
-    for other in tenant.store.latest(Kind.APPLICATION):
+    for other in tenant.live(Kind.APPLICATION):
         if other.id != body["id"] and uri in other.body["identifierUris"]:
             raise bad_request(
                 "Another object with the same value for property identifierUris already exists."

@@ -82,12 +82,10 @@ class Authorize:
         if not asked.submitted:
             return _form(asked, client, "Sign in as an administrator to consent for everyone.")
         try:
-            tenant, user = self._authenticated(asked, client)
+            tenant, user = self._authenticated(asked)
             if not ADMINISTRATOR_ROLES & set(user.linked("directoryRoles")):
                 raise problems.consent_needs_administrator()
-            granted = admin_consent.consent(
-                self._cloud, tenant, client, asked.params.get("scope", "")
-            )
+            granted = admin_consent.consent(tenant, client, asked.params.get("scope", ""))
         except LoginError as error:
             return self._refused(asked, redirect_uri, error)
         answer = {"admin_consent": "True", "tenant": tenant.id}
@@ -127,7 +125,7 @@ class Authorize:
             raise problems.no_session()
         if not asked.submitted:
             return None
-        tenant, user = self._authenticated(asked, client)
+        tenant, user = self._authenticated(asked)
         self._check_consent(tenant, client, user, scope)
         return SignIn(
             client_id=client.id,
@@ -140,7 +138,7 @@ class Authorize:
             nonce=asked.params.get("nonce", ""),
         )
 
-    def _authenticated(self, asked: _Asked, client: Client) -> tuple[Tenant, Record]:
+    def _authenticated(self, asked: _Asked) -> tuple[Tenant, Record]:
         """Find the user who typed account and password. LoginError if he may not sign in."""
         if "cancel" in asked.params:
             raise problems.consent_declined()

@@ -18,7 +18,7 @@ from emulator.tenant import DEFAULT_QUOTA
 from emulator.throttle import SIZES
 
 DEFAULT_ROLES = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
-"""The least app roles of Microsoft Graph that set up an application, its secrets and its consent."""
+"""The least app roles of Microsoft Graph that set up an application, its secret and consent."""
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _NONE = timedelta()

@@ -1,4 +1,4 @@
-"""The entity types served here: their properties with Graph's defaults, and what may be asked of them.
+"""The entity types served here: their properties with Graph's defaults, and how to ask for them.
 
 Sources: the resource pages of the Graph v1.0 reference, and the descriptions in Graph's own OpenAPI
 document, which say for each property which `$filter` operators it supports.

@@ -29,7 +29,7 @@ def tenant_application(cloud: Cloud, origins: frozenset[str]) -> Front:
             name = request.path_params["tenant"]
             tenant = cloud.tenant(name)
             if tenant is None and name not in ANY_TENANT:
-                return _refused(cloud, request, unknown_tenant(name))
+                return _refused(cloud, request, unknown_tenant(name, "invalid_tenant"))
             return _json(discovery.openid_configuration(_origin(request), name, tenant, version))
 
         return endpoint
@@ -41,7 +41,7 @@ def tenant_application(cloud: Cloud, origins: frozenset[str]) -> Front:
         asked = request.query_params.get("authorization_endpoint", "")
         return _json(discovery.instance_discovery(_origin(request), asked))
 
-    def keys(request: Request) -> Response:
+    def keys(_: Request) -> Response:
         return _json(cloud.key.published)
 
     graph_methods = ["GET", "POST", "PATCH", "PUT", "DELETE"]

@@ -1,19 +1,19 @@
 """Faults by plan: which request is struck, and by what.
 
-A plan is scripted ("the third POST to /applications"), random by a ratio, or both. A random decision
-follows from the seed, the rule, the method, the path and the how-manyth such request it is: the
-same requests are struck again in every run with the seed, in whatever order they arrive.
+A plan is scripted ("the third POST to /applications"), random by a ratio, or both. A random
+decision follows from the seed, the rule, the method, the path and the how-manyth such request it
+is: the same requests are struck in every run with the seed, in whatever order they arrive.
 """
 
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from emulator import odata_path
 from emulator.admin_input import Fields
+from emulator.problems import GraphError
 from emulator.randomness import fraction
 from emulator.store import Json
 
@@ -216,7 +216,10 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 def plain_path(path: str) -> str:
     """Return the path that rules match: no version, keys as segments, escapes resolved."""
-    segments: Iterable[odata_path.Segment] = odata_path.parse(path)
+    try:
+        segments = odata_path.parse(path)
+    except GraphError:  # whoever answers the request refuses it
+        return path
     words = [one if isinstance(one, str) else one.value for one in segments]
     if words and words[0].lower() in ("v1.0", "beta"):
         words = words[1:]

@@ -1,4 +1,4 @@
-"""What stands before Entra and Graph alike: history, latency, faults of the connection, the date."""
+"""What stands before Entra and Graph alike: history, latency, connection faults, the date."""
 
 import asyncio
 import logging

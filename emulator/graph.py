@@ -229,9 +229,9 @@ def _below_version(
 ) -> tuple[str, tuple[Segment, ...]]:
     """Split the version off; `myorganization` or the tenant's own name may follow it."""
     version, *rest = segments
-    if rest and isinstance(rest[0], str):
-        if rest[0].lower() == "myorganization" or tenant.answers_to(rest[0]):
-            rest = rest[1:]
+    name = rest[0] if rest else None
+    if isinstance(name, str) and (name.lower() == "myorganization" or tenant.answers_to(name)):
+        rest = rest[1:]
     return str(version).lower(), tuple(rest)
 
 

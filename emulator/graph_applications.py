@@ -8,17 +8,15 @@ from emulator.entities import APPLICATION, merge
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import count, one, page
 from emulator.graph_owners import bound_owners, owner_routes
+from emulator.graph_writing import writable
 from emulator.odata_path import Key
 from emulator.permissions import APPLICATION_READ, APPLICATION_WRITE
 from emulator.principals import mirrored
 from emulator.problems import (
     GraphError,
-    bad_request,
     bad_syntax,
     invalid_value,
     not_found,
-    read_only,
-    unknown_property,
 )
 from emulator.recycle_bin import check_quota, soft_delete
 from emulator.store import Json, Kind, Record
@@ -134,24 +132,10 @@ def delete_application(call: Call) -> Reply:
 
 def _checked(given: Json) -> Json:
     """Return the properties to write. GraphError 400 for what may not be written."""
-    writable: Json = {}
-    for name, value in given.items():
-        if "@odata" in name:
-            continue
-        if name not in APPLICATION.properties:
-            raise unknown_property(name, APPLICATION.full_name)
-        if name in _READ_ONLY:
-            raise read_only(name)
-        # A collection or complex value set to null is empty, not missing.
-        writable[name] = APPLICATION.properties[name] if value is None else value
-        if type(APPLICATION.properties[name]) in (list, dict):
-            if type(writable[name]) is not type(APPLICATION.properties[name]):
-                raise invalid_value(name, "Application")
-    if writable.get("passwordCredentials"):
-        raise bad_request("Update to existing credential with KeyId is not allowed.")
-    if writable.get("signInAudience", _AUDIENCES[0]) not in _AUDIENCES:
+    properties = writable(given, APPLICATION, _READ_ONLY)
+    if properties.get("signInAudience", _AUDIENCES[0]) not in _AUDIENCES:
         raise invalid_value("signInAudience", "Application")
-    return writable
+    return properties
 
 
 def _check_disabled_first(before: list[Json], after: list[Json]) -> None:

@@ -1,4 +1,4 @@
-"""Who calls: the bearer token of a Graph request, judged by signature, audience, time and tenant."""
+"""Who calls: the bearer token of a Graph request, judged by signature, audience and time."""
 
 from typing import Any
 

@@ -77,7 +77,7 @@ def _item(request: object, version: str) -> Item:
 
 
 def run_batch(items: list[Item], send: Callable[[Item], Reply]) -> Reply:
-    """Send the items, each after those it depends on. GraphError 400 if they wait for each other."""
+    """Send the items, each after those it depends on. GraphError 400 if that goes in a circle."""
     replies: dict[str, Reply] = {}
     waiting = list(items)
     while waiting:

@@ -1,5 +1,6 @@
 """Federated identity credentials of applications."""
 
+import re
 from dataclasses import replace
 
 from emulator.entities import FEDERATED_CREDENTIAL, merge
@@ -18,6 +19,7 @@ from emulator.problems import (
 from emulator.store import Entry, Json, Kind, Record
 
 _MOST = 20
+_NAME = re.compile(r"[A-Za-z0-9_-]*")
 _NAME_LENGTHS = range(3, 121)
 _REQUIRED = ("name", "issuer", "subject", "audiences")
 
@@ -101,6 +103,8 @@ def _checked(given: Json) -> Json:
         raise invalid_value("audiences", "FederatedIdentityCredential")
     if "name" in properties and len(str(properties["name"])) not in _NAME_LENGTHS:
         raise invalid_value("name", "FederatedIdentityCredential")
+    if _NAME.fullmatch(str(properties.get("name", "none"))) is None:
+        raise bad_request("Name value is not a valid URI last segment.")
     if "*" in str(properties.get("subject", "")):
         raise invalid_value("subject", "FederatedIdentityCredential")
     return properties

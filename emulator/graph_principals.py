@@ -7,6 +7,7 @@ from emulator.entities import SERVICE_PRINCIPAL, merge
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import count, one, page
 from emulator.graph_owners import bound_owners, owner_routes
+from emulator.graph_writing import writable
 from emulator.odata_path import Key
 from emulator.permissions import APPLICATION_READ, PRINCIPAL_WRITE
 from emulator.principals import new_principal
@@ -18,10 +19,9 @@ from emulator.problems import (
     invalid_value,
     not_found,
     read_only,
-    unknown_property,
 )
 from emulator.recycle_bin import check_quota, soft_delete
-from emulator.store import Json, Kind, Record
+from emulator.store import Kind, Record
 
 _READ_ONLY = frozenset(
     {
@@ -73,7 +73,7 @@ def get_principal(call: Call) -> Reply:
 
 def create_principal(call: Call) -> Reply:
     """POST /servicePrincipals."""
-    given = _checked(call.json())
+    given = writable(call.json(), SERVICE_PRINCIPAL, _READ_ONLY)
     app_id = given.get("appId")
     if not isinstance(app_id, str):
         raise invalid_value("appId", "ServicePrincipal")
@@ -135,7 +135,7 @@ def update_principal(call: Call) -> Reply:
     seen = principal(call)
     call.require_ownership(seen)
     record = call.latest(seen)
-    given = _checked(call.json())
+    given = writable(call.json(), SERVICE_PRINCIPAL, _READ_ONLY)
     if given.get("appId", record.body["appId"]) != record.body["appId"]:
         raise read_only("appId")
     call.tenant.store.update(replace(record, body=merge(record.body, given)))
@@ -148,23 +148,6 @@ def delete_principal(call: Call) -> Reply:
     call.require_ownership(seen)
     soft_delete(call.tenant, call.latest(seen))
     return NO_CONTENT
-
-
-def _checked(given: Json) -> Json:
-    """Return the properties to write. GraphError 400 for what may not be written."""
-    writable: Json = {}
-    for name, value in given.items():
-        if "@odata" in name:
-            continue
-        if name not in SERVICE_PRINCIPAL.properties:
-            raise unknown_property(name, SERVICE_PRINCIPAL.full_name)
-        if name in _READ_ONLY:
-            raise read_only(name)
-        # A collection or complex value set to null is empty, not missing.
-        writable[name] = SERVICE_PRINCIPAL.properties[name] if value is None else value
-    if writable.get("passwordCredentials"):
-        raise bad_request("Update to existing credential with KeyId is not allowed.")
-    return writable
 
 
 _ONE = "/servicePrincipals/{principal}"

@@ -40,11 +40,11 @@ class LoginError(Exception):
         return body | ({"suberror": self.suberror} if self.suberror else {})
 
 
-def unknown_tenant(name: str) -> LoginError:
-    """No tenant has that id or domain."""
+def unknown_tenant(name: str, error: str = "invalid_request") -> LoginError:
+    """Refuse: no tenant has that id or domain."""
     return LoginError(
         90002,
-        "invalid_request",
+        error,
         f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are "
         "signing into the correct cloud. Check with your subscription administrator, this may "
         "happen if there are no active subscriptions for the tenant.",
@@ -52,7 +52,7 @@ def unknown_tenant(name: str) -> LoginError:
 
 
 def missing_parameter(name: str) -> LoginError:
-    """A parameter of the form is missing."""
+    """Refuse: a parameter of the form is missing."""
     return LoginError(
         900144,
         "invalid_request",
@@ -61,7 +61,7 @@ def missing_parameter(name: str) -> LoginError:
 
 
 def unsupported_grant_type(name: str) -> LoginError:
-    """The grant is none that is known."""
+    """Refuse: the grant is none that is known."""
     return LoginError(
         70003, "unsupported_grant_type", f"The app requested an unsupported grant type '{name}'."
     )
@@ -75,7 +75,7 @@ def unsupported_response_type() -> LoginError:
 
 
 def unknown_application(client_id: str, tenant: str) -> LoginError:
-    """The application is neither registered nor known in the tenant."""
+    """Refuse: the application is neither registered nor known in the tenant."""
     return LoginError(
         700016,
         "unauthorized_client",
@@ -87,7 +87,7 @@ def unknown_application(client_id: str, tenant: str) -> LoginError:
 
 
 def wrong_secret(client_id: str) -> LoginError:
-    """The secret is none of the application's, or has not spread yet."""
+    """Refuse: the secret is none of the application's, or has not spread yet."""
     return LoginError(
         7000215,
         "invalid_client",
@@ -98,19 +98,19 @@ def wrong_secret(client_id: str) -> LoginError:
 
 
 def expired_secret(client_id: str) -> LoginError:
-    """The secret's end has passed."""
+    """Refuse: the secret's end has passed."""
     return LoginError(
         7000222,
         "invalid_client",
-        f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal "
-        "to create new keys for your app: https://aka.ms/NewClientSecret, or consider using "
+        f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure "
+        "portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using "
         "certificate credentials for added security: https://aka.ms/certCreds.",
         status=401,
     )
 
 
 def missing_credential() -> LoginError:
-    """A confidential client sent neither secret nor assertion."""
+    """Refuse: a confidential client sent neither secret nor assertion."""
     return LoginError(
         7000218,
         "invalid_client",
@@ -121,7 +121,7 @@ def missing_credential() -> LoginError:
 
 
 def public_with_credential() -> LoginError:
-    """A public client sent a secret or assertion."""
+    """Refuse: a public client sent a secret or assertion."""
     return LoginError(
         700025,
         "invalid_client",
@@ -144,24 +144,24 @@ def no_matching_federation(number: int, part: str, value: str) -> LoginError:
 
 
 def unknown_issuer_keys() -> LoginError:
-    """The keys of an assertion's issuer cannot be had."""
+    """Refuse: the keys of an assertion's issuer cannot be had."""
     return LoginError(90061, "invalid_client", "Request to External OIDC endpoint failed.", 401)
 
 
 def bad_assertion_signature() -> LoginError:
-    """The assertion is not signed by its issuer."""
+    """Refuse: the assertion is not signed by its issuer."""
     return LoginError(
         700027, "invalid_client", "Client assertion failed signature validation.", 401
     )
 
 
 def malformed_assertion() -> LoginError:
-    """The assertion is no JSON Web Token."""
+    """Refuse: the assertion is no JSON Web Token."""
     return LoginError(50027, "invalid_request", "JWT token is invalid or malformed.", 400)
 
 
 def assertion_out_of_time(now: datetime, starts: datetime, ends: datetime) -> LoginError:
-    """The assertion is too old or too new."""
+    """Refuse: the assertion is too old or too new."""
     return LoginError(
         700024,
         "invalid_client",
@@ -185,7 +185,7 @@ def unknown_resource(resource: str, tenant: str) -> LoginError:
 
 
 def not_default_scope(scope: str) -> LoginError:
-    """An application signs in for `/.default` only."""
+    """Refuse: an application signs in for `/.default` only."""
     return LoginError(
         1002012,
         "invalid_scope",
@@ -195,7 +195,7 @@ def not_default_scope(scope: str) -> LoginError:
 
 
 def invalid_scope(scope: str) -> LoginError:
-    """The scope is none at all."""
+    """Refuse: the scope is none at all."""
     return LoginError(
         70011,
         "invalid_scope",
@@ -205,7 +205,7 @@ def invalid_scope(scope: str) -> LoginError:
 
 
 def several_resources() -> LoginError:
-    """A token is for one resource only."""
+    """Refuse: a token is for one resource only."""
     return LoginError(
         28000,
         "invalid_request",
@@ -215,7 +215,7 @@ def several_resources() -> LoginError:
 
 
 def scope_not_offered(client: str, scope: str, resource: str) -> LoginError:
-    """The resource has no such delegated permission."""
+    """Refuse: the resource has no such delegated permission."""
     return LoginError(
         650053,
         "invalid_client",
@@ -225,7 +225,7 @@ def scope_not_offered(client: str, scope: str, resource: str) -> LoginError:
 
 
 def single_tenant_on_common(client_id: str, name: str) -> LoginError:
-    """A single-tenant application asks at `/common` or `/organizations`."""
+    """Refuse: a single-tenant application asks at `/common` or `/organizations`."""
     return LoginError(
         50194,
         "invalid_request",
@@ -237,7 +237,7 @@ def single_tenant_on_common(client_id: str, name: str) -> LoginError:
 
 
 def missing_principal(client_id: str, tenant_id: str) -> LoginError:
-    """The application is registered but has no service principal in the tenant."""
+    """Refuse: the application is registered but has no service principal in the tenant."""
     return LoginError(
         7000229,
         "invalid_client",
@@ -257,7 +257,7 @@ def disabled_application(client_id: str, name: str) -> LoginError:
 
 
 def redirect_mismatch(redirect_uri: str, client_id: str) -> LoginError:
-    """The redirect URI is none of the application's."""
+    """Refuse: the redirect URI is none of the application's."""
     return LoginError(
         50011,
         "invalid_client",
@@ -280,7 +280,7 @@ def unknown_user(tenant: str) -> LoginError:
 
 
 def wrong_password() -> LoginError:
-    """The account's password is another."""
+    """Refuse: the account's password is another."""
     return LoginError(
         50126,
         "invalid_grant",
@@ -289,7 +289,7 @@ def wrong_password() -> LoginError:
 
 
 def disabled_user() -> LoginError:
-    """The account may not sign in."""
+    """Refuse: the account may not sign in."""
     return LoginError(50057, "invalid_grant", "The user account is disabled.")
 
 
@@ -314,7 +314,7 @@ def no_consent(client_id: str, name: str) -> LoginError:
 
 
 def consent_declined() -> LoginError:
-    """The person pressed Cancel."""
+    """Refuse: the person pressed Cancel."""
     return LoginError(65004, "access_denied", "User declined to consent to access the app.")
 
 
@@ -326,12 +326,12 @@ def consent_needs_administrator() -> LoginError:
 
 
 def malformed_code() -> LoginError:
-    """The code or refresh token is none that was handed out."""
+    """Refuse: the code or refresh token is none that was handed out."""
     return LoginError(9002313, "invalid_grant", "Invalid request. Request is malformed or invalid.")
 
 
 def expired_grant() -> LoginError:
-    """The code or refresh token is too old."""
+    """Refuse: the code or refresh token is too old."""
     return LoginError(
         70008,
         "invalid_grant",
@@ -341,7 +341,7 @@ def expired_grant() -> LoginError:
 
 
 def redeemed_code() -> LoginError:
-    """A code is good for one time."""
+    """Refuse: a code is good for one time."""
     return LoginError(
         54005,
         "invalid_grant",
@@ -361,7 +361,7 @@ def wrong_verifier() -> LoginError:
 
 
 def transient() -> LoginError:
-    """The service has a passing fault."""
+    """Refuse: the service has a passing fault."""
     return LoginError(
         90033,
         "temporarily_unavailable",

@@ -1,4 +1,4 @@
-"""OData query options: which objects of a collection, which of their properties, and in which pages."""
+"""OData query options: which objects of a collection, which properties, and in which pages."""
 
 import base64
 import json
@@ -36,11 +36,12 @@ class Options:
         return cls(pairs=pairs, eventual=eventual)
 
     def get(self, name: str) -> str | None:
-        """The value of an option; GraphError 400 if it is given twice."""
+        """Return the value of an option; GraphError 400 if it is given twice."""
         values = [value for other, value in self.pairs if other == name]
         if len(values) > 1:
             raise bad_syntax(
-                f"Query option '{name}' was specified more than once, but it must be specified at most once."
+                f"Query option '{name}' was specified more than once, but it must be specified at "
+                "most once."
             )
         return values[0] if values else None
 
@@ -55,13 +56,13 @@ class Options:
         return self.eventual and self.count
 
     def with_skip_token(self, token: str) -> str:
-        """The query string of the next page."""
+        """Return the query string of the next page."""
         pairs = [pair for pair in self.pairs if pair[0] != "$skiptoken"]
         return urlencode([*pairs, ("$skiptoken", token)], safe="$()',:/")
 
 
 def selected(options: Options, entity: EntityType, version: str) -> frozenset[str] | None:
-    """The properties that a reply shows; None for all that the version knows."""
+    """Return the properties that a reply shows; None for all that the version knows."""
     text = options.get("$select")
     if text is None:
         return entity.shown
@@ -126,18 +127,20 @@ def page_size(options: Options, entity: EntityType) -> int:
         return entity.page_size
     if not text.isdecimal():
         raise bad_syntax(
-            f"Invalid value '{text}' for $top query option found. The $top query option requires a non-negative integer value."
+            f"Invalid value '{text}' for $top query option found. The $top query option requires "
+            "a non-negative integer value."
         )
     size = int(text)
     if not 1 <= size <= entity.max_page_size:
-        raise bad_request(
-            f"Invalid page size specified: '{size}'. Must be between 1 and {entity.max_page_size} inclusive."
+        raise unsupported_query(
+            f"Invalid page size specified: '{size}'. Must be between 1 and "
+            f"{entity.max_page_size} inclusive."
         )
     return size
 
 
 def page(options: Options, entity: EntityType, items: Iterable[tuple[int, Json]]) -> Page:
-    """The asked page of `items`: ordinals and bodies, oldest first and already filtered.
+    """Return the asked page of `items`: ordinals and bodies, oldest first and already filtered.
 
     A page begins after the last object of the one before by rank, not by number, so that objects
     deleted between two pages make no other one be skipped.
@@ -162,7 +165,7 @@ def page(options: Options, entity: EntityType, items: Iterable[tuple[int, Json]]
 
 
 def _sort(options: Options, entity: EntityType) -> tuple[str, bool]:
-    """The property to sort by ("" for none), and whether downwards."""
+    """Return the property to sort by ("" for none), and whether downwards."""
     text = options.get("$orderby")
     if not text:
         return "", False
@@ -176,12 +179,12 @@ def _sort(options: Options, entity: EntityType) -> tuple[str, bool]:
 
 
 def _rank(value: Any) -> str:
-    """What orders values: case is ignored, and nothing comes before something."""
+    """Return what orders values: case is ignored, and nothing comes before something."""
     return "" if value is None else f"1{str(value).casefold()}"
 
 
 def search(options: Options, entity: EntityType) -> Callable[[Json], bool] | None:
-    """What `$search` lets through: `"displayName:word"`, joined by AND or OR.
+    """Return what `$search` lets through: `"displayName:word"`, joined by AND or OR.
 
     GraphError 400 without the ConsistencyLevel header, or if it is malformed.
     """

@@ -43,6 +43,7 @@ class Needs:
     """What a call needs: one of the app roles, or one of the scopes."""
 
     application: frozenset[str]
+    """Empty where an application has no business at all; the handler says so then."""
     delegated: frozenset[str]
     administrator: bool = False
     """Whether a user must be an administrator besides."""
@@ -54,6 +55,8 @@ class Needs:
             allowed = allowed if caller.administrator or not self.administrator else frozenset()
         else:
             allowed = caller.roles & self.application
+            if not self.application:
+                return
         if not allowed:
             raise forbidden()
 
@@ -99,15 +102,3 @@ DIRECTORY_READ = _needs(
     "Directory.Read.All Directory.ReadWrite.All Application.Read.All Application.ReadWrite.All "
     "Application.ReadWrite.OwnedBy User.Read.All"
 )
-ANYONE = _needs(
-    " ".join(
-        sorted(
-            (APPLICATION_READ.application | GRANT_READ.application | USER_READ.application)
-            | ORGANIZATION_READ.application
-            | POLICY_READ.application
-            | APP_ROLE_WRITE.application
-        )
-    ),
-    "User.Read",
-)
-"""For `$batch`, whose items are judged one by one."""

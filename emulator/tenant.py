@@ -74,18 +74,18 @@ class Tenant:
         return name.lower() in (self.id, *(domain.lower() for domain in self.domains))
 
     def live(self, kind: Kind, property_: str = "", value: object = None) -> Iterator[Record]:
-        """The present records of a kind outside the recycle bin, never lagging."""
+        """Return the present records of a kind outside the recycle bin, never lagging."""
         for record in self.store.latest(kind, property_, value):
             if record.deleted_at is None:
                 yield record
 
     def seen(self, view: View, kind: Kind, id_: str) -> Record | None:
-        """A live object by its id as `view` sees it."""
+        """Return a live object by its id as `view` sees it."""
         record = view.record(self.store.entry(kind, id_))
         return record if record is not None and record.deleted_at is None else None
 
     def seen_by_app_id(self, view: View, kind: Kind, app_id: str) -> Record | None:
-        """A live application or service principal by its appId as `view` sees it."""
+        """Return a live application or service principal by its appId as `view` sees it."""
         for entry in self.store.entries(kind, "appId", app_id):
             record = view.record(entry)
             if record is not None and record.deleted_at is None:
@@ -93,7 +93,7 @@ class Tenant:
         return None
 
     def principal_of(self, app_id: str) -> Record | None:
-        """The live service principal of an application, never lagging."""
+        """Return the live service principal of an application, never lagging."""
         return next(self.live(Kind.SERVICE_PRINCIPAL, "appId", app_id), None)
 
     def purge_is_due(self) -> bool:
