@@ -190,6 +190,12 @@ _RULES = (
 _PATTERNS = tuple(re.compile(rule.pattern, re.DOTALL) for rule in _RULES)
 
 
+def of(error: Error) -> Failure:
+    """Take a failure that was already told as an error back to what it means."""
+    found = classify(error.cause)
+    return Failure(found.kind, found.said, cause=found.cause, next_step=error.next_step)
+
+
 def classify(words: str, resource: str = "") -> Failure:
     """Say what the words of a diagnostic mean. Never raises; unknown words do not pass."""
     said = _one_line(words)
