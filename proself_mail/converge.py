@@ -27,7 +27,7 @@ from proself_mail.proself import ProselfConfig
 from proself_mail.session import Session
 from proself_mail.settings import Settings
 from proself_mail.stack import CHECKOUT, Outputs, Stack
-from proself_mail.state import APPLICATION, State
+from proself_mail.state import APPLICATION, SECRET_PREFIX, State
 
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 _UP_VARIABLE = "PROSELF_MAIL_UP"
@@ -64,6 +64,7 @@ class Update:
         self._patience = Patience(say)
         self._patience.trailing = record.carries_on
         self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
+        self._last_made = asyncio.get_running_loop().time()
         self.last_failure: Failure | None = None
         """What the update waits for, or waited for last."""
 
@@ -86,12 +87,20 @@ class Update:
             observed = await self._engine(adoption)
             runs += 1
             changes.update(observed.changes)
+            if any(
+                name == APPLICATION or name.startswith(SECRET_PREFIX) for name in observed.creates
+            ):
+                self._last_made = asyncio.get_running_loop().time()
             state = await asyncio.to_thread(self._stack.state)
-            if not observed.failures:
+            if not observed.failures and (observed.is_idle or not self._patience.trailing):
                 break
             unclear = APPLICATION in observed.failed_creates
-            await self._after(observed.failures, runs)
-            stamped = await self._orphans.listed()
+            if observed.failures:
+                stamped = await self._after(observed.failures, state, runs)
+            else:
+                # Trailing readers may have told the plugin what was, and the state now says so.
+                self._say("looking whether the state has all of it …")
+                stamped = await self._orphans.settle(state)
         return await self._prove(state, changes, runs)
 
     async def _engine(self, adoption: Mapping[str, str]) -> Observed:
@@ -107,16 +116,22 @@ class Update:
             await running
             raise
 
-    async def _after(self, failures: Sequence[Failure], runs: int) -> None:
-        """Wait where all failures pass with time. Raises the first that does not."""
+    async def _after(
+        self, failures: Sequence[Failure], state: State, runs: int
+    ) -> Sequence[ApplicationRecord]:
+        """Wait where all failures pass with time, and list what bears the stamp then.
+
+        Raises the first that does not pass.
+        """
         for each in failures:
             if each.kind is Kind.LOCKED:
                 await self._unlock(each)
-                return
+                return await self._orphans.listed()
             if not each.kind.passes:
                 raise each.error()
         self.last_failure = failures[0]
         await self._patience.after(failures[0], runs)
+        return await self._orphans.settle(state)
 
     async def _unlock(self, failure: Failure) -> None:
         """Take a lock away whose process is dead. Raises `Refused` where it may be alive."""
@@ -139,7 +154,7 @@ class Update:
         wrote = set(changes) > {"same"}
         steps, reports, _ = await asyncio.gather(
             proof.read_back(self._session, self._settings, outputs, self._patience, wrote=wrote),
-            self._orphans.clean(state),
+            self._orphans.clean(state, self._last_made),
             proof.sign_in(self._session, outputs, self._patience, self._say),
         )
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)

@@ -123,8 +123,15 @@ class Observed:
     failures: list[Failure] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
     """How many resources by operation, such as create, update, same."""
+    creates: set[str] = field(default_factory=set)
+    """Names of resources whose creation was tried."""
     failed_creates: set[str] = field(default_factory=set)
-    """Names of resources whose creation failed."""
+    """Those of them where it failed."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was changed."""
+        return set(self.changes) <= {"same"}
 
 
 class Observer:
@@ -139,11 +146,14 @@ class Observer:
         """Take one event, as the engine's JSON."""
         if diagnostic := event.get("diagnosticEvent"):
             self._diagnostic(diagnostic)
+        elif begun := event.get("resourcePreEvent"):
+            if begun["metadata"]["op"] in ("create", "create-replacement"):
+                self.observed.creates.add(name_of(begun["metadata"]["urn"]))
         elif done := event.get("resOutputsEvent"):
             self._step(done["metadata"])
         elif failed := event.get("resOpFailedEvent"):
             metadata = failed["metadata"]
-            if metadata["op"] in ("create", "create-replacement", "import"):
+            if metadata["op"] in ("create", "create-replacement"):
                 self.observed.failed_creates.add(name_of(metadata["urn"]))
         elif summary := event.get("summaryEvent"):
             self.observed.changes = dict(summary.get("resourceChanges") or {})

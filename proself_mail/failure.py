@@ -163,6 +163,7 @@ _RULES = (
         "Online and wait until it is there.",
     ),
     _Rule(r"expected non-nil error with nil state", Kind.LAG),
+    _Rule(r"reported that the resource did not exist while updating", Kind.LAG),
     _Rule(r"does not reference a valid application object", Kind.LAG),
     _Rule(r"[Tt]imed out whilst waiting", Kind.LAG),
     _Rule(r"Permission entry already exists", Kind.EXISTS),

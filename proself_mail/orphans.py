@@ -15,8 +15,10 @@ from proself_mail.leftovers import Plan
 from proself_mail.patience import AGREEING, SETTLING, Patience, Say
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
-from proself_mail.state import State
+from proself_mail.state import CONSENT, SERVICE_PRINCIPAL, State
 
+_STEADY = 5
+"""So many reads in a row show something that the engine can then build on."""
 SURELY_MADE = timedelta(seconds=60)
 """How long a listing is waited for that must show an application: its create succeeded."""
 
@@ -56,6 +58,40 @@ class Orphans:
             await self._patience.moment(0.7)
         return found
 
+    async def settle(self, state: State) -> Sequence[ApplicationRecord]:
+        """Read what is known to be there until readers agree on it; return the last listing.
+
+        The engine's next run would otherwise fail on the same trailing readers, at ten times the
+        cost. Ends after a while in any case.
+        """
+        clock = asyncio.get_running_loop()
+        ends = clock.time() + SETTLING.total_seconds()
+        agreeing = 0
+        while True:
+            stamped, there = await asyncio.gather(self.listed(), self._is_there(state))
+            agreeing = agreeing + 1 if there and (stamped or not state.client_id) else 0
+            if agreeing >= _STEADY or clock.time() > ends:
+                return stamped
+            await self._patience.moment(0.25)
+
+    async def _is_there(self, state: State) -> bool:
+        """Say whether one reader shows all that the state knows."""
+        directory, application_id = self._directory, state.application_id
+        if application_id is None:
+            return True
+        try:
+            application = await self._patience.told(lambda: directory.application(application_id))
+            if SERVICE_PRINCIPAL not in state.resources:
+                return True
+            principal = await self._patience.told(
+                lambda: directory.service_principal(application.client_id)
+            )
+        except NotFound:
+            return False
+        if principal is None or CONSENT not in state.resources:
+            return principal is not None
+        return bool(await self._patience.told(lambda: directory.grants(principal.object_id)))
+
     async def adoption(
         self, state: State, stamped: Sequence[ApplicationRecord]
     ) -> Mapping[str, str]:
@@ -82,25 +118,25 @@ class Orphans:
             state, application, principal, grants, exchange.object_id if exchange else ""
         )
 
-    async def clean(self, state: State) -> Sequence[str]:
+    async def clean(self, state: State, last_made: float) -> Sequence[str]:
         """Remove what this update doubled, until listings agree that there is no more.
 
-        Returns what was left alone, a sentence each.
+        `last_made` is when, by the loop's clock, an application or a secret was made last: what
+        came twice shows by then and `SETTLING`. Returns what was left alone, a sentence each.
         """
         clock = asyncio.get_running_loop()
-        last_removal = clock.time()
         agreeing = 0
         while True:
             stamped = await self.listed()
             plan = self._plan(state, stamped)
             if plan.purge or plan.remove:
                 await self._carry_out(plan)
-                self._patience.trailing, last_removal, agreeing = True, clock.time(), 0
+                self._patience.trailing, last_made, agreeing = True, clock.time(), 0
             elif any(each.object_id == state.application_id for each in stamped):
                 agreeing += 1
             else:
                 self._patience.trailing, agreeing = True, 0
-            settled = clock.time() - last_removal > SETTLING.total_seconds()
+            settled = clock.time() - last_made > SETTLING.total_seconds()
             if agreeing >= AGREEING and (settled or not self._patience.trailing):
                 return plan.reports
             if self._patience.trailing:

@@ -24,6 +24,8 @@ _WAITING_FOR = {
     Kind.EXISTS: "Entra to show what is there already",
 }
 
+_READ_AGAIN = frozenset({Kind.LAG, Kind.EXISTS, Kind.LOST})
+
 Say = Callable[[str], None]
 T = TypeVar("T")
 
@@ -39,7 +41,8 @@ class Patience:
     async def after(self, failure: Failure, runs: int) -> None:
         """Wait after the engine's how-manyth failed run, saying what for."""
         self.trailing = True
-        longest = min(_LONGEST_SECONDS, 0.75 * 2**runs)
+        # What trails is then read until it is steady; only a throttled tenant wants more distance.
+        longest = 1.0 if failure.kind in _READ_AGAIN else min(_LONGEST_SECONDS, 0.75 * 2**runs)
         seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret hangs on it
         about = f"{failure.resource}: " if failure.resource else ""
         self._say(

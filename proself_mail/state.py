@@ -44,7 +44,8 @@ class State:
     def application_id(self) -> str | None:
         """Object id of the application; none where the state knows of none."""
         found = self.resources.get(APPLICATION)
-        return found.outputs.get("objectId") if found else None
+        # Not from its outputs: a create that was cut short may have left none.
+        return found.resource_id.rpartition("/")[2] if found else None
 
     @property
     def client_id(self) -> str | None:
@@ -56,7 +57,7 @@ class State:
     def key_ids(self) -> Mapping[str, str]:
         """Key ids of the client secrets, by their windows' ids."""
         return {
-            name.removeprefix(SECRET_PREFIX): resource.outputs["keyId"]
+            name.removeprefix(SECRET_PREFIX): resource.resource_id.rpartition("/")[2]
             for name, resource in self.resources.items()
             if name.startswith(SECRET_PREFIX)
         }
