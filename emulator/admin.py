@@ -147,7 +147,7 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 
 class _NoPages:
-    """Refuses what a page in a browser sends: it may reach loopback, and can post without asking."""
+    """Refuses what a page in a browser sends: it reaches loopback, and posts without asking."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
