@@ -104,7 +104,7 @@ def test_it_sends_batches(client: ODataClient) -> None:
             "url": "/applications?$filter=displayName eq 'One of a batch'",
             "dependsOn": ["a"],
         },
-        {"id": "c", "method": "GET", "url": "/applications/nobody"},
+        {"id": "c", "method": "GET", "url": "/applications/5d5e0a8e-0000-0000-0000-000000000000"},
     )
     assert (made["status"], found["status"], missing["status"]) == (201, 200, 404)
     assert [one["id"] for one in found["body"]["value"]] == [made["body"]["id"]]
