@@ -23,8 +23,8 @@ from typing import NoReturn
 # The engine asks for as many resources at a time as --parallel says; a thread that waits for the
 # tenant costs little, and one too few would hold up an unrelated resource.
 THREADS = 128
-RECONNECT_SECONDS = 1.0
-ATTEMPTS = 10
+RECONNECT_SECONDS = 0.25
+ATTEMPTS = 12
 MODULE = "emulator.azuread_plugin"
 
 
