@@ -100,7 +100,7 @@ class TestProcess:
         """The engine sends SIGINT, and would wait five seconds for one that stays."""
         with Plugin(executable, {}) as plugin:
             plugin.process.send_signal(number)
-            assert plugin.process.wait(timeout=2) == 0
+            assert plugin.process.wait(timeout=2) == -number
 
     def test_it_outlives_a_closed_connection_but_not_the_engine(self, executable: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as engine:
