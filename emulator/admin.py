@@ -1,5 +1,8 @@
 """The admin interface: a port of its own on loopback, for tests and for whoever rehearses."""
 
+import json
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -7,38 +10,162 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from emulator import seeding
+from emulator.admin_input import AdminError, Fields
+from emulator.clock import graph_time
 from emulator.cloud import Cloud
+from emulator.faults import Plan, read_rules
+from emulator.replicas import Lag
+from emulator.store import Json
+from emulator.throttle import SIZES
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class AdminProblem(Exception):
-    """Input that the admin interface does not understand; the text says what it expects."""
+class Admin:
+    """Seeds, resets, moves the clock, makes faults, and tells what happened."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    async def history(self, request: Request) -> Response:
+        """GET /history[?since=N]: every exchange numbered above N, secrets masked."""
+        since = request.query_params.get("since", "0")
+        if not since.isdecimal():
+            raise AdminError("since must be the number of a request: GET /history?since=12.")
+        exchanges = self._cloud.history.since(int(since))
+        return JSONResponse([exchange.as_json() for exchange in exchanges])
+
+    async def reset(self, _: Request) -> Response:
+        """POST /reset: be as at the start, history included."""
+        self._cloud.reset()
+        return Response(status_code=204)
+
+    async def show_clock(self, _: Request) -> Response:
+        """GET /clock."""
+        return JSONResponse({"now": graph_time(self._cloud.clock.now())})
+
+    async def set_clock(self, request: Request) -> Response:
+        """POST /clock: {"now": instant} or {"advance_seconds": number}."""
+        fields = Fields(await _body(request))
+        now, by = fields.instant("now", None), fields.seconds("advance_seconds", None)
+        fields.done()
+        if (now is None) is (by is None):
+            raise AdminError("Give either now, an instant, or advance_seconds, a number.")
+        if now is not None:
+            self._cloud.clock.set(now)
+        if by is not None:
+            self._cloud.clock.advance(by)
+        return await self.show_clock(request)
+
+    async def show_faults(self, _: Request) -> Response:
+        """GET /faults: the plan, and how often each rule was met and struck."""
+        return JSONResponse(self._faults())
+
+    async def set_faults(self, request: Request) -> Response:
+        """POST /faults: another plan, and other habits; what is left out is as at the start."""
+        config = self._cloud.config
+        fields = Fields(await _body(request))
+        plan = Plan(fields.whole("seed", config.seed), read_rules(fields))
+        lag = _lag(fields.object("lag"), config.lag)
+        latency = fields.seconds("latency_ms", config.latency, unit=0.001)
+        size = fields.choice("tenant_size", SIZES, config.throttle)
+        fields.done()
+        self._cloud.misbehave(plan, lag, latency, size)
+        return JSONResponse(self._faults())
+
+    async def clear_faults(self, _: Request) -> Response:
+        """DELETE /faults: back to what the command line said."""
+        config = self._cloud.config
+        self._cloud.misbehave(config.faults, config.lag, config.latency, config.throttle)
+        return Response(status_code=204)
+
+    async def seed(self, request: Request) -> Response:
+        """POST /seed: put things into a tenant that were not made through Graph."""
+        return JSONResponse(seeding.seed(self._cloud, Fields(await _body(request))))
+
+    async def secrets(self, request: Request) -> Response:
+        """GET /secrets: every secret, token and code ever handed out, for tests of leaks.
+
+        Only for who already has a deployer's secret, as `Authorization: Bearer …`.
+        """
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        vault = self._cloud.vault
+        keys = (spec.deployer_secret_key_id for spec in self._cloud.specs)
+        if scheme.lower() != "bearer" or not any(vault.matches(key, given) for key in keys):
+            raise AdminError(
+                "GET /secrets needs `Authorization: Bearer` with the ready file's client_secret."
+            )
+        return JSONResponse(vault.issued())
+
+    def _faults(self) -> Json:
+        cloud, lag = self._cloud, self._cloud.replicas.lag
+        return {
+            "seed": cloud.faults.seed,
+            "latency_ms": cloud.latency.total_seconds() * 1000,
+            "tenant_size": cloud.throttle.size,
+            "lag": {
+                "seconds": lag.objects.total_seconds(),
+                "list_seconds": lag.lists.total_seconds(),
+                "deletion_seconds": lag.deletions.total_seconds(),
+                "stale_ratio": lag.ratio,
+                "sign_in_seconds": lag.sign_in.total_seconds(),
+                "sign_in_stale_ratio": lag.sign_in_ratio,
+            },
+            "rules": cloud.faults.as_json(),
+        }
+
+
+def _lag(fields: Fields | None, default: Lag) -> Lag:
+    """Read the `lag` of a plan: `seconds` stands for lists and deletions too unless they differ."""
+    if fields is None:
+        return default
+    seconds = fields.seconds("seconds", default.objects)
+    lag = Lag(
+        objects=seconds,
+        lists=fields.seconds("list_seconds", seconds),
+        deletions=fields.seconds("deletion_seconds", seconds),
+        ratio=fields.share("stale_ratio", default.ratio),
+        sign_in=fields.seconds("sign_in_seconds", default.sign_in),
+        sign_in_ratio=fields.share("sign_in_stale_ratio", default.sign_in_ratio),
+    )
+    fields.done()
+    return lag
+
+
+async def _body(request: Request) -> object:
+    try:
+        return json.loads(await request.body())
+    except ValueError as error:
+        raise AdminError("The body must be JSON.") from error
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 400)
 
 
 def admin_application(cloud: Cloud) -> Starlette:
-    """Everything that the admin port serves."""
+    """Make the application that the admin port serves."""
+    admin = Admin(cloud)
 
-    def history(request: Request) -> Response:
-        since = request.query_params.get("since", "0")
-        if not since.isdecimal():
-            raise AdminProblem("since is the number of a request: GET /history?since=12")
-        exchanges = cloud.history.since(int(since))
-        return JSONResponse([exchange.as_json() for exchange in exchanges])
-
-    def reset(request: Request) -> Response:
-        cloud.reset()
-        return Response(status_code=204)
-
-    async def refused(request: Request, problem: Exception) -> Response:
-        return JSONResponse({"error": str(problem)}, 400)
+    def route(method: str, path: str, endpoint: _Endpoint) -> Route:
+        return Route(path, endpoint, methods=[method])
 
     return Starlette(
         routes=[
-            Route("/history", history),
-            Route("/reset", reset, methods=["POST"]),
+            route("GET", "/history", admin.history),
+            route("POST", "/reset", admin.reset),
+            route("GET", "/clock", admin.show_clock),
+            route("POST", "/clock", admin.set_clock),
+            route("GET", "/faults", admin.show_faults),
+            route("POST", "/faults", admin.set_faults),
+            route("DELETE", "/faults", admin.clear_faults),
+            route("POST", "/seed", admin.seed),
+            route("GET", "/secrets", admin.secrets),
         ],
         # A page in a browser may reach loopback by a name of its own choosing; not this way.
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "::1"])
+            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
         ],
-        exception_handlers={AdminProblem: refused},
+        exception_handlers={AdminError: _refused},
     )

@@ -21,7 +21,7 @@ class Clock:
         self._offset = timedelta()
 
     def now(self) -> datetime:
-        """The tenant's present instant, in UTC."""
+        """Return the tenant's present instant, in UTC."""
         return self._system_now() + self._offset
 
     def set(self, instant: datetime) -> None:
@@ -46,7 +46,7 @@ def graph_time(instant: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """The instant that an ISO 8601 text with an offset names.
+    """Return the instant that an ISO 8601 text with an offset names.
 
     Fractions of up to nine digits (.NET writes seven) are cut to microseconds. ValueError if it is
     not an instant, or has no offset.

@@ -1,23 +1,41 @@
 """Everything there is: the tenants, Microsoft's own among them, and what they share."""
 
+from datetime import timedelta
+
+import jwt
+
 from emulator.clock import Clock
 from emulator.config import Config
-from emulator.first_party import MICROSOFT_TENANT_ID
+from emulator.faults import Plan
 from emulator.history import History
 from emulator.keys import SigningKey
 from emulator.planting import microsoft_tenant, plan_tenants, plant
-from emulator.replicas import Replicas
+from emulator.replicas import Lag, Replicas
+from emulator.sessions import Sessions
 from emulator.store import Kind, Record
 from emulator.tenant import Tenant, TenantSpec
+from emulator.throttle import Throttle
 from emulator.vault import Vault
 
 
 class Cloud:
     """The state of the emulator; it lives in memory and dies with the process."""
 
+    clock: Clock
+    history: History
+    replicas: Replicas
+    sessions: Sessions
+    microsoft: Tenant
+    tenants: dict[str, Tenant]
+    """By id; Microsoft's own is not among them, since nobody signs in to it."""
+    issuers: dict[str, jwt.PyJWKSet]
+    """Keys of the issuers whose assertions can be checked, by issuer."""
+    faults: Plan
+    throttle: Throttle
+    latency: timedelta
+
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.clock = Clock()
         self.key = SigningKey()
         self.vault = Vault()
         self.specs: tuple[TenantSpec, ...] = plan_tenants(config, self.vault)
@@ -25,25 +43,38 @@ class Cloud:
 
     def reset(self) -> None:
         """Be as at the start: same tenants, ids, users and deployers, nothing else."""
-        self.clock.reset()
+        config = self.config
+        self.clock = Clock()
         self.history = History()
-        self.replicas = Replicas(self.clock, self.config.seed, self.config.lag)
-        self.microsoft = microsoft_tenant(self.config, self.clock)
-        self.tenants: dict[str, Tenant] = {}
-        for spec in self.specs:
-            self.tenants[spec.id] = plant(spec, self.config, self.clock, self.vault, self.microsoft)
+        self.sessions = Sessions(self.clock, self.vault)
+        self.replicas = Replicas(self.clock, config.seed, config.lag)
+        self.issuers = {}
+        self.microsoft = microsoft_tenant(config, self.clock)
+        self.tenants = {
+            spec.id: plant(spec, config, self.clock, self.vault, self.microsoft)
+            for spec in self.specs
+        }
+        self.misbehave(config.faults, config.lag, config.latency, config.throttle)
+
+    def misbehave(
+        self, faults: Plan, lag: Lag, latency: timedelta, tenant_size: str | None
+    ) -> None:
+        """Take another plan of faults and other habits from now on."""
+        self.faults = Plan(faults.seed, faults.rules)
+        self.latency = latency
+        self.throttle = Throttle(tenant_size)
+        self.replicas.lag = lag
+        stale = timedelta(seconds=faults.longest_stale_seconds())
+        for tenant in self.tenants.values():
+            tenant.store.keep_versions_for = max(lag.longest, stale)
 
     def tenant(self, name: str) -> Tenant | None:
-        """The tenant with that id or domain; Microsoft's own is none that one signs in to."""
+        """Find the tenant with that id or domain."""
         return next((t for t in self.tenants.values() if t.answers_to(name)), None)
 
     def registration(self, app_id: str) -> tuple[Tenant, Record] | None:
-        """An application that lives, whichever tenant it is registered in, and that tenant."""
+        """Find a living application, whichever tenant it is registered in, and that tenant."""
         for tenant in (*self.tenants.values(), self.microsoft):
             for record in tenant.live(Kind.APPLICATION, "appId", app_id):
                 return tenant, record
         return None
-
-    def is_microsoft(self, tenant: Tenant) -> bool:
-        """Whether a tenant is Microsoft's own."""
-        return tenant.id == MICROSOFT_TENANT_ID

@@ -1,17 +1,28 @@
 """The emulator's command line, read into one `Config`."""
 
 import argparse
+import ipaddress
+import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from emulator.admin_input import AdminError, Fields
+from emulator.faults import Plan, read_rules
 from emulator.first_party import GRAPH_ROLES
 from emulator.replicas import Lag
+from emulator.tenant import DEFAULT_QUOTA
+from emulator.throttle import SIZES
 
 DEFAULT_ROLES = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
-"""The least app roles of Microsoft Graph that set up an application, its secrets and its consent."""
+"""The least app roles of Microsoft Graph that set up an application, its secret and consent."""
+
+_HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
+_NONE = timedelta()
+_TOKEN_LIFETIME = timedelta(seconds=3599)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,24 +39,65 @@ class Config:
     """A label each: the initial domain is `<label>.onmicrosoft.com`."""
     deployer_roles: tuple[str, ...] = DEFAULT_ROLES
     with_exchange: bool = True
+    quota: int = DEFAULT_QUOTA
     seed: int = 0
-    latency: timedelta = timedelta()
+    latency: timedelta = _NONE
     lag: Lag = field(default_factory=Lag)
-    token_lifetime: timedelta = timedelta(seconds=3599)
+    throttle: str | None = None
+    """Size of the tenants by which Graph throttles; None for not at all."""
+    faults: Plan = field(default_factory=lambda: Plan(0))
+    token_lifetime: timedelta = _TOKEN_LIFETIME
 
 
 def parse(arguments: Sequence[str] | None = None) -> Config:
     """Read the command line; prints and exits 2 if it is wrong."""
+    options = _parser().parse_args(arguments)
+    lag = Lag(
+        objects=options.lag_seconds,
+        lists=_or(options.list_lag_seconds, options.lag_seconds),
+        deletions=_or(options.deletion_lag_seconds, options.lag_seconds),
+        ratio=options.stale_ratio,
+        sign_in=options.sign_in_lag_seconds,
+        sign_in_ratio=options.sign_in_stale_ratio,
+    )
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    return Config(
+        ready_file=options.ready_file.absolute(),
+        port=options.port,
+        admin_port=options.admin_port,
+        hostnames=tuple(dict.fromkeys(options.hostname or ["localhost"])),
+        tenants=tuple(dict.fromkeys(options.tenant or ["contoso"])),
+        deployer_roles=tuple(dict.fromkeys(options.deployer_role or DEFAULT_ROLES)),
+        with_exchange=not options.without_exchange,
+        quota=options.quota,
+        seed=seed,
+        latency=options.latency_ms,
+        lag=lag,
+        throttle=options.throttle,
+        faults=Plan(options.faults.seed or seed, options.faults.rules),
+        token_lifetime=options.token_lifetime_seconds,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
         description="An embedded Entra tenant with Microsoft Graph, on loopback over TLS.",
     )
+    _add_places(parser)
+    _add_contents(parser.add_argument_group("what is in it"))
+    _add_behaviour(parser.add_argument_group("how it behaves"))
+    return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--ready-file",
         type=Path,
         required=True,
-        help="JSON written once it serves, removed at the end",
+        metavar="FILE",
+        help="JSON with addresses and credentials, written once it serves, removed at the end",
     )
     add("--port", type=_port, default=0, help="of Entra and Graph (default: a free one)")
     add("--admin-port", type=_port, default=0, help="of the admin interface (default: a free one)")
@@ -53,9 +105,14 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         "--hostname",
         nargs="+",
         action="extend",
+        type=_hostname,
         metavar="NAME",
         help="names it answers to (default: localhost)",
     )
+
+
+def _add_contents(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
     add(
         "--tenant",
         nargs="+",
@@ -70,58 +127,45 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         action="extend",
         choices=sorted(GRAPH_ROLES),
         metavar="ROLE",
-        help="app roles of Microsoft Graph for the deployer, instead of "
-        + " and ".join(DEFAULT_ROLES),
+        help=f"app roles of Microsoft Graph for the deployer (default: {' '.join(DEFAULT_ROLES)})",
     )
+    add("--without-exchange", action="store_true", help="no Office 365 Exchange Online")
     add(
-        "--without-exchange", action="store_true", help="tenants without Office 365 Exchange Online"
+        "--quota",
+        type=_whole,
+        default=DEFAULT_QUOTA,
+        help=f"objects that an application may have made (default: {DEFAULT_QUOTA})",
     )
-    add(
-        "--seed",
-        type=int,
-        help="of ids and of everything random (default: a new one, in the ready file)",
-    )
-    add("--latency-ms", type=_milliseconds, default=timedelta(), help="added to every request")
-    add("--lag-seconds", type=_seconds, default=timedelta(), help="how long reads may miss a write")
+    add("--seed", type=_whole, help="of ids and everything random (default: a new one)")
+
+
+def _add_behaviour(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add("--latency-ms", type=_milliseconds, default=_NONE, help="added to every request")
+    add("--lag-seconds", type=_seconds, default=_NONE, help="how long reads may miss a write")
     add("--stale-ratio", type=_ratio, default=1.0, help="share of the reads that do (default: 1)")
-    add("--list-lag-seconds", type=_seconds, help="the same for lists (default: --lag-seconds)")
-    add(
-        "--deletion-lag-seconds",
-        type=_seconds,
-        help="the same for deletions (default: --lag-seconds)",
-    )
+    add("--list-lag-seconds", type=_seconds, help="for lists (default: as --lag-seconds)")
+    add("--deletion-lag-seconds", type=_seconds, help="for deletions (default: as --lag-seconds)")
     add(
         "--sign-in-lag-seconds",
         type=_seconds,
-        default=timedelta(),
+        default=_NONE,
         help="how long the sign-in knows nothing of a change, such as a new secret",
+    )
+    add("--sign-in-stale-ratio", type=_ratio, default=1.0, help="share of the sign-ins that do")
+    add("--throttle", choices=sorted(SIZES), help="throttle as Graph does a tenant of this size")
+    add(
+        "--faults",
+        type=_plan,
+        default=Plan(0),
+        metavar="FILE",
+        help="a plan of faults: JSON with seed and rules, as for POST /faults",
     )
     add(
         "--token-lifetime-seconds",
         type=_seconds,
-        default=timedelta(seconds=3599),
+        default=_TOKEN_LIFETIME,
         help="of access tokens (default: 3599)",
-    )
-    options = parser.parse_args(arguments)
-    lag = Lag(
-        objects=options.lag_seconds,
-        lists=_or(options.list_lag_seconds, options.lag_seconds),
-        deletions=_or(options.deletion_lag_seconds, options.lag_seconds),
-        ratio=options.stale_ratio,
-        sign_in=options.sign_in_lag_seconds,
-    )
-    return Config(
-        ready_file=options.ready_file.absolute(),
-        port=options.port,
-        admin_port=options.admin_port,
-        hostnames=tuple(dict.fromkeys(options.hostname or ["localhost"])),
-        tenants=tuple(dict.fromkeys(options.tenant or ["contoso"])),
-        deployer_roles=tuple(options.deployer_role or DEFAULT_ROLES),
-        with_exchange=not options.without_exchange,
-        seed=secrets.randbelow(2**31) if options.seed is None else options.seed,
-        latency=options.latency_ms,
-        lag=lag,
-        token_lifetime=options.token_lifetime_seconds,
     )
 
 
@@ -129,11 +173,37 @@ def _or(value: timedelta | None, default: timedelta) -> timedelta:
     return default if value is None else value
 
 
+def _plan(path: str) -> Plan:
+    try:
+        fields = Fields(json.loads(Path(path).read_text(encoding="utf-8")))
+        plan = Plan(fields.whole("seed", 0), read_rules(fields))
+        fields.done()
+    except (OSError, ValueError, AdminError) as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from error
+    return plan
+
+
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
+    port = _whole(text)
+    if port > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def _hostname(text: str) -> str:
+    try:
+        if not ipaddress.ip_address(text).is_loopback:
+            raise argparse.ArgumentTypeError(f"{text} is no loopback address")
+    except ValueError:
+        if _HOST_NAME.fullmatch(text) is None:
+            raise argparse.ArgumentTypeError(f"{text!r} is no host name") from None
+    return text.lower()
 
 
 def _label(text: str) -> str:
@@ -143,21 +213,28 @@ def _label(text: str) -> str:
 
 
 def _seconds(text: str) -> timedelta:
-    return _not_negative(timedelta(seconds=float(text)))
+    return _duration(text, timedelta(seconds=1))
 
 
 def _milliseconds(text: str) -> timedelta:
-    return _not_negative(timedelta(milliseconds=float(text)))
+    return _duration(text, timedelta(milliseconds=1))
 
 
-def _not_negative(duration: timedelta) -> timedelta:
-    if duration < timedelta():
+def _duration(text: str, unit: timedelta) -> timedelta:
+    try:
+        duration = float(text) * unit
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration") from error
+    if duration < _NONE:
         raise argparse.ArgumentTypeError("a duration cannot be negative")
     return duration
 
 
 def _ratio(text: str) -> float:
-    ratio = float(text)
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = -1.0
     if not 0 <= ratio <= 1:
         raise argparse.ArgumentTypeError("a ratio is a number from 0 to 1")
     return ratio

@@ -24,12 +24,12 @@ def cloud_metadata(origin: str) -> Json:
 
 
 def issuer(origin: str, tenant_id: str, version: int) -> str:
-    """The issuer of a tenant's tokens."""
+    """Return the issuer of a tenant's tokens."""
     return f"{origin}/{tenant_id}/v2.0" if version == 2 else f"{origin}/{tenant_id}/"
 
 
 def openid_configuration(origin: str, name: str, tenant: Tenant | None, version: int) -> Json:
-    """The OpenID provider metadata at `name`: a tenant, or `common` and its like."""
+    """Return the OpenID provider metadata at `name`: a tenant, or `common` and its like."""
     path = f"{origin}/{tenant.id if tenant is not None else name}"
     oauth2 = f"{path}/oauth2/v2.0" if version == 2 else f"{path}/oauth2"
     keys = f"{path}/discovery/v2.0/keys" if version == 2 else f"{origin}/common/discovery/keys"
@@ -74,8 +74,9 @@ def instance_discovery(origin: str, authorization_endpoint: str) -> Json:
     """`/common/discovery/instance`: which hosts are aliases of this one."""
     host = origin.partition("://")[2]
     tenant = authorization_endpoint.partition("://")[2].partition("/")[2].partition("/")[0]
+    found = f"{origin}/{tenant or 'common'}/v2.0/.well-known/openid-configuration"
     return {
-        "tenant_discovery_endpoint": f"{origin}/{tenant or 'common'}/v2.0/.well-known/openid-configuration",
+        "tenant_discovery_endpoint": found,
         "api-version": "1.1",
         "metadata": [
             {"preferred_network": host, "preferred_cache": host, "aliases": [host]},

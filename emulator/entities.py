@@ -1,4 +1,4 @@
-"""The entity types served here: their properties with Graph's defaults, and what may be asked of them.
+"""The entity types served here: their properties with Graph's defaults, and how to ask for them.
 
 Sources: the resource pages of the Graph v1.0 reference, and the descriptions in Graph's own OpenAPI
 document, which say for each property which `$filter` operators it supports.
@@ -254,6 +254,13 @@ SERVICE_PRINCIPAL = EntityType(
     beta=frozenset({"samlMetadataUrl"}),
 )
 
+DIRECTORY_OBJECT = EntityType(
+    name="directoryObject",
+    collection="directoryObjects",
+    properties={"id": None, "deletedDateTime": None},
+)
+"""What applications, service principals and users have in common."""
+
 GRANT = EntityType(
     name="oAuth2PermissionGrant",
     collection="oauth2PermissionGrants",
@@ -406,3 +413,34 @@ APP_MANAGEMENT_POLICY = EntityType(
     filters={"id": _EQ, "displayName": _EQ, "isEnabled": _EQ},
     directory_object=False,
 )
+
+DEFAULT_POLICY = EntityType(
+    name="tenantAppManagementPolicy",
+    collection="policies/defaultAppManagementPolicy",
+    properties={
+        "id": None,
+        "deletedDateTime": None,
+        "displayName": "Default app management tenant policy",
+        "description": "Default tenant policy that enforces app management restrictions on "
+        "applications and service principals. To apply policy to targeted resources, create a new "
+        "policy under appManagementPolicies collection.",
+        "isEnabled": True,
+        "applicationRestrictions": {
+            "identifierUris": {
+                "nonDefaultUriAddition": None,
+                "uriAdditionWithoutUniqueTenantIdentifier": {
+                    "state": "enabled",
+                    "isStateSetByMicrosoft": True,
+                    "restrictForAppsCreatedAfterDateTime": None,
+                    "excludeAppsReceivingV2Tokens": True,
+                    "excludeSaml": True,
+                },
+            },
+            "passwordCredentials": [],
+            "keyCredentials": [],
+        },
+        "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+    },
+    directory_object=False,
+)
+"""What Microsoft has set in most tenants since 2025 is on from the start."""

@@ -1,7 +1,7 @@
 """Microsoft's own applications that every tenant knows, with the permissions that matter here.
 
-Their ids are Microsoft's and the same in every cloud tenant; sources are in FIDELITY.md. Only some of
-the real permissions are here; which ones is seen below.
+Their ids are Microsoft's and the same in every tenant of the public cloud; FIDELITY.md names the
+sources. Only some of the real permissions are here.
 """
 
 from collections.abc import Iterable
@@ -107,7 +107,7 @@ def _scopes(names: dict[str, str], needs_admin: Iterable[str]) -> list[Json]:
 
 
 def applications() -> list[Json]:
-    """The registrations in Microsoft's tenant: their bodies, apart from ids and defaults."""
+    """Return the registrations in Microsoft's tenant: their bodies, apart from ids and defaults."""
     graph: Json = {
         "appId": GRAPH_APP_ID,
         "displayName": "Microsoft Graph",

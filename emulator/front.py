@@ -1,13 +1,21 @@
-"""What stands before Entra and Graph alike: history, latency, the Date header."""
+"""What stands before Entra and Graph alike: history, latency, connection faults, the date."""
 
 import asyncio
+import logging
 import time
 from email.utils import format_datetime
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.cloud import Cloud
+from emulator.faults import Rule, Strike, plain_path
+from emulator.graph_auth import claimed_client
 from emulator.history import Exchange, masked
+
+_LOG = logging.getLogger(__name__)
+_HALF_READ_SECONDS = 0.02
+"""How long a client may take to read the half of a reply before the connection is cut."""
 
 
 class Front:
@@ -19,25 +27,33 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, and note it and its reply."""
-        if scope["type"] != "http":
-            return
         started = time.perf_counter()
+        cloud = self._cloud
         body = await _whole_body(receive)
+        path = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
-        path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-        exchange = self._cloud.history.begin(self._cloud.clock.now(), scope["method"], path)
+        whole_path = f"{path}?{query}" if query else path
+        exchange = cloud.history.begin(cloud.clock.now(), scope["method"], whole_path)
         exchange.request = masked(body, _header(scope["headers"], b"content-type"))
+        service, client_id = _origin_of(path, _header(scope["headers"], b"authorization"), body)
+        exchange.client_id = client_id
+        rule = cloud.faults.decide(service, scope["method"], plain_path(path), client_id)
+        exchange.fault = rule.name if rule is not None else None
         scope["emulator.exchange"] = exchange
-        if self._cloud.config.latency:
-            await asyncio.sleep(self._cloud.config.latency.total_seconds())
+        scope["emulator.rule"] = rule
+        await asyncio.sleep(cloud.latency.total_seconds())
+        if rule is not None and rule.strike is Strike.RESET_BEFORE:
+            await _cut(scope, receive)
+            return
         reply = await self._reply(scope, body)
-        _note(exchange, reply)
+        if rule is not None and rule.strike is Strike.SLOW:
+            await asyncio.sleep(rule.seconds)
+        _note(exchange, reply, rule)
         exchange.duration_ms = (time.perf_counter() - started) * 1000
-        for message in reply:
-            await send(message)
+        await _deliver(scope, receive, send, reply, rule)
 
     async def _reply(self, scope: Scope, body: bytes) -> tuple[Message, Message]:
-        """The reply of the tenant, as the two messages of ASGI."""
+        """Return the reply of the tenant, as the two messages of ASGI."""
         start: Message = {}
         chunks: list[bytes] = []
 
@@ -50,10 +66,51 @@ class Front:
             else:
                 chunks.append(message.get("body", b""))
 
-        await self._app(scope, receive, collect)
+        try:
+            await self._app(scope, receive, collect)
+        except Exception:
+            # Starlette has answered 500 by now; the request itself is in the history.
+            _LOG.exception("the emulator failed on request %d", scope["emulator.exchange"].n)
         date = format_datetime(self._cloud.clock.now(), usegmt=True).encode()
         start["headers"] = [*start["headers"], (b"date", date)]
         return start, {"type": "http.response.body", "body": b"".join(chunks)}
+
+
+def _origin_of(path: str, authorization: str, body: bytes) -> tuple[str, str | None]:
+    """Tell Graph from the sign-in, and which application asks."""
+    if path.lower().startswith(("/v1.0/", "/beta/")):
+        return "graph", claimed_client(authorization)
+    fields = dict(parse_qsl(body.decode("latin-1")))
+    return "login", fields.get("client_id")
+
+
+async def _deliver(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    reply: tuple[Message, Message],
+    rule: Rule | None,
+) -> None:
+    """Send the reply, or as much of it as a fault of the connection lets through."""
+    start, body = reply
+    if rule is not None and rule.strike is Strike.RESET_AFTER:
+        await _cut(scope, receive)
+        return
+    await send(start)
+    if rule is not None and rule.strike is Strike.RESET_IN_BODY:
+        half = body["body"][: len(body["body"]) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        await asyncio.sleep(_HALF_READ_SECONDS)
+        await _cut(scope, receive)
+        return
+    await send(body)
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """Reset the connection, and wait until the server has seen that it is gone."""
+    scope["state"]["reset"]()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _whole_body(receive: Receive) -> bytes:
@@ -66,10 +123,14 @@ async def _whole_body(receive: Receive) -> bytes:
     return b"".join(chunks)
 
 
-def _note(exchange: Exchange, reply: tuple[Message, Message]) -> None:
+def _note(exchange: Exchange, reply: tuple[Message, Message], rule: Rule | None) -> None:
     start, body = reply
     exchange.status = start["status"]
     exchange.response = masked(body["body"], _header(start["headers"], b"content-type"))
+    exchange.delivered = rule is None or rule.strike not in (
+        Strike.RESET_AFTER,
+        Strike.RESET_IN_BODY,
+    )
 
 
 def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> str:

@@ -3,37 +3,92 @@
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator import (
+    graph_app_roles,
     graph_applications,
     graph_deleted_items,
     graph_directory,
     graph_federation,
     graph_grants,
+    graph_owners,
     graph_passwords,
+    graph_policies,
     graph_principals,
     odata_path,
 )
 from emulator.cloud import Cloud
-from emulator.graph_auth import caller_of
-from emulator.graph_call import Call, Reply
+from emulator.faults import IN_BATCH, Rule, Strike, plain_path
+from emulator.graph_auth import caller_of, expired
+from emulator.graph_batch import Item, read_batch, run_batch
+from emulator.graph_call import Call, Expansion, Reply, metadata_level
 from emulator.graph_router import Router, normalised
-from emulator.history import Exchange
+from emulator.history import Exchange, masked
 from emulator.odata import Options
 from emulator.odata_path import Segment
-from emulator.problems import GraphProblem, bad_request
-from emulator.replicas import View
-from emulator.tenant import Tenant
-
-_JSON = (
-    "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;"
-    "charset=utf-8"
+from emulator.problems import (
+    GraphError,
+    bad_request,
+    bad_syntax,
+    concurrency_violation,
+    not_found,
+    server_error,
+    throttled,
 )
+from emulator.recycle_bin import purge_old
+from emulator.replicas import View
+from emulator.store import Kind
+from emulator.tenant import Tenant
+from emulator.throttle import resource_units
+
+_CONTENT_TYPE = (
+    "application/json;odata.metadata={};odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+)
+
+_ROUTES = (
+    *graph_applications.ROUTES,
+    *graph_passwords.ROUTES,
+    *graph_federation.ROUTES,
+    *graph_principals.ROUTES,
+    *graph_grants.ROUTES,
+    *graph_app_roles.ROUTES,
+    *graph_policies.ROUTES,
+    *graph_deleted_items.ROUTES,
+    *graph_directory.ROUTES,
+)
+
+_EXPANSIONS: Mapping[tuple[Kind, str], Expansion] = {
+    (Kind.APPLICATION, "owners"): graph_owners.expand_owners,
+    (Kind.APPLICATION, "federatedIdentityCredentials"): graph_federation.expand_credentials,
+    (Kind.SERVICE_PRINCIPAL, "owners"): graph_owners.expand_owners,
+    (Kind.SERVICE_PRINCIPAL, "appRoleAssignments"): graph_app_roles.expand_held,
+    (Kind.SERVICE_PRINCIPAL, "appRoleAssignedTo"): graph_app_roles.expand_given,
+    (Kind.SERVICE_PRINCIPAL, "oauth2PermissionGrants"): graph_grants.expand_grants,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """A Graph request as it came, alone or in a batch."""
+
+    method: str
+    path: str
+    """Encoded, with the version."""
+    query: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    origin: str
+    """Scheme, host and port by which the client knows this server."""
+    exchange: Exchange
+    rule: Rule | None
+    """The fault that strikes it."""
 
 
 class Graph:
@@ -42,92 +97,141 @@ class Graph:
     def __init__(self, cloud: Cloud, origins: frozenset[str]) -> None:
         self._cloud = cloud
         self._audiences = origins | frozenset(f"{origin}/" for origin in origins)
-        self._router = Router(
-            (
-                *graph_applications.ROUTES,
-                *graph_passwords.ROUTES,
-                *graph_federation.ROUTES,
-                *graph_principals.ROUTES,
-                *graph_grants.ROUTES,
-                *graph_deleted_items.ROUTES,
-                *graph_directory.ROUTES,
-            )
-        )
+        self._router = Router(_ROUTES)
 
     async def respond(self, request: Request) -> Response:
         """Answer one HTTP request."""
-        exchange: Exchange = request.scope["emulator.exchange"]
-        headers = dict(request.headers)
-        request_id = str(uuid.uuid4())
-        client_request_id = headers.get("client-request-id", request_id)
-        try:
-            body = _json(await request.body(), headers)
-            reply = self.answer(
-                exchange,
-                request.method,
-                request.scope["raw_path"].decode("ascii"),
-                request.scope["query_string"].decode("ascii"),
-                headers,
-                body,
-                f"{request.url.scheme}://{request.headers['host']}",
-            )
-        except GraphProblem as problem:
-            now = self._cloud.clock.now()
-            reply = Reply(
-                problem.status, problem.body(now, request_id, client_request_id), problem.headers
-            )
-        response = _response(reply)
-        response.headers["request-id"] = request_id
-        response.headers["client-request-id"] = client_request_id
-        return response
+        asked = _Asked(
+            method=request.method,
+            path=request.scope["raw_path"].decode("latin-1"),
+            query=request.scope["query_string"].decode("latin-1"),
+            headers=dict(request.headers),
+            body=await request.body(),
+            origin=f"{request.url.scheme}://{request.headers['host']}",
+            exchange=request.scope["emulator.exchange"],
+            rule=request.scope["emulator.rule"],
+        )
+        return _response(self._reply(asked), metadata_level(asked.headers))
 
-    def answer(
-        self,
-        exchange: Exchange,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        body: Any,
-        origin: str,
-    ) -> Reply:
+    def _reply(self, asked: _Asked) -> Reply:
+        """Answer one request, alone or of a batch, refusals included."""
+        request_id = str(uuid.uuid4())
+        client_request_id = asked.headers.get("client-request-id", request_id)
+        try:
+            reply = self._handled(asked)
+        except GraphError as error:
+            now = self._cloud.clock.now()
+            body = error.body(now, request_id, client_request_id)
+            reply = Reply(error.status, body, error.headers)
+        headers = {
+            **reply.headers,
+            "request-id": request_id,
+            "client-request-id": client_request_id,
+        }
+        return replace(reply, headers=headers)
+
+    def _handled(self, asked: _Asked) -> Reply:
         """Authenticate, find the route, check the permission, and let the handler reply."""
-        caller = caller_of(self._cloud, headers.get("authorization"), self._audiences)
-        exchange.tenant_id = caller.tenant_id
-        exchange.client_id = caller.client_id
-        exchange.caller_id = caller.object_id
+        if asked.rule is not None:
+            _strike(asked.rule, asked.path)
+        authorization = asked.headers.get("authorization", "")
+        caller = caller_of(self._cloud, authorization, self._audiences)
+        asked.exchange.tenant_id = caller.tenant_id
+        asked.exchange.client_id = caller.client_id
+        asked.exchange.caller_id = caller.object_id
         tenant = self._cloud.tenants[caller.tenant_id]
-        version, segments = _below_version(tenant, odata_path.parse(path))
-        route, params = self._router.find(method, segments)
+        version, segments = _below_version(tenant, odata_path.parse(asked.path))
+        if segments == ("$batch",) and asked.method == "POST":
+            items = read_batch(_json(asked), version)
+            return run_batch(items, lambda item: self._batched(asked, item))
+        query = dict(parse_qsl(asked.query))
+        units = resource_units(asked.method, plain_path(asked.path), query)
+        now = self._cloud.clock.now()
+        self._cloud.throttle.spend(caller.client_id, caller.tenant_id, asked.method, units, now)
+        route, params = self._router.find(asked.method, segments)
         route.needs.check(caller)
-        view: View = self._cloud.replicas.for_request(method, normalised(segments, params))
-        return route.handler(
-            Call(
-                cloud=self._cloud,
-                tenant=tenant,
-                caller=caller,
-                view=view,
-                method=method,
-                version=version,
-                base=f"{origin}/{version}",
-                path=_encoded(segments),
-                options=Options.parse(query, headers),
-                headers=headers,
-                body=body,
-                params=params,
-                needs=route.needs,
+        purge_old(tenant)
+        call = Call(
+            cloud=self._cloud,
+            tenant=tenant,
+            caller=caller,
+            view=self._view(asked, normalised(segments, params)),
+            method=asked.method,
+            version=version,
+            base=f"{asked.origin}/{version}",
+            path=_encoded(segments),
+            options=Options.parse(asked.query, asked.headers),
+            headers=asked.headers,
+            body=_json(asked),
+            params=params,
+            needs=route.needs,
+            expansions=_EXPANSIONS,
+        )
+        reply = route.handler(call)
+        return replace(reply, headers={**reply.headers, "x-ms-resource-unit": str(units)})
+
+    def _view(self, asked: _Asked, route: str) -> View:
+        """Choose the replica that answers."""
+        if asked.rule is not None and asked.rule.strike is Strike.STALE:
+            return self._cloud.replicas.trailing(asked.rule.seconds)
+        return self._cloud.replicas.for_request(asked.method, route)
+
+    def _batched(self, batch: _Asked, item: Item) -> Reply:
+        """Answer one request of a batch and note it in the history."""
+        cloud = self._cloud
+        path = f"{item.path}?{item.query}" if item.query else item.path
+        exchange = cloud.history.begin(cloud.clock.now(), item.method, path, batch.exchange.n)
+        exchange.request = masked(item.raw_body, "application/json")
+        rule = cloud.faults.decide(
+            "graph", item.method, plain_path(item.path), batch.exchange.client_id, IN_BATCH
+        )
+        exchange.fault = rule.name if rule is not None else None
+        inherited = {"authorization": batch.headers.get("authorization", "")}
+        reply = self._reply(
+            replace(
+                batch,
+                method=item.method,
+                path=item.path,
+                query=item.query,
+                headers={**item.headers, **inherited},
+                body=item.raw_body,
+                exchange=exchange,
+                rule=rule,
             )
         )
+        exchange.status = reply.status
+        exchange.response = masked(json.dumps(reply.body).encode(), "application/json")
+        return reply
+
+
+def _strike(rule: Rule, path: str) -> None:
+    """Raise the GraphError that a fault answers with, if it is of that sort."""
+    if rule.strike is Strike.EXPIRE_TOKEN:
+        raise expired()
+    if rule.strike is not Strike.STATUS:
+        return
+    match rule.status:
+        case 404:
+            raise not_found(plain_path(path).rpartition("/")[2])
+        case 409:
+            raise concurrency_violation()
+        case 429:
+            raise throttled(rule.retry_after_seconds)
+        case status:
+            error = server_error(status)
+            if rule.retry_after_seconds is not None:
+                error.headers["Retry-After"] = str(rule.retry_after_seconds)
+            raise error
 
 
 def _below_version(
     tenant: Tenant, segments: tuple[Segment, ...]
 ) -> tuple[str, tuple[Segment, ...]]:
-    """The version and the segments below it; `myorganization` or the tenant's name may follow it."""
+    """Split the version off; `myorganization` or the tenant's own name may follow it."""
     version, *rest = segments
-    if rest and isinstance(rest[0], str):
-        if rest[0].lower() == "myorganization" or tenant.answers_to(rest[0]):
-            rest = rest[1:]
+    name = rest[0] if rest else None
+    if isinstance(name, str) and (name.lower() == "myorganization" or tenant.answers_to(name)):
+        rest = rest[1:]
     return str(version).lower(), tuple(rest)
 
 
@@ -140,26 +244,27 @@ def _encoded(segments: tuple[Segment, ...]) -> str:
     )
 
 
-def _json(body: bytes, headers: Mapping[str, str]) -> Any:
-    """The request's JSON, None for an empty body. GraphProblem 400 if it is none."""
-    if not body:
+def _json(asked: _Asked) -> Any:
+    """Read the request's JSON; None for an empty body. GraphError 400 if it is none."""
+    if not asked.body:
         return None
-    if "json" not in headers.get("content-type", ""):
+    if "json" not in asked.headers.get("content-type", ""):
         raise bad_request("Write requests are only supported on contained entities")
     try:
-        return json.loads(body)
+        return json.loads(asked.body)
     except ValueError as error:
-        raise bad_request(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
+        raise bad_syntax(
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and "
+            "payload is of valid JSON format."
         ) from error
 
 
-def _response(reply: Reply) -> Response:
+def _response(reply: Reply, level: str) -> Response:
+    headers = dict(reply.headers)
     if reply.body is None:
-        return Response(status_code=reply.status, headers=dict(reply.headers))
+        return Response(status_code=reply.status, headers=headers)
     if isinstance(reply.body, str):
-        text, kind = reply.body, "text/plain"
-    else:
-        text, kind = json.dumps(reply.body, ensure_ascii=False), _JSON
-    headers = {**reply.headers, "content-type": kind, "OData-Version": "4.0"}
-    return Response(text, status_code=reply.status, headers=headers)
+        return Response(reply.body, reply.status, headers, "text/plain")
+    headers["OData-Version"] = "4.0"
+    headers["content-type"] = _CONTENT_TYPE.format(level)
+    return Response(json.dumps(reply.body, ensure_ascii=False), reply.status, headers)

@@ -1,17 +1,23 @@
-"""Application registrations: create, read, change, delete, and their owners."""
+"""Application registrations: create, read, change, delete."""
 
 from dataclasses import replace
-from typing import Any
 
-from emulator import graph_owners
+from emulator.app_policies import check_identifier_uris
 from emulator.clock import graph_time
 from emulator.entities import APPLICATION, merge
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
-from emulator.identifier_uris import check_identifier_uris
+from emulator.graph_listing import count, one, page
+from emulator.graph_owners import bound_owners, owner_routes
+from emulator.graph_writing import writable
 from emulator.odata_path import Key
 from emulator.permissions import APPLICATION_READ, APPLICATION_WRITE
 from emulator.principals import mirrored
-from emulator.problems import GraphProblem, bad_request, bad_syntax, not_found
+from emulator.problems import (
+    GraphError,
+    bad_syntax,
+    invalid_value,
+    not_found,
+)
 from emulator.recycle_bin import check_quota, soft_delete
 from emulator.store import Json, Kind, Record
 
@@ -38,36 +44,48 @@ _AUDIENCES = (
 
 
 def application(call: Call) -> Record:
-    """The application that the path names, by object id or by `(appId='…')`."""
+    """Find the application that the path names: by object id, `(appId='…')` or `(uniqueName='…')`.
+
+    GraphError 404 if this call does not see it.
+    """
     key = call.params["application"]
-    if isinstance(key, Key):
-        if key.name not in ("appId", "uniqueName"):
-            raise bad_syntax(f"Invalid alternate key '{key.name}'.")
-        for entry in call.tenant.store.entries(Kind.APPLICATION):
-            record = call.view.record(entry)
-            if record is not None and record.deleted_at is None:
-                if record.body[key.name] == key.value:
-                    return record
+    if not isinstance(key, Key):
+        return call.seen(Kind.APPLICATION, key)
+    if key.name == "appId":
+        record = call.tenant.seen_by_app_id(call.view, Kind.APPLICATION, key.value)
+    elif key.name == "uniqueName":
+        entries = call.tenant.store.entries(Kind.APPLICATION)
+        seen = (record for _, record in call.view.records(entries) if record.deleted_at is None)
+        record = next((one for one in seen if one.body["uniqueName"] == key.value), None)
+    else:
+        raise bad_syntax(f"Resource not found for the segment '{key.name}'.")
+    if record is None:
         raise not_found(key.value)
-    return call.seen(Kind.APPLICATION, key)
+    return record
 
 
 def list_applications(call: Call) -> Reply:
-    return call.collection(APPLICATION, call.candidates(APPLICATION, Kind.APPLICATION))
+    """GET /applications."""
+    return page(call, APPLICATION, Kind.APPLICATION)
+
+
+def count_applications(call: Call) -> Reply:
+    """GET /applications/$count."""
+    return count(call, APPLICATION, Kind.APPLICATION)
 
 
 def get_application(call: Call) -> Reply:
-    return call.entity(application(call), APPLICATION)
+    """GET /applications/{id}."""
+    return one(call, application(call), APPLICATION)
 
 
 def create_application(call: Call) -> Reply:
-    given = _checked(call, call.json(), None)
+    """POST /applications."""
+    given = _checked(call.json())
     if not given.get("displayName"):
-        raise bad_request(
-            "A value is required for property 'displayName' of resource 'Application'."
-        )
-    owners = graph_owners.bound_owners(call, call.json())
-    check_quota(call)
+        raise invalid_value("displayName", "Application")
+    owners = bound_owners(call, call.json())
+    check_quota(call.tenant, call.caller)
     body = merge(APPLICATION.properties, given)
     body |= {
         "id": call.tenant.ids.new("application"),
@@ -76,112 +94,69 @@ def create_application(call: Call) -> Reply:
         "publisherDomain": call.tenant.domains[0],
         "createdByAppId": call.caller.client_id,
     }
-    if body["api"]["requestedAccessTokenVersion"] is None and _has_personal_accounts(body):
+    if "Personal" in body["signInAudience"] and body["api"]["requestedAccessTokenVersion"] is None:
         body["api"] = {**body["api"], "requestedAccessTokenVersion": 2}
-    check_identifier_uris(call, body, added=body["identifierUris"])
-    links = {"owners": owners or (call.caller.object_id,), "creator": (call.caller.object_id,)}
+    check_identifier_uris(call.tenant, body, body["identifierUris"])
+    links = {"owners": owners, "creator": (call.caller.object_id,)}
     record = call.tenant.store.add(Record(Kind.APPLICATION, body["id"], body, links=links))
-    return call.entity(record, APPLICATION, status=201)
+    return one(call, record, APPLICATION, status=201)
 
 
 def update_application(call: Call) -> Reply:
+    """PATCH /applications/{id}."""
     seen = application(call)
     call.require_ownership(seen)
     record = call.latest(seen)
-    given = _checked(call, call.json(), record)
+    given = _checked(call.json())
     body = merge(record.body, given)
+    _check_disabled_first(record.body["appRoles"], body["appRoles"])
+    _check_disabled_first(
+        record.body["api"]["oauth2PermissionScopes"], body["api"]["oauth2PermissionScopes"]
+    )
     added = [uri for uri in body["identifierUris"] if uri not in record.body["identifierUris"]]
-    check_identifier_uris(call, body, added=added)
+    check_identifier_uris(call.tenant, body, added)
     call.tenant.store.update(replace(record, body=body))
-    _mirror(call, body)
+    principal = call.tenant.principal_of(body["appId"])
+    if principal is not None:
+        call.tenant.change(principal, mirrored(body, call.tenant.id))
     return NO_CONTENT
 
 
 def delete_application(call: Call) -> Reply:
+    """DELETE /applications/{id}: into the recycle bin."""
     seen = application(call)
     call.require_ownership(seen)
     soft_delete(call.tenant, call.latest(seen))
     return NO_CONTENT
 
 
-def _checked(call: Call, given: Json, before: Record | None) -> Json:
-    """The properties to write. GraphProblem 400 for what may not be written."""
-    writable: Json = {}
-    for name, value in given.items():
-        if "@odata" in name:
-            continue
-        if name not in APPLICATION.properties:
-            raise bad_syntax(
-                f"The property '{name}' does not exist on type 'microsoft.graph.application'. "
-                "Make sure to only use property names that are defined by the type or mark the "
-                "type as open type."
-            )
-        if name in _READ_ONLY:
-            raise bad_request(f"Property '{name}' is read-only and cannot be set.")
-        writable[name] = _with_default(name, value)
-    if writable.get("passwordCredentials"):
-        raise bad_request("Update to existing credential with KeyId is not allowed.")
-    if writable.get("signInAudience", _AUDIENCES[0]) not in _AUDIENCES:
-        raise bad_request(
-            "Invalid value specified for property 'signInAudience' of resource 'Application'."
+def _checked(given: Json) -> Json:
+    """Return the properties to write. GraphError 400 for what may not be written."""
+    properties = writable(given, APPLICATION, _READ_ONLY)
+    if properties.get("signInAudience", _AUDIENCES[0]) not in _AUDIENCES:
+        raise invalid_value("signInAudience", "Application")
+    return properties
+
+
+def _check_disabled_first(before: list[Json], after: list[Json]) -> None:
+    """Raise GraphError 400 if a permission disappears that is enabled still."""
+    kept = {item.get("id") for item in after}
+    if any(item.get("isEnabled") and item.get("id") not in kept for item in before):
+        raise GraphError(
+            400,
+            "CannotDeleteOrUpdateEnabledEntitlement",
+            "Permission (scope or role) cannot be deleted or updated unless disabled first.",
         )
-    if before is not None:
-        _check_disabled_first(before.body["appRoles"], writable.get("appRoles"))
-        scopes = before.body["api"]["oauth2PermissionScopes"]
-        _check_disabled_first(scopes, (writable.get("api") or {}).get("oauth2PermissionScopes"))
-    return writable
 
 
-def _with_default(name: str, value: Any) -> Any:
-    """A collection or complex value set to null is empty, not missing."""
-    return APPLICATION.properties[name] if value is None else value
-
-
-def _check_disabled_first(before: list[Json], after: list[Json] | None) -> None:
-    if after is None:
-        return
-    kept = {item.get("id"): item for item in after}
-    for item in before:
-        if item.get("isEnabled") and item.get("id") not in kept:
-            raise GraphProblem(
-                400,
-                "CannotDeleteOrUpdateEnabledEntitlement",
-                "Permission (scope or role) cannot be deleted or updated unless disabled first.",
-            )
-
-
-def _has_personal_accounts(body: Json) -> bool:
-    return "Personal" in str(body["signInAudience"])
-
-
-def _mirror(call: Call, body: Json) -> None:
-    """Let the service principal in the same tenant follow its application."""
-    principal = call.tenant.principal_of(body["appId"])
-    if principal is not None:
-        call.tenant.change(principal, mirrored(body, call.tenant.id))
-
-
-def list_owners(call: Call) -> Reply:
-    return graph_owners.list_owners(call, application(call))
-
-
-def add_owner(call: Call) -> Reply:
-    return graph_owners.add_owner(call, application(call))
-
-
-def remove_owner(call: Call) -> Reply:
-    return graph_owners.remove_owner(call, application(call))
-
+_ONE = "/applications/{application}"
 
 ROUTES = (
     Route("GET", "/applications", list_applications, APPLICATION_READ),
+    Route("GET", "/applications/$count", count_applications, APPLICATION_READ),
     Route("POST", "/applications", create_application, APPLICATION_WRITE),
-    Route("GET", "/applications/{application}", get_application, APPLICATION_READ),
-    Route("PATCH", "/applications/{application}", update_application, APPLICATION_WRITE),
-    Route("DELETE", "/applications/{application}", delete_application, APPLICATION_WRITE),
-    Route("GET", "/applications/{application}/owners", list_owners, APPLICATION_READ),
-    Route("POST", "/applications/{application}/owners/$ref", add_owner, APPLICATION_WRITE),
-    Route(
-        "DELETE", "/applications/{application}/owners/{owner}/$ref", remove_owner, APPLICATION_WRITE
-    ),
+    Route("GET", _ONE, get_application, APPLICATION_READ),
+    Route("PATCH", _ONE, update_application, APPLICATION_WRITE),
+    Route("DELETE", _ONE, delete_application, APPLICATION_WRITE),
+    *owner_routes(_ONE, application, APPLICATION_WRITE),
 )

@@ -1,98 +1,138 @@
 """The organization, its users, and any object by its id."""
 
-from emulator import odata
-from emulator.entities import APPLICATION, ORGANIZATION, SERVICE_PRINCIPAL, USER, EntityType
+from emulator.entities import ORGANIZATION, USER
 from emulator.graph_call import Call, Reply, Route
-from emulator.permissions import DIRECTORY_READ, ME_READ, ORGANIZATION_READ, USER_READ
-from emulator.problems import bad_request, not_found
+from emulator.graph_listing import (
+    DIRECTORY_OBJECTS,
+    bodies,
+    count,
+    directory_objects,
+    one,
+    one_directory_object,
+    page,
+)
+from emulator.permissions import (
+    APPLICATION_READ,
+    DIRECTORY_READ,
+    ME_READ,
+    ORGANIZATION_READ,
+    USER_READ,
+)
+from emulator.problems import bad_request, bad_syntax, not_found
 from emulator.store import Kind, Record
 
-_TYPES: dict[Kind, EntityType] = {
-    Kind.APPLICATION: APPLICATION,
-    Kind.SERVICE_PRINCIPAL: SERVICE_PRINCIPAL,
-    Kind.USER: USER,
-}
+_MOST_IDS = 1000
 
 
 def list_organization(call: Call) -> Reply:
-    return call.collection(ORGANIZATION, call.tenant.store.entries(Kind.ORGANIZATION))
+    """GET /organization."""
+    return page(call, ORGANIZATION, Kind.ORGANIZATION)
 
 
 def get_organization(call: Call) -> Reply:
-    return call.entity(call.seen(Kind.ORGANIZATION, call.param("organization")), ORGANIZATION)
+    """GET /organization/{id}."""
+    return one(call, call.seen(Kind.ORGANIZATION, call.param("organization")), ORGANIZATION)
 
 
 def list_users(call: Call) -> Reply:
-    return call.collection(USER, call.candidates(USER, Kind.USER))
+    """GET /users."""
+    return page(call, USER, Kind.USER)
+
+
+def count_users(call: Call) -> Reply:
+    """GET /users/$count."""
+    return count(call, USER, Kind.USER)
 
 
 def get_user(call: Call) -> Reply:
+    """GET /users/{id or userPrincipalName}."""
     key = call.param("user")
-    for entry in call.tenant.store.entries(Kind.USER):
-        record = call.view.record(entry)
-        if record is not None and record.deleted_at is None:
-            if key.lower() in (record.id, record.body["userPrincipalName"].lower()):
-                return call.entity(record, USER)
+    for _, record in call.view.records(call.tenant.store.entries(Kind.USER)):
+        names = (record.id, record.body["userPrincipalName"].lower())
+        if record.deleted_at is None and key.lower() in names:
+            return one(call, record, USER)
     raise not_found(key)
 
 
 def get_me(call: Call) -> Reply:
+    """GET /me."""
+    return one(call, _me(call), USER)
+
+
+def _me(call: Call) -> Record:
     if not call.caller.user:
-        raise bad_request("/me request is only valid with delegated authentication flow.")
-    return call.entity(call.seen(Kind.USER, call.caller.object_id), USER)
+        raise bad_syntax("/me request is only valid with delegated authentication flow.")
+    return call.seen(Kind.USER, call.caller.object_id)
+
+
+def list_my_objects(call: Call) -> Reply:
+    """GET /me/ownedObjects."""
+    return _owned(call, _me(call).id)
+
+
+def list_objects_of_principal(call: Call) -> Reply:
+    """GET /servicePrincipals/{id}/ownedObjects."""
+    return _owned(call, call.seen(Kind.SERVICE_PRINCIPAL, call.param("principal")).id)
+
+
+def list_objects_of_user(call: Call) -> Reply:
+    """GET /users/{id}/ownedObjects."""
+    return _owned(call, call.seen(Kind.USER, call.param("user")).id)
+
+
+def _owned(call: Call, owner_id: str) -> Reply:
+    found = []
+    for kind in (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL):
+        for _, record in call.view.records(call.tenant.store.entries(kind)):
+            if record.deleted_at is None and owner_id in record.linked("owners"):
+                found.append(record)
+    return directory_objects(call, found)
 
 
 def get_directory_object(call: Call) -> Reply:
+    """GET /directoryObjects/{id}."""
     id_ = call.param("object")
     record = _object(call, id_)
     if record is None:
         raise not_found(id_)
-    entity = _TYPES[record.kind]
-    reply = call.entity(record, entity)
-    assert isinstance(reply.body, dict)
-    context = call.context("directoryObjects/$entity")
-    return Reply(
-        200, {"@odata.context": context, "@odata.type": f"#{entity.full_name}", **_rest(reply)}
-    )
+    return one_directory_object(call, record)
 
 
 def get_by_ids(call: Call) -> Reply:
-    given = call.json()
-    ids = given.get("ids")
-    if not isinstance(ids, list) or len(ids) > 1000:
-        raise bad_request("Invalid value specified for property 'ids'.")
-    types = given.get("types") or ["directoryObject"]
-    value = []
-    for id_ in ids:
-        record = _object(call, str(id_))
-        if record is None:
-            continue
-        entity = _TYPES[record.kind]
-        if "directoryObject" in types or entity.name in types:
-            names = odata.selected(call.options, entity, call.version)
-            body = odata.project(record.body, entity, names, call.version)
-            value.append({"@odata.type": f"#{entity.full_name}", **body})
-    return Reply(200, {"@odata.context": call.context("directoryObjects"), "value": value})
+    """POST /directoryObjects/getByIds: those that are there; the others are left out."""
+    ids, types = call.json().get("ids"), call.json().get("types") or ["directoryObject"]
+    if not isinstance(ids, list) or len(ids) > _MOST_IDS or not isinstance(types, list):
+        raise bad_request(
+            "Invalid value specified for property 'ids' of resource 'DirectoryObject'."
+        )
+    found = [record for id_ in ids if (record := _object(call, str(id_))) is not None]
+    wanted = [record for record in found if {"directoryObject", record.kind} & set(types)]
+    context = call.context("directoryObjects")
+    return Reply(200, {"@odata.context": context, "value": bodies(call, wanted)})
 
 
 def _object(call: Call, id_: str) -> Record | None:
-    for kind in _TYPES:
+    for kind in DIRECTORY_OBJECTS:
         if (record := call.tenant.seen(call.view, kind, id_)) is not None:
             return record
     return None
-
-
-def _rest(reply: Reply) -> dict[str, object]:
-    assert isinstance(reply.body, dict)
-    return {name: value for name, value in reply.body.items() if name != "@odata.context"}
 
 
 ROUTES = (
     Route("GET", "/organization", list_organization, ORGANIZATION_READ),
     Route("GET", "/organization/{organization}", get_organization, ORGANIZATION_READ),
     Route("GET", "/users", list_users, USER_READ),
+    Route("GET", "/users/$count", count_users, USER_READ),
     Route("GET", "/users/{user}", get_user, USER_READ),
+    Route("GET", "/users/{user}/ownedObjects", list_objects_of_user, USER_READ),
     Route("GET", "/me", get_me, ME_READ),
+    Route("GET", "/me/ownedObjects", list_my_objects, ME_READ),
+    Route(
+        "GET",
+        "/servicePrincipals/{principal}/ownedObjects",
+        list_objects_of_principal,
+        APPLICATION_READ,
+    ),
     Route("GET", "/directoryObjects/{object}", get_directory_object, DIRECTORY_READ),
     Route("POST", "/directoryObjects/getByIds", get_by_ids, DIRECTORY_READ),
 )

@@ -1,109 +1,134 @@
 """Federated identity credentials of applications."""
 
+import re
 from dataclasses import replace
 
 from emulator.entities import FEDERATED_CREDENTIAL, merge
 from emulator.graph_applications import application
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
+from emulator.graph_listing import one, page
 from emulator.permissions import APPLICATION_READ, APPLICATION_WRITE
-from emulator.problems import bad_request, duplicate, not_found
+from emulator.problems import (
+    GraphError,
+    bad_request,
+    duplicate,
+    invalid_value,
+    not_found,
+    unknown_property,
+)
 from emulator.store import Entry, Json, Kind, Record
 
 _MOST = 20
+_NAME = re.compile(r"[A-Za-z0-9_-]*")
+_NAME_LENGTHS = range(3, 121)
+_REQUIRED = ("name", "issuer", "subject", "audiences")
+
+
+def credentials_of(call: Call, parent: Record) -> list[Entry]:
+    """Return the entries of an application's credentials, removed ones included."""
+    entries = call.tenant.store.entries(Kind.FEDERATED_CREDENTIAL)
+    return [entry for entry in entries if entry.parent == parent.id]
+
+
+def expand_credentials(call: Call, parent: Record) -> list[Json]:
+    """Read the credentials for `$expand`."""
+    return [record.body for _, record in call.view.records(credentials_of(call, parent))]
 
 
 def _credential(call: Call) -> Record:
-    """The credential that the path names, by id or name."""
-    parent = application(call)
+    """Find the credential that the path names, by id or name."""
     key = call.param("credential")
-    for entry in _entries(call, parent):
+    for entry in credentials_of(call, application(call)):
         record = call.view.record(entry)
         if record is not None and key in (record.id, record.body["name"]):
             return record
     raise not_found(key)
 
 
-def _entries(call: Call, parent: Record) -> list[Entry]:
-    entries = call.tenant.store.entries(Kind.FEDERATED_CREDENTIAL)
-    return [
-        e for e in entries if any(v.record and v.record.parent == parent.id for v in e.versions)
-    ]
-
-
 def list_credentials(call: Call) -> Reply:
-    return call.collection(FEDERATED_CREDENTIAL, _entries(call, application(call)))
+    """GET …/federatedIdentityCredentials."""
+    return page(call, FEDERATED_CREDENTIAL, credentials_of(call, application(call)))
 
 
 def get_credential(call: Call) -> Reply:
-    return call.entity(_credential(call), FEDERATED_CREDENTIAL)
+    """GET …/federatedIdentityCredentials/{id or name}."""
+    return one(call, _credential(call), FEDERATED_CREDENTIAL)
 
 
 def create_credential(call: Call) -> Reply:
+    """POST …/federatedIdentityCredentials."""
     parent = application(call)
     call.require_ownership(parent)
     given = _checked(call.json())
-    for name in ("name", "issuer", "subject", "audiences"):
+    for name in _REQUIRED:
         if not given.get(name):
-            raise bad_request(
-                f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'."
-            )
-    _check_unique(call, parent, given, None)
+            raise invalid_value(name, "FederatedIdentityCredential")
+    _check_unique(call, parent, given)
     body = merge(FEDERATED_CREDENTIAL.properties, given)
     body["id"] = call.tenant.ids.new("federatedIdentityCredential")
     record = Record(Kind.FEDERATED_CREDENTIAL, body["id"], body, parent=parent.id)
-    return call.entity(call.tenant.store.add(record), FEDERATED_CREDENTIAL, status=201)
+    return one(call, call.tenant.store.add(record), FEDERATED_CREDENTIAL, status=201)
 
 
 def update_credential(call: Call) -> Reply:
+    """PATCH …/federatedIdentityCredentials/{id or name}."""
     parent = application(call)
     call.require_ownership(parent)
     record = call.latest(_credential(call))
     given = _checked(call.json())
     if given.get("name", record.body["name"]) != record.body["name"]:
-        raise bad_request("Property 'name' is read-only and cannot be set.")
+        raise bad_request("Name is immutable and cannot be changed after creation.")
     body = merge(record.body, given)
-    _check_unique(call, parent, body, record)
+    _check_unique(call, parent, body, record.id)
     call.tenant.store.update(replace(record, body=body))
     return NO_CONTENT
 
 
 def delete_credential(call: Call) -> Reply:
+    """DELETE …/federatedIdentityCredentials/{id or name}."""
     call.require_ownership(application(call))
     call.tenant.store.remove(call.latest(_credential(call)))
     return NO_CONTENT
 
 
 def _checked(given: Json) -> Json:
+    """Return the properties to write. GraphError 400 for what may not be written."""
     properties = {name: value for name, value in given.items() if "@odata" not in name}
+    for name in properties:
+        if name not in FEDERATED_CREDENTIAL.properties:
+            raise unknown_property(name, FEDERATED_CREDENTIAL.full_name)
+    properties.pop("id", None)
     audiences = properties.get("audiences")
     if audiences is not None and (not isinstance(audiences, list) or len(audiences) != 1):
-        raise bad_request(
-            "Invalid value specified for property 'audiences' of resource 'FederatedIdentityCredential'."
-        )
+        raise invalid_value("audiences", "FederatedIdentityCredential")
+    if "name" in properties and len(str(properties["name"])) not in _NAME_LENGTHS:
+        raise invalid_value("name", "FederatedIdentityCredential")
+    if _NAME.fullmatch(str(properties.get("name", "none"))) is None:
+        raise bad_request("Name value is not a valid URI last segment.")
+    if "*" in str(properties.get("subject", "")):
+        raise invalid_value("subject", "FederatedIdentityCredential")
     return properties
 
 
-def _check_unique(call: Call, parent: Record, given: Json, itself: Record | None) -> None:
+def _check_unique(call: Call, parent: Record, given: Json, itself: str = "") -> None:
     others = [
         record
         for record in call.tenant.live(Kind.FEDERATED_CREDENTIAL)
-        if record.parent == parent.id and (itself is None or record.id != itself.id)
+        if record.parent == parent.id and record.id != itself
     ]
     if len(others) >= _MOST:
-        raise bad_request("The maximum number of federated identity credentials is 20.")
+        raise GraphError(403, "Directory_QuotaExceeded", "Size of object exceeded limit.")
     for other in others:
         if other.body["name"] == given["name"]:
             raise duplicate(
                 f"FederatedIdentityCredential with name {given['name']} already exists."
             )
         if (other.body["issuer"], other.body["subject"]) == (given["issuer"], given["subject"]):
-            raise bad_request(
-                "FederatedIdentityCredential with the same issuer and subject already exists on app."
-            )
+            raise bad_request("Combination of issuer and subject must be unique.")
 
 
 _ALL = "/applications/{application}/federatedIdentityCredentials"
-_ONE = _ALL + "/{credential}"
+_ONE = f"{_ALL}/{{credential}}"
 
 ROUTES = (
     Route("GET", _ALL, list_credentials, APPLICATION_READ),

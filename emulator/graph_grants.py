@@ -4,11 +4,14 @@ from dataclasses import replace
 
 from emulator.entities import GRANT
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
+from emulator.graph_listing import one, page
+from emulator.graph_principals import principal
 from emulator.ids import grant_id
 from emulator.permissions import GRANT_READ, GRANT_WRITE
-from emulator.problems import bad_request, duplicate, not_found
+from emulator.problems import bad_request, duplicate, invalid_value, not_found
 from emulator.store import Json, Kind, Record
 
+_RESOURCE = "OAuth2PermissionGrant"
 _CONSENT_TYPES = ("AllPrincipals", "Principal")
 
 
@@ -20,7 +23,7 @@ def _grant(call: Call) -> Record:
 
 
 def _stands(call: Call, grant: Record) -> bool:
-    """Whether both ends are there; a grant is gone while one of them is in the recycle bin."""
+    """Whether both ends are there; a grant is hidden while one of them is in the recycle bin."""
     return all(
         call.tenant.seen(call.view, Kind.SERVICE_PRINCIPAL, grant.body[end]) is not None
         for end in ("clientId", "resourceId")
@@ -28,33 +31,54 @@ def _stands(call: Call, grant: Record) -> bool:
 
 
 def list_grants(call: Call) -> Reply:
-    return call.collection(
-        GRANT, call.candidates(GRANT, Kind.GRANT), keep=lambda grant: _stands(call, grant)
-    )
+    """GET /oauth2PermissionGrants."""
+    return page(call, GRANT, Kind.GRANT, keep=lambda grant: _stands(call, grant))
+
+
+def list_grants_of_principal(call: Call) -> Reply:
+    """GET /servicePrincipals/{id}/oauth2PermissionGrants."""
+    client = principal(call)
+    entries = call.tenant.store.entries(Kind.GRANT, "clientId", client.id)
+    return page(call, GRANT, entries, keep=lambda grant: _stands(call, grant))
+
+
+def expand_grants(call: Call, client: Record) -> list[Json]:
+    """Read the grants of a service principal for `$expand`."""
+    entries = call.tenant.store.entries(Kind.GRANT, "clientId", client.id)
+    return [grant.body for _, grant in call.view.records(entries) if _stands(call, grant)]
+
+
+def list_grants_of_user(call: Call) -> Reply:
+    """GET /users/{id}/oauth2PermissionGrants: those that the user gave for himself."""
+    user = call.seen(Kind.USER, call.param("user"))
+
+    def keep(grant: Record) -> bool:
+        return grant.body["principalId"] == user.id and _stands(call, grant)
+
+    return page(call, GRANT, Kind.GRANT, keep)
 
 
 def get_grant(call: Call) -> Reply:
-    return call.entity(_grant(call), GRANT)
+    """GET /oauth2PermissionGrants/{id}."""
+    return one(call, _grant(call), GRANT)
 
 
 def create_grant(call: Call) -> Reply:
+    """POST /oauth2PermissionGrants."""
     given = call.json()
     consent_type = given.get("consentType")
     if consent_type not in _CONSENT_TYPES:
-        raise bad_request(
-            "Invalid value specified for property 'consentType' of resource 'OAuth2PermissionGrant'."
-        )
+        raise invalid_value("consentType", _RESOURCE)
     principal_id = given.get("principalId")
     if (principal_id is not None) is not (consent_type == "Principal"):
-        raise bad_request(
-            "Invalid value specified for property 'principalId' of resource 'OAuth2PermissionGrant'."
-        )
-    client = call.seen(Kind.SERVICE_PRINCIPAL, _id(given, "clientId"))
-    resource = call.seen(Kind.SERVICE_PRINCIPAL, _id(given, "resourceId"))
+        raise invalid_value("principalId", _RESOURCE)
+    client = call.seen(Kind.SERVICE_PRINCIPAL, _text(given, "clientId"))
+    resource = call.seen(Kind.SERVICE_PRINCIPAL, _text(given, "resourceId"))
     if principal_id is not None:
-        call.seen(Kind.USER, principal_id)
+        call.seen(Kind.USER, _text(given, "principalId"))
     id_ = grant_id(client.id, resource.id, principal_id)
-    if call.tenant.store.any_entry(id_) is not None and _exists(call, id_):
+    before = call.tenant.store.entry(Kind.GRANT, id_)
+    if before is not None and before.latest is not None:
         raise duplicate("Permission entry already exists.")
     body: Json = {
         "clientId": client.id,
@@ -62,57 +86,56 @@ def create_grant(call: Call) -> Reply:
         "id": id_,
         "principalId": principal_id,
         "resourceId": resource.id,
-        "scope": _scope(given, resource),
+        "scope": _scope(given),
     }
-    record = call.tenant.store.add(Record(Kind.GRANT, id_, body))
-    return call.entity(record, GRANT, status=201)
-
-
-def _exists(call: Call, id_: str) -> bool:
-    entry = call.tenant.store.entry(Kind.GRANT, id_)
-    return entry is not None and entry.latest is not None
+    return one(call, call.tenant.store.add(Record(Kind.GRANT, id_, body)), GRANT, status=201)
 
 
 def update_grant(call: Call) -> Reply:
+    """PATCH /oauth2PermissionGrants/{id}: its scope only."""
     record = call.latest(_grant(call))
-    given = {name: value for name, value in call.json().items() if "@odata" not in name}
-    for name, value in given.items():
-        if name != "scope" and value != record.body.get(name):
+    for name, value in call.json().items():
+        if "@odata" not in name and name != "scope" and value != record.body.get(name):
             raise bad_request(f"Property cannot be updated: {name}")
-    if "scope" in given:
-        resource = call.seen(Kind.SERVICE_PRINCIPAL, record.body["resourceId"])
-        scope = _scope(given, resource)
-        call.tenant.store.update(replace(record, body={**record.body, "scope": scope}))
+    if "scope" in call.json():
+        body = {**record.body, "scope": _scope(call.json())}
+        call.tenant.store.update(replace(record, body=body))
     return NO_CONTENT
 
 
 def delete_grant(call: Call) -> Reply:
+    """DELETE /oauth2PermissionGrants/{id}."""
     call.tenant.store.remove(call.latest(_grant(call)))
     return NO_CONTENT
 
 
-def _id(given: Json, name: str) -> str:
+def _text(given: Json, name: str) -> str:
     value = given.get(name)
     if not isinstance(value, str):
-        raise bad_request(
-            f"Invalid value specified for property '{name}' of resource 'OAuth2PermissionGrant'."
-        )
+        raise invalid_value(name, _RESOURCE)
     return value
 
 
-def _scope(given: Json, resource: Record) -> str:
-    value = given.get("scope") or ""
-    if not isinstance(value, str):
-        raise bad_request(
-            "Invalid value specified for property 'scope' of resource 'OAuth2PermissionGrant'."
-        )
-    return value
+def _scope(given: Json) -> str:
+    value = given.get("scope")
+    if value is not None and not isinstance(value, str):
+        raise invalid_value("scope", _RESOURCE)
+    return value or ""
 
+
+_ONE = "/oauth2PermissionGrants/{grant}"
 
 ROUTES = (
     Route("GET", "/oauth2PermissionGrants", list_grants, GRANT_READ),
     Route("POST", "/oauth2PermissionGrants", create_grant, GRANT_WRITE),
-    Route("GET", "/oauth2PermissionGrants/{grant}", get_grant, GRANT_READ),
-    Route("PATCH", "/oauth2PermissionGrants/{grant}", update_grant, GRANT_WRITE),
-    Route("DELETE", "/oauth2PermissionGrants/{grant}", delete_grant, GRANT_WRITE),
+    Route("GET", _ONE, get_grant, GRANT_READ),
+    Route("PATCH", _ONE, update_grant, GRANT_WRITE),
+    Route("DELETE", _ONE, delete_grant, GRANT_WRITE),
+    Route(
+        "GET",
+        "/servicePrincipals/{principal}/oauth2PermissionGrants",
+        list_grants_of_principal,
+        GRANT_READ,
+    ),
+    Route("GET", "/users/{user}/oauth2PermissionGrants", list_grants_of_user, GRANT_READ),
 )

@@ -1,21 +1,25 @@
 """Owners of applications and service principals, and references to objects in request bodies."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from emulator import odata_path
-from emulator.entities import SERVICE_PRINCIPAL, USER, EntityType
-from emulator.graph_call import NO_CONTENT, Call, Reply
+from emulator.graph_call import NO_CONTENT, Call, Reply, Route
+from emulator.graph_listing import bodies, directory_objects, linked
+from emulator.permissions import APPLICATION_READ, Needs
 from emulator.problems import bad_request, not_found
 from emulator.store import Json, Kind, Record
 
-OWNER_KINDS: dict[Kind, EntityType] = {Kind.USER: USER, Kind.SERVICE_PRINCIPAL: SERVICE_PRINCIPAL}
+_KINDS = (Kind.USER, Kind.SERVICE_PRINCIPAL)
+
+Finder = Callable[[Call], Record]
+"""Finds the object that a path names."""
 
 
 def referenced_id(url: object) -> str:
-    """The id in a reference, such as `https://…/v1.0/directoryObjects/{id}`.
+    """Return the id in a reference, such as `https://…/v1.0/directoryObjects/{id}`.
 
-    GraphProblem 400 if it is none.
+    GraphError 400 if it is none.
     """
     if isinstance(url, str):
         segments = odata_path.parse(urlsplit(url).path)
@@ -25,59 +29,87 @@ def referenced_id(url: object) -> str:
 
 
 def bound_owners(call: Call, body: Json) -> tuple[str, ...]:
-    """The owners that a new object's body binds. GraphProblem 404 for one that is not there."""
+    """Return the owners of a new object: those that its body binds, or else its creator.
+
+    GraphError 404 for one that is not there.
+    """
     urls = body.get("owners@odata.bind", [])
     if not isinstance(urls, list):
-        raise bad_request("Invalid value specified for property 'owners'.")
-    return tuple(dict.fromkeys(_owner(call, referenced_id(url)).id for url in urls))
+        raise bad_request("Invalid URL format specified in payload.")
+    owners = tuple(dict.fromkeys(_owner(call, referenced_id(url)).id for url in urls))
+    return owners or (call.caller.object_id,)
 
 
 def _owner(call: Call, id_: str) -> Record:
-    for kind in OWNER_KINDS:
+    for kind in _KINDS:
         if (record := call.tenant.seen(call.view, kind, id_)) is not None:
             return record
     raise not_found(id_)
 
 
-def list_owners(call: Call, record: Record, kinds: Iterable[Kind] = tuple(OWNER_KINDS)) -> Reply:
-    """The owners of an object, as directoryObjects with their types."""
-    wanted = set(kinds)
-    value = []
-    for id_ in record.linked("owners"):
-        entry = call.tenant.store.any_entry(id_)
-        owner = call.view.record(entry)
-        if owner is None or owner.deleted_at is not None or owner.kind not in wanted:
-            continue
-        entity = OWNER_KINDS[owner.kind]
-        shown = entity.shown or set(entity.properties) - entity.beta
-        body = {name: value for name, value in owner.body.items() if name in shown}
-        value.append({"@odata.type": f"#{entity.full_name}", **body})
-    return Reply(200, {"@odata.context": call.context("directoryObjects"), "value": value})
+def expand_owners(call: Call, record: Record) -> list[Json]:
+    """Read the owners for `$expand`."""
+    return bodies(call, linked(call, record, "owners"))
 
 
-def add_owner(call: Call, seen: Record) -> Reply:
-    """POST …/owners/$ref: GraphProblem 400 if it is an owner already."""
-    call.require_ownership(seen)
-    owner = _owner(call, referenced_id(call.json().get("@odata.id")))
+def add_reference(call: Call, seen: Record, relationship: str, id_: str) -> Reply:
+    """Link `seen` to another object. GraphError 400 if it is linked already."""
     record = call.latest(seen)
-    owners = record.linked("owners")
-    if owner.id in owners:
+    ids = record.linked(relationship)
+    if id_ in ids:
         raise bad_request(
             "One or more added object references already exist for the following modified "
-            "properties: 'owners'."
+            f"properties: '{relationship}'."
         )
-    call.tenant.store.update(record.with_links("owners", (*owners, owner.id)))
+    call.tenant.store.update(record.with_links(relationship, (*ids, id_)))
     return NO_CONTENT
 
 
-def remove_owner(call: Call, seen: Record) -> Reply:
-    """DELETE …/owners/{owner}/$ref: GraphProblem 404 if it is none."""
-    call.require_ownership(seen)
+def remove_reference(call: Call, seen: Record, relationship: str, id_: str) -> Reply:
+    """Undo that. GraphError 404 if it is not linked."""
     record = call.latest(seen)
-    owners = record.linked("owners")
-    owner_id = call.param("owner")
-    if owner_id not in owners:
-        raise not_found(owner_id)
-    left = tuple(id_ for id_ in owners if id_ != owner_id)
-    call.tenant.store.update(record.with_links("owners", left))
+    ids = record.linked(relationship)
+    if id_ not in ids:
+        raise not_found(id_)
+    left = tuple(other for other in ids if other != id_)
+    call.tenant.store.update(record.with_links(relationship, left))
     return NO_CONTENT
+
+
+def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
+    """Make the routes of the owners of what `find` finds below `prefix`."""
+
+    def list_owners(call: Call) -> Reply:
+        return directory_objects(call, linked(call, find(call), "owners"))
+
+    def list_typed(call: Call) -> Reply:
+        type_name = call.param("type").rpartition(".")[2]
+        owners = linked(call, find(call), "owners")
+        return directory_objects(call, (owner for owner in owners if owner.kind == type_name))
+
+    def list_references(call: Call) -> Reply:
+        value = [
+            {"@odata.id": f"{call.base}/directoryObjects/{owner.id}"}
+            for owner in linked(call, find(call), "owners")
+        ]
+        return Reply(200, {"@odata.context": call.context("Collection($ref)"), "value": value})
+
+    def add_owner(call: Call) -> Reply:
+        seen = find(call)
+        call.require_ownership(seen)
+        owner = _owner(call, referenced_id(call.json().get("@odata.id")))
+        return add_reference(call, seen, "owners", owner.id)
+
+    def remove_owner(call: Call) -> Reply:
+        seen = find(call)
+        call.require_ownership(seen)
+        return remove_reference(call, seen, "owners", call.param("owner"))
+
+    owners = f"{prefix}/owners"
+    return (
+        Route("GET", owners, list_owners, APPLICATION_READ),
+        Route("GET", f"{owners}/<type>", list_typed, APPLICATION_READ),
+        Route("GET", f"{owners}/$ref", list_references, APPLICATION_READ),
+        Route("POST", f"{owners}/$ref", add_owner, write),
+        Route("DELETE", f"{owners}/{{owner}}/$ref", remove_owner, write),
+    )

@@ -1,24 +1,19 @@
 """Client secrets: addPassword shows the value once, removePassword forgets it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
+from emulator.app_policies import check_password
 from emulator.clock import graph_time, parse_time
 from emulator.graph_applications import application
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
-from emulator.permissions import APPLICATION_WRITE
-from emulator.problems import bad_request
-from emulator.store import Json, Record
+from emulator.graph_principals import principal
+from emulator.permissions import APPLICATION_WRITE, PRINCIPAL_WRITE, Needs
+from emulator.problems import bad_request, bad_syntax
+from emulator.store import Json, Kind, Record
 
-_DEFAULT_DAYS_A_YEAR = 365
-_DEFAULT_LIFETIME = timedelta(days=2 * _DEFAULT_DAYS_A_YEAR)
-
-
-def add_password(call: Call) -> Reply:
-    return _add(call, application(call))
-
-
-def remove_password(call: Call) -> Reply:
-    return _remove(call, application(call))
+_DEFAULT_LIFETIME = timedelta(days=2 * 365)
+_MOST_WITH_PERSONAL_ACCOUNTS = 2
 
 
 def _add(call: Call, seen: Record) -> Reply:
@@ -26,12 +21,16 @@ def _add(call: Call, seen: Record) -> Reply:
     record = call.latest(seen)
     given = call.json().get("passwordCredential") or {}
     if not isinstance(given, dict):
-        raise bad_request("Invalid value specified for property 'passwordCredential'.")
-    now = call.tenant.clock.now()
-    start = _instant(given, "startDateTime") or graph_time(now)
+        raise bad_syntax("Invalid value for parameter 'passwordCredential'.")
+    start = _instant(given, "startDateTime") or graph_time(call.tenant.clock.now())
     end = _instant(given, "endDateTime") or graph_time(parse_time(start) + _DEFAULT_LIFETIME)
-    if parse_time(end) <= parse_time(start):
+    lifetime = parse_time(end) - parse_time(start)
+    if lifetime <= timedelta():
         raise bad_request("Key credential end date is invalid.")
+    check_password(call.tenant, record, lifetime)
+    credentials = record.body["passwordCredentials"]
+    if _has_personal_accounts(record) and len(credentials) >= _MOST_WITH_PERSONAL_ACCOUNTS:
+        raise bad_request("The application has too many password credentials.")
     secret = call.cloud.vault.new_client_secret()
     credential: Json = {
         "customKeyIdentifier": None,
@@ -43,8 +42,7 @@ def _add(call: Call, seen: Record) -> Reply:
         "startDateTime": start,
     }
     call.cloud.vault.keep(credential["keyId"], secret)
-    credentials = [*record.body["passwordCredentials"], credential]
-    call.tenant.change(record, {"passwordCredentials": credentials})
+    call.tenant.change(record, {"passwordCredentials": [*credentials, credential]})
     context = call.context("microsoft.graph.passwordCredential")
     return Reply(200, {"@odata.context": context, **credential, "secretText": secret})
 
@@ -53,27 +51,39 @@ def _remove(call: Call, seen: Record) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
     key_id = str(call.json().get("keyId", "")).lower()
-    left = [one for one in record.body["passwordCredentials"] if one["keyId"] != key_id]
-    if len(left) == len(record.body["passwordCredentials"]):
-        raise bad_request("No password credential found with keyId.")
+    credentials = record.body["passwordCredentials"]
+    left = [credential for credential in credentials if credential["keyId"] != key_id]
+    if len(left) == len(credentials):
+        raise bad_request(f"No password credential found with keyId {key_id}.")
     call.tenant.change(record, {"passwordCredentials": left})
     return NO_CONTENT
 
 
+def _has_personal_accounts(record: Record) -> bool:
+    return record.kind is Kind.APPLICATION and "Personal" in record.body["signInAudience"]
+
+
 def _instant(given: Json, name: str) -> str | None:
-    """An instant of the request, as Graph writes it. GraphProblem 400 if it is none."""
+    """Return an instant of the request as Graph writes it. GraphError 400 if it is none."""
     text = given.get(name)
     if text is None:
         return None
     try:
         return graph_time(parse_time(text))
-    except (TypeError, ValueError) as error:
-        raise bad_request(
+    except (AttributeError, TypeError, ValueError) as error:
+        raise bad_syntax(
             f"Cannot convert the literal '{text}' to the expected type 'Edm.DateTimeOffset'."
         ) from error
 
 
+def _routes(prefix: str, find: Callable[[Call], Record], needs: Needs) -> tuple[Route, ...]:
+    return (
+        Route("POST", f"{prefix}/addPassword", lambda call: _add(call, find(call)), needs),
+        Route("POST", f"{prefix}/removePassword", lambda call: _remove(call, find(call)), needs),
+    )
+
+
 ROUTES = (
-    Route("POST", "/applications/{application}/addPassword", add_password, APPLICATION_WRITE),
-    Route("POST", "/applications/{application}/removePassword", remove_password, APPLICATION_WRITE),
+    *_routes("/applications/{application}", application, APPLICATION_WRITE),
+    *_routes("/servicePrincipals/{principal}", principal, PRINCIPAL_WRITE),
 )

@@ -22,7 +22,7 @@ class Router:
             same_length.sort(key=lambda item: [part.startswith(("{", "<")) for part in item[0]])
 
     def find(self, method: str, segments: tuple[Segment, ...]) -> tuple[Route, dict[str, Segment]]:
-        """The route and its parameters. GraphProblem 400 or 405 if there is none."""
+        """Return the route and its parameters. GraphError 400 or 405 if there is none."""
         another_method = False
         for pattern, route in self._routes.get(len(segments), ()):
             params = _match(pattern, segments)
@@ -58,12 +58,12 @@ def _match(pattern: tuple[str, ...], segments: tuple[Segment, ...]) -> dict[str,
 
 
 def _plain(segment: str) -> str:
-    """An action may carry the namespace: `microsoft.graph.addPassword`; case does not matter."""
+    """Take the namespace off an action, as in `microsoft.graph.addPassword`; ignore case."""
     return (segment.rpartition(".")[2] if is_cast(segment) else segment).lower()
 
 
 def normalised(segments: tuple[Segment, ...], params: dict[str, Segment]) -> str:
-    """A path with its parameters left out, the same for every object."""
+    """Return a path with its parameters left out, the same for every object."""
     values = {id(value) for value in params.values()}
     parts = ["{}" if id(segment) in values else str(segment) for segment in segments]
     return "/" + "/".join(parts)

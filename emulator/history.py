@@ -49,7 +49,9 @@ class Exchange:
     batch: int | None = None
     """Number of the `$batch` request that carried this one."""
     status: int | None = None
-    """None when the connection was cut before the reply."""
+    """None when the request was not carried out."""
+    delivered: bool = True
+    """Whether the client got the whole reply."""
     request: Any = None
     response: Any = None
     fault: str | None = None
@@ -57,13 +59,14 @@ class Exchange:
     duration_ms: float = 0.0
 
     def as_json(self) -> Json:
-        """The form in which the admin port shows it."""
+        """Return the form in which the admin port shows it."""
         return {
             "n": self.n,
             "time": graph_time(self.time),
             "method": self.method,
             "path": self.path,
             "status": self.status,
+            "delivered": self.delivered and self.status is not None,
             "tenant": self.tenant_id,
             "client": self.client_id,
             "caller": self.caller_id,
@@ -90,12 +93,12 @@ class History:
         return exchange
 
     def since(self, n: int) -> Iterable[Exchange]:
-        """The exchanges numbered above `n`."""
+        """Return the exchanges numbered above `n`."""
         return (exchange for exchange in self.exchanges if exchange.n > n)
 
 
 def masked(body: bytes, content_type: str) -> Any:
-    """A body as JSON (or text) with every secret in it masked; None for an empty one."""
+    """Return a body as JSON (or text) with every secret in it masked; None for an empty one."""
     if not body:
         return None
     text = body.decode("utf-8", "replace")
@@ -110,7 +113,7 @@ def masked(body: bytes, content_type: str) -> Any:
 
 
 def mask(value: Any) -> Any:
-    """The same JSON with the values of secret names masked."""
+    """Return the same JSON with the values of secret names masked."""
     if isinstance(value, dict):
         return {
             name: MASK if _is_secret(name, inner) else mask(inner) for name, inner in value.items()

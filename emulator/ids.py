@@ -5,13 +5,13 @@ import uuid
 
 
 def grant_id(client_id: str, resource_id: str, principal_id: str | None = None) -> str:
-    """The id of an oauth2PermissionGrant: base64url of its service principals' and user's GUIDs."""
+    """Return the id of a grant: base64url of the GUIDs of client, resource and user."""
     parts = [client_id, resource_id, *([principal_id] if principal_id else [])]
     raw = b"".join(uuid.UUID(part).bytes_le for part in parts)
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def assignment_id(random_id: str, principal_id: str) -> str:
-    """The id of an appRoleAssignment: base64url of its principal's GUID and one of its own."""
+    """Return the id of an assignment: base64url of its principal's GUID and one of its own."""
     raw = uuid.UUID(principal_id).bytes_le + uuid.UUID(random_id).bytes_le
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -38,12 +38,12 @@ class SigningKey:
         """The JSON Web Key Set."""
 
     def sign(self, claims: Json) -> str:
-        """A signed JWT."""
+        """Sign claims as a JSON Web Token."""
         headers = {"kid": self.id, "x5t": self.id}
         return jwt.encode(claims, self._private, algorithm=_ALGORITHM, headers=headers)
 
     def verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token that this key signed, whatever they say.
+        """Return the claims of a token that this key signed, whatever they say.
 
         jwt.InvalidTokenError if it is malformed or another's. Times and audience are the caller's
         to judge, by the tenant's clock.

@@ -2,70 +2,81 @@
 
 from datetime import datetime
 
+from emulator.clock import graph_time
 from emulator.store import Json
 
 
-class LoginProblem(Exception):
+class LoginError(Exception):
     """A refusal with an AADSTS number."""
 
-    def __init__(self, number: int, error: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self, number: int, error: str, message: str, status: int = 400, suberror: str = ""
+    ) -> None:
         super().__init__(message)
         self.number = number
         self.error = error
         self.message = message
         self.status = status
+        self.suberror = suberror
 
     def description(self, now: datetime, trace_id: str, correlation_id: str) -> str:
-        """The text that clients show: the message, and what support asks for."""
-        timestamp = now.strftime("%Y-%m-%d %H:%M:%SZ")
+        """Write the text that clients show: the message, and what support asks for."""
         return (
             f"AADSTS{self.number}: {self.message} Trace ID: {trace_id} "
-            f"Correlation ID: {correlation_id} Timestamp: {timestamp}"
+            f"Correlation ID: {correlation_id} Timestamp: {now:%Y-%m-%d %H:%M:%SZ}"
         )
 
     def body(self, now: datetime, trace_id: str, correlation_id: str, authority: str) -> Json:
-        """The JSON of the token endpoint."""
-        return {
+        """Build the JSON of the token endpoint."""
+        body: Json = {
             "error": self.error,
             "error_description": self.description(now, trace_id, correlation_id),
             "error_codes": [self.number],
-            "timestamp": now.strftime("%Y-%m-%d %H:%M:%SZ"),
+            "timestamp": f"{now:%Y-%m-%d %H:%M:%SZ}",
             "trace_id": trace_id,
             "correlation_id": correlation_id,
             "error_uri": f"{authority}/error?code={self.number}",
         }
+        return body | ({"suberror": self.suberror} if self.suberror else {})
 
 
-def unknown_tenant(name: str) -> LoginProblem:
-    """No tenant of that id or domain."""
-    return LoginProblem(
+def unknown_tenant(name: str, error: str = "invalid_request") -> LoginError:
+    """Refuse: no tenant has that id or domain."""
+    return LoginError(
         90002,
-        "invalid_request",
+        error,
         f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are "
         "signing into the correct cloud. Check with your subscription administrator, this may "
         "happen if there are no active subscriptions for the tenant.",
     )
 
 
-def missing_parameter(name: str) -> LoginProblem:
-    """A parameter of the form is missing."""
-    return LoginProblem(
+def missing_parameter(name: str) -> LoginError:
+    """Refuse: a parameter of the form is missing."""
+    return LoginError(
         900144,
         "invalid_request",
         f"The request body must contain the following parameter: '{name}'.",
     )
 
 
-def unsupported_grant_type(name: str) -> LoginProblem:
-    """A grant that Entra does not know."""
-    return LoginProblem(
+def unsupported_grant_type(name: str) -> LoginError:
+    """Refuse: the grant is none that is known."""
+    return LoginError(
         70003, "unsupported_grant_type", f"The app requested an unsupported grant type '{name}'."
     )
 
 
-def unknown_application(client_id: str, tenant: str) -> LoginProblem:
-    """The application is neither registered nor known in the tenant."""
-    return LoginProblem(
+def unsupported_response_type() -> LoginError:
+    """Another answer than a code was asked for at the authorize endpoint."""
+    return LoginError(
+        700054, "unsupported_response_type", "response_type is not enabled for the application."
+    )
+
+
+def unknown_application(client_id: str, tenant: str) -> LoginError:
+    """Refuse: the application is neither registered nor known in the tenant."""
+    return LoginError(
         700016,
         "unauthorized_client",
         f"Application with identifier '{client_id}' was not found in the directory '{tenant}'. "
@@ -75,9 +86,9 @@ def unknown_application(client_id: str, tenant: str) -> LoginProblem:
     )
 
 
-def wrong_secret(client_id: str) -> LoginProblem:
-    """None of the application's secrets; also what a new one is called until it has spread."""
-    return LoginProblem(
+def wrong_secret(client_id: str) -> LoginError:
+    """Refuse: the secret is none of the application's, or has not spread yet."""
+    return LoginError(
         7000215,
         "invalid_client",
         "Invalid client secret provided. Ensure the secret being sent in the request is the client "
@@ -86,21 +97,21 @@ def wrong_secret(client_id: str) -> LoginProblem:
     )
 
 
-def expired_secret(client_id: str) -> LoginProblem:
-    """A secret whose end has passed."""
-    return LoginProblem(
+def expired_secret(client_id: str) -> LoginError:
+    """Refuse: the secret's end has passed."""
+    return LoginError(
         7000222,
         "invalid_client",
-        f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal "
-        "to create new keys for your app: https://aka.ms/NewClientSecret, or consider using "
+        f"The provided client secret keys for app '{client_id}' are expired. Visit the Azure "
+        "portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using "
         "certificate credentials for added security: https://aka.ms/certCreds.",
         status=401,
     )
 
 
-def missing_credential() -> LoginProblem:
-    """A confidential client sent neither secret nor assertion."""
-    return LoginProblem(
+def missing_credential() -> LoginError:
+    """Refuse: a confidential client sent neither secret nor assertion."""
+    return LoginError(
         7000218,
         "invalid_client",
         "The request body must contain the following parameter: 'client_assertion' or "
@@ -109,9 +120,61 @@ def missing_credential() -> LoginProblem:
     )
 
 
-def unknown_resource(resource: str, tenant: str) -> LoginProblem:
+def public_with_credential() -> LoginError:
+    """Refuse: a public client sent a secret or assertion."""
+    return LoginError(
+        700025,
+        "invalid_client",
+        "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+        status=401,
+    )
+
+
+def no_matching_federation(number: int, part: str, value: str) -> LoginError:
+    """No federated credential of the application fits that part of the assertion."""
+    return LoginError(
+        number,
+        "invalid_client",
+        f"No matching federated identity record found for presented assertion {part} '{value}'. "
+        "Check your federated identity credential Subject, Audience and Issuer against the "
+        "presented assertion. https://docs.microsoft.com/azure/active-directory/develop/"
+        "workload-identity-federation",
+        status=401,
+    )
+
+
+def unknown_issuer_keys() -> LoginError:
+    """Refuse: the keys of an assertion's issuer cannot be had."""
+    return LoginError(90061, "invalid_client", "Request to External OIDC endpoint failed.", 401)
+
+
+def bad_assertion_signature() -> LoginError:
+    """Refuse: the assertion is not signed by its issuer."""
+    return LoginError(
+        700027, "invalid_client", "Client assertion failed signature validation.", 401
+    )
+
+
+def malformed_assertion() -> LoginError:
+    """Refuse: the assertion is no JSON Web Token."""
+    return LoginError(50027, "invalid_request", "JWT token is invalid or malformed.", 400)
+
+
+def assertion_out_of_time(now: datetime, starts: datetime, ends: datetime) -> LoginError:
+    """Refuse: the assertion is too old or too new."""
+    return LoginError(
+        700024,
+        "invalid_client",
+        "Client assertion is not within its valid time range. "
+        f"Current time: {graph_time(now)}, assertion valid from {graph_time(starts)}, "
+        f"expiry time of assertion {graph_time(ends)}.",
+        status=401,
+    )
+
+
+def unknown_resource(resource: str, tenant: str) -> LoginError:
     """No service principal in the tenant has that name."""
-    return LoginProblem(
+    return LoginError(
         500011,
         "invalid_resource",
         f"The resource principal named {resource} was not found in the tenant named {tenant}. This "
@@ -121,9 +184,9 @@ def unknown_resource(resource: str, tenant: str) -> LoginProblem:
     )
 
 
-def not_default_scope(scope: str) -> LoginProblem:
-    """An application signs in for `/.default` only."""
-    return LoginProblem(
+def not_default_scope(scope: str) -> LoginError:
+    """Refuse: an application signs in for `/.default` only."""
+    return LoginError(
         1002012,
         "invalid_scope",
         f"The provided value for scope {scope} is not valid. Client credential flows must have a "
@@ -131,9 +194,39 @@ def not_default_scope(scope: str) -> LoginProblem:
     )
 
 
-def single_tenant_on_common(client_id: str, name: str) -> LoginProblem:
-    """A single-tenant application at `/common` or `/organizations`."""
-    return LoginProblem(
+def invalid_scope(scope: str) -> LoginError:
+    """Refuse: the scope is none at all."""
+    return LoginError(
+        70011,
+        "invalid_scope",
+        "The provided request must include a 'scope' input parameter. The provided value for the "
+        f"input parameter 'scope' is not valid. The scope {scope} is not valid.",
+    )
+
+
+def several_resources() -> LoginError:
+    """Refuse: a token is for one resource only."""
+    return LoginError(
+        28000,
+        "invalid_request",
+        "Provided value for the input parameter scope is not valid because it contains more than "
+        "one resource.",
+    )
+
+
+def scope_not_offered(client: str, scope: str, resource: str) -> LoginError:
+    """Refuse: the resource has no such delegated permission."""
+    return LoginError(
+        650053,
+        "invalid_client",
+        f"The application '{client}' asked for scope '{scope}' that doesn't exist on the resource "
+        f"'{resource}'. Contact the app vendor.",
+    )
+
+
+def single_tenant_on_common(client_id: str, name: str) -> LoginError:
+    """Refuse: a single-tenant application asks at `/common` or `/organizations`."""
+    return LoginError(
         50194,
         "invalid_request",
         f"Application '{client_id}'({name}) is not configured as a multi-tenant application. Usage "
@@ -143,20 +236,134 @@ def single_tenant_on_common(client_id: str, name: str) -> LoginProblem:
     )
 
 
-def missing_principal(client_id: str, tenant: str) -> LoginProblem:
-    """The application is registered but has no service principal in the tenant."""
-    return LoginProblem(
+def missing_principal(client_id: str, tenant_id: str) -> LoginError:
+    """Refuse: the application is registered but has no service principal in the tenant."""
+    return LoginError(
         7000229,
-        "unauthorized_client",
-        f"The client application {client_id} is missing service principal in the tenant {tenant}. "
-        "See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119",
+        "invalid_client",
+        f"The client application {client_id} is missing service principal in the tenant "
+        f"{tenant_id}. See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119",
+        status=401,
     )
 
 
-def disabled_application(client_id: str, name: str) -> LoginProblem:
+def disabled_application(client_id: str, name: str) -> LoginError:
     """Its service principal is disabled."""
-    return LoginProblem(
+    return LoginError(
         7000112,
         "unauthorized_client",
         f"Application '{client_id}'({name}) is disabled.",
+    )
+
+
+def redirect_mismatch(redirect_uri: str, client_id: str) -> LoginError:
+    """Refuse: the redirect URI is none of the application's."""
+    return LoginError(
+        50011,
+        "invalid_client",
+        f"The redirect URI '{redirect_uri}' specified in the request does not match the redirect "
+        f"URIs configured for the application '{client_id}'. Make sure the redirect URI sent in "
+        "the request matches one added to your application in the Azure portal. Navigate to "
+        "https://aka.ms/redirectUriMismatchError to learn more about how to troubleshoot this "
+        "error.",
+    )
+
+
+def unknown_user(tenant: str) -> LoginError:
+    """No such account."""
+    return LoginError(
+        50034,
+        "invalid_grant",
+        f"The user account does not exist in the {tenant} directory. To sign into this "
+        "application, the account must be added to the directory.",
+    )
+
+
+def wrong_password() -> LoginError:
+    """Refuse: the account's password is another."""
+    return LoginError(
+        50126,
+        "invalid_grant",
+        "Error validating credentials due to invalid username or password.",
+    )
+
+
+def disabled_user() -> LoginError:
+    """Refuse: the account may not sign in."""
+    return LoginError(50057, "invalid_grant", "The user account is disabled.")
+
+
+def no_session() -> LoginError:
+    """Silent sign-in was asked for, and nobody is signed in."""
+    return LoginError(
+        50058,
+        "login_required",
+        "A silent sign-in request was sent but no user is signed in.",
+    )
+
+
+def no_consent(client_id: str, name: str) -> LoginError:
+    """Nobody consented to what is asked for."""
+    return LoginError(
+        65001,
+        "invalid_grant",
+        f"The user or administrator has not consented to use the application with ID '{client_id}' "
+        f"named '{name}'. Send an interactive authorization request for this user and resource.",
+        suberror="consent_required",
+    )
+
+
+def consent_declined() -> LoginError:
+    """Refuse: the person pressed Cancel."""
+    return LoginError(65004, "access_denied", "User declined to consent to access the app.")
+
+
+def consent_needs_administrator() -> LoginError:
+    """Someone else than an administrator wanted to consent for the whole tenant."""
+    return LoginError(
+        90094, "access_denied", "An administrator of the tenant needs to grant the permission."
+    )
+
+
+def malformed_code() -> LoginError:
+    """Refuse: the code or refresh token is none that was handed out."""
+    return LoginError(9002313, "invalid_grant", "Invalid request. Request is malformed or invalid.")
+
+
+def expired_grant() -> LoginError:
+    """Refuse: the code or refresh token is too old."""
+    return LoginError(
+        70008,
+        "invalid_grant",
+        "The provided authorization code or refresh token has expired due to inactivity. Send a "
+        "new interactive authorization request for this user and resource.",
+    )
+
+
+def redeemed_code() -> LoginError:
+    """Refuse: a code is good for one time."""
+    return LoginError(
+        54005,
+        "invalid_grant",
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use "
+        "an existing refresh token.",
+    )
+
+
+def wrong_verifier() -> LoginError:
+    """PKCE: the verifier is not what the challenge was made of."""
+    return LoginError(
+        501481,
+        "invalid_grant",
+        "The Code_Verifier does not match the code_challenge supplied in the authorization "
+        "request.",
+    )
+
+
+def transient() -> LoginError:
+    """Refuse: the service has a passing fault."""
+    return LoginError(
+        90033,
+        "temporarily_unavailable",
+        "A transient error has occurred. Please try again.",
     )

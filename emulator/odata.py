@@ -1,14 +1,15 @@
-"""OData query options: which objects of a collection, which of their properties, and in which pages."""
+"""OData query options: which objects of a collection, which properties, and in which pages."""
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from emulator.entities import EntityType
-from emulator.problems import GraphProblem, bad_request, bad_syntax, unsupported_query
+from emulator.problems import GraphError, bad_request, bad_syntax, unsupported_query
 from emulator.store import Json
 
 _KNOWN = frozenset(
@@ -26,7 +27,7 @@ class Options:
 
     @classmethod
     def parse(cls, query: str, headers: Mapping[str, str]) -> "Options":
-        """From a query string and headers with lower-case names. GraphProblem 400 if malformed."""
+        """From a query string and headers with lower-case names. GraphError 400 if malformed."""
         pairs = tuple(parse_qsl(query, keep_blank_values=True))
         for name, _ in pairs:
             if name.startswith("$") and name not in _KNOWN:
@@ -35,11 +36,12 @@ class Options:
         return cls(pairs=pairs, eventual=eventual)
 
     def get(self, name: str) -> str | None:
-        """The value of an option; GraphProblem 400 if it is given twice."""
+        """Return the value of an option; GraphError 400 if it is given twice."""
         values = [value for other, value in self.pairs if other == name]
         if len(values) > 1:
             raise bad_syntax(
-                f"Query option '{name}' was specified more than once, but it must be specified at most once."
+                f"Query option '{name}' was specified more than once, but it must be specified at "
+                "most once."
             )
         return values[0] if values else None
 
@@ -54,13 +56,13 @@ class Options:
         return self.eventual and self.count
 
     def with_skip_token(self, token: str) -> str:
-        """The query string of the next page."""
+        """Return the query string of the next page."""
         pairs = [pair for pair in self.pairs if pair[0] != "$skiptoken"]
         return urlencode([*pairs, ("$skiptoken", token)], safe="$()',:/")
 
 
 def selected(options: Options, entity: EntityType, version: str) -> frozenset[str] | None:
-    """The properties that a reply shows; None for all that the version knows."""
+    """Return the properties that a reply shows; None for all that the version knows."""
     text = options.get("$select")
     if text is None:
         return entity.shown
@@ -75,6 +77,28 @@ def selected(options: Options, entity: EntityType, version: str) -> frozenset[st
                 f"'{name}' on type '{entity.full_name}'."
             )
     return names
+
+
+def expanded(options: Options, entity: EntityType) -> dict[str, frozenset[str] | None]:
+    """Return the relationships of `$expand`, each with the properties of its nested `$select`.
+
+    GraphError 400 for one that the type does not have, and with advanced query parameters.
+    """
+    text = options.get("$expand")
+    if text is None:
+        return {}
+    if options.advanced:
+        raise unsupported_query("The $expand query option is not supported with advanced queries.")
+    found: dict[str, frozenset[str] | None] = {}
+    for name, nested in re.findall(r"([A-Za-z0-9]+)\s*(?:\(([^)]*)\))?", text):
+        if name not in entity.navigations:
+            raise bad_syntax(
+                "Parsing OData Select and Expand failed: Could not find a property named "
+                f"'{name}' on type '{entity.full_name}'."
+            )
+        columns = nested.strip().removeprefix("$select=") if nested else ""
+        found[name] = frozenset(columns.split(",")) if columns else None
+    return found
 
 
 def project(body: Json, entity: EntityType, names: frozenset[str] | None, version: str) -> Json:
@@ -97,24 +121,26 @@ class Page:
 
 
 def page_size(options: Options, entity: EntityType) -> int:
-    """How many objects a page holds. GraphProblem 400 for a `$top` that is none."""
+    """How many objects a page holds. GraphError 400 for a `$top` that is none."""
     text = options.get("$top")
     if text is None:
         return entity.page_size
     if not text.isdecimal():
         raise bad_syntax(
-            f"Invalid value '{text}' for $top query option found. The $top query option requires a non-negative integer value."
+            f"Invalid value '{text}' for $top query option found. The $top query option requires "
+            "a non-negative integer value."
         )
     size = int(text)
     if not 1 <= size <= entity.max_page_size:
-        raise bad_request(
-            f"Invalid page size specified: '{size}'. Must be between 1 and {entity.max_page_size} inclusive."
+        raise unsupported_query(
+            f"Invalid page size specified: '{size}'. Must be between 1 and "
+            f"{entity.max_page_size} inclusive."
         )
     return size
 
 
 def page(options: Options, entity: EntityType, items: Iterable[tuple[int, Json]]) -> Page:
-    """The asked page of `items`: ordinals and bodies, oldest first and already filtered.
+    """Return the asked page of `items`: ordinals and bodies, oldest first and already filtered.
 
     A page begins after the last object of the one before by rank, not by number, so that objects
     deleted between two pages make no other one be skipped.
@@ -139,7 +165,7 @@ def page(options: Options, entity: EntityType, items: Iterable[tuple[int, Json]]
 
 
 def _sort(options: Options, entity: EntityType) -> tuple[str, bool]:
-    """The property to sort by ("" for none), and whether downwards."""
+    """Return the property to sort by ("" for none), and whether downwards."""
     text = options.get("$orderby")
     if not text:
         return "", False
@@ -153,14 +179,14 @@ def _sort(options: Options, entity: EntityType) -> tuple[str, bool]:
 
 
 def _rank(value: Any) -> str:
-    """What orders values: case is ignored, and nothing comes before something."""
+    """Return what orders values: case is ignored, and nothing comes before something."""
     return "" if value is None else f"1{str(value).casefold()}"
 
 
 def search(options: Options, entity: EntityType) -> Callable[[Json], bool] | None:
-    """What `$search` lets through: `"displayName:word"`, joined by AND or OR.
+    """Return what `$search` lets through: `"displayName:word"`, joined by AND or OR.
 
-    GraphProblem 400 without the ConsistencyLevel header, or if it is malformed.
+    GraphError 400 without the ConsistencyLevel header, or if it is malformed.
     """
     text = options.get("$search")
     if text is None:
@@ -208,7 +234,7 @@ def _decode(token: str) -> tuple[str, int]:
         rank, ordinal = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return str(rank), int(ordinal)
     except (ValueError, TypeError) as error:
-        raise GraphProblem(
+        raise GraphError(
             400,
             "Directory_ExpiredPageToken",
             "The specified page token value has expired and can no longer be included in your "

@@ -38,15 +38,17 @@ class Filter:
     """A checked expression: which records pass, and a shortcut to them where there is one."""
 
     def __init__(self, text: str, entity: EntityType, *, advanced: bool) -> None:
-        """GraphProblem 400 if it is no expression, or not one that `entity` supports."""
+        """GraphError 400 if it is no expression, or not one that `entity` supports."""
         self._text = text
         self._entity = entity
         self._advanced = advanced
+        self.relationships: set[str] = set()
+        """Those whose number of objects the expression asks for."""
         self._tree = self._parse()
         self.passes: Predicate = self._compile(self._tree, None)
 
     def required_equality(self, is_indexed: Callable[[str], bool]) -> tuple[str, str] | None:
-        """A property and the value that it must have in each record that passes, if one shows."""
+        """Return a property and the one value of it that can pass, if the expression shows one."""
         conjuncts = [self._tree]
         while conjuncts:
             node = conjuncts.pop()
@@ -135,6 +137,8 @@ class Filter:
             raise unsupported_query("$count is not currently supported.")
         name = _root(left.owner)
         self._check_exists(name)
+        if name in self._entity.navigations:
+            self.relationships.add(name)
         read = _path(left.owner)
         wanted = _literal(right)
         return lambda item: (len(read(item) or ()) == wanted) is (operator == "eq")
@@ -148,6 +152,8 @@ class Filter:
         if name != variable:
             self._check_exists(name)
             self._check(name, operator)
+            if isinstance(self._entity.properties.get(name), list):
+                raise self._unsupported(name)  # collections are asked with any()
         return _path(node)
 
     def _check_exists(self, name: str) -> None:
@@ -214,7 +220,7 @@ def _path(node: ast._Node) -> Callable[[Json], Any]:
 
 
 def _names(node: ast._Node) -> set[str]:
-    """The properties that an expression mentions, lambda variables aside."""
+    """Return the properties that an expression mentions, lambda variables aside."""
     match node:
         case ast.BoolOp(_, left, right):
             return _names(left) | _names(right)
@@ -230,7 +236,7 @@ def _names(node: ast._Node) -> set[str]:
 
 
 def _operators(node: ast._Node) -> Collection[str]:
-    """The operators that an expression uses."""
+    """Return the operators that an expression uses."""
     match node:
         case ast.BoolOp(_, left, right):
             return [*_operators(left), *_operators(right)]

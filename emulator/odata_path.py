@@ -18,7 +18,7 @@ Segment = str | Key
 
 
 def parse(path: str) -> tuple[Segment, ...]:
-    """The segments of an encoded path without its query: `/a/b(c='d')` is `a`, `b`, `Key`."""
+    """Split an encoded path without its query: `/a/b(c='d')` is `a`, `b`, `Key`."""
     segments: list[Segment] = []
     for raw in path.split("/"):
         if not raw:

@@ -1,7 +1,7 @@
 """Who calls Graph, and what a call needs: app roles for applications, scopes and rights for users.
 
-The sets are those of the permission tables of Graph's reference pages, least privileged first;
-higher ones that the pages list are included.
+The sets are those of the permission tables of Graph's reference pages, the higher privileged ones
+included.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from emulator.problems import forbidden
 
 OWNED_BY = "Application.ReadWrite.OwnedBy"
+_AS_USER = "Directory.AccessAsUser.All"
+"""A scope that lets an application do whatever its user may."""
 
 ADMINISTRATOR_ROLES = frozenset(
     {
@@ -41,14 +43,21 @@ class Needs:
     """What a call needs: one of the app roles, or one of the scopes."""
 
     application: frozenset[str]
+    """Empty where an application has no business at all; the handler says so then."""
     delegated: frozenset[str]
+    administrator: bool = False
+    """Whether a user must be an administrator besides."""
 
     def check(self, caller: Caller) -> None:
-        """GraphProblem 403 if the caller has none of them."""
-        have, enough = (
-            (caller.scopes, self.delegated) if caller.user else (caller.roles, self.application)
-        )
-        if not have & enough:
+        """Raise GraphError 403 if the caller has none of them."""
+        if caller.user:
+            allowed = caller.scopes & self.delegated
+            allowed = allowed if caller.administrator or not self.administrator else frozenset()
+        else:
+            allowed = caller.roles & self.application
+            if not self.application:
+                return
+        if not allowed:
             raise forbidden()
 
     def only_if_owned(self, caller: Caller) -> bool:
@@ -58,34 +67,38 @@ class Needs:
         return not caller.roles & (self.application - {OWNED_BY})
 
 
-def _needs(application: str, delegated: str | None = None) -> Needs:
-    roles = frozenset(application.split())
-    return Needs(roles, roles - {OWNED_BY} if delegated is None else frozenset(delegated.split()))
+def _needs(roles: str, scopes: str | None = None, *, administrator: bool = False) -> Needs:
+    """Take both as words; scopes are the roles' names unless given, and what a user may besides."""
+    application = frozenset(roles.split())
+    delegated = application - {OWNED_BY} if scopes is None else frozenset(scopes.split())
+    return Needs(application, delegated | {_AS_USER}, administrator)
 
 
 APPLICATION_READ = _needs(
     "Application.Read.All Application.ReadWrite.OwnedBy Application.ReadWrite.All "
     "Directory.Read.All Directory.ReadWrite.All"
 )
-APPLICATION_WRITE = _needs(
+APPLICATION_WRITE = _needs("Application.ReadWrite.OwnedBy Application.ReadWrite.All")
+PRINCIPAL_WRITE = _needs(
     "Application.ReadWrite.OwnedBy Application.ReadWrite.All Directory.ReadWrite.All"
 )
 GRANT_READ = _needs(
     "DelegatedPermissionGrant.Read.All Directory.Read.All "
     "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"
 )
-GRANT_WRITE = _needs("DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All")
-APP_ROLE_READ = APPLICATION_READ
-APP_ROLE_WRITE = _needs("AppRoleAssignment.ReadWrite.All")
+GRANT_WRITE = _needs(
+    "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All", administrator=True
+)
+APP_ROLE_WRITE = _needs("AppRoleAssignment.ReadWrite.All", administrator=True)
 USER_READ = _needs("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 ME_READ = _needs("", "User.Read User.ReadWrite User.Read.All Directory.Read.All")
 ORGANIZATION_READ = _needs(
-    "Organization.Read.All Organization.ReadWrite.All Directory.Read.All Directory.ReadWrite.All",
-    "User.Read Organization.Read.All Organization.ReadWrite.All Directory.Read.All "
-    "Directory.ReadWrite.All",
+    "Organization.Read.All Directory.Read.All Directory.ReadWrite.All",
+    "User.Read Organization.Read.All Directory.Read.All Directory.ReadWrite.All",
 )
-POLICY_READ = _needs(
-    "Policy.Read.All Policy.Read.ApplicationConfiguration Policy.ReadWrite.ApplicationConfiguration"
+POLICY_READ = _needs("Policy.Read.All Policy.ReadWrite.ApplicationConfiguration")
+POLICY_WRITE = _needs("Policy.ReadWrite.ApplicationConfiguration", administrator=True)
+DIRECTORY_READ = _needs(
+    "Directory.Read.All Directory.ReadWrite.All Application.Read.All Application.ReadWrite.All "
+    "Application.ReadWrite.OwnedBy User.Read.All"
 )
-POLICY_WRITE = _needs("Policy.ReadWrite.ApplicationConfiguration")
-DIRECTORY_READ = _needs("Directory.Read.All Directory.ReadWrite.All")

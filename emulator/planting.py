@@ -1,9 +1,10 @@
-"""How tenants begin: Microsoft's applications, a deployer with its rights, an administrator, a mailbox.
+"""How tenants begin: Microsoft's applications, a deployer with its rights, two users.
 
-Everything planted here was always there: no lag applies to it.
+Everything planted was always there: no lag applies to it, and no quota counts it.
 """
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from emulator.clock import Clock, graph_time
@@ -11,8 +12,10 @@ from emulator.config import Config
 from emulator.entities import (
     APP_ROLE_ASSIGNMENT,
     APPLICATION,
+    DEFAULT_POLICY,
     GRANT,
     ORGANIZATION,
+    SERVICE_PRINCIPAL,
     USER,
     EntityType,
     merge,
@@ -25,93 +28,121 @@ from emulator.first_party import (
     MICROSOFT_TENANT_ID,
     applications,
 )
-from emulator.ids import grant_id
-from emulator.principals import new_principal
+from emulator.ids import assignment_id, grant_id
+from emulator.principals import mirrored
 from emulator.randomness import Ids
 from emulator.store import Json, Kind, Record
-from emulator.tenant import Tenant, TenantSpec, UserSpec
+from emulator.tenant import DEFAULT_POLICY_ID, Tenant, TenantSpec, UserSpec
 from emulator.vault import Vault
 
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-_SECRET_LIFETIME = timedelta(days=730)
+_SECRET_LIFETIME = timedelta(days=20 * 365)
+"""The deployer's secret outlives any clock that a test moves ahead."""
 
 
 def plan_tenants(config: Config, vault: Vault) -> tuple[TenantSpec, ...]:
-    """What each tenant of the command line begins with, secrets included."""
+    """Decide what each tenant of the command line begins with, secrets included."""
     return tuple(_plan(label, config, vault) for label in config.tenants)
 
 
 def _plan(label: str, config: Config, vault: Vault) -> TenantSpec:
     ids = Ids(config.seed, "tenant", label)
-    initial = f"{label}.onmicrosoft.com"
-    domain = f"{label}.example"
+    initial, domain = f"{label}.onmicrosoft.com", f"{label}.example"
+    administrator = UserSpec(
+        id=ids.new("user"),
+        name=f"admin@{initial}",
+        display_name="Administrator",
+        password=secrets.token_urlsafe(18),
+        directory_roles=(_GLOBAL_ADMINISTRATOR,),
+    )
+    mailbox = UserSpec(
+        id=ids.new("user"),
+        name=f"proself@{domain}",
+        display_name="Proself",
+        password=secrets.token_urlsafe(18),
+    )
     return TenantSpec(
         id=ids.new("tenant"),
         display_name=label.capitalize(),
         domains=(initial, domain),
-        users=(
-            UserSpec(
-                id=ids.new("user"),
-                name=f"admin@{initial}",
-                display_name="Administrator",
-                password=secrets.token_urlsafe(18),
-                directory_roles=(_GLOBAL_ADMINISTRATOR,),
-            ),
-            UserSpec(
-                id=ids.new("user"),
-                name=f"proself@{domain}",
-                display_name="Proself",
-                password=secrets.token_urlsafe(18),
-            ),
-        ),
+        users=(administrator, mailbox),
         deployer_id=ids.new("deployer"),
         deployer_secret=vault.new_client_secret(),
         deployer_secret_key_id=ids.new("key"),
         deployer_roles=config.deployer_roles,
         with_exchange=config.with_exchange,
+        quota=config.quota,
     )
 
 
 def microsoft_tenant(config: Config, clock: Clock) -> Tenant:
-    """The tenant in which Microsoft's own applications are registered."""
+    """Make the tenant in which Microsoft's own applications are registered."""
     spec = TenantSpec(id=MICROSOFT_TENANT_ID, display_name="Microsoft Services", domains=())
     tenant = Tenant(spec, clock, config.seed, timedelta())
     for body in applications():
-        _add(
-            tenant, Kind.APPLICATION, APPLICATION, {**body, "signInAudience": "AzureADMultipleOrgs"}
-        )
+        plant_application(tenant, {**body, "signInAudience": "AzureADMultipleOrgs"})
     return tenant
 
 
 def plant(
     spec: TenantSpec, config: Config, clock: Clock, vault: Vault, microsoft: Tenant
 ) -> Tenant:
-    """A tenant as its spec says."""
+    """Make a tenant as its spec says."""
     tenant = Tenant(spec, clock, config.seed, config.lag.longest)
     _add(tenant, Kind.ORGANIZATION, ORGANIZATION, _organization(spec), spec.id)
+    _add(tenant, Kind.DEFAULT_POLICY, DEFAULT_POLICY, {}, DEFAULT_POLICY_ID)
     for registration in microsoft.live(Kind.APPLICATION):
         if registration.body["appId"] != EXCHANGE_APP_ID or spec.with_exchange:
-            _add_principal(tenant, registration, microsoft)
-    _allow_azure_cli(tenant)
+            plant_principal(tenant, registration, microsoft)
     for user in spec.users:
-        plant_user(tenant, user, vault)
-    _add_deployer(tenant, vault)
+        plant_user(tenant, user, vault, mail=user.name)
+    _plant_azure_cli_grant(tenant)
+    _plant_deployer(tenant, vault)
     return tenant
 
 
-def plant_user(tenant: Tenant, user: UserSpec, vault: Vault) -> Record:
-    """Add a user who may sign in."""
+def plant_user(
+    tenant: Tenant, user: UserSpec, vault: Vault, *, mail: str | None, enabled: bool = True
+) -> Record:
+    """Add a user who may sign in; `mail` is the mailbox's primary address, None for none."""
     vault.keep(user.id, user.password)
     body = {
+        "accountEnabled": enabled,
         "displayName": user.display_name,
-        "mail": user.name,
+        "mail": mail,
         "mailNickname": user.name.partition("@")[0],
         "userPrincipalName": user.name,
-        "proxyAddresses": [f"SMTP:{user.name}"],
+        "proxyAddresses": [f"SMTP:{mail}"] if mail else [],
     }
     links = {"directoryRoles": user.directory_roles}
     return _add(tenant, Kind.USER, USER, body, user.id, links)
+
+
+def plant_application(
+    tenant: Tenant,
+    body: Json,
+    links: Mapping[str, tuple[str, ...]] | None = None,
+    created: datetime | None = None,
+    deleted: datetime | None = None,
+) -> Record:
+    """Add an application registration; with `deleted`, in the recycle bin since then."""
+    whole = {"appId": tenant.ids.new("appId"), **body}
+    if tenant.domains:
+        whole.setdefault("publisherDomain", tenant.domains[0])
+    id_ = tenant.ids.new("application")
+    return _add(tenant, Kind.APPLICATION, APPLICATION, whole, id_, links, created, deleted)
+
+
+def plant_principal(
+    tenant: Tenant, registration: Record, home: Tenant, deleted: datetime | None = None
+) -> Record:
+    """Add the service principal of an application, its own or another tenant's."""
+    body = mirrored(registration.body, home.id)
+    id_ = tenant.ids.new("servicePrincipal")
+    kind = Kind.SERVICE_PRINCIPAL
+    links = {"owners": registration.linked("owners")}
+    return _add(tenant, kind, SERVICE_PRINCIPAL, body, id_, links, None, deleted)
 
 
 def _organization(spec: TenantSpec) -> Json:
@@ -132,59 +163,47 @@ def _organization(spec: TenantSpec) -> Json:
     }
 
 
-def _add_deployer(tenant: Tenant, vault: Vault) -> None:
-    """The application that a pipeline signs in as, with the app roles that it was given."""
+def _plant_deployer(tenant: Tenant, vault: Vault) -> None:
+    """Add the application that a pipeline signs in as, with the app roles that it was given."""
     spec = tenant.spec
     vault.keep(spec.deployer_secret_key_id, spec.deployer_secret)
-    now = tenant.clock.now()
-    registration = _add(
+    credential = {
+        "customKeyIdentifier": None,
+        "displayName": "deployer",
+        "endDateTime": graph_time(tenant.clock.now() + _SECRET_LIFETIME),
+        "hint": spec.deployer_secret[:3],
+        "keyId": spec.deployer_secret_key_id,
+        "secretText": None,
+        "startDateTime": graph_time(_LONG_AGO),
+    }
+    registration = plant_application(
         tenant,
-        Kind.APPLICATION,
-        APPLICATION,
         {
             "appId": spec.deployer_id,
             "displayName": "Deployer",
-            "publisherDomain": spec.domains[0],
             "signInAudience": "AzureADMyOrg",
-            "passwordCredentials": [
-                {
-                    "customKeyIdentifier": None,
-                    "displayName": "deployer",
-                    "endDateTime": graph_time(now + _SECRET_LIFETIME),
-                    "hint": spec.deployer_secret[:3],
-                    "keyId": spec.deployer_secret_key_id,
-                    "secretText": None,
-                    "startDateTime": graph_time(now),
-                }
-            ],
+            "passwordCredentials": [credential],
         },
     )
-    principal = _add_principal(tenant, registration, tenant)
-    graph = tenant.principal_of(GRAPH_APP_ID)
-    assert graph is not None  # planted above, and never left out
+    principal = plant_principal(tenant, registration, tenant)
+    graph = _planted(tenant, GRAPH_APP_ID)
     roles = {role["value"]: role["id"] for role in graph.body["appRoles"]}
     for name in spec.deployer_roles:
-        _add(
-            tenant,
-            Kind.APP_ROLE_ASSIGNMENT,
-            APP_ROLE_ASSIGNMENT,
-            {
-                "appRoleId": roles[name],
-                "principalDisplayName": principal.body["displayName"],
-                "principalId": principal.id,
-                "principalType": "ServicePrincipal",
-                "resourceDisplayName": graph.body["displayName"],
-                "resourceId": graph.id,
-            },
-        )
+        body = {
+            "appRoleId": roles[name],
+            "principalDisplayName": principal.body["displayName"],
+            "principalId": principal.id,
+            "principalType": "ServicePrincipal",
+            "resourceDisplayName": graph.body["displayName"],
+            "resourceId": graph.id,
+        }
+        id_ = assignment_id(tenant.ids.new("appRoleAssignment"), principal.id)
+        _add(tenant, Kind.APP_ROLE_ASSIGNMENT, APP_ROLE_ASSIGNMENT, body, id_)
 
 
-def _allow_azure_cli(tenant: Tenant) -> None:
-    """Microsoft's own clients need no consent; a grant that was always there says the same."""
-    client = tenant.principal_of(AZURE_CLI_APP_ID)
-    graph = tenant.principal_of(GRAPH_APP_ID)
-    assert client is not None  # planted above, and never left out
-    assert graph is not None
+def _plant_azure_cli_grant(tenant: Tenant) -> None:
+    """Let the Azure CLI in: Microsoft's own clients need no consent, which a grant stands for."""
+    client, graph = _planted(tenant, AZURE_CLI_APP_ID), _planted(tenant, GRAPH_APP_ID)
     body = {
         "clientId": client.id,
         "consentType": "AllPrincipals",
@@ -194,10 +213,11 @@ def _allow_azure_cli(tenant: Tenant) -> None:
     _add(tenant, Kind.GRANT, GRANT, body, grant_id(client.id, graph.id))
 
 
-def _add_principal(tenant: Tenant, registration: Record, home: Tenant) -> Record:
-    body = new_principal(registration.body, home.id)
-    body |= {"id": tenant.ids.new("servicePrincipal"), "createdDateTime": graph_time(_LONG_AGO)}
-    return tenant.store.add(Record(Kind.SERVICE_PRINCIPAL, body["id"], body), at=_LONG_AGO)
+def _planted(tenant: Tenant, app_id: str) -> Record:
+    principal = tenant.principal_of(app_id)
+    if principal is None:
+        raise LookupError(f"{app_id} is planted in every tenant before it is asked for")
+    return principal
 
 
 def _add(
@@ -205,10 +225,16 @@ def _add(
     kind: Kind,
     entity: EntityType,
     body: Json,
-    id_: str = "",
-    links: dict[str, tuple[str, ...]] | None = None,
+    id_: str,
+    links: Mapping[str, tuple[str, ...]] | None = None,
+    created: datetime | None = None,
+    deleted: datetime | None = None,
 ) -> Record:
-    whole = merge(entity.properties, body) | {"id": id_ or tenant.ids.new(kind.value)}
+    created = created or _LONG_AGO
+    whole = merge(entity.properties, body) | {"id": id_}
     if "createdDateTime" in entity.properties:
-        whole["createdDateTime"] = graph_time(_LONG_AGO)
-    return tenant.store.add(Record(kind, whole["id"], whole, links=links or {}), at=_LONG_AGO)
+        whole["createdDateTime"] = graph_time(created)
+    if deleted is not None:
+        whole["deletedDateTime"] = graph_time(deleted)
+    record = Record(kind, id_, whole, links=links or {}, deleted_at=deleted)
+    return tenant.store.add(record, at=_LONG_AGO)

@@ -5,12 +5,12 @@ from emulator.store import Json
 
 
 def new_principal(registration: Json, home_tenant_id: str) -> Json:
-    """The properties of a new service principal, without its id."""
+    """Return the properties of a new service principal, without its id."""
     return {**SERVICE_PRINCIPAL.properties, **mirrored(registration, home_tenant_id)}
 
 
 def mirrored(registration: Json, home_tenant_id: str) -> Json:
-    """The properties that follow the application as long as both are in one tenant."""
+    """Return the properties that follow the application as long as both are in one tenant."""
     web = registration["web"]
     return {
         "appId": registration["appId"],

@@ -1,4 +1,4 @@
-"""The refusals of Graph and of Entra's sign-in: one constructor per error, status and code together.
+"""The refusals of Graph: one constructor per error, status and code together.
 
 Texts are Microsoft's where a source gives them; FIDELITY.md says which do not.
 """
@@ -9,7 +9,7 @@ from datetime import datetime
 from emulator.store import Json
 
 
-class GraphProblem(Exception):
+class GraphError(Exception):
     """A refusal in Graph's form: `{"error": {"code", "message", "innerError"}}`."""
 
     def __init__(
@@ -22,7 +22,7 @@ class GraphProblem(Exception):
         self.headers = dict(headers or {})
 
     def body(self, now: datetime, request_id: str, client_request_id: str) -> Json:
-        """The body of the reply."""
+        """Build the body of the reply."""
         inner = {
             "date": now.strftime("%Y-%m-%dT%H:%M:%S"),
             "request-id": request_id,
@@ -31,29 +31,47 @@ class GraphProblem(Exception):
         return {"error": {"code": self.code, "message": self.message, "innerError": inner}}
 
 
-def bad_request(message: str) -> GraphProblem:
+def bad_request(message: str) -> GraphError:
     """400: the directory refuses a value."""
-    return GraphProblem(400, "Request_BadRequest", message)
+    return GraphError(400, "Request_BadRequest", message)
 
 
-def bad_syntax(message: str) -> GraphProblem:
+def invalid_value(name: str, resource: str) -> GraphError:
+    """400: a property that is missing where it must be given, or is not what it must be."""
+    return bad_request(f"Invalid value specified for property '{name}' of resource '{resource}'.")
+
+
+def read_only(name: str) -> GraphError:
+    """400: a property that only the directory sets."""
+    return bad_request(f"Property '{name}' is read-only and cannot be set.")
+
+
+def unknown_property(name: str, type_name: str) -> GraphError:
+    """400: a property that the type does not have."""
+    return bad_syntax(
+        f"The property '{name}' does not exist on type '{type_name}'. Make sure to only use "
+        "property names that are defined by the type or mark the type as open type."
+    )
+
+
+def bad_syntax(message: str) -> GraphError:
     """400: Graph's front refuses the request before the directory sees it."""
-    return GraphProblem(400, "BadRequest", message)
+    return GraphError(400, "BadRequest", message)
 
 
-def unsupported_query(message: str) -> GraphProblem:
+def unsupported_query(message: str) -> GraphError:
     """400: a query option that this resource does not support, or not this way."""
-    return GraphProblem(400, "Request_UnsupportedQuery", message)
+    return GraphError(400, "Request_UnsupportedQuery", message)
 
 
-def segment_not_found(segment: str) -> GraphProblem:
+def segment_not_found(segment: str) -> GraphError:
     """400: no such resource in Graph's schema."""
     return bad_syntax(f"Resource not found for the segment '{segment}'.")
 
 
-def not_found(id_: str) -> GraphProblem:
+def not_found(id_: str) -> GraphError:
     """404: no such object, or the replica does not have it yet."""
-    return GraphProblem(
+    return GraphError(
         404,
         "Request_ResourceNotFound",
         f"Resource '{id_}' does not exist or one of its queried reference-property objects "
@@ -61,34 +79,63 @@ def not_found(id_: str) -> GraphProblem:
     )
 
 
-def method_not_allowed() -> GraphProblem:
+def method_not_allowed() -> GraphError:
     """405."""
-    return GraphProblem(
+    return GraphError(
         405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."
     )
 
 
-def unauthenticated(message: str) -> GraphProblem:
+def unauthenticated(message: str) -> GraphError:
     """401: no token, or one that Graph does not accept."""
-    return GraphProblem(
-        401,
-        "InvalidAuthenticationToken",
-        message,
-        {
-            "WWW-Authenticate": 'Bearer realm="", authorization_uri="{authority}/common/oauth2/authorize"'
-        },
-    )
+    return GraphError(401, "InvalidAuthenticationToken", message, {"WWW-Authenticate": "Bearer"})
 
 
-def forbidden() -> GraphProblem:
+def forbidden() -> GraphError:
     """403: the token lacks the permission, or its bearer does not own the object."""
-    return GraphProblem(
+    return GraphError(
         403,
         "Authorization_RequestDenied",
         "Insufficient privileges to complete the operation.",
     )
 
 
-def duplicate(message: str) -> GraphProblem:
+def duplicate(message: str) -> GraphError:
     """409: an object with the same key exists."""
-    return GraphProblem(409, "Request_MultipleObjectsWithSameKeyValue", message)
+    return GraphError(409, "Request_MultipleObjectsWithSameKeyValue", message)
+
+
+def concurrency_violation() -> GraphError:
+    """409: two writes met."""
+    return GraphError(
+        409,
+        "Directory_ConcurrencyViolation",
+        "Error due to concurrent requests being made to the tenant. Please wait briefly and retry.",
+    )
+
+
+def quota_exceeded() -> GraphError:
+    """403: the caller made as many objects as it may, the recycle bin included."""
+    return GraphError(
+        403,
+        "Directory_QuotaExceeded",
+        "The directory object quota limit for the Principal has been exceeded. Please ask your "
+        "administrator to increase the quota limit or delete objects to reduce the used quota.",
+    )
+
+
+def throttled(retry_after_seconds: int | None) -> GraphError:
+    """429; some of Graph's come without Retry-After."""
+    headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
+    return GraphError(429, "TooManyRequests", "Too many requests", headers)
+
+
+def server_error(status: int) -> GraphError:
+    """500, 502, 503 or 504, with the code that Graph gives each."""
+    code, message = {
+        500: ("InternalServerError", "An internal server error occurred."),
+        502: ("BadGateway", "Bad gateway."),
+        503: ("ServiceUnavailable", "The service is temporarily unavailable."),
+        504: ("GatewayTimeout", "The gateway timed out."),
+    }[status]
+    return GraphError(status, code, message)

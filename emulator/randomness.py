@@ -12,7 +12,7 @@ from collections import Counter
 
 
 def fraction(seed: int, *what: object) -> float:
-    """A number in [0, 1) that depends on `seed` and `what` alone."""
+    """Return a number in [0, 1) that depends on `seed` and `what` alone."""
     digest = hashlib.sha256(repr((seed, *what)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
@@ -26,7 +26,7 @@ class Ids:
         self._counts: Counter[str] = Counter()
 
     def new(self, what: str) -> str:
-        """The next id of the kind of thing that `what` names."""
+        """Return the next id of the kind of thing that `what` names."""
         self._counts[what] += 1
         key = repr((self._seed, *self._scope, what, self._counts[what]))
         return str(uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16], version=4))

@@ -1,10 +1,10 @@
-"""Soft deletion: what goes to the recycle bin together, comes back together, and counts."""
+"""Soft deletion: what goes to the recycle bin together, what comes back, and what counts."""
 
 from dataclasses import replace
 
 from emulator.clock import graph_time
-from emulator.graph_call import Call
-from emulator.problems import GraphProblem
+from emulator.permissions import Caller
+from emulator.problems import bad_request, duplicate, quota_exceeded
 from emulator.store import Change, Kind, Record
 from emulator.tenant import RECYCLE_BIN, Tenant
 
@@ -23,32 +23,51 @@ def soft_delete(tenant: Tenant, record: Record) -> None:
 
 
 def restore(tenant: Tenant, record: Record) -> Record:
-    """Bring an object back; an application brings its service principal."""
-    body = {**record.body, "deletedDateTime": None}
-    restored = tenant.store.update(replace(record, body=body, deleted_at=None), Change.CREATED)
+    """Bring one object back; an application's service principal is restored by itself.
+
+    GraphError if a living object has taken its names, or if the application behind a service
+    principal is not there.
+    """
     if record.kind is Kind.APPLICATION:
-        for principal in tenant.store.latest(Kind.SERVICE_PRINCIPAL, "appId", record.body["appId"]):
-            if principal.deleted_at is not None:
-                restore(tenant, principal)
-    return restored
+        _check_uris_free(tenant, record)
+    if record.kind is Kind.SERVICE_PRINCIPAL:
+        _check_principal_can_return(tenant, record)
+    body = {**record.body, "deletedDateTime": None}
+    return tenant.store.update(replace(record, body=body, deleted_at=None), Change.CREATED)
+
+
+def _check_uris_free(tenant: Tenant, record: Record) -> None:
+    taken = {uri for other in tenant.live(Kind.APPLICATION) for uri in other.body["identifierUris"]}
+    if taken & set(record.body["identifierUris"]):
+        raise bad_request(
+            "Another object with the same value for property identifierUris already exists."
+        )
+
+
+def _check_principal_can_return(tenant: Tenant, record: Record) -> None:
+    app_id = record.body["appId"]
+    if tenant.principal_of(app_id) is not None:
+        raise duplicate(
+            "The service principal cannot be created, updated, or restored because the service "
+            f"principal name {app_id} is already in use."
+        )
+    is_local = record.body["appOwnerOrganizationId"] == tenant.id
+    if is_local and next(tenant.live(Kind.APPLICATION, "appId", app_id), None) is None:
+        raise bad_request(f"Cannot restore ServicePrincipal without backing Application {app_id}")
 
 
 def purge(tenant: Tenant, record: Record) -> None:
-    """Remove an object for good, with all that belongs to it."""
+    """Remove an object for good, with all that belongs to it alone."""
     store = tenant.store
-    for kind in Kind:
+    for kind in (Kind.FEDERATED_CREDENTIAL, Kind.GRANT, Kind.APP_ROLE_ASSIGNMENT):
         for other in list(store.latest(kind)):
-            if other.parent == record.id or record.id in _endpoints(other):
+            if other.parent == record.id or record.id in _ends(other):
                 store.remove(other)
-    if record.kind is Kind.APPLICATION:
-        for principal in list(store.latest(Kind.SERVICE_PRINCIPAL, "appId", record.body["appId"])):
-            if principal.deleted_at is not None:
-                purge(tenant, principal)
     store.remove(record)
 
 
-def _endpoints(record: Record) -> tuple[str, ...]:
-    """The objects that a grant or assignment stands between."""
+def _ends(record: Record) -> tuple[str | None, ...]:
+    """Return the objects that a grant or assignment stands between."""
     if record.kind is Kind.GRANT:
         body = record.body
         return body["clientId"], body["resourceId"], body["principalId"]
@@ -57,8 +76,10 @@ def _endpoints(record: Record) -> tuple[str, ...]:
     return ()
 
 
-def empty_of_old(tenant: Tenant) -> None:
-    """Purge what has lain in the recycle bin for 30 days."""
+def purge_old(tenant: Tenant) -> None:
+    """Purge what has lain in the recycle bin for 30 days, looking once a minute."""
+    if not tenant.purge_is_due():
+        return
     horizon = tenant.clock.now() - RECYCLE_BIN
     for kind in BINNED_KINDS:
         for record in list(tenant.store.latest(kind)):
@@ -66,21 +87,14 @@ def empty_of_old(tenant: Tenant) -> None:
                 purge(tenant, record)
 
 
-def check_quota(call: Call) -> None:
-    """GraphProblem 400 if the caller has made as many objects as it may, deleted ones included."""
-    limit = call.tenant.quota
-    if not limit or call.caller.administrator:
+def check_quota(tenant: Tenant, caller: Caller) -> None:
+    """Raise GraphError 403 if the caller made as many objects as it may, deleted ones included."""
+    if caller.administrator:
         return
     made = sum(
-        call.caller.object_id in record.linked("creator")
+        caller.object_id in record.linked("creator")
         for kind in BINNED_KINDS
-        for record in call.tenant.store.latest(kind)
+        for record in tenant.store.latest(kind)
     )
-    if made >= limit:
-        raise GraphProblem(
-            400,
-            "Directory_QuotaExceeded",
-            "The directory object quota limit for the Principal has been exceeded. Please ask "
-            "your administrator to increase the quota limit or delete objects to reduce the used "
-            "quota.",
-        )
+    if made >= tenant.quota:
+        raise quota_exceeded()

@@ -65,17 +65,22 @@ class Replicas:
         self.lag = lag
 
     def for_request(self, method: str, route: str) -> "View":
-        """What a Graph request sees."""
+        """Return what a Graph request sees."""
         lag = self.lag
         by_id = _Trail(lag.objects, lag.deletions)
         in_lists = _Trail(lag.lists, lag.deletions)
         return View(self, (method, route), by_id, in_lists, lag.ratio, self._clock.now())
 
     def for_sign_in(self) -> "View":
-        """What the sign-in service sees."""
+        """Return what the sign-in service sees."""
         lag = self.lag
         trail = _Trail(lag.sign_in, lag.sign_in)
         return View(self, ("sign-in",), trail, trail, lag.sign_in_ratio, self._clock.now())
+
+    def trailing(self, seconds: float) -> "View":
+        """Return what a request sees whose replica trails by that much in everything."""
+        trail = _Trail(timedelta(seconds=seconds), timedelta(seconds=seconds))
+        return View(self, (), trail, trail, 1.0, self._clock.now())
 
     def meets_trailing(self, ratio: float, *what: object) -> bool:
         """Whether this read, one more about `what`, meets a trailing replica."""
@@ -104,7 +109,7 @@ class View:
         self._decided: dict[object, bool] = {}
 
     def record(self, entry: Entry | None) -> Record | None:
-        """The object as a read by its id sees it; None when this replica does not have it."""
+        """Return the object as a read by its id sees it; None when this replica has it not."""
         if entry is None:
             return None
         old = self._by_id.shows(entry, self._now)
@@ -113,7 +118,7 @@ class View:
         return old
 
     def records(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Record]]:
-        """The objects as a list sees them: one replica answers for the whole list."""
+        """Return the objects as a list sees them: one replica answers for the whole list."""
         for entry in entries:
             old = self._in_lists.shows(entry, self._now)
             record = old if old is not entry.latest and self._trails("list") else entry.latest

@@ -7,12 +7,14 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emulator.admin import admin_application
 from emulator.cloud import Cloud
@@ -24,6 +26,20 @@ from emulator.tls import Identity
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 1
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 whose connections an application may reset, for faults."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["state"]["reset"] = self._reset
+
+    def _reset(self) -> None:
+        connection = self.transport.get_extra_info("socket")
+        # No lingering: the client sees RST instead of an orderly end.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
 
 class _Server(uvicorn.Server):
@@ -92,16 +108,16 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((address, port))
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise OSError(f"cannot listen on {address} port {port}: {error.strerror}") from error
     return bound
 
 
 def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -117,12 +133,12 @@ def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
     return _Server(config)
 
 
-def _on_signals(loop: asyncio.AbstractEventLoop, stop: "asyncio.Future[None] | object") -> None:
+def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
-            loop.add_signal_handler(number, stop)  # type: ignore[arg-type]
+            loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))  # type: ignore[arg-type]
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def _ready(

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     USER = "user"
     ORGANIZATION = "organization"
     APP_MANAGEMENT_POLICY = "appManagementPolicy"
+    DEFAULT_POLICY = "tenantAppManagementPolicy"
 
 
 class Change(Enum):
@@ -53,11 +54,11 @@ class Record:
     """When it went to the recycle bin; None while it is alive."""
 
     def linked(self, relationship: str) -> tuple[str, ...]:
-        """The ids under a relationship, oldest first."""
+        """Return the ids under a relationship, oldest first."""
         return self.links.get(relationship, ())
 
     def with_links(self, relationship: str, ids: tuple[str, ...]) -> "Record":
-        """The same with other ids under one relationship."""
+        """Return the same with other ids under one relationship."""
         return replace(self, links={**self.links, relationship: ids})
 
 
@@ -78,6 +79,7 @@ class Entry:
     id: str
     ordinal: int
     """The how-manyth object of its kind this is: the same in every run, unlike its id."""
+    parent: str | None
     versions: list[Version]
     index_keys: tuple[tuple[Kind, str, str], ...] = ()
 
@@ -115,7 +117,9 @@ class Store:
         self._ordinals[record.kind] += 1
         version = Version(at or self._clock.now(), Change.CREATED, record)
         ordinal = self._ordinals[record.kind]
-        entry = Entry(record.kind, record.id, ordinal, [version], tuple(_index_keys(record)))
+        entry = Entry(
+            record.kind, record.id, ordinal, record.parent, [version], tuple(_index_keys(record))
+        )
         self._entries[record.id] = entry
         self._by_kind[record.kind][record.id] = entry
         for key in entry.index_keys:
@@ -132,12 +136,12 @@ class Store:
         self._append(self._entries[record.id], Version(self._clock.now(), Change.DELETED, None))
 
     def entry(self, kind: Kind, id_: str) -> Entry | None:
-        """The place of an object, alive or not."""
+        """Return the place of an object, alive or not."""
         entry = self._entries.get(id_)
         return entry if entry is not None and entry.kind is kind else None
 
     def any_entry(self, id_: str) -> Entry | None:
-        """The place of an object of whatever kind."""
+        """Return the place of an object of whatever kind."""
         return self._entries.get(id_)
 
     def entries(self, kind: Kind, property_: str = "", value: object = None) -> list[Entry]:
@@ -151,7 +155,7 @@ class Store:
         return property_ in _INDEXED.get(kind, ())
 
     def latest(self, kind: Kind, property_: str = "", value: object = None) -> Iterator[Record]:
-        """The present records of a kind, the recycle bin's included; never lagging."""
+        """Return the present records of a kind, the recycle bin's included; never lagging."""
         for entry in self.entries(kind, property_, value):
             if entry.latest is not None:
                 yield entry.latest

@@ -14,6 +14,15 @@ from emulator.replicas import View
 from emulator.store import Json, Kind, Record, Store
 
 RECYCLE_BIN = timedelta(days=30)
+"""How long a deleted object can be restored."""
+
+_PURGE_EVERY = timedelta(minutes=1)
+
+DEFAULT_POLICY_ID = "00000000-0000-0000-0000-000000000000"
+"""Of the default app management policy, in every tenant."""
+
+DEFAULT_QUOTA = 250
+"""Objects that an application or a user who is no administrator may have made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +51,7 @@ class TenantSpec:
     deployer_roles: tuple[str, ...] = ()
     """App roles of Microsoft Graph that the deployer is granted."""
     with_exchange: bool = True
+    quota: int = DEFAULT_QUOTA
 
 
 class Tenant:
@@ -56,26 +66,26 @@ class Tenant:
         self.clock = clock
         self.ids = Ids(seed, spec.id)
         self.store = Store(clock, keep_versions_for)
-        self.quota = 0
-        """Objects that an application or non-administrator may make; 0 for Graph's own 250."""
+        self.quota = spec.quota
+        self._purged_at = clock.now()
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is the tenant's id or one of its domains."""
         return name.lower() in (self.id, *(domain.lower() for domain in self.domains))
 
     def live(self, kind: Kind, property_: str = "", value: object = None) -> Iterator[Record]:
-        """The present records of a kind outside the recycle bin, never lagging."""
+        """Return the present records of a kind outside the recycle bin, never lagging."""
         for record in self.store.latest(kind, property_, value):
             if record.deleted_at is None:
                 yield record
 
     def seen(self, view: View, kind: Kind, id_: str) -> Record | None:
-        """A live object by its id as `view` sees it."""
+        """Return a live object by its id as `view` sees it."""
         record = view.record(self.store.entry(kind, id_))
         return record if record is not None and record.deleted_at is None else None
 
     def seen_by_app_id(self, view: View, kind: Kind, app_id: str) -> Record | None:
-        """A live application or service principal by its appId as `view` sees it."""
+        """Return a live application or service principal by its appId as `view` sees it."""
         for entry in self.store.entries(kind, "appId", app_id):
             record = view.record(entry)
             if record is not None and record.deleted_at is None:
@@ -83,8 +93,15 @@ class Tenant:
         return None
 
     def principal_of(self, app_id: str) -> Record | None:
-        """The live service principal of an application, never lagging."""
+        """Return the live service principal of an application, never lagging."""
         return next(self.live(Kind.SERVICE_PRINCIPAL, "appId", app_id), None)
+
+    def purge_is_due(self) -> bool:
+        """Whether a minute has passed since this was last true."""
+        due = abs(self.clock.now() - self._purged_at) >= _PURGE_EVERY
+        if due:
+            self._purged_at = self.clock.now()
+        return due
 
     def change(self, record: Record, body: Json) -> Record:
         """Let `record` have these properties too, or instead."""

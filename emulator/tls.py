@@ -7,7 +7,6 @@ forgotten as soon as the one certificate is signed: whoever trusts it trusts not
 import ipaddress
 import os
 import ssl
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -49,7 +48,7 @@ class Identity:
         self._key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def server_context(self) -> ssl.SSLContext:
-        """A context that serves TLS 1.2 and later with this certificate."""
+        """Return a context that serves TLS 1.2 and later with this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         # The ssl module loads keys from files only; this one is private and gone at once.
@@ -74,10 +73,11 @@ class Identity:
 def system_roots() -> bytes:
     """PEM of the certificates that the system trusts; Mozilla's where it keeps no file of them."""
     path = ssl.get_default_verify_paths().cafile
-    if path is not None:
+    if path:
         return Path(path).read_bytes()
-    if sys.platform == "win32":
-        roots = ssl.create_default_context().get_ca_certs(binary_form=True)
+    # Windows keeps a store instead of a file, and macOS' Python may have neither.
+    roots = ssl.create_default_context().get_ca_certs(binary_form=True)
+    if roots:
         return "".join(ssl.DER_cert_to_PEM_cert(root) for root in roots).encode()
     return Path(certifi.where()).read_bytes()
 

@@ -1,8 +1,9 @@
-"""The token endpoint: proves the client, finds what it may do, and signs tokens that say so."""
+"""The token endpoint: which grant is asked for, is it good, and what comes of it."""
 
 import base64
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -10,21 +11,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator import login_problems as problems
-from emulator.clock import parse_time
+from emulator import tokens
+from emulator.client_proof import prove
 from emulator.cloud import Cloud
-from emulator.discovery import issuer
-from emulator.first_party import GRAPH_APP_ID
+from emulator.faults import Rule, Strike
 from emulator.history import Exchange
-from emulator.login_problems import LoginProblem
-from emulator.replicas import View
-from emulator.store import Json, Kind, Record
+from emulator.login_problems import LoginError
+from emulator.sessions import SignIn
+from emulator.sign_in_view import ANY_TENANT, Client, SignInView, redirect_platform
+from emulator.store import Json, Record
 from emulator.tenant import Tenant
-
-_ANY_TENANT = ("common", "organizations", "consumers")
+from emulator.tokens import Bearer
 
 
 @dataclass(frozen=True)
-class TokenRequest:
+class _Asked:
     """A request for tokens, as it came."""
 
     form: dict[str, str]
@@ -32,9 +33,10 @@ class TokenRequest:
     origin: str
     version: int
     """1 for `/oauth2/token` with `resource`, 2 for `/oauth2/v2.0/token` with `scope`."""
+    exchange: Exchange
 
     def need(self, name: str) -> str:
-        """A parameter that must be there. LoginProblem AADSTS900144 if not."""
+        """Return a parameter that must be there. LoginError AADSTS900144 if not."""
         if not (value := self.form.get(name, "")):
             raise problems.missing_parameter(name)
         return value
@@ -49,21 +51,16 @@ class TokenEndpoint:
 
     async def respond(self, request: Request) -> Response:
         """Answer one HTTP request."""
-        exchange: Exchange = request.scope["emulator.exchange"]
         origin = f"{request.url.scheme}://{request.headers['host']}"
         correlation_id = request.headers.get("client-request-id", str(uuid.uuid4()))
-        asked = TokenRequest(
-            form=_form(await request.body(), request.headers.get("authorization", "")),
+        rule: Rule | None = request.scope["emulator.rule"]
+        asked = _Asked(
+            form=_form(await request.body(), request.headers),
             tenant_name=request.path_params["tenant"],
             origin=origin,
             version=2 if "/v2.0/" in request.url.path else 1,
+            exchange=request.scope["emulator.exchange"],
         )
-        exchange.client_id = asked.form.get("client_id")
-        try:
-            body, status = self._answer(asked, exchange), 200
-        except LoginProblem as problem:
-            now, trace_id = self._cloud.clock.now(), str(uuid.uuid4())
-            body, status = problem.body(now, trace_id, correlation_id, origin), problem.status
         headers = {
             "content-type": "application/json; charset=utf-8",
             "cache-control": "no-store, no-cache",
@@ -71,155 +68,168 @@ class TokenEndpoint:
             "client-request-id": correlation_id,
             "x-ms-request-id": str(uuid.uuid4()),
         }
-        return Response(json.dumps(body), status_code=status, headers=headers)
+        try:
+            _strike(rule, asked, headers)
+            body, status = self._answer(asked), 200
+        except LoginError as error:
+            now, trace_id = self._cloud.clock.now(), headers["x-ms-request-id"]
+            body, status = error.body(now, trace_id, correlation_id, origin), error.status
+        return Response(json.dumps(body), status, headers)
 
-    def _answer(self, asked: TokenRequest, exchange: Exchange) -> Json:
+    def _answer(self, asked: _Asked) -> Json:
+        grants = {
+            "client_credentials": self._client_credentials,
+            "authorization_code": self._authorization_code,
+            "refresh_token": self._refresh_token,
+        }
         grant_type = asked.need("grant_type")
-        if grant_type != "client_credentials":
+        if grant_type not in grants:
             raise problems.unsupported_grant_type(grant_type)
+        asked.exchange.client_id = asked.need("client_id")
+        return grants[grant_type](asked)
+
+    def _client_credentials(self, asked: _Asked) -> Json:
+        """Make a token for an application by itself."""
         client_id = asked.need("client_id")
-        tenant = self._cloud.tenant(asked.tenant_name)
-        if tenant is None:
-            if asked.tenant_name not in _ANY_TENANT:
-                raise problems.unknown_tenant(asked.tenant_name)
-            raise self._on_common(client_id, asked.tenant_name)
-        exchange.tenant_id = tenant.id
-        view = self._cloud.replicas.for_sign_in()
-        registration = self._registration(tenant, view, client_id)
-        exchange.credential = self._prove_by_secret(asked, registration)
-        principal = tenant.seen_by_app_id(view, Kind.SERVICE_PRINCIPAL, client_id)
-        if principal is None:
-            raise problems.missing_principal(client_id, tenant.id)
-        if not principal.body["accountEnabled"]:
-            raise problems.disabled_application(client_id, principal.body["displayName"])
-        exchange.caller_id = principal.id
-        audience, resource = self._resource(tenant, view, asked)
-        return self._application_token(asked, tenant, view, principal, audience, resource)
+        tenant = self._tenant(asked, client_id)
+        view = SignInView(self._cloud, tenant, self._origins)
+        client = view.client(client_id)
+        bearer = self._bearer(asked, view, client, public=False)
+        name = self._application_resource(asked)
+        resource = view.resource(name)
+        roles = view.app_roles(bearer.client, resource)
+        token = tokens.access_token(self._cloud, bearer, resource, name, roles=roles)
+        return self._reply(token, {})
 
-    def _on_common(self, client_id: str, name: str) -> LoginProblem:
-        found = self._cloud.registration(client_id)
-        if found is None:
-            return problems.unknown_application(client_id, name)
-        body = found[1].body
-        if body["signInAudience"] == "AzureADMyOrg":
-            return problems.single_tenant_on_common(client_id, body["displayName"])
-        return problems.unknown_tenant(name)
+    def _authorization_code(self, asked: _Asked) -> Json:
+        """Make tokens for the user who signed in at the authorize endpoint."""
+        client_id, code = asked.need("client_id"), asked.need("code")
+        redirect_uri, verifier = asked.need("redirect_uri"), asked.form.get("code_verifier", "")
+        sessions = self._cloud.sessions
+        sign_in = sessions.code(code, client_id, redirect_uri, verifier)
+        view = self._view_of(asked, sign_in)
+        client = view.client(client_id)
+        public = redirect_platform(client, redirect_uri) != "web"
+        reply = self._user_tokens(asked, view, client, sign_in, public=public)
+        sessions.use_up(code)
+        return reply
 
-    def _registration(self, tenant: Tenant, view: View, client_id: str) -> Record:
-        """The application of a client, if the tenant knows it."""
-        found = self._cloud.registration(client_id)
-        if found is None:
-            raise problems.unknown_application(client_id, tenant.spec.display_name)
-        home, registration = found
-        seen = home.seen(view, Kind.APPLICATION, registration.id)
-        if seen is None:
-            raise problems.unknown_application(client_id, tenant.spec.display_name)
-        if home is not tenant and tenant.principal_of(client_id) is None:
-            raise problems.unknown_application(client_id, tenant.spec.display_name)
-        return seen
+    def _refresh_token(self, asked: _Asked) -> Json:
+        """Make new tokens for a user who signed in before."""
+        client_id = asked.need("client_id")
+        sign_in = self._cloud.sessions.refresh(asked.need("refresh_token"), client_id)
+        view = self._view_of(asked, sign_in)
+        client = view.client(client_id)
+        public = redirect_platform(client, sign_in.redirect_uri) != "web"
+        return self._user_tokens(asked, view, client, sign_in, public=public)
 
-    def _prove_by_secret(self, asked: TokenRequest, registration: Record) -> str:
-        """The key id of the secret that came. LoginProblem if it is none of the application's."""
-        client_id = registration.body["appId"]
-        secret = asked.form.get("client_secret")
-        if not secret:
-            raise problems.missing_credential()
-        now = self._cloud.clock.now()
-        for credential in registration.body["passwordCredentials"]:
-            if self._cloud.vault.matches(credential["keyId"], secret):
-                if parse_time(credential["endDateTime"]) <= now:
-                    raise problems.expired_secret(client_id)
-                if parse_time(credential["startDateTime"]) > now:
-                    raise problems.wrong_secret(client_id)
-                return str(credential["keyId"])
-        raise problems.wrong_secret(client_id)
+    def _user_tokens(
+        self, asked: _Asked, view: SignInView, client: Client, sign_in: SignIn, *, public: bool
+    ) -> Json:
+        bearer = self._bearer(asked, view, client, public=public, user=view.user(sign_in.user_id))
+        user = bearer.user
+        assert user is not None  # noqa: S101 (given just above)
+        scope = asked.form.get("scope") or sign_in.scope
+        if asked.version == 1 and asked.form.get("resource"):
+            scope = f"{asked.form['resource']}/.default offline_access openid"
+        wanted = view.wanted(scope, client)
+        extra: Json = {}
+        if "openid" in wanted.sign_in:
+            extra["id_token"] = tokens.id_token(self._cloud, bearer, user, sign_in.nonce)
+        if "offline_access" in wanted.sign_in or "offline_access" in sign_in.scope.split():
+            extra["refresh_token"] = self._cloud.sessions.new_refresh_token(sign_in)
+        if asked.form.get("client_info"):
+            extra["client_info"] = tokens.client_info(bearer, user)
+        resource = wanted.resource or view.resource("https://graph.microsoft.com")
+        audience = wanted.audience or "https://graph.microsoft.com"
+        granted = view.granted(bearer.client, resource, user)
+        if wanted.scopes - granted or (wanted.resource is not None and not granted):
+            raise problems.no_consent(client.id, client.name)
+        token = tokens.access_token(self._cloud, bearer, resource, audience, scopes=granted)
+        prefix = "" if resource.body["displayName"] == "Microsoft Graph" else f"{audience}/"
+        extra["scope"] = " ".join(
+            [*sorted(wanted.sign_in), *(f"{prefix}{name}" for name in sorted(granted))]
+        )
+        return self._reply(token, extra)
 
-    def _resource(self, tenant: Tenant, view: View, asked: TokenRequest) -> tuple[str, Record]:
-        """The audience as it was written, and the resource's service principal."""
-        if asked.version == 1:
-            name = asked.need("resource")
-        else:
-            scope = asked.need("scope")
-            names = scope.split()
-            if len(names) != 1 or not names[0].endswith("/.default"):
-                raise problems.not_default_scope(scope)
-            name = names[0].removesuffix("/.default")
-        resource = self._principal_named(tenant, view, name)
-        if resource is None:
-            raise problems.unknown_resource(name, tenant.spec.display_name)
-        return name, resource
-
-    def _principal_named(self, tenant: Tenant, view: View, name: str) -> Record | None:
-        if name.rstrip("/") in self._origins:
-            return tenant.seen_by_app_id(view, Kind.SERVICE_PRINCIPAL, GRAPH_APP_ID)
-        for entry in tenant.store.entries(Kind.SERVICE_PRINCIPAL):
-            record = view.record(entry)
-            if record is not None and record.deleted_at is None:
-                if name in record.body["servicePrincipalNames"]:
-                    return record
-        return None
-
-    def _application_token(
+    def _bearer(
         self,
-        asked: TokenRequest,
-        tenant: Tenant,
-        view: View,
-        principal: Record,
-        audience: str,
-        resource: Record,
-    ) -> Json:
-        roles = _app_roles(tenant, view, principal, resource)
-        claims = self._common_claims(asked, tenant, audience, resource) | {
-            "appid": principal.body["appId"],
-            "appidacr": "1",
-            "app_displayname": principal.body["displayName"],
-            "idtyp": "app",
-            "oid": principal.id,
-            "sub": principal.id,
-        }
-        if roles:
-            claims["roles"] = roles
-        token = self._cloud.key.sign(claims)
-        self._cloud.vault.note(token)
-        seconds = claims["exp"] - claims["iat"]
-        return {
-            "token_type": "Bearer",
-            "expires_in": seconds,
-            "ext_expires_in": seconds,
-            "access_token": token,
-        }
+        asked: _Asked,
+        view: SignInView,
+        client: Client,
+        *,
+        public: bool,
+        user: Record | None = None,
+    ) -> Bearer:
+        """Prove the client and find its service principal. LoginError if either fails."""
+        exchange = asked.exchange
+        exchange.tenant_id = view.tenant.id
+        offered = {"client_secret", "client_assertion"} & set(asked.form)
+        if public and offered:
+            raise problems.public_with_credential()
+        if not public:
+            exchange.credential = prove(self._cloud, view, client, asked.form)
+        principal = view.enabled_principal(client)
+        exchange.caller_id = user.id if user is not None else principal.id
+        proof = "0" if public else "2" if "client_assertion" in offered else "1"
+        return Bearer(
+            tenant=view.tenant, origin=asked.origin, client=principal, proof=proof, user=user
+        )
 
-    def _common_claims(
-        self, asked: TokenRequest, tenant: Tenant, audience: str, resource: Record
-    ) -> Json:
-        now = int(self._cloud.clock.now().timestamp())
-        return {
-            "aud": audience,
-            "iss": issuer(asked.origin, tenant.id, 1),
-            "iat": now,
-            "nbf": now,
-            "exp": now + int(self._cloud.config.token_lifetime.total_seconds()),
-            "tid": tenant.id,
-            "uti": base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="),
-            "ver": "1.0",
-        }
+    def _tenant(self, asked: _Asked, client_id: str) -> Tenant:
+        """Find the tenant that the address names. LoginError if it names none."""
+        tenant = self._cloud.tenant(asked.tenant_name)
+        if tenant is not None:
+            return tenant
+        if asked.tenant_name in ANY_TENANT:
+            found = self._cloud.registration(client_id)
+            if found is None:
+                raise problems.unknown_application(client_id, asked.tenant_name)
+            client = Client(found[1], found[0])
+            if not client.multi_tenant:
+                raise problems.single_tenant_on_common(client.id, client.name)
+        raise problems.unknown_tenant(asked.tenant_name)
+
+    def _view_of(self, asked: _Asked, sign_in: SignIn) -> SignInView:
+        """See the tenant of a sign-in; it must be the one that the address names."""
+        tenant = self._cloud.tenants[sign_in.tenant_id]
+        if asked.tenant_name not in ANY_TENANT and not tenant.answers_to(asked.tenant_name):
+            raise problems.malformed_code()
+        return SignInView(self._cloud, tenant, self._origins)
+
+    def _application_resource(self, asked: _Asked) -> str:
+        if asked.version == 1:
+            return asked.need("resource")
+        scope = asked.need("scope")
+        names = scope.split()
+        if len(names) != 1 or not names[0].endswith("/.default"):
+            raise problems.not_default_scope(scope)
+        return names[0].removesuffix("/.default")
+
+    def _reply(self, token: str, extra: Json) -> Json:
+        seconds = int(self._cloud.config.token_lifetime.total_seconds())
+        shared = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
+        return shared | {"access_token": token} | extra
 
 
-def _app_roles(tenant: Tenant, view: View, principal: Record, resource: Record) -> list[str]:
-    """The values of the app roles of `resource` that are assigned to `principal`."""
-    values = {role["id"]: role["value"] for role in resource.body["appRoles"]}
-    entries = tenant.store.entries(Kind.APP_ROLE_ASSIGNMENT, "principalId", principal.id)
-    return [
-        values[assignment.body["appRoleId"]]
-        for _, assignment in view.records(entries)
-        if assignment.body["resourceId"] == resource.id and assignment.body["appRoleId"] in values
-    ]
+def _strike(rule: Rule | None, asked: _Asked, headers: dict[str, str]) -> None:
+    """Raise the LoginError that a fault answers with, if it is of that sort."""
+    if rule is None:
+        return
+    if rule.strike is Strike.REFUSE_SECRET:
+        raise problems.wrong_secret(asked.form.get("client_id", ""))
+    if rule.strike is Strike.STATUS:
+        if rule.retry_after_seconds is not None:
+            headers["Retry-After"] = str(rule.retry_after_seconds)
+        error = problems.transient()
+        error.status = rule.status
+        raise error
 
 
-def _form(body: bytes, authorization: str) -> dict[str, str]:
-    """The form's fields; client id and secret may come by HTTP Basic authentication instead."""
+def _form(body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+    """Read the form; client id and secret may come by HTTP Basic authentication instead."""
     form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-    scheme, _, value = authorization.partition(" ")
+    scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
             client_id, _, secret = base64.b64decode(value).decode().partition(":")

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +27,7 @@ class Tenant:
         """Start one with these command-line options and wait until it serves."""
         self._directory = tempfile.TemporaryDirectory(prefix="tenant-")
         self.ready_file = Path(self._directory.name) / "ready.json"
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "emulator", "--ready-file", str(self.ready_file), *options],
             stdin=subprocess.DEVNULL,
         )
@@ -35,10 +37,10 @@ class Tenant:
     def _wait(self) -> dict[str, Any]:
         deadline = time.monotonic() + _START_SECONDS
         while not self.ready_file.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self._process.kill()
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
                 self._directory.cleanup()
-                raise RuntimeError(f"the emulator did not start: exit {self._process.wait()}")
+                raise RuntimeError(f"the emulator did not start: exit {self.process.wait()}")
             time.sleep(0.01)
         ready: dict[str, Any] = json.loads(self.ready_file.read_text())
         return ready
@@ -46,12 +48,12 @@ class Tenant:
     def stop(self) -> int:
         """End it and return its exit code."""
         self._admin.close()
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(_STOP_SECONDS)
+            return self.process.wait(_STOP_SECONDS)
         finally:
-            self._process.kill()
+            self.process.kill()
             self._directory.cleanup()
 
     def __enter__(self) -> Self:
@@ -105,39 +107,86 @@ class Tenant:
         """The address of the admin interface."""
         return str(self.ready["admin_url"])
 
+    @cached_property
     def ssl_context(self) -> ssl.SSLContext:
         """A context that trusts the tenant."""
         return ssl.create_default_context(cafile=self.ca_file)
 
+    def http(self, token: str | None = None) -> httpx.Client:
+        """Open a client for Entra and Graph, with a token or without one."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return httpx.Client(
+            base_url=self.graph, verify=self.ssl_context, headers=headers, trust_env=False
+        )
+
+    def ask_for_token(self, tenant: str | None = None, **form: str) -> httpx.Response:
+        """Ask the token endpoint; what `form` leaves open asks for the deployer's Graph token.
+
+        A field that is given as an empty string is left out.
+        """
+        asked = {
+            "grant_type": "client_credentials",
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "scope": f"{self.graph}/.default",
+        } | form
+        with self.http() as http:
+            return http.post(
+                f"/{tenant or self.tenant_id}/oauth2/v2.0/token",
+                data={name: value for name, value in asked.items() if value},
+            )
+
+    def token(self, **form: str) -> str:
+        """Return an access token, by default the deployer's for Graph."""
+        return str(self.ask_for_token(**form).raise_for_status().json()["access_token"])
+
     def history(self, since: int = 0) -> list[dict[str, Any]]:
-        """Every exchange with a number above `since`."""
-        return self._get(f"/history?since={since}")
+        """List every exchange with a number above `since`."""
+        found: list[dict[str, Any]] = self.admin("GET", f"/history?since={since}").json()
+        return found
 
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
-        """Those that could have changed something: no reads, no token requests."""
+        """List those that could have changed something: no reads, no sign-ins, no envelopes."""
         return [
             exchange
             for exchange in self.history(since)
             if exchange["method"] != "GET"
-            and "/oauth2/" not in exchange["path"]
-            and "/$batch" not in exchange["path"]
+            and exchange["path"].startswith(("/v1.0/", "/beta/"))
+            and not exchange["path"].endswith("/$batch")
         ]
 
     def reset(self) -> None:
         """Let the tenant be as at its start."""
-        self._admin.post("/reset").raise_for_status()
+        self.admin("POST", "/reset")
 
-    def _get(self, path: str) -> Any:
-        return self._admin.get(path).raise_for_status().json()
+    def faults(self, *rules: Mapping[str, Any], **habits: Any) -> None:
+        """Let requests be struck by these rules, with other habits (`lag`, `latency_ms` …)."""
+        self.admin("POST", "/faults", {"rules": rules, **habits})
 
-    def sign_in(self, **form: str) -> httpx.Response:
-        """Ask the token endpoint, by default for the deployer's Graph token."""
-        fields: Sequence[tuple[str, str]] = (
-            ("grant_type", "client_credentials"),
-            ("client_id", self.client_id),
-            ("client_secret", self.client_secret),
-            ("scope", f"{self.graph}/.default"),
-        )
-        with httpx.Client(verify=self.ssl_context(), trust_env=False) as client:
-            url = f"{self.authority}/{self.tenant_id}/oauth2/v2.0/token"
-            return client.post(url, data=dict(fields) | form)
+    def struck(self) -> dict[str, int]:
+        """Count by rule how often a fault has struck."""
+        rules = self.admin("GET", "/faults").json()["rules"]
+        return {rule["name"]: rule["struck"] for rule in rules}
+
+    def now(self) -> datetime:
+        """Read the tenant's clock."""
+        return datetime.fromisoformat(self.admin("GET", "/clock").json()["now"])
+
+    def advance(self, seconds: float) -> None:
+        """Move the tenant's clock on."""
+        self.admin("POST", "/clock", {"advance_seconds": seconds})
+
+    def seed(self, **what: Any) -> dict[str, Any]:
+        """Put things into the tenant that were not made through Graph, and return their ids."""
+        made: dict[str, Any] = self.admin("POST", "/seed", what).json()
+        return made
+
+    def secrets(self) -> list[str]:
+        """List every secret, token and code that the tenant ever handed out."""
+        headers = {"authorization": f"Bearer {self.client_secret}"}
+        found: list[str] = self._admin.get("/secrets", headers=headers).raise_for_status().json()
+        return found
+
+    def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Call the admin interface; raises if it refuses."""
+        return self._admin.request(method, path, json=body).raise_for_status()

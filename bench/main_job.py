@@ -1,0 +1,160 @@
+"""The main job: `up`, a second `up`, a refreshing preview, `destroy`; and what leads up to them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+
+from bench import process
+from bench.process import Run
+from bench.results import Results
+from proself_mail import embedded, rehearse, sandbox
+from proself_mail.embedded import EmbeddedTenant
+from proself_mail.sandbox import Sandbox
+
+LATENCY_MS = 100
+_ROOT = Path(__file__).resolve().parent.parent
+_MAIN_JOB = (
+    ("up", ("up", "--yes", "--skip-preview")),
+    ("no-op up", ("up", "--yes", "--skip-preview")),
+    ("no-op up with its preview", ("up", "--yes")),
+    ("preview --refresh", ("preview", "--refresh")),
+    ("destroy", ("destroy", "--yes", "--skip-preview")),
+)
+
+
+def measure(results: Results, rounds: int, seed: int) -> None:
+    """Measure everything about the main job."""
+    _set_up(results, rounds)
+    _tenant(results, rounds, seed)
+    for latency_ms in (0, LATENCY_MS):
+        _engine(results, rounds, seed, latency_ms)
+
+
+def _set_up(results: Results, rounds: int) -> None:
+    samples = [
+        _timed(
+            lambda: subprocess.run(["make", "setup"], cwd=_ROOT, capture_output=True, check=True)
+        )
+        for _ in range(rounds)
+    ]
+    results.add("make setup, warm", "s", samples)
+
+
+def _tenant(results: Results, rounds: int, seed: int) -> None:
+    starts, reads = [], []
+    for _ in range(rounds):
+        with TemporaryDirectory() as folder:
+            ready_file = Path(folder) / "tenant.json"
+            began = time.monotonic()
+            tenant = embedded.start(ready_file, ["--seed", str(seed)])
+            starts.append(time.monotonic() - began)
+            try:
+                reads += _reads(tenant, 40)
+            finally:
+                embedded.stop(ready_file)
+    results.add("embedded tenant, start to ready", "s", starts)
+    results.add("embedded tenant, one Graph read", "ms", reads)
+
+
+def _reads(tenant: EmbeddedTenant, count: int) -> Iterator[float]:
+    import ssl
+
+    trusted = ssl.create_default_context(cafile=str(tenant.ca_file))
+    with httpx.Client(verify=trusted, trust_env=False) as http:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": tenant.client_id,
+            "client_secret": tenant.client_secret.reveal(),
+            "scope": f"{tenant.graph}/.default",
+        }
+        token = http.post(f"{tenant.authority}/{tenant.tenant_id}/oauth2/v2.0/token", data=form)
+        http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+        for _ in range(count):
+            began = time.perf_counter()
+            http.get(f"{tenant.graph}/v1.0/servicePrincipals?$top=1").raise_for_status()
+            yield (time.perf_counter() - began) * 1000
+
+
+def _engine(results: Results, rounds: int, seed: int, latency_ms: int) -> None:
+    found: dict[str, list[tuple[Run, int, int]]] = {name: [] for name, _ in _MAIN_JOB}
+    with _project(["--seed", str(seed), "--latency-ms", str(latency_ms)]) as (prepared, project):
+        environment = dict(os.environ) | prepared.environment
+        results.note("azuread_plugin", "stand-in" if prepared.plugin.is_stand_in else "real")
+        for number in range(rounds):
+            stack = f"round-{number}"
+            _init(stack, project, environment)
+            for name, arguments in _MAIN_JOB:
+                since = _last(prepared.tenant)
+                command = ["pulumi", "--non-interactive", *arguments, "--stack", stack]
+                done = process.run(command, project, environment)
+                exchanges = _history(prepared.tenant, since)
+                found[name].append((done, len(exchanges), one_after_another(exchanges)))
+    for name, runs in found.items():
+        results.add(
+            f"{name}, {latency_ms} ms a request",
+            "s",
+            [done.wall_seconds for done, _, _ in runs],
+            requests=runs[-1][1],
+            round_trips=runs[-1][2],
+            our_cpu_s=round(sum(done.our_cpu_seconds for done, _, _ in runs) / rounds, 2),
+            engine_cpu_s=round(sum(done.engine_cpu_seconds for done, _, _ in runs) / rounds, 2),
+        )
+
+
+@contextmanager
+def _project(options: Sequence[str]) -> Iterator[tuple[Sandbox, Path]]:
+    with TemporaryDirectory() as folder:
+        ready_file = Path(folder) / "tenant.json"
+        with embedded.running(ready_file, options):
+            project = Path(folder) / "project"
+            project.mkdir()
+            rehearse.make_project(project)
+            yield sandbox.prepare(ready_file), project
+
+
+def _init(stack: str, project: Path, environment: dict[str, str]) -> None:
+    mailbox = "proself@contoso.example"
+    answers = ["--stack", stack, "--server", rehearse.SERVER, "--mailbox", mailbox]
+    places = ["--target", "embedded", "--environment", "test"]
+    config_file = ["--config-file", str(project / f"{stack}.toml")]
+    command = [sys.executable, "-m", "proself_mail", "init", *answers, *places, *config_file]
+    process.run(command, project, environment)
+
+
+def one_after_another(exchanges: Sequence[dict[str, Any]]) -> int:
+    """Count the requests that waited for one another: the most of them that do not overlap."""
+    spans = sorted(
+        (each["time_s"] + each["duration_ms"] / 1000, each["time_s"]) for each in exchanges
+    )
+    count, free_from = 0, 0.0
+    for end, start in spans:
+        if start >= free_from:
+            count, free_from = count + 1, end
+    return count
+
+
+def _history(tenant: EmbeddedTenant, since: int) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{tenant.admin_url}/history?since={since}") as answer:  # noqa: S310
+        found: list[dict[str, Any]] = json.load(answer)
+    return found
+
+
+def _last(tenant: EmbeddedTenant) -> int:
+    history = _history(tenant, 0)
+    return int(history[-1]["n"]) if history else 0
+
+
+def _timed(action: Any) -> float:
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began

@@ -1,0 +1,81 @@
+"""A file of results: figures, and what they were measured on."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tools import pulumi_cli
+
+_HERE = Path(__file__).resolve().parent
+
+
+class Results:
+    """Figures by name; printed as they come, stored at the end."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.path = _HERE / f"{name}.json"
+        self._document: dict[str, Any] = {
+            "measured": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "seed": seed,
+            "machine": {
+                "cores": os.cpu_count(),
+                "memory_gib": round(psutil.virtual_memory().total / 2**30),
+                "platform": platform.platform(terse=True),
+                "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+            },
+            "versions": {
+                "python": platform.python_version(),
+                "pulumi_cli": pulumi_cli.locate().version,
+                **{
+                    name: importlib.metadata.version(name)
+                    for name in ("pulumi", "pulumi-azuread", "msgraph-sdk", "azure-identity")
+                },
+                "commit": _commit(),
+            },
+            "figures": {},
+        }
+
+    def note(self, name: str, value: object) -> None:
+        """Add something that describes the run."""
+        self._document[name] = value
+
+    def add(self, name: str, unit: str, samples: list[float], **more: object) -> None:
+        """Add a figure from its samples; prints minimum, median and maximum."""
+        figure = {
+            "unit": unit,
+            "median": round(statistics.median(samples), 3),
+            "minimum": round(min(samples), 3),
+            "maximum": round(max(samples), 3),
+            "samples": len(samples),
+            **more,
+        }
+        self._document["figures"][name] = figure
+        extra = "  ".join(f"{key} {value}" for key, value in more.items())
+        sys.stdout.write(
+            f"{name:<44} {figure['median']:>8.3f} {unit:<3} "
+            f"({figure['minimum']:.3f} to {figure['maximum']:.3f})  {extra}\n"
+        )
+        sys.stdout.flush()
+
+    def store(self) -> None:
+        """Write the file."""
+        self.path.write_text(json.dumps(self._document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=_HERE,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()

@@ -1,0 +1,88 @@
+"""An administrator's consent for a whole tenant: the service principal, and what it may do."""
+
+from dataclasses import replace
+
+from emulator import login_problems as problems
+from emulator.clock import graph_time
+from emulator.first_party import SIGN_IN_SCOPES
+from emulator.ids import grant_id
+from emulator.principals import new_principal
+from emulator.sign_in_view import Client
+from emulator.store import Json, Kind, Record
+from emulator.tenant import Tenant
+
+
+def consent(tenant: Tenant, client: Client, scope: str) -> str:
+    """Grant what `scope` names, or all delegated permissions that the application requires.
+
+    Returns the granted scopes as the answer shows them. LoginError if one cannot be granted.
+    """
+    principal = tenant.principal_of(client.id) or _new_principal(tenant, client)
+    granted = []
+    for resource, names in _wanted(tenant, client, scope):
+        _grant(tenant, principal, resource, names)
+        granted += [f"{resource.body['servicePrincipalNames'][0]}/{name}" for name in sorted(names)]
+    return " ".join(granted) if scope else ""
+
+
+def _wanted(tenant: Tenant, client: Client, scope: str) -> list[tuple[Record, set[str]]]:
+    asked = [name for name in scope.split() if name not in SIGN_IN_SCOPES]
+    if not asked or any(name.endswith("/.default") for name in asked):
+        return _required(tenant, client)
+    found: dict[str, tuple[Record, set[str]]] = {}
+    for name in asked:
+        prefix, slash, value = name.rpartition("/")
+        resource = _named(tenant, prefix if slash else "https://graph.microsoft.com")
+        offered = {one["value"] for one in resource.body["oauth2PermissionScopes"]}
+        if value not in offered:
+            raise problems.scope_not_offered(client.name, value, resource.body["appId"])
+        found.setdefault(resource.id, (resource, set()))[1].add(value)
+    return list(found.values())
+
+
+def _required(tenant: Tenant, client: Client) -> list[tuple[Record, set[str]]]:
+    """Read the delegated permissions that the application's registration requires."""
+    wanted = []
+    for required in client.registration.body["requiredResourceAccess"]:
+        resource = tenant.principal_of(required["resourceAppId"])
+        if resource is None:
+            raise problems.unknown_resource(required["resourceAppId"], tenant.spec.display_name)
+        ids = {one["id"] for one in required["resourceAccess"] if one["type"] == "Scope"}
+        scopes = resource.body["oauth2PermissionScopes"]
+        wanted.append((resource, {one["value"] for one in scopes if one["id"] in ids}))
+    return [(resource, names) for resource, names in wanted if names]
+
+
+def _named(tenant: Tenant, name: str) -> Record:
+    for record in tenant.live(Kind.SERVICE_PRINCIPAL):
+        if name in record.body["servicePrincipalNames"]:
+            return record
+    raise problems.unknown_resource(name, tenant.spec.display_name)
+
+
+def _new_principal(tenant: Tenant, client: Client) -> Record:
+    body = new_principal(client.registration.body, client.home.id)
+    body |= {
+        "id": tenant.ids.new("servicePrincipal"),
+        "createdDateTime": graph_time(tenant.clock.now()),
+    }
+    return tenant.store.add(Record(Kind.SERVICE_PRINCIPAL, body["id"], body))
+
+
+def _grant(tenant: Tenant, principal: Record, resource: Record, names: set[str]) -> None:
+    id_ = grant_id(principal.id, resource.id)
+    entry = tenant.store.entry(Kind.GRANT, id_)
+    if entry is not None and entry.latest is not None:
+        before = entry.latest
+        scope = " ".join(sorted(names | set(before.body["scope"].split())))
+        tenant.store.update(replace(before, body={**before.body, "scope": scope}))
+        return
+    body: Json = {
+        "clientId": principal.id,
+        "consentType": "AllPrincipals",
+        "id": id_,
+        "principalId": None,
+        "resourceId": resource.id,
+        "scope": " ".join(sorted(names)),
+    }
+    tenant.store.add(Record(Kind.GRANT, id_, body))

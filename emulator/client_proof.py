@@ -1,0 +1,103 @@
+"""Proof that a client is who it says: its secret, or an assertion of an issuer that it trusts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+
+from emulator import login_problems as problems
+from emulator.clock import parse_time
+from emulator.cloud import Cloud
+from emulator.sign_in_view import Client, SignInView
+from emulator.store import Record
+
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def prove(cloud: Cloud, view: SignInView, client: Client, form: dict[str, str]) -> str:
+    """Return the id of the credential that a confidential client came with.
+
+    LoginError if there is none, or it proves nothing.
+    """
+    if form.get("client_assertion"):
+        if form.get("client_assertion_type") != _ASSERTION_TYPE:
+            raise problems.missing_parameter("client_assertion_type")
+        return _prove_by_assertion(cloud, view, client, form["client_assertion"])
+    if form.get("client_secret"):
+        return _prove_by_secret(cloud, client, form["client_secret"])
+    raise problems.missing_credential()
+
+
+def _prove_by_secret(cloud: Cloud, client: Client, secret: str) -> str:
+    now = cloud.clock.now()
+    for credential in client.registration.body["passwordCredentials"]:
+        if cloud.vault.matches(credential["keyId"], secret):
+            if parse_time(credential["endDateTime"]) <= now:
+                raise problems.expired_secret(client.id)
+            if parse_time(credential["startDateTime"]) > now:
+                break
+            return str(credential["keyId"])
+    raise problems.wrong_secret(client.id)
+
+
+def _prove_by_assertion(cloud: Cloud, view: SignInView, client: Client, assertion: str) -> str:
+    try:
+        claims: dict[str, Any] = jwt.decode(assertion, options={"verify_signature": False})
+    except jwt.InvalidTokenError as error:
+        raise problems.malformed_assertion() from error
+    credential = _matching(view.federated_credentials(client), claims)
+    _check_signature(cloud, assertion, str(claims["iss"]))
+    _check_time(cloud.clock.now(), claims)
+    return credential.id
+
+
+def _matching(credentials: list[Record], claims: dict[str, Any]) -> Record:
+    """Find the credential that trusts these claims. LoginError says which of them does not fit."""
+    issuer, subject = str(claims.get("iss", "")), str(claims.get("sub", ""))
+    audience = claims.get("aud", "")
+    audiences = audience if isinstance(audience, list) else [audience]
+    trusted = [one for one in credentials if one.body["issuer"] == issuer]
+    if not trusted:
+        raise problems.no_matching_federation(700211, "issuer", issuer)
+    fitting = [one for one in trusted if set(one.body["audiences"]) & set(audiences)]
+    if not fitting:
+        raise problems.no_matching_federation(700212, "audience", ", ".join(map(str, audiences)))
+    for credential in fitting:
+        if credential.body["subject"] == subject:
+            return credential
+    raise problems.no_matching_federation(700213, "subject", subject)
+
+
+def _check_signature(cloud: Cloud, assertion: str, issuer: str) -> None:
+    keys = cloud.issuers.get(issuer)
+    if keys is None:
+        raise problems.unknown_issuer_keys()
+    header = jwt.get_unverified_header(assertion)
+    for key in keys.keys:
+        if header.get("kid") in (None, key.key_id):
+            try:
+                jwt.decode(
+                    assertion,
+                    key,
+                    algorithms=["RS256", "ES256"],
+                    options={
+                        "verify_exp": False,
+                        "verify_nbf": False,
+                        "verify_iat": False,
+                        "verify_aud": False,
+                    },
+                )
+            except jwt.InvalidTokenError:
+                continue
+            return
+    raise problems.bad_assertion_signature()
+
+
+def _check_time(now: datetime, claims: dict[str, Any]) -> None:
+    try:
+        ends = datetime.fromtimestamp(float(claims["exp"]), UTC)
+        starts = datetime.fromtimestamp(float(claims.get("nbf", claims.get("iat", 0))), UTC)
+    except (KeyError, TypeError, ValueError) as error:
+        raise problems.malformed_assertion() from error
+    if not starts <= now < ends:
+        raise problems.assertion_out_of_time(now, starts, ends)

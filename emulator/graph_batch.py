@@ -1,0 +1,103 @@
+"""`$batch`: up to twenty requests in one, each judged by itself."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.graph_call import Reply
+from emulator.problems import GraphError, bad_syntax
+from emulator.store import Json
+
+_MOST = 20
+_METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One request of a batch."""
+
+    id: str
+    method: str
+    path: str
+    """Encoded, with the version."""
+    query: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: Any
+    depends_on: tuple[str, ...]
+
+    @property
+    def raw_body(self) -> bytes:
+        """The body as it would have been sent alone."""
+        return b"" if self.body is None else json.dumps(self.body).encode()
+
+
+def read_batch(body: object, version: str) -> list[Item]:
+    """Read a batch request. GraphError 400 if it is malformed as a whole."""
+    requests = body.get("requests") if isinstance(body, dict) else None
+    if not isinstance(requests, list):
+        raise bad_syntax("Invalid batch payload format.")
+    if len(requests) > _MOST:
+        raise GraphError(
+            400,
+            "MaximumValueExceeded",
+            f"Number of batch request steps exceeds the maximum value of {_MOST}.",
+        )
+    items = [_item(request, version) for request in requests]
+    ids = [item.id.lower() for item in items]
+    if len(set(ids)) < len(ids):
+        raise bad_syntax("Request Id values in a batch must be unique.")
+    known = set(ids)
+    if any(other.lower() not in known for item in items for other in item.depends_on):
+        raise bad_syntax("A request depends on one that is not in the batch.")
+    return items
+
+
+def _item(request: object, version: str) -> Item:
+    if not isinstance(request, dict):
+        raise bad_syntax("Invalid batch payload format.")
+    id_, method, url = (request.get(name) for name in ("id", "method", "url"))
+    depends_on = request.get("dependsOn") or []
+    if not isinstance(id_, str) or not isinstance(url, str) or str(method).upper() not in _METHODS:
+        raise bad_syntax("Invalid batch payload format.")
+    if not isinstance(depends_on, list):
+        raise bad_syntax("Invalid batch payload format.")
+    path, _, query = url.partition("?")
+    headers = request.get("headers") or {}
+    return Item(
+        id=id_,
+        method=str(method).upper(),
+        path=f"/{version}/{path.lstrip('/')}",
+        query=query,
+        headers={str(name).lower(): str(value) for name, value in headers.items()},
+        body=request.get("body"),
+        depends_on=tuple(str(other) for other in depends_on),
+    )
+
+
+def run_batch(items: list[Item], send: Callable[[Item], Reply]) -> Reply:
+    """Send the items, each after those it depends on. GraphError 400 if that goes in a circle."""
+    replies: dict[str, Reply] = {}
+    waiting = list(items)
+    while waiting:
+        ready = [one for one in waiting if all(d.lower() in replies for d in one.depends_on)]
+        if not ready:
+            raise bad_syntax("The requests of a batch depend on each other in a circle.")
+        for item in ready:
+            failed = any(replies[other.lower()].status >= 400 for other in item.depends_on)
+            replies[item.id.lower()] = _failed_dependency() if failed else send(item)
+        waiting = [one for one in waiting if one.id.lower() not in replies]
+    return Reply(200, {"responses": [_response(one, replies[one.id.lower()]) for one in items]})
+
+
+def _failed_dependency() -> Reply:
+    error = {"code": "FailedDependency", "message": "A request that this one depends on failed."}
+    return Reply(424, {"error": error})
+
+
+def _response(item: Item, reply: Reply) -> Json:
+    response: Json = {"id": item.id, "status": reply.status, "headers": dict(reply.headers)}
+    if reply.body is not None:
+        response["body"] = reply.body
+    return response

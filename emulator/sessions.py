@@ -1,0 +1,103 @@
+"""What interactive sign-ins leave behind: authorization codes and refresh tokens."""
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from emulator import login_problems as problems
+from emulator.clock import Clock
+from emulator.vault import Vault
+
+_CODE_LIFETIME = timedelta(minutes=10)
+_REFRESH_LIFETIME = timedelta(days=90)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """A user who signed in to an application."""
+
+    client_id: str
+    tenant_id: str
+    user_id: str
+    scope: str
+    """As it was asked for."""
+    redirect_uri: str = ""
+    challenge: str = ""
+    """PKCE's code challenge; empty without."""
+    challenge_method: str = "plain"
+    nonce: str = ""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    sign_in: SignIn
+    ends: datetime
+
+
+class Sessions:
+    """Codes and refresh tokens that were handed out."""
+
+    def __init__(self, clock: Clock, vault: Vault) -> None:
+        self._clock = clock
+        self._vault = vault
+        self._codes: dict[str, _Kept] = {}
+        self._refresh_tokens: dict[str, _Kept] = {}
+        self._redeemed: set[str] = set()
+
+    def new_code(self, sign_in: SignIn) -> str:
+        """Hand out a code, good for ten minutes and one use."""
+        return self._keep(self._codes, "1.", sign_in, _CODE_LIFETIME)
+
+    def new_refresh_token(self, sign_in: SignIn) -> str:
+        """Hand out a refresh token, good for 90 days; its predecessors stay good too."""
+        return self._keep(self._refresh_tokens, "1.", sign_in, _REFRESH_LIFETIME)
+
+    def code(self, code: str, client_id: str, redirect_uri: str, verifier: str) -> SignIn:
+        """Return the sign-in behind a code without using it up.
+
+        LoginError if it is unknown, used, too old, another client's, or the verifier is wrong.
+        """
+        kept = self._codes.get(code)
+        if kept is None or kept.sign_in.client_id != client_id:
+            raise problems.malformed_code()
+        if code in self._redeemed:
+            raise problems.redeemed_code()
+        if kept.ends <= self._clock.now():
+            raise problems.expired_grant()
+        if kept.sign_in.redirect_uri != redirect_uri:
+            raise problems.redirect_mismatch(redirect_uri, client_id)
+        if not _verifies(kept.sign_in, verifier):
+            raise problems.wrong_verifier()
+        return kept.sign_in
+
+    def use_up(self, code: str) -> None:
+        """Let a code be good no more. One that was refused stays good, as with Entra."""
+        self._redeemed.add(code)
+
+    def refresh(self, token: str, client_id: str) -> SignIn:
+        """Return the sign-in behind a refresh token. LoginError if it is not good."""
+        kept = self._refresh_tokens.get(token)
+        if kept is None or kept.sign_in.client_id != client_id:
+            raise problems.malformed_code()
+        if kept.ends <= self._clock.now():
+            raise problems.expired_grant()
+        return kept.sign_in
+
+    def _keep(
+        self, where: dict[str, _Kept], prefix: str, sign_in: SignIn, lifetime: timedelta
+    ) -> str:
+        token = f"{prefix}{secrets.token_urlsafe(48)}"
+        where[token] = _Kept(sign_in, self._clock.now() + lifetime)
+        self._vault.note(token)
+        return token
+
+
+def _verifies(sign_in: SignIn, verifier: str) -> bool:
+    if not sign_in.challenge:
+        return True
+    if sign_in.challenge_method.upper() == "S256":
+        digest = hashlib.sha256(verifier.encode()).digest()
+        verifier = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return secrets.compare_digest(verifier.encode(), sign_in.challenge.encode())

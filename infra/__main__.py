@@ -1,0 +1,10 @@
+"""The program that `pulumi up` runs: settings → tenant → component → outputs."""
+
+from infra import outputs, settings, tenant
+from infra.mail_app import MailApp, MailAppArgs
+
+configuration = settings.load()
+outputs.check_config_file(configuration)
+where, now = tenant.enter(configuration)
+app = MailApp("proself", MailAppArgs.of(configuration, where, now))
+outputs.export(app, configuration, where)

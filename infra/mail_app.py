@@ -1,0 +1,199 @@
+"""Proself's mail application in Entra, as one component: steps 2 to 12 of the vendor's FAQ 481.
+
+It declares; the engine and the azuread plugin do. It adopts nothing, waits for nothing and deletes
+no secret: those are `proself_mail.converge`'s and `proself_mail.rotate`'s. Each odd option below is
+there because the plugin, left alone, breaks something; docs/adr/0004 says what.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import pulumi
+import pulumi_azuread as azuread
+
+from proself_mail import facts, failure
+from proself_mail.schedule import Window, format_instant, open_windows
+from proself_mail.settings import Audience, Environment, Settings, config_set
+from proself_mail.stamp import Stamp
+from proself_mail.target import Target
+
+_SIGN_IN_AUDIENCE = {Audience.SINGLE: "AzureADMyOrg", Audience.MULTI: "AzureADMultipleOrgs"}
+
+
+@dataclass(frozen=True)
+class MailAppArgs:
+    """What the application is to be like."""
+
+    tenant_id: str
+    """The tenant that it is made in; the plugin is pinned to it."""
+    target: Target
+    display_name: str
+    audience: Audience
+    redirect_uris: Sequence[str]
+    permissions: Sequence[str]
+    """Delegated permissions of Exchange Online, by name."""
+    grant_consent: bool
+    """Give the admin consent here; otherwise no grant is touched."""
+    secret_description: str
+    windows: Sequence[Window]
+    """One client secret for each, the newest last; at least one."""
+    owners: Sequence[str]
+    """Object ids; exactly these own it."""
+    stamp: Stamp
+    protect: bool
+    """Whether the engine refuses to delete the application."""
+
+    @classmethod
+    def of(cls, settings: Settings, target: Target, now: datetime) -> Self:
+        """Read them out of a stack's settings, with the secrets that should exist at `now`."""
+        return cls(
+            tenant_id=str(settings.tenant_id),
+            target=target,
+            display_name=settings.display_name,
+            audience=settings.audience,
+            redirect_uris=[settings.redirect_uri],
+            permissions=settings.permissions,
+            grant_consent=settings.manages_grant,
+            secret_description=settings.secret_description,
+            windows=open_windows(settings.entries, now),
+            owners=[str(owner) for owner in settings.owners],
+            stamp=Stamp(settings.stack_id, settings.environment, settings.delete_after),
+            protect=settings.environment is Environment.PRODUCTION,
+        )
+
+
+class MailApp(pulumi.ComponentResource):
+    """The application, its service principal, the admin consent and the client secrets."""
+
+    application: azuread.Application
+    identifier_uri: azuread.ApplicationIdentifierUri
+    service_principal: azuread.ServicePrincipal
+    consent: azuread.ServicePrincipalDelegatedPermissionGrant | None
+    """None where a person gives it."""
+    secrets: Mapping[Window, azuread.ApplicationPassword]
+    """In the order of their windows, the newest last."""
+
+    def __init__(
+        self, name: str, args: MailAppArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Declare it all. Raises `pulumi.RunError` where Exchange Online lacks a permission."""
+        super().__init__("proself-mail:index:MailApp", name, None, opts)
+        provider = azuread.Provider(
+            "azuread",
+            tenant_id=args.tenant_id,
+            environment="public",
+            metadata_host=args.target.metadata_host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._children = pulumi.ResourceOptions(parent=self, provider=provider)
+        exchange = _exchange_online(provider)
+        self.application = self._application(args, _scope_ids(exchange, args.permissions))
+        # Entra deletes what belongs to the application with it: one call instead of six.
+        self._children.deleted_with = self.application
+        self.identifier_uri = azuread.ApplicationIdentifierUri(
+            "identifier-uri",
+            application_id=self.application.id,
+            identifier_uri=self.application.client_id.apply(lambda client: f"api://{client}"),
+            opts=self._children,
+        )
+        self.service_principal = azuread.ServicePrincipal(
+            "service-principal",
+            client_id=self.application.client_id,
+            owners=args.owners,
+            tags=args.stamp.tags(),
+            opts=self._children,
+        )
+        self.consent = self._consent(exchange, args.permissions) if args.grant_consent else None
+        self.secrets = {window: self._secret(window, args) for window in args.windows}
+        self.register_outputs({})
+
+    def _application(self, args: MailAppArgs, scope_ids: Sequence[str]) -> azuread.Application:
+        access = azuread.ApplicationRequiredResourceAccessArgs(
+            resource_app_id=facts.EXCHANGE_ONLINE_APP_ID,
+            resource_accesses=[
+                azuread.ApplicationRequiredResourceAccessResourceAccessArgs(id=scope, type="Scope")
+                for scope in scope_ids
+            ],
+        )
+        return azuread.Application(
+            "application",
+            display_name=args.display_name,
+            sign_in_audience=_SIGN_IN_AUDIENCE[args.audience],
+            # Tenants refuse identifier URIs of applications that still issue v1 tokens.
+            api=azuread.ApplicationApiArgs(requested_access_token_version=2),
+            web=azuread.ApplicationWebArgs(redirect_uris=args.redirect_uris),
+            required_resource_accesses=[access],
+            owners=args.owners,
+            tags=args.stamp.tags(),
+            opts=self._child(
+                # An update of the application would otherwise wipe the URI set below.
+                ignore_changes=["identifierUris"],
+                protect=args.protect,
+            ),
+        )
+
+    def _consent(
+        self, exchange: azuread.GetServicePrincipalResult, permissions: Sequence[str]
+    ) -> azuread.ServicePrincipalDelegatedPermissionGrant:
+        return azuread.ServicePrincipalDelegatedPermissionGrant(
+            "consent",
+            service_principal_object_id=self.service_principal.object_id,
+            resource_service_principal_object_id=exchange.object_id,
+            claim_values=permissions,
+            # Leaving it to an administrator later must not take a live consent away.
+            opts=self._child(retain_on_delete=True),
+        )
+
+    def _secret(self, window: Window, args: MailAppArgs) -> azuread.ApplicationPassword:
+        return azuread.ApplicationPassword(
+            f"secret-{window.id}",
+            application_id=self.application.id,
+            display_name=f"{args.secret_description} {window.starts:%Y-%m-%d}",
+            end_date=format_instant(window.expires),
+            opts=self._child(
+                # Any change of an input replaces it, and its removal would stop the mail: Pulumi
+                # never deletes a secret. A new description is for new secrets.
+                retain_on_delete=True,
+                ignore_changes=["displayName"],
+            ),
+        )
+
+    def _child(
+        self,
+        *,
+        ignore_changes: list[str] | None = None,
+        protect: bool | None = None,
+        retain_on_delete: bool | None = None,
+    ) -> pulumi.ResourceOptions:
+        own = pulumi.ResourceOptions(
+            ignore_changes=ignore_changes, protect=protect, retain_on_delete=retain_on_delete
+        )
+        return pulumi.ResourceOptions.merge(self._children, own)
+
+
+def _exchange_online(provider: azuread.Provider) -> azuread.GetServicePrincipalResult:
+    """Look Exchange Online up; never a resource, which would take Microsoft's own over."""
+    try:
+        return azuread.get_service_principal(
+            client_id=facts.EXCHANGE_ONLINE_APP_ID,
+            opts=pulumi.InvokeOptions(provider=provider),
+        )
+    except Exception as error:
+        reason = failure.classify(str(error), facts.EXCHANGE_ONLINE_NAME).error()
+        raise pulumi.RunError(str(reason)) from error
+
+
+def _scope_ids(
+    exchange: azuread.GetServicePrincipalResult, permissions: Sequence[str]
+) -> list[str]:
+    offered = exchange.oauth2_permission_scope_ids
+    for index, permission in enumerate(permissions):
+        if permission not in offered:
+            raise pulumi.RunError(
+                f"{facts.EXCHANGE_ONLINE_NAME} offers no delegated permission {permission!r} in "
+                f"this tenant; it offers {', '.join(sorted(offered))}. Next: "
+                f"`{config_set(f'permissions[{index}]', 'Mail.Send')}`, then try again."
+            )
+    return [offered[permission] for permission in permissions]

@@ -1,0 +1,30 @@
+"""The stack's configuration, read inside a Pulumi program.
+
+`proself_mail.settings` validates it; here it only comes from Pulumi, and goes back to it as an
+error that is shown without a traceback.
+"""
+
+import pulumi
+from pulumi.runtime.config import get_config_env
+
+from proself_mail import settings
+from proself_mail.errors import ConfigurationError, Error
+
+
+def load() -> settings.Settings:
+    """Return this stack's settings. Raises `pulumi.RunError` where they cannot be used."""
+    try:
+        values = {}
+        for key, value in get_config_env().items():
+            namespace, _, name = key.partition(":")
+            if namespace == settings.PROJECT:
+                values[name] = value
+            elif namespace == "azuread":
+                raise ConfigurationError(
+                    f"The stack's configuration sets `{key}`, which has no effect: the program "
+                    "passes the pinned tenant and target to the azuread provider itself.",
+                    f"`pulumi config rm {key}`, then try again.",
+                )
+        return settings.parse(values)
+    except Error as error:
+        raise pulumi.RunError(str(error)) from error

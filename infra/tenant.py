@@ -1,0 +1,33 @@
+"""The tenant that this run is to work on, looked at before anything is registered.
+
+The one place where the program itself speaks to the network beside the plugin: it asks, without a
+sign-in, what time it is there. A clock that is wrong here would make the wrong secrets, and the
+plugin has no answer to it (docs/adr/0005).
+"""
+
+from datetime import datetime
+
+import pulumi
+
+from proself_mail import clock, target
+from proself_mail.errors import Error
+from proself_mail.settings import Settings
+from proself_mail.target import Target
+
+
+def enter(settings: Settings) -> tuple[Target, datetime]:
+    """Return the target's addresses, and the time.
+
+    Raises `pulumi.RunError` where the environment leads elsewhere than the stack's configuration,
+    the tenant cannot be reached, a clock is wrong, or no secret would exist yet.
+    """
+    tenant_id = str(settings.tenant_id)
+    now = clock.now()
+    try:
+        target.check_environment(settings.target, tenant_id)
+        where, there = target.reach(settings.target, tenant_id)
+        clock.check(now, there)
+        settings.check_begun(now)
+    except Error as error:
+        raise pulumi.RunError(str(error)) from error
+    return where, now

@@ -1,0 +1,40 @@
+"""A check and its outcome, and the exit code that several make together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How a check came out."""
+
+    OK = "OK"
+    FAIL = "FAIL"
+    UNKNOWN = "UNKNOWN"
+    """It could not be looked at; never the same as nothing being there."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+    """What was seen, or why it could not be seen."""
+    required: bool = True
+    """Whether an unknown outcome stops the work."""
+    permission: str = ""
+    """What the identity needs for the look."""
+    next_step: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether the work cannot go on with this outcome."""
+        return self.state is State.FAIL or (self.state is State.UNKNOWN and self.required)
+
+
+def exit_code(checks: Iterable[Check]) -> int:
+    """Return 1 where a check failed, else 4 where a required one is unknown, else 0."""
+    stopping = {check.state for check in checks if check.stops}
+    return 1 if State.FAIL in stopping else 4 if stopping else 0

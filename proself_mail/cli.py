@@ -1,0 +1,244 @@
+"""The command line: arguments in, exit code out. The only file that prints or exits.
+
+Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 refused by a guard, 4 remote or
+unknown, 5 part of several failed, 6 a person must act, 130 interrupted.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from proself_mail.errors import ConfigurationError, Error
+from proself_mail.settings import Environment, TargetName
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    try:
+        parser = _parser()
+        parsed, rest = parser.parse_known_args(arguments)
+        if rest and parsed.run is not _emulator_start:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        code = parsed.run(rest if parsed.run is _emulator_start else parsed)
+    except Error as error:
+        _complain(error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("proself-mail: interrupted.\n")
+        code = 130
+    sys.exit(code)
+
+
+def _complain(error: Error) -> None:
+    from proself_mail import report
+
+    report.commentary().print(f"proself-mail: {error}", markup=False)
+
+
+def _say(line: str) -> None:
+    from rich.text import Text
+
+    from proself_mail import report
+
+    # Pulumi's lines may be wider than the terminal; a cut line reads better than a folded one.
+    report.commentary().print(Text(line), no_wrap=True, overflow="ellipsis")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="proself-mail",
+        description="Set up Proself's mail through Exchange Online, rotate its secret, prove it.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_init(commands)
+    _add_config(commands)
+    _add_rehearse(commands)
+    _add_emulator(commands)
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # the type has no public name
+
+
+def _add_init(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    init = commands.add_parser("init", help="make a stack, asking for what is missing")
+    init.add_argument("--stack", help="its name, such as contoso.test")
+    init.add_argument("--server", help="Proself's host name")
+    init.add_argument("--mailbox", help="mail address of the user that Proself sends as")
+    init.add_argument("--target", type=TargetName, choices=list(TargetName))
+    init.add_argument("--environment", type=Environment, choices=list(Environment))
+    init.add_argument("--audience", choices=["single", "multi"], default="single")
+    init.add_argument("--tenant", help="tenant ID (default: the one signed in to)")
+    init.add_argument("--display-name", help="the application's name in Entra")
+    init.add_argument("--config-file", help="path of the Proself config file, or none")
+    init.add_argument("--secrets-provider", help="as of `pulumi stack init`")
+    init.set_defaults(run=_init)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from proself_mail import init, report
+    from proself_mail.stack import find_project
+
+    answers = init.Answers(
+        stack=arguments.stack or _ask("Stack (such as contoso.test)"),
+        server=arguments.server or _ask("Proself's host name (such as proself.example.jp)"),
+        mailbox=arguments.mailbox or _ask("Mail address that Proself sends as"),
+        target=arguments.target or TargetName(_ask("Target", *TargetName)),
+        environment=arguments.environment or Environment(_ask("Environment", *Environment)),
+        audience=arguments.audience,
+        tenant_id=arguments.tenant,
+        display_name=arguments.display_name,
+        config_file=arguments.config_file,
+        secrets_provider=arguments.secrets_provider,
+    )
+    made = asyncio.run(init.run(answers, find_project(Path.cwd())))
+    report.output().print(report.checks(made.checks))
+    report.output().print(
+        f"\nStack {answers.stack} is made: stacks/Pulumi.{answers.stack}.yaml. Next: look at it, "
+        f"commit it, and `pulumi up --stack {answers.stack}`.",
+        markup=False,
+    )
+    return 0
+
+
+def _ask(question: str, *choices: str) -> str:
+    """Ask a person. Raises `ConfigurationError` where there is none."""
+    shown = f"{question} ({' or '.join(choices)}): " if choices else f"{question}: "
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            f"{question} is not given, and nobody can be asked.",
+            "Give --stack, --server, --mailbox, --target and --environment.",
+        )
+    while True:
+        answer = input(shown).strip()
+        if answer and (not choices or answer in choices):
+            return answer
+
+
+def _add_config(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    config = commands.add_parser("config", help="render the Proself config file again")
+    config.add_argument("--stack", required=True)
+    config.add_argument("--without-secret", action="store_true", help="cover the secret")
+    config.add_argument("--json", action="store_true", help="JSON instead of TOML")
+    config.add_argument("--write", action="store_true", help="write it where the stack has it")
+    config.set_defaults(run=_config)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from proself_mail import proself
+    from proself_mail.proself import ProselfConfig
+    from proself_mail.stack import CHECKOUT, Stack, find_project
+
+    stack = Stack.select(arguments.stack, find_project(Path.cwd()))
+    settings, outputs = stack.settings(), stack.outputs()
+    config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)
+    if arguments.write:
+        path = settings.config_file_path(arguments.stack, CHECKOUT)
+        if path is None:
+            raise ConfigurationError(
+                "This stack writes no Proself config file (`configFile` is none).",
+                "`pulumi config set configFile PATH`, or leave --write out to see it.",
+            )
+        proself.write(path, config)
+        sys.stdout.write(f"{path}\n")
+        return 0
+    shown = config.without_secret() if arguments.without_secret else config
+    sys.stdout.write(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
+    return 0
+
+
+def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    rehearse = commands.add_parser(
+        "rehearse", help="run the main job on an embedded tenant, on this machine"
+    )
+    rehearse.add_argument("--keep", action="store_true", help="leave the tenant running")
+    rehearse.set_defaults(run=_rehearse)
+
+
+def _rehearse(arguments: argparse.Namespace) -> int:
+    from proself_mail import rehearse, report
+    from proself_mail.stack import CHECKOUT
+    from tools import setup
+
+    setup.run(_say)
+    done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", _say, keep=arguments.keep))
+    console = report.output()
+    japanese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
+    console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
+    console.print(report.steps(done.steps, japanese=japanese))
+    console.print(f"\n{done.outputs.config_file}:\n", markup=False)
+    console.print(done.config.without_secret().to_toml(), markup=False)
+    console.print(f"Done in {done.took.total_seconds():.1f} s.")
+    console.print(_look_around(done.project, done.ready_file, keep=arguments.keep), markup=False)
+    return 0 if done.holds else 1
+
+
+def _look_around(project: Path, ready_file: Path, *, keep: bool) -> str:
+    if not keep:
+        return (
+            "Nothing is left running. To look around: `proself-mail rehearse --keep`, which says "
+            "how."
+        )
+    ready, folder = (os.path.relpath(path) for path in (ready_file, project))
+    return f"""To look around:
+  eval "$(uv run proself-mail emulator env --ready-file {ready})"
+  pulumi -C {folder} stack output --stack rehearsal
+  curl -s "$PROSELF_MAIL_ADMIN_URL/history"
+and to end it:
+  uv run proself-mail emulator stop --ready-file {ready}
+  eval "$(uv run proself-mail emulator env --unset)\""""
+
+
+def _add_emulator(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    emulator = commands.add_parser("emulator", help="the embedded tenant by itself")
+    actions = emulator.add_subparsers(metavar="ACTION", required=True)
+    start = actions.add_parser(
+        "start", help="run one in the foreground; its own options follow", add_help=False
+    )
+    start.set_defaults(run=_emulator_start)  # main hands it everything after it
+    env = actions.add_parser("env", help="print the lines that lead a shell to it, for eval")
+    env.add_argument("--ready-file", type=Path)
+    env.add_argument("--shell", choices=["bash", "powershell"], default="bash")
+    env.add_argument("--unset", action="store_true", help="print the lines that undo it")
+    env.set_defaults(run=_emulator_env)
+    stop = actions.add_parser("stop", help="end it")
+    stop.add_argument("--ready-file", type=Path, required=True)
+    stop.set_defaults(run=_emulator_stop)
+
+
+def _emulator_start(options: Sequence[str]) -> int:
+    """Become the embedded tenant; what it takes is its own affair."""
+    from proself_mail import embedded
+
+    command = [*embedded.command(), *options]
+    if sys.platform == "win32":  # exec would return to the shell at once there
+        return subprocess.call(command)  # noqa: S603
+    os.execv(command[0], command)  # noqa: S606
+    raise AssertionError("exec does not return")
+
+
+def _emulator_env(arguments: argparse.Namespace) -> int:
+    from proself_mail import sandbox, shell
+
+    if arguments.unset:
+        lines = shell.restoring_lines(arguments.shell)
+    elif arguments.ready_file is None:
+        raise ConfigurationError("Which embedded tenant?", "Give --ready-file, or --unset.")
+    else:
+        prepared = sandbox.prepare(arguments.ready_file)
+        lines = shell.setting_lines(prepared.environment, arguments.shell)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _emulator_stop(arguments: argparse.Namespace) -> int:
+    from proself_mail import embedded
+
+    embedded.stop(arguments.ready_file)
+    return 0

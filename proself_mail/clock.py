@@ -1,0 +1,35 @@
+"""What time it is, here and at the tenant.
+
+Which secrets should exist is a function of time, so a clock that is wrong here would open or close
+one early. A rehearsal may run in another year: `PROSELF_MAIL_CLOCK_OFFSET_SECONDS` moves our clock
+as the embedded tenant's is moved, and is refused with the real cloud (`target`).
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from proself_mail import facts
+from proself_mail.errors import ConfigurationError
+from proself_mail.schedule import format_instant
+
+OFFSET_VARIABLE = "PROSELF_MAIL_CLOCK_OFFSET_SECONDS"
+
+
+def now(environment: Mapping[str, str] = os.environ) -> datetime:
+    """Return the time, to the second, as aware UTC."""
+    offset = timedelta(seconds=float(environment.get(OFFSET_VARIABLE) or 0))
+    return (datetime.now(UTC) + offset).replace(microsecond=0)
+
+
+def check(here: datetime, tenant: datetime) -> None:
+    """Refuse to go on where our clock is far off the tenant's. Raises `ConfigurationError`."""
+    off = abs(here - tenant)
+    if off > facts.CLOCK_TOLERANCE:
+        raise ConfigurationError(
+            f"This machine's clock says {format_instant(here)}, the tenant's "
+            f"{format_instant(tenant)}: {off.total_seconds() / 60:.0f} minutes apart, and at most "
+            f"{facts.CLOCK_TOLERANCE.total_seconds() / 60:.0f} are tolerated. Which secrets are "
+            "made depends on the time.",
+            "Set this machine's clock (enable time synchronisation), then try again.",
+        )

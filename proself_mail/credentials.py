@@ -1,0 +1,193 @@
+"""Who we are to the tenant: the azure-identity credential that the azuread plugin would take too.
+
+The same variables as the plugin's choose it, so that one identity does both halves of an `up`. In
+this order, workload identity first: GitHub Actions, Azure Pipelines, a token file; then a client
+certificate, a client secret, and the Azure CLI's sign-in.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import CredentialUnavailableError
+from azure.identity.aio import (
+    AzureCliCredential,
+    AzurePipelinesCredential,
+    CertificateCredential,
+    ClientAssertionCredential,
+    ClientSecretCredential,
+    WorkloadIdentityCredential,
+)
+
+from proself_mail.errors import ConfigurationError, RemoteError
+from proself_mail.target import Target
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The signed-in identity, read from its own token for Microsoft Graph."""
+
+    tenant_id: str
+    object_id: str
+    name: str
+    """A user's sign-in name, or an application's display name where the token has one."""
+    client_id: str
+    is_user: bool
+    rights: frozenset[str]
+    """App roles of an application, delegated scopes of a user."""
+    directory_roles: frozenset[str]
+    """Template ids of a user's directory roles (`wids`)."""
+
+
+def choose(
+    target: Target, tenant_id: str, environment: Mapping[str, str] = os.environ
+) -> tuple[AsyncTokenCredential, str]:
+    """Return the credential that the environment provides, and what to call it.
+
+    Nothing is asked of the tenant yet. Raises `ConfigurationError` where a variable is missing.
+    """
+    client_id = environment.get("ARM_CLIENT_ID") or environment.get("AZURE_CLIENT_ID") or ""
+    options: dict[str, Any] = {"authority": target.authority}
+    if target.metadata_host:
+        # Instance discovery asks Microsoft's own list of authorities, which cannot know this one.
+        options["disable_instance_discovery"] = True
+    if _is_true(environment.get("ARM_USE_OIDC")) or environment.get("AZURE_FEDERATED_TOKEN_FILE"):
+        return _workload_identity(tenant_id, client_id, environment, options)
+    if path := environment.get("ARM_CLIENT_CERTIFICATE_PATH"):
+        certificate = CertificateCredential(
+            tenant_id,
+            client_id,
+            path,
+            password=environment.get("ARM_CLIENT_CERTIFICATE_PASSWORD"),
+            **options,
+        )
+        return certificate, f"client certificate of {client_id}"
+    secret = environment.get("ARM_CLIENT_SECRET") or environment.get("AZURE_CLIENT_SECRET")
+    if client_id and secret:
+        return (
+            ClientSecretCredential(tenant_id, client_id, secret, **options),
+            f"client secret of {client_id}",
+        )
+    return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+
+
+def _workload_identity(
+    tenant_id: str, client_id: str, environment: Mapping[str, str], options: dict[str, Any]
+) -> tuple[AsyncTokenCredential, str]:
+    if not client_id:
+        raise ConfigurationError(
+            "Workload identity is asked for (ARM_USE_OIDC) without ARM_CLIENT_ID.",
+            "Set ARM_CLIENT_ID to the client ID of the pipeline's identity, then try again.",
+        )
+    connection = environment.get("ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID")
+    token = environment.get("SYSTEM_ACCESSTOKEN")
+    if connection and token:
+        return (
+            AzurePipelinesCredential(
+                tenant_id=tenant_id,
+                client_id=client_id,
+                service_connection_id=connection,
+                system_access_token=token,
+                **options,
+            ),
+            f"workload identity of {client_id} (Azure Pipelines)",
+        )
+    request_url = environment.get("ACTIONS_ID_TOKEN_REQUEST_URL")
+    request_token = environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    if request_url and request_token:
+        return (
+            ClientAssertionCredential(
+                tenant_id, client_id, lambda: _github_token(request_url, request_token), **options
+            ),
+            f"workload identity of {client_id} (GitHub Actions)",
+        )
+    path = environment.get("ARM_OIDC_TOKEN_FILE_PATH") or environment.get(
+        "AZURE_FEDERATED_TOKEN_FILE"
+    )
+    if path:
+        return (
+            WorkloadIdentityCredential(
+                tenant_id=tenant_id, client_id=client_id, token_file_path=path, **options
+            ),
+            f"workload identity of {client_id} (token file)",
+        )
+    raise ConfigurationError(
+        "Workload identity is asked for (ARM_USE_OIDC), and no token can be had for it.",
+        "On GitHub give the job `permissions: id-token: write`; on Azure Pipelines pass "
+        "SYSTEM_ACCESSTOKEN and ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID; elsewhere set "
+        "ARM_OIDC_TOKEN_FILE_PATH.",
+    )
+
+
+def _github_token(request_url: str, request_token: str) -> str:
+    import httpx  # 0.15 s, on pipelines only
+
+    try:
+        answer = httpx.get(
+            request_url,
+            params={"audience": "api://AzureADTokenExchange"},
+            headers={"Authorization": f"Bearer {request_token}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
+        return str(answer.json()["value"])
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise RemoteError(
+            f"GitHub gives no identity token: {type(error).__name__}.",
+            "Check the job's `permissions: id-token: write`, then run it again.",
+        ) from error
+
+
+async def sign_in(credential: AsyncTokenCredential, target: Target, source: str) -> Caller:
+    """Get a token for Microsoft Graph and return who it is for.
+
+    Raises `ConfigurationError` where there is nothing to sign in with, `RemoteError` where the
+    tenant refuses.
+    """
+    try:
+        token = await credential.get_token(f"{target.graph}/.default")
+    except CredentialUnavailableError as error:
+        raise ConfigurationError(
+            f"Nobody is signed in: {source} gives no token ({_first_line(error)}).",
+            "`az login --tenant TENANT`, or set ARM_CLIENT_ID and ARM_CLIENT_SECRET; in a pipeline "
+            "ARM_USE_OIDC. Then try again.",
+        ) from error
+    except ClientAuthenticationError as error:
+        raise RemoteError(
+            f"The tenant refuses {source}: {_first_line(error)}.",
+            "Check the client ID, and make a new client secret if it has expired "
+            "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
+        ) from error
+    return _read_claims(token.token)
+
+
+def _read_claims(token: str) -> Caller:
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    is_user = claims.get("idtyp") != "app" and "scp" in claims
+    rights = claims.get("scp", "").split() if is_user else claims.get("roles", [])
+    client_id = claims.get("appid") or claims.get("azp") or ""
+    name = claims.get("upn") or claims.get("preferred_username") or claims.get("app_displayname")
+    return Caller(
+        tenant_id=claims["tid"],
+        object_id=claims["oid"],
+        name=name or client_id,
+        client_id=client_id,
+        is_user=is_user,
+        rights=frozenset(rights),
+        directory_roles=frozenset(claims.get("wids", [])),
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """Return what Entra said, which stands in the first line; the rest repeats the request."""
+    return str(getattr(error, "message", None) or error).strip().splitlines()[0].rstrip(".")
+
+
+def _is_true(text: str | None) -> bool:
+    return (text or "").lower() in ("1", "true", "yes")

@@ -1,0 +1,148 @@
+"""The port to Entra: what the operations ask of a tenant's directory, and the records they get.
+
+No SDK type crosses it. `graph` implements it over msgraph-sdk; tests of decisions use a fake in
+memory. A method returns what it read or raises a `DirectoryError`; it never returns "nothing" for
+"could not look".
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from proself_mail.errors import RemoteError
+
+
+class DirectoryError(RemoteError):
+    """The directory refused or could not be asked."""
+
+    def __init__(self, status: int | None, code: str, message: str, request_id: str = "") -> None:
+        asked = f" (request {request_id})" if request_id else ""
+        super().__init__(
+            f"Microsoft Graph answered {status or 'nothing'}: {code}: {message}{asked}.",
+            "Try again; if it stays so, look the code up in Microsoft's documentation of Graph.",
+        )
+        self.status = status
+        """None where there was no answer at all."""
+        self.code = code
+        """Graph's own, such as `Request_ResourceNotFound`."""
+        self.message = message
+
+
+class NotFound(DirectoryError):
+    """There is no such object, or the replica that was asked does not know of it yet."""
+
+
+class Forbidden(DirectoryError):
+    """The signed-in identity may not do this."""
+
+
+@dataclass(frozen=True)
+class PasswordRecord:
+    """A client secret as the directory lists it: without its value."""
+
+    key_id: str
+    display_name: str
+    starts: datetime | None
+    expires: datetime | None
+    hint: str = ""
+    """The value's first three characters."""
+
+
+@dataclass(frozen=True)
+class ApplicationRecord:
+    """An application object, in the tenant or in its recycle bin."""
+
+    object_id: str
+    client_id: str
+    display_name: str
+    created: datetime | None
+    tags: tuple[str, ...]
+    sign_in_audience: str
+    identifier_uris: tuple[str, ...]
+    redirect_uris: tuple[str, ...]
+    access_token_version: int | None
+    required_access: Mapping[str, frozenset[str]]
+    """Ids of delegated permissions, by the resource's application id."""
+    passwords: tuple[PasswordRecord, ...]
+    notes: str = ""
+    deleted: datetime | None = None
+    """When it went to the recycle bin; none for a live one."""
+
+
+@dataclass(frozen=True)
+class ServicePrincipalRecord:
+    """A service principal: an application as one tenant knows it."""
+
+    object_id: str
+    client_id: str
+    display_name: str
+    enabled: bool
+    tags: tuple[str, ...]
+    delegated_permissions: Mapping[str, str] = field(default_factory=dict)
+    """What it offers to others: id by name, the enabled ones."""
+
+
+@dataclass(frozen=True)
+class GrantRecord:
+    """A delegated permission grant (`oauth2PermissionGrant`)."""
+
+    grant_id: str
+    client_id: str
+    """Object id of the service principal that may call."""
+    resource_id: str
+    """Object id of the service principal that is called."""
+    principal_id: str | None
+    """The one user it is for; none for everybody, which is admin consent."""
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class OrganizationRecord:
+    """The tenant itself."""
+
+    tenant_id: str
+    display_name: str
+    domains: tuple[str, ...]
+    """The verified ones."""
+
+
+@dataclass(frozen=True)
+class SecretPolicy:
+    """What the tenant allows of client secrets on applications."""
+
+    passwords_allowed: bool
+    maximum_lifetime_days: int | None
+    """None where the tenant sets no limit of its own."""
+
+
+class Directory(Protocol):
+    """What a tenant's directory can be asked and told."""
+
+    async def organization(self) -> OrganizationRecord:
+        """Return the tenant's name and domains."""
+        ...
+
+    async def application(self, object_id: str) -> ApplicationRecord:
+        """Return one application; `NotFound` where it is missing or in the recycle bin."""
+        ...
+
+    def applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
+        """Yield the live applications that bear a tag, a page at a time."""
+        ...
+
+    async def owners(self, application_id: str) -> frozenset[str]:
+        """Return the object ids of an application's owners."""
+        ...
+
+    async def service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
+        """Return the service principal of an application id; none where the tenant has none."""
+        ...
+
+    async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
+        """Return what a service principal may do on behalf of users."""
+        ...
+
+    async def secret_policy(self) -> SecretPolicy:
+        """Return what the tenant's default app management policy says of client secrets."""
+        ...

@@ -1,0 +1,152 @@
+"""The embedded tenant as a process: start it, find it, lead a shell or a child process to it.
+
+What it is and does is `emulator`'s; this knows only its command line and its ready file.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from proself_mail.errors import ConfigurationError, RemoteError
+from proself_mail.secret import Secret
+
+_STARTING = timedelta(seconds=20)
+_STOPPING = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class EmbeddedTenant:
+    """A running embedded tenant, as its ready file describes it."""
+
+    metadata_host: str
+    ca_file: Path
+    """The tenant's CA and the system's roots, PEM."""
+    authority: str
+    graph: str
+    tenant_id: str
+    client_id: str
+    client_secret: Secret
+    admin_url: str
+    pid: int
+    mailbox: str
+    """Sign-in name, and address, of a user with a mailbox."""
+
+    @classmethod
+    def read(cls, ready_file: Path) -> Self:
+        """Read a ready file. Raises `ConfigurationError` where it is none."""
+        try:
+            fields = json.loads(ready_file.read_text(encoding="utf-8"))
+            return cls(
+                metadata_host=fields["metadata_host"],
+                ca_file=Path(fields["ca_file"]),
+                authority=fields["authority"],
+                graph=fields["graph"],
+                tenant_id=fields["tenant_id"],
+                client_id=fields["client_id"],
+                client_secret=Secret(fields["client_secret"]),
+                admin_url=fields["admin_url"].rstrip("/"),
+                pid=int(fields["pid"]),
+                mailbox=fields["users"][-1]["user_principal_name"],
+            )
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            what = getattr(error, "strerror", None) or "it is not the ready file of one"
+            raise ConfigurationError(
+                f"No embedded tenant is described by {ready_file}: {what}.",
+                f"`proself-mail emulator start --ready-file {ready_file}` starts one.",
+            ) from error
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that lead any client to it: Go, httpx, requests, Node."""
+        trusted = str(self.ca_file)
+        secret = self.client_secret.reveal()
+        return {
+            "ARM_METADATA_HOSTNAME": self.metadata_host,
+            "ARM_TENANT_ID": self.tenant_id,
+            "ARM_CLIENT_ID": self.client_id,
+            "ARM_CLIENT_SECRET": secret,
+            "AZURE_AUTHORITY_HOST": self.authority,
+            "AZURE_TENANT_ID": self.tenant_id,
+            "AZURE_CLIENT_ID": self.client_id,
+            "AZURE_CLIENT_SECRET": secret,
+            "SSL_CERT_FILE": trusted,
+            "REQUESTS_CA_BUNDLE": trusted,
+            "NODE_EXTRA_CA_CERTS": trusted,
+        }
+
+
+@contextlib.contextmanager
+def running(ready_file: Path, arguments: Sequence[str] = ()) -> Iterator[EmbeddedTenant]:
+    """Run an embedded tenant for the length of a `with` block."""
+    tenant = start(ready_file, arguments)
+    try:
+        yield tenant
+    finally:
+        stop(ready_file)
+
+
+def start(ready_file: Path, arguments: Sequence[str] = ()) -> EmbeddedTenant:
+    """Start one in the background and return when it serves.
+
+    Raises `RemoteError` with what it said where it ends or stays silent.
+    """
+    ready_file.unlink(missing_ok=True)
+    log = ready_file.with_suffix(".log")
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(  # noqa: S603
+            [*command(), "--ready-file", str(ready_file), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us; we end it in order
+        )
+    deadline = time.monotonic() + _STARTING.total_seconds()
+    while not ready_file.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            said = log.read_text(encoding="utf-8").strip().splitlines() or ["nothing"]
+            raise RemoteError(
+                f"The embedded tenant did not start; it said: {said[-1]}",
+                f"See {log}; a port in use is avoided by `--port 0`.",
+            )
+        time.sleep(0.01)
+    return EmbeddedTenant.read(ready_file)
+
+
+def command() -> list[str]:
+    """Return the command line that starts one in the foreground, without its options."""
+    return [sys.executable, "-m", "emulator"]
+
+
+def stop(ready_file: Path) -> None:
+    """End the one that a ready file describes, and wait for its end. Quiet where it has ended.
+
+    Raises `ConfigurationError` where the file describes no embedded tenant.
+    """
+    pid = EmbeddedTenant.read(ready_file).pid
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if "emulator" in process.cmdline():  # else the number is another's by now
+            process.terminate()
+            if not _ends(process):
+                process.kill()
+                _ends(process)
+    ready_file.unlink(missing_ok=True)
+
+
+def _ends(process: psutil.Process) -> bool:
+    """Wait for a process that need not be our child; one that only waits to be reaped has ended."""
+    deadline = time.monotonic() + _STOPPING.total_seconds()
+    while time.monotonic() < deadline:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.01)
+    return False

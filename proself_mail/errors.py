@@ -1,0 +1,61 @@
+"""Every failure that a person is told of: its cause, the next step, and the exit code.
+
+Adapters convert what their libraries raise into these at their edge; only `cli` prints them and
+exits, only `infra` turns them into `pulumi.RunError`. No secret is ever part of one.
+"""
+
+from typing import ClassVar
+
+
+class Error(Exception):
+    """Something went wrong in a way that a person can act on."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, cause: str, next_step: str) -> None:
+        super().__init__(cause, next_step)
+        self.cause = cause
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.cause} Next: {self.next_step}"
+
+
+class CheckFailed(Error):
+    """What was looked at is not as it should be."""
+
+    exit_code = 1
+
+
+class ConfigurationError(Error):
+    """An argument, a setting or a file cannot be used as it stands."""
+
+    exit_code = 2
+
+
+class MissingTool(ConfigurationError):
+    """A program that the work needs is not on this machine."""
+
+
+class Refused(Error):
+    """A guard stopped the command before it wrote anything."""
+
+    exit_code = 3
+
+
+class RemoteError(Error):
+    """The tenant, or another remote part, answered with an error, or not at all."""
+
+    exit_code = 4
+
+
+class PartlyFailed(Error):
+    """Of several pieces of work some failed."""
+
+    exit_code = 5
+
+
+class PersonNeeded(Error):
+    """All is as it should be, but a person must do something before a date."""
+
+    exit_code = 6

@@ -1,0 +1,206 @@
+"""What a failed operation of the engine means: wait and go on, or stop and say why.
+
+A pure function of the words in the engine's diagnostics, which are the azuread plugin's, which
+quotes Graph. What is known to pass with time is told apart from what never mends; words that
+nobody has seen stop the run and are quoted. Sources: recorded failures of the azuread plugin 6.10,
+its code, and the replies collected from Microsoft's pages and users' reports (docs/failures.md).
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+
+
+class Kind(StrEnum):
+    """What to do about a failure."""
+
+    LAG = "lag"
+    """A replica does not show a write yet: go on."""
+    BUSY = "busy"
+    """Throttled, or out of order for a moment: go on."""
+    CONFLICT = "conflict"
+    """Two writes at once: go on."""
+    LOST = "lost"
+    """No answer came; the write may have been carried out: look, then go on."""
+    EXPIRED = "expired"
+    """The token ran out on the way; a new run signs in anew."""
+    EXISTS = "exists"
+    """It is there and not in the state: adopt it, then go on."""
+    LOCKED = "locked"
+    """Another run holds the stack."""
+    PERMANENT = "permanent"
+    """It will not mend by itself."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether going on can end well without a person."""
+        return self not in (Kind.LOCKED, Kind.PERMANENT)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed operation."""
+
+    kind: Kind
+    said: str
+    """The engine's words, on one line and not too many."""
+    resource: str = ""
+    """The name of the resource in the program; blank for the run as a whole."""
+    cause: str = ""
+    next_step: str = ""
+    """What a person does about it; for those that do not pass."""
+
+    def error(self) -> Error:
+        """Return it as the error that ends the command."""
+        what = f"{self.resource}: " if self.resource else ""
+        cause = f"{self.cause} ({self.said})" if self.cause else self.said
+        kind: type[Error] = RemoteError
+        if self.kind is Kind.LOCKED:
+            kind = Refused
+        elif "passphrase" in self.said or "protected" in self.said:
+            kind = ConfigurationError
+        return kind(f"{what}{cause}", self.next_step or _UNKNOWN)
+
+
+_UNKNOWN = (
+    "Nothing more was tried, because these words are not known to pass. If the reason is not "
+    "clear from them, `proself-mail verify --stack S` looks at everything; then run it again."
+)
+_LONGEST = 600
+_ENTRA = re.compile(r"AADSTS\d+: .*?(?= Trace ID|$)")
+
+
+class _Rule(NamedTuple):
+    """Words that mean something, and what."""
+
+    pattern: str
+    kind: Kind
+    cause: str = ""
+    next_step: str = ""
+
+
+_RULES = (
+    # What never mends comes first: a policy's refusal may quote an object that lags too.
+    _Rule(
+        r"AADSTS7000215|AADSTS7000222|AADSTS700016|AADSTS90002|AADSTS700027|AADSTS53003",
+        Kind.PERMANENT,
+        "the tenant refuses the sign-in",
+        "Check ARM_CLIENT_ID, ARM_CLIENT_SECRET and the tenant; make a new secret for the "
+        "signing-in application if its own has expired.",
+    ),
+    _Rule(
+        r"CredentialTypeNotAllowedAsPerAppPolicy",
+        Kind.PERMANENT,
+        "a policy of the tenant forbids client secrets on applications",
+        "Have an administrator exempt the application in an app management policy of its own.",
+    ),
+    _Rule(
+        r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allowed",
+        Kind.PERMANENT,
+        "a policy of the tenant allows client secrets for a shorter time only",
+        "Append an entry to `secrets` with fewer everyDays + overlapDays.",
+    ),
+    _Rule(
+        r"HostNameNotOnVerifiedDomain|Failed to add identifier URI",
+        Kind.PERMANENT,
+        "a policy of the tenant refuses the Application ID URI",
+        "Have an administrator exempt the application in the policy on identifier URIs.",
+    ),
+    _Rule(
+        r"Directory_QuotaExceeded",
+        Kind.PERMANENT,
+        "the signing-in identity has made as many objects as it may, those in the recycle bin "
+        "included",
+        "Delete what is not needed and purge it (`proself-mail sweep` does so for test stacks), "
+        "or sign in as an administrator.",
+    ),
+    _Rule(
+        # Said of a service principal while its application is on the way to the replica.
+        r"backing application of the service principal being created must in the local tenant",
+        Kind.LAG,
+    ),
+    _Rule(
+        r"Authorization_RequestDenied|Insufficient privileges|unexpected status 403",
+        Kind.PERMANENT,
+        "the signed-in identity may not do this",
+        "Give it the rights that `proself-mail preflight --stack S` names.",
+    ),
+    _Rule(
+        r"no (resource )?plugin 'pulumi-resource-azuread|unable to find .*azuread",
+        Kind.PERMANENT,
+        "the azuread plugin is not installed and cannot be downloaded here",
+        "`pulumi plugin install resource azuread` where there is internet; against an embedded "
+        "tenant run `proself-mail emulator env`.",
+    ),
+    _Rule(
+        r"is protected|because it is protected",
+        Kind.PERMANENT,
+        "the application of a production stack is protected",
+        "Think again; `pulumi state unprotect` lifts it.",
+    ),
+    _Rule(
+        r"currently locked by|stack is already locked|409.*another update is currently in progress",
+        Kind.LOCKED,
+        "another run holds this stack",
+        "Wait for it to end. If it is surely gone, `pulumi cancel --stack S` removes its lock; "
+        "never while it runs.",
+    ),
+    _Rule(
+        r"incorrect passphrase|passphrase must be set|decrypt",
+        Kind.PERMANENT,
+        "the stack's secrets cannot be opened",
+        "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase.",
+    ),
+    _Rule(
+        # The program looks up no other one than Exchange Online's.
+        r"[Nn]o service principal found|[Ss]ervice [Pp]rincipal not found",
+        Kind.PERMANENT,
+        "this tenant has no service principal of Office 365 Exchange Online",
+        "Use a tenant with Exchange Online mailboxes, or give one user a licence with Exchange "
+        "Online and wait until it is there.",
+    ),
+    _Rule(r"expected non-nil error with nil state", Kind.LAG),
+    _Rule(r"does not reference a valid application object", Kind.LAG),
+    _Rule(r"[Tt]imed out whilst waiting", Kind.LAG),
+    _Rule(r"Permission entry already exists", Kind.EXISTS),
+    _Rule(r"resource with the ID .* already exists|already exists - to be managed", Kind.EXISTS),
+    _Rule(r"ConcurrencyViolation", Kind.CONFLICT),
+    _Rule(r"InvalidAuthenticationToken|[Tt]oken (is|has) expired|status 401", Kind.EXPIRED),
+    _Rule(
+        r"TooManyRequests|unexpected status (429|500|502|503|504)|ServiceUnavailable|"
+        r"[Tt]hrottl|giving up after \d+ attempt",
+        Kind.BUSY,
+    ),
+    _Rule(
+        r"Request_ResourceNotFound|does not exist or one of its queried|unexpected status 404|"
+        r"was not found|does not exist",
+        Kind.LAG,
+    ),
+    _Rule(
+        r"connection (reset|refused)|broken pipe|unexpected EOF|\bEOF\b|i/o timeout|"
+        r"context deadline exceeded|no such host|TLS handshake|exited prematurely|"
+        r"error reading from server|server closed",
+        Kind.LOST,
+    ),
+    _Rule(r"unexpected status 409", Kind.CONFLICT),
+)
+_PATTERNS = tuple(re.compile(rule.pattern, re.DOTALL) for rule in _RULES)
+
+
+def classify(words: str, resource: str = "") -> Failure:
+    """Say what the words of a diagnostic mean. Never raises; unknown words do not pass."""
+    said = _one_line(words)
+    for pattern, rule in zip(_PATTERNS, _RULES, strict=True):
+        if pattern.search(words):
+            return Failure(rule.kind, said, resource, rule.cause, rule.next_step)
+    return Failure(Kind.PERMANENT, said, resource)
+
+
+def _one_line(words: str) -> str:
+    text = " ".join(words.split())
+    if entra := _ENTRA.search(text):  # the rest is trace ids and the same as JSON
+        return entra[0]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,125 @@
+"""The twelve steps of the vendor's FAQ 481 in Entra ID, each with what the tenant answers to it.
+
+The FAQ (of 2025-09-12) is a person's way through two consoles; this reads back what that way would
+have made. It decides nothing and writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proself_mail import facts
+from proself_mail.credentials import Caller
+from proself_mail.directory import Directory
+from proself_mail.schedule import format_instant
+from proself_mail.settings import Audience, Settings
+from proself_mail.stack import Outputs
+
+_AUDIENCES = {
+    Audience.SINGLE: ("AzureADMyOrg", "single tenant"),
+    Audience.MULTI: ("AzureADMultipleOrgs", "multi-tenant"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, or a few that make one thing."""
+
+    numbers: str
+    label: str
+    """What the console calls it, in English."""
+    label_ja: str
+    """What the FAQ calls it."""
+    answer: str
+    """What the tenant says of it now."""
+    holds: bool
+
+
+async def read_back(
+    directory: Directory, caller: Caller, settings: Settings, outputs: Outputs
+) -> Sequence[Step]:
+    """Ask the tenant about each step. Raises `DirectoryError` where it cannot be asked."""
+    application = await directory.application(outputs.application_object_id)
+    exchange = await directory.service_principal(facts.EXCHANGE_ONLINE_APP_ID)
+    principal = await directory.service_principal(application.client_id)
+    names = {
+        scope: name for name, scope in (exchange.delegated_permissions if exchange else {}).items()
+    }
+    wanted = frozenset(settings.permissions)
+    asked_for = {
+        names.get(scope, scope)
+        for scope in application.required_access.get(facts.EXCHANGE_ONLINE_APP_ID, ())
+    }
+    granted: set[str] = set()
+    if principal and exchange:
+        for grant in await directory.grants(principal.object_id):
+            if grant.resource_id == exchange.object_id and grant.principal_id is None:
+                granted |= grant.scopes
+    audience, audience_shown = _AUDIENCES[settings.audience]
+    newest = outputs.newest
+    listed = {password.key_id: password for password in application.passwords}
+    password = listed.get(newest.key_id)
+    return (
+        Step(
+            "1",
+            "Sign in to Entra ID",
+            "Microsoft Entra ID にサインイン",
+            f"{caller.name} in tenant {caller.tenant_id}",
+            caller.tenant_id == str(settings.tenant_id),
+        ),
+        Step(
+            "2",
+            "New registration",
+            "新規登録",
+            f"{application.display_name}, {audience_shown} ({application.sign_in_audience})",
+            application.sign_in_audience == audience
+            and application.display_name == settings.display_name,
+        ),
+        Step(
+            "3",
+            "Application ID URI",
+            "アプリケーション ID の URI",
+            ", ".join(application.identifier_uris) or "none",
+            f"api://{application.client_id}" in application.identifier_uris,
+        ),
+        Step(
+            "4–6",
+            "API permissions",
+            "API のアクセス許可",
+            f"{exchange.display_name if exchange else 'no Exchange Online'}, delegated: "
+            f"{', '.join(sorted(asked_for)) or 'none'}",
+            asked_for == wanted,
+        ),
+        Step(
+            "7",
+            "Grant admin consent",
+            "管理者の同意を与えます",
+            f"granted: {', '.join(sorted(granted))}"
+            if granted
+            else f"not granted; {outputs.consent_url}",
+            wanted <= granted or not settings.manages_grant,
+        ),
+        Step(
+            "8–9",
+            "Web redirect URI",
+            "リダイレクト URI",
+            ", ".join(application.redirect_uris) or "none",
+            settings.redirect_uri in application.redirect_uris,
+        ),
+        Step(
+            "10–11",
+            "New client secret",
+            "新しいクライアントシークレット",
+            f"{password.display_name}, until {format_instant(newest.expires)}"
+            if password
+            else "none",
+            password is not None and password.expires == newest.expires,
+        ),
+        Step(
+            "12",
+            "Client ID, tenant ID",
+            "クライアントID、テナントID",
+            f"{application.client_id}, {outputs.tenant_id}",
+            application.client_id == outputs.client_id
+            and outputs.tenant_id == str(settings.tenant_id),
+        ),
+    )

@@ -1,0 +1,133 @@
+"""`proself-mail init`: make a stack, and write a configuration that is known to work.
+
+It asks for what is missing, looks at the tenant, and writes nothing before every look has come out
+well. It sets nothing up in the tenant: that is `pulumi up`'s.
+"""
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from proself_mail import clock, preflight, session
+from proself_mail.check import Check, State
+from proself_mail.errors import CheckFailed, ConfigurationError, RemoteError
+from proself_mail.schedule import format_instant
+from proself_mail.settings import Environment, Settings, TargetName, parse
+from proself_mail.stack import Stack
+
+EVERY = timedelta(days=150)
+OVERLAP = timedelta(days=30)
+"""A new secret every five months, each valid for six: Microsoft recommends less than twelve."""
+
+TEST_LIFETIME = timedelta(days=30)
+"""After it a sweep may remove what a test stack made."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a person says of a new stack."""
+
+    stack: str
+    server: str
+    mailbox: str
+    target: TargetName
+    environment: Environment
+    audience: str = "single"
+    tenant_id: str | None = None
+    """None takes the one that is signed in to."""
+    display_name: str | None = None
+    config_file: str | None = None
+    secrets_provider: str | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A stack that was made."""
+
+    settings: Settings
+    checks: Sequence[Check]
+    """What was looked at before."""
+
+
+async def run(answers: Answers, project: Path) -> Made:
+    """Make the stack. Raises an `Error` of what stands against it, before anything is written."""
+    check_name(answers.stack)
+    # Whatever can be refused without the tenant is refused before it is asked.
+    unknown = str(uuid.UUID(int=0))
+    _configuration(answers, unknown, unknown, clock.now())
+    async with session.sign_in(answers.target, answers.tenant_id or _ambient_tenant()) as opened:
+        caller = opened.caller
+        values = _configuration(answers, caller.tenant_id, caller.object_id, clock.now())
+        settings = parse(_nested(values))
+        checks = await preflight.look(opened.directory, caller, settings)
+    _stop_at(checks)
+    stack = Stack.create(answers.stack, project, answers.secrets_provider)
+    stack.configure(values)
+    return Made(settings, checks)
+
+
+def _configuration(
+    answers: Answers, tenant_id: str, caller_id: str, now: datetime
+) -> Mapping[str, str]:
+    """Return the keys to set, by path. Raises `ConfigurationError` where an answer is wrong."""
+    values = {
+        "tenantId": tenant_id,
+        "target": answers.target,
+        "stackId": str(uuid.uuid4()),
+        "server": answers.server,
+        "mailbox": answers.mailbox,
+        "audience": answers.audience,
+        "displayName": answers.display_name or f"Proself mail ({answers.server})",
+        "environment": answers.environment,
+        "secrets[0].from": format_instant(now),
+        "secrets[0].everyDays": str(EVERY.days),
+        "secrets[0].overlapDays": str(OVERLAP.days),
+        "owners[0]": caller_id,
+    }
+    if answers.environment is Environment.TEST:
+        values["deleteAfter"] = format_instant(now + TEST_LIFETIME)
+    if answers.config_file is not None:
+        values["configFile"] = answers.config_file
+    parse(_nested(values), _option)
+    return values
+
+
+def _option(path: str, example: str) -> str:
+    return f"proself-mail init --{path} {example}"
+
+
+def _nested(values: Mapping[str, str]) -> Mapping[str, object]:
+    """Read back what paths mean: `secrets[0].from` is a key of the first of a list."""
+    nested: dict[str, object] = {key: value for key, value in values.items() if "[" not in key}
+    nested["owners"] = [values["owners[0]"]]
+    prefix = "secrets[0]."
+    nested["secrets"] = [
+        {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+    ]
+    return nested
+
+
+def _ambient_tenant() -> str | None:
+    return os.environ.get("ARM_TENANT_ID") or os.environ.get("AZURE_TENANT_ID")
+
+
+def _stop_at(checks: Sequence[Check]) -> None:
+    for check in checks:
+        if check.stops:
+            kind = CheckFailed if check.state is State.FAIL else RemoteError
+            raise kind(
+                f"{check.name}: {check.detail}.",
+                check.next_step or f"Give the identity {check.permission}, then try again.",
+            )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that Pulumi would refuse later. Raises `ConfigurationError`."""
+    if not name or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in name):
+        raise ConfigurationError(
+            f"{name!r} is not a stack's name: letters, digits, `-`, `_` and `.` make one.",
+            "Choose one such as contoso.test.",
+        )

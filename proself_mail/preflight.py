@@ -1,0 +1,151 @@
+"""What must be true before the first write: looked at, never changed.
+
+Each check names the permission that it needs. An identity with the documented least privileges
+passes: what only more could see is optional, and unknown to it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from proself_mail import facts
+from proself_mail.check import Check, State
+from proself_mail.credentials import Caller
+from proself_mail.directory import Directory, DirectoryError
+from proself_mail.settings import Settings, config_set
+
+_MAY_WRITE_APPLICATIONS = frozenset(
+    {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
+)
+_MAY_GRANT = frozenset({"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"})
+_ADMINISTRATORS = {
+    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
+    "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3": "Application Administrator",
+    "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
+}
+"""Directory roles that may do all of it (Microsoft, built-in roles, template ids, 2026-11-23)."""
+
+
+async def look(directory: Directory, caller: Caller, settings: Settings) -> Sequence[Check]:
+    """Look at everything that can be told before a write."""
+    found = await asyncio.gather(
+        _tenant(directory, caller), _exchange(directory, settings), _secrets(directory, settings)
+    )
+    return (*found, *rights(caller, grants=settings.manages_grant))
+
+
+def rights(caller: Caller, *, grants: bool) -> Sequence[Check]:
+    """Compare what the caller may do, by its own token, with what a stack needs."""
+    needs = [("may manage its applications", _MAY_WRITE_APPLICATIONS)]
+    if grants:
+        needs.append(("may give admin consent", _MAY_GRANT))
+    return [_right(caller, name, any_of) for name, any_of in needs]
+
+
+def _right(caller: Caller, name: str, any_of: frozenset[str]) -> Check:
+    if caller.is_user:
+        held = sorted(_ADMINISTRATORS[r] for r in caller.directory_roles if r in _ADMINISTRATORS)
+        if held:
+            return Check(name, State.OK, ", ".join(held))
+        return Check(
+            name,
+            State.UNKNOWN,
+            f"{caller.name} holds none of {', '.join(sorted(_ADMINISTRATORS.values()))}; "
+            "the tenant may allow it all the same",
+            required=False,
+        )
+    if held := sorted(caller.rights & any_of):
+        return Check(name, State.OK, ", ".join(held))
+    return Check(
+        name,
+        State.FAIL,
+        f"{caller.name} has none of {', '.join(sorted(any_of))}",
+        next_step=f"give the application {caller.client_id} the app role {min(any_of, key=len)} "
+        "of Microsoft Graph, with admin consent",
+    )
+
+
+async def _tenant(directory: Directory, caller: Caller) -> Check:
+    async def look() -> Check:
+        tenant = await directory.organization()
+        return Check("tenant", State.OK, f"{tenant.display_name} ({tenant.tenant_id})")
+
+    seen = f"{caller.tenant_id}, signed in as {caller.name}"
+    return await _or_unknown("tenant", look, "Organization.Read.All", required=False, seen=seen)
+
+
+async def _exchange(directory: Directory, settings: Settings) -> Check:
+    name = facts.EXCHANGE_ONLINE_NAME
+
+    async def look() -> Check:
+        exchange = await directory.service_principal(facts.EXCHANGE_ONLINE_APP_ID)
+        if exchange is None:
+            return Check(
+                name,
+                State.FAIL,
+                "this tenant has no service principal of it: it has no Exchange Online",
+                next_step="use a tenant with Exchange Online mailboxes, or give one user a licence "
+                "with Exchange Online and wait until it is there",
+            )
+        offered = exchange.delegated_permissions
+        for index, permission in enumerate(settings.permissions):
+            if permission not in offered:
+                return Check(
+                    name,
+                    State.FAIL,
+                    f"it offers no delegated permission {permission!r}; it offers "
+                    f"{', '.join(sorted(offered))}",
+                    next_step=f"`{config_set(f'permissions[{index}]', 'Mail.Send')}`",
+                )
+        return Check(name, State.OK, f"offers {', '.join(settings.permissions)}")
+
+    return await _or_unknown(name, look, "Application.ReadWrite.OwnedBy")
+
+
+async def _secrets(directory: Directory, settings: Settings) -> Check:
+    name = "policy on client secrets"
+    longest = max((entry.lifetime.days, place) for place, entry in enumerate(settings.entries))
+
+    async def look() -> Check:
+        policy = await directory.secret_policy()
+        if not policy.passwords_allowed:
+            return Check(
+                name,
+                State.FAIL,
+                "the tenant's default app management policy forbids client secrets "
+                "(passwordAddition)",
+                next_step="have an administrator exempt this application in an app management "
+                "policy of its own",
+            )
+        if policy.maximum_lifetime_days is not None and longest[0] > policy.maximum_lifetime_days:
+            path = f"secrets[{longest[1]}].everyDays"
+            return Check(
+                name,
+                State.FAIL,
+                f"a secret may live {policy.maximum_lifetime_days} days in this tenant, and "
+                f"`{path}` + overlapDays is {longest[0]}",
+                next_step=f"`{config_set(path, str(max(1, policy.maximum_lifetime_days - 30)))}`",
+            )
+        return Check(name, State.OK, f"{longest[0]} days are allowed")
+
+    return await _or_unknown(name, look, "Policy.Read.All", required=False)
+
+
+async def _or_unknown(
+    name: str,
+    look: Callable[[], Awaitable[Check]],
+    permission: str,
+    *,
+    required: bool = True,
+    seen: str = "",
+) -> Check:
+    try:
+        return await look()
+    except DirectoryError as error:
+        detail = f"{error.code}: needs {permission}" if error.status == 403 else error.cause
+        return Check(
+            name,
+            State.UNKNOWN,
+            f"{seen}; {detail}" if seen else detail,
+            required=required,
+            permission=permission,
+        )

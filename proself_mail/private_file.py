@@ -1,0 +1,106 @@
+"""Files that only this user may read, written whole or not at all."""
+
+import contextlib
+import getpass
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from proself_mail.errors import ConfigurationError, Refused
+
+
+def check(path: Path) -> None:
+    """Look whether `write` could write there, without writing. Raises as `write` does."""
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir() or path.is_dir():
+        raise _unwritable(path, "a folder is where a file should be, or a file is in its way")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"{folder} may not be written to")
+    if folder == path.parent:
+        _check_folder(folder)
+
+
+def write(path: Path, text: str) -> None:
+    """Write `text` to `path`, 0600, replacing what is there in one step.
+
+    Folders that are missing are made 0700. Raises `ConfigurationError` where the folder cannot be
+    made or written, and `Refused` where others could put another file in its place.
+    """
+    folder = path.parent
+    try:
+        _make_private_folders(folder)
+        _check_folder(folder)
+        handle, scratch = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")  # 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            _restrict(Path(scratch))
+            Path(scratch).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(scratch).unlink()
+            raise
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def read(path: Path) -> str:
+    """Return the text of a private file.
+
+    Raises `ConfigurationError` where it is missing or unreadable, `Refused` where others can
+    read it.
+    """
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.",
+            "Write it again by `proself-mail config --stack S --write`.",
+        ) from error
+    if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Refused(
+            f"{path} holds a client secret and others may read it (mode {stat.S_IMODE(mode):04o}).",
+            f"`chmod 600 {path}`; if others use this machine, rotate the secret too.",
+        )
+    return text
+
+
+def _unwritable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be written: {reason}.",
+        f"Make {path.parent} a folder that you may write to, or name another place by "
+        "`pulumi config set configFile PATH`, then try again.",
+    )
+
+
+def _make_private_folders(folder: Path) -> None:
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+        _restrict(each)
+
+
+def _check_folder(folder: Path) -> None:
+    if sys.platform == "win32":
+        return
+    mode = folder.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+        raise Refused(
+            f"Others may write in {folder} (mode {stat.S_IMODE(mode):04o}), and a client secret "
+            "is to lie there.",
+            f"`chmod go-w {folder}`, then try again.",
+        )
+
+
+def _restrict(path: Path) -> None:
+    """Leave this user alone with it. POSIX modes are set when a file or folder is made."""
+    if sys.platform == "win32":
+        grant = f"{getpass.getuser()}:{'(OI)(CI)' if path.is_dir() else ''}F"
+        command = ["icacls", str(path), "/inheritance:r", "/grant:r", grant]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603

@@ -1,0 +1,91 @@
+"""Which client secrets should exist at an instant: a pure function of the `secrets` entries.
+
+An entry opens one window after the other from its instant on, one every `every`, each valid for
+`every + overlap`. A later entry whose instant has come opens the windows from there; those that an
+earlier one opened run out, unless the later one revokes them. Entries are only ever appended, so a
+window's expiry never changes. Nothing here reads a clock or knows what Entra holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True)
+class SecretsEntry:
+    """One entry of the stack's `secrets`."""
+
+    starts: datetime
+    """Aware, UTC, whole seconds."""
+    every: timedelta
+    overlap: timedelta
+    """Shorter than `every`, so that at most two windows of one entry are open at once."""
+    revokes_earlier: bool = False
+    """Close every window of the entries before this one at once: a secret leaked."""
+
+    @property
+    def lifetime(self) -> timedelta:
+        """How long each secret is valid."""
+        return self.every + self.overlap
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time in which one client secret is to exist."""
+
+    starts: datetime
+    expires: datetime
+    entry: int
+    """The place of the entry that opens it, from 0."""
+    newest: bool
+
+    @property
+    def id(self) -> str:
+        """Name the window by its start; the name of its secret in Pulumi and in Entra."""
+        return f"{self.starts:%Y%m%dT%H%M%SZ}"
+
+
+def open_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window, ...]:
+    """Return the windows that are open at `now`, the oldest first; the last one is the newest.
+
+    `entries` are in the order of their instants. Empty where no entry's instant has come yet.
+    """
+    begun = [entry for entry in entries if entry.starts <= now]
+    first_standing = max(
+        (place for place, entry in enumerate(begun) if entry.revokes_earlier), default=0
+    )
+    found: list[tuple[datetime, datetime, int]] = []
+    for place in range(first_standing, len(begun)):
+        entry = begun[place]
+        successor = begun[place + 1] if place + 1 < len(begun) else None
+        opened_until = now if successor is None else successor.starts - timedelta(microseconds=1)
+        # Windows that started a lifetime ago have run out: begin where one can still be open.
+        number = max(0, (now - entry.starts - entry.lifetime) // entry.every)
+        while (starts := entry.starts + number * entry.every) <= opened_until:
+            if now < starts + entry.lifetime:
+                found.append((starts, starts + entry.lifetime, place))
+            number += 1
+    return tuple(
+        Window(starts, expires, entry=place, newest=index == len(found) - 1)
+        for index, (starts, expires, place) in enumerate(found)
+    )
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an RFC 3339 instant with a zone, to the second, as UTC.
+
+    Raises `ValueError` for anything else: an instant without a zone would be read differently in
+    Tokyo and on a pipeline's runner.
+    """
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone")
+    return instant.astimezone(UTC).replace(microsecond=0)
+
+
+def format_instant(instant: datetime) -> str:
+    """Write an instant in the one form used everywhere, `2027-05-22T00:00:00Z`.
+
+    The azuread plugin replaces a secret when only the spelling of its end changes.
+    """
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

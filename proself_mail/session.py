@@ -1,0 +1,48 @@
+"""A signed-in look at one tenant: the credential, the caller, and the directory behind them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from proself_mail import clock, credentials, target
+from proself_mail.credentials import Caller
+from proself_mail.directory import Directory
+from proself_mail.errors import Refused
+from proself_mail.settings import TargetName
+from proself_mail.target import Target
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command works with while it is signed in."""
+
+    target: Target
+    caller: Caller
+    source: str
+    """What was signed in with."""
+    directory: Directory
+
+
+@asynccontextmanager
+async def sign_in(name: TargetName, tenant_id: str | None) -> AsyncIterator[Session]:
+    """Sign in to the pinned tenant, as the environment says; None takes the signed-in one.
+
+    Refuses an environment that leads elsewhere, a clock that is wrong, and a token of another
+    tenant, before anything is read.
+    """
+    target.check_environment(name, tenant_id)
+    where, there = target.reach(name, tenant_id or "organizations")
+    clock.check(clock.now(), there)
+    credential, source = credentials.choose(where, tenant_id or "")
+
+    from proself_mail import graph  # 0.3 s, and another second until its first answer
+
+    async with graph.connect(credential, where) as directory:
+        caller = await credentials.sign_in(credential, where, source)
+        if tenant_id is not None and caller.tenant_id != tenant_id:
+            raise Refused(
+                f"{source} signs in to the tenant {caller.tenant_id}, but this stack is pinned to "
+                f"{tenant_id}.",
+                f"Sign in to {tenant_id} (`az login --tenant {tenant_id}`), then try again.",
+            )
+        yield Session(where, caller, source, directory)

@@ -1,0 +1,430 @@
+"""The stack's configuration: every key, its form, and what it means together with the others.
+
+The one place where it is validated: the Pulumi program, `init` and every other command read the
+same `Settings`. It refuses what it does not know, and names the command that mends what is wrong.
+Reading the keys is `infra.settings`' (inside a program) and `proself_mail.stack`'s (outside);
+whether the tenant agrees is `proself_mail.preflight`'s.
+"""
+
+import difflib
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from proself_mail import facts
+from proself_mail.errors import ConfigurationError
+from proself_mail.schedule import SecretsEntry, format_instant, open_windows, parse_instant
+
+PROJECT = "proself-mail"
+"""The namespace of our keys in a stack's configuration, which is the project's name."""
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_YAML_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \S+")
+"""How Pulumi gives an instant that stands in a stack file without quotes, inside of a list."""
+
+_EXAMPLES = {
+    "tenantId": "11111111-2222-3333-4444-555555555555",
+    "target": "cloud",
+    "stackId": "$(uuidgen)",
+    "server": "proself.example.jp",
+    "mailbox": "proself@example.jp",
+    "mailboxTenantId": "11111111-2222-3333-4444-555555555555",
+    "audience": "single",
+    "proselfTenantId": "11111111-2222-3333-4444-555555555555",
+    "displayName": "Proself mail",
+    "permissions[0]": "Mail.Send",
+    "consent": "granted",
+    "secrets[0].from": "2027-04-01T00:00:00Z",
+    "secrets[0].everyDays": "150",
+    "secrets[0].overlapDays": "30",
+    "secrets[0].revokesEarlier": "false",
+    "secretDescription": "Proself SMTP OAuth",
+    "environment": "test",
+    "deleteAfter": "2027-04-01T00:00:00Z",
+    "owners[0]": "11111111-2222-3333-4444-555555555555",
+    "configFile": "out/proself.toml",
+}
+
+
+def _lowercase_host(host: str) -> str:
+    name = host.lower()
+    is_number = name.rpartition(".")[2].isdigit()
+    if len(name) > 253 or is_number or not _HOST.fullmatch(name):
+        raise ValueError(f"{host!r} is not a host name (an international one is written xn--…)")
+    return name
+
+
+def _server(text: str) -> str:
+    if "://" in text:
+        raise ValueError(f"{text!r} has a scheme: give the host name alone")
+    if "/" in text:
+        raise ValueError(f"{text!r} has a path: give the host name alone")
+    host, colon, port = text.partition(":")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"{port!r} is not a port")
+    host = _lowercase_host(host)
+    # A browser leaves the usual port out of the address that it is sent back to.
+    return host if not colon or int(port) == 443 else f"{host}:{int(port)}"
+
+
+def _mail_address(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not at or not _MAIL_ADDRESS.fullmatch(local) or "." not in domain:
+        raise ValueError(f"{text!r} is not a mail address")
+    return f"{local}@{_lowercase_host(domain)}"
+
+
+def _tenant_or_blank(value: object) -> str:
+    return "" if value == "" else str(UUID(str(value)))
+
+
+def _instant(value: object) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    text = str(value)
+    if _YAML_TIMESTAMP.fullmatch(text):
+        text = text.rpartition(" ")[0]
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not an instant with a time zone, such as 2027-04-01T00:00:00Z"
+        ) from None
+
+
+def _one_line(text: str) -> str:
+    if text != text.strip() or not text.isprintable():
+        raise ValueError("it must be one line without spaces at its ends")
+    return text
+
+
+Identifier = Annotated[UUID, PlainSerializer(str)]
+Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(format_instant)]
+Line = Annotated[str, AfterValidator(_one_line)]
+
+
+class Audience(StrEnum):
+    """Which tenants' users may sign in to the application."""
+
+    SINGLE = "single"
+    MULTI = "multi"
+
+
+class Consent(StrEnum):
+    """Who gives the admin consent."""
+
+    GRANTED = "granted"
+    """This program, as a resource of the stack."""
+    BY_ADMINISTRATOR = "by-administrator"
+    """A person, at the stack's `consentUrl`; the program leaves grants alone."""
+
+
+class Environment(StrEnum):
+    """What the stack is for: production protects the application from deletion."""
+
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class TargetName(StrEnum):
+    """Where the stack lives."""
+
+    CLOUD = "cloud"
+    EMBEDDED = "embedded"
+
+
+class _Contradiction(PydanticCustomError):
+    """Settings that are well formed and do not go together, with the command that mends it."""
+
+    def __new__(cls, cause: str, mending: str) -> Self:
+        return super().__new__(
+            cls, "contradiction", "{cause}", {"cause": cause, "mending": mending}
+        )
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True
+    )
+
+
+class SecretsSetting(_Model):
+    """One entry of `secrets`, as it is written in the stack file."""
+
+    starts: Instant = Field(alias="from")
+    every_days: int = Field(ge=1)
+    overlap_days: int = Field(ge=0)
+    revokes_earlier: bool = False
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if self.overlap_days >= self.every_days:
+            raise _Contradiction(
+                f"overlapDays ({self.overlap_days}) must be less than everyDays "
+                f"({self.every_days}), or old secrets would pile up",
+                "overlapDays",
+            )
+        longest = facts.MAXIMUM_SECRET_LIFETIME.days
+        if self.every_days + self.overlap_days > longest:
+            raise _Contradiction(
+                f"everyDays + overlapDays ({self.every_days + self.overlap_days}) is more than "
+                f"the {longest} days that Entra offers for a client secret",
+                "everyDays",
+            )
+        return self
+
+    def entry(self) -> SecretsEntry:
+        """Return it in the terms of `schedule`."""
+        return SecretsEntry(
+            self.starts,
+            timedelta(days=self.every_days),
+            timedelta(days=self.overlap_days),
+            self.revokes_earlier,
+        )
+
+
+class Settings(_Model):
+    """The configuration of one stack, validated."""
+
+    tenant_id: Identifier
+    """The Entra tenant that the application is made in."""
+    target: TargetName
+    stack_id: Identifier
+    """The stamp: what bears it in the tenant is this stack's."""
+    server: Annotated[str, AfterValidator(_server)]
+    """Proself's host name, with a port where it is not 443."""
+    mailbox: Annotated[str, AfterValidator(_mail_address)]
+    """The mail address of the user that Proself signs in as and sends from."""
+    mailbox_tenant_id: Identifier | None = None
+    """The tenant of the mailbox where it is another one; no grant is managed there."""
+    audience: Audience = Audience.SINGLE
+    proself_tenant_id: Annotated[str, BeforeValidator(_tenant_or_blank)] | None = None
+    """What stands in Proself's テナントID; blank is allowed for `multi`."""
+    display_name: Annotated[Line, Field(min_length=1, max_length=120)] = "Proself mail"
+    permissions: Annotated[tuple[Line, ...], Field(min_length=1)] = ("Mail.Send",)
+    consent: Consent = Consent.GRANTED
+    secrets: Annotated[tuple[SecretsSetting, ...], Field(min_length=1)]
+    secret_description: Annotated[Line, Field(min_length=1, max_length=90)] = "Proself SMTP OAuth"  # noqa: S105
+    environment: Environment
+    delete_after: Instant | None = None
+    """After it a sweep may remove what this test stack made."""
+    owners: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Object ids of users and service principals; exactly these own the application."""
+    config_file: Annotated[str, Field(min_length=1)] | None = None
+    """Where the Proself config file is written: a path from the project's root, or `none`."""
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        for cause, mending in self._contradictions():
+            raise _Contradiction(cause, mending)
+        return self
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        starts = [entry.starts for entry in self.secrets]
+        if any(later <= earlier for earlier, later in pairwise(starts)):
+            yield (
+                "the entries of `secrets` must stand in the order of their `from`",
+                config_set(f"secrets[{len(starts) - 1}].from", "2027-04-01T00:00:00Z"),
+            )
+        if len(set(self.permissions)) < len(self.permissions):
+            yield (
+                "`permissions` names one permission twice",
+                f"pulumi config rm --path 'permissions[{len(self.permissions) - 1}]'",
+            )
+        if self.environment is Environment.PRODUCTION and self.delete_after is not None:
+            yield (
+                "`deleteAfter` is for test stacks, and this one's `environment` is production",
+                "pulumi config rm deleteAfter",
+            )
+        if self.audience is Audience.SINGLE and self.mailbox_tenant != self.tenant_id:
+            yield (
+                "a mailbox in another tenant (`mailboxTenantId`) needs `audience` multi",
+                config_set("audience", "multi"),
+            )
+        blank_or_own = {None, "", str(self.tenant_id), str(self.mailbox_tenant)}
+        if self.audience is Audience.SINGLE and self.proself_tenant_id == "":
+            yield (
+                "`proselfTenantId` may be blank only with `audience` multi: Entra refuses a "
+                "single-tenant application where no tenant is named (AADSTS50194)",
+                "pulumi config rm proselfTenantId",
+            )
+        if self.proself_tenant_id not in blank_or_own:
+            yield (
+                "`proselfTenantId` is neither blank nor `tenantId` nor `mailboxTenantId`",
+                "pulumi config rm proselfTenantId",
+            )
+
+    @property
+    def mailbox_tenant(self) -> UUID:
+        """The tenant that the mailbox belongs to."""
+        return self.mailbox_tenant_id or self.tenant_id
+
+    @property
+    def manages_grant(self) -> bool:
+        """Whether the program gives the admin consent itself."""
+        return self.consent is Consent.GRANTED and self.mailbox_tenant == self.tenant_id
+
+    @property
+    def tenant_id_for_proself(self) -> str:
+        """What a person enters as テナントID; may be blank."""
+        if self.proself_tenant_id is not None:
+            return self.proself_tenant_id
+        return str(self.tenant_id) if self.audience is Audience.SINGLE else ""
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where Proself receives the authorization code."""
+        return f"https://{self.server}{facts.PROSELF_CALLBACK_PATH}"
+
+    @property
+    def entries(self) -> tuple[SecretsEntry, ...]:
+        """The `secrets` in the terms of `schedule`."""
+        return tuple(secret.entry() for secret in self.secrets)
+
+    def config_file_path(self, stack: str, root: Path) -> Path | None:
+        """Return where the Proself config file of this stack is written; none for `none`."""
+        if self.config_file == "none":
+            return None
+        return root / self.config_file_shown(stack)
+
+    def config_file_shown(self, stack: str) -> str:
+        """Return the path as it is in the stack's outputs: the same on every machine."""
+        return self.config_file or f"out/{stack}/proself.toml"
+
+    def check_begun(self, now: datetime) -> None:
+        """Refuse a configuration under which no secret exists yet at `now`."""
+        if not open_windows(self.entries, now):
+            first = self.secrets[0].starts
+            raise ConfigurationError(
+                f"The first entry of `secrets` begins at {format_instant(first)}, which is still "
+                "to come: there would be no client secret.",
+                f"`{config_set('secrets[0].from', format_instant(now))}`",
+            )
+
+
+def config_set(path: str, value: str) -> str:
+    """Return the command line that sets one key of a stack's configuration."""
+    by_path = "--path " if "[" in path else ""
+    shown = value if value.startswith("$(") else shlex.quote(value)
+    return f"pulumi config set {by_path}{shlex.quote(path)} {shown}"
+
+
+def parse(values: Mapping[str, object], mend: Callable[[str, str], str] = config_set) -> Settings:
+    """Validate a stack's configuration: our keys without their namespace, as Pulumi gives them.
+
+    Lists and objects may be JSON text, which is how a program receives them. Raises
+    `ConfigurationError` naming everything that is wrong, each with the command that mends it:
+    `mend` writes that from a key's path and an example of its value.
+    """
+    decoded = {key: _decode(key, value) for key, value in values.items()}
+    try:
+        return Settings.model_validate(decoded)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    # A list that has a bad item is reported once more as too short.
+    paths = [_path(details["loc"]) for details in found]
+    problems = [
+        _problem(path, details, mend)
+        for path, details in zip(paths, found, strict=True)
+        if not (details["type"] == "too_short" and any(p.startswith(f"{path}[") for p in paths))
+    ]
+    causes = "; ".join(cause for cause, _ in problems)
+    mending = ", ".join(dict.fromkeys(f"`{step}`" for _, step in problems if step))
+    if not values:
+        causes, mending = "it is empty", "`proself-mail init`, which writes it"
+    raise ConfigurationError(
+        f"The stack's configuration cannot be used: {causes}.",
+        f"{mending or 'correct it in the stack file'}, then try again.",
+    )
+
+
+def _decode(key: str, value: object) -> object:
+    field = next((f for f in Settings.model_fields.values() if f.alias == key), None)
+    if key == "configFile" and value == "none":
+        return value
+    if isinstance(value, str) and field is not None and _is_list(field.annotation):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value  # pydantic says that it is no list
+    return value
+
+
+def _is_list(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) is tuple
+
+
+def _problem(path: str, details: ErrorDetails, mend: Callable[[str, str], str]) -> tuple[str, str]:
+    """Turn one of pydantic's findings into a cause and the command that mends it."""
+    given = repr(details["input"])
+    match details["type"]:
+        case "missing":
+            cause = f"`{path}` is missing"
+        case "extra_forbidden":
+            return _unknown(path)
+        case "contradiction":
+            context = details["ctx"]
+            inside = f"{path}.{context['mending']}"
+            return context["cause"], _mending(inside, mend) if path else context["mending"]
+        case "enum":
+            cause = f"`{path}` is {given}, not {details['ctx']['expected']}"
+        case "uuid_parsing" | "uuid_type":
+            cause = f"`{path}` is {given}, not a UUID"
+        case "tuple_type":
+            cause = f"`{path}` is {given}, not a list"
+        case "too_short":
+            cause = f"`{path}` is an empty list"
+        case "greater_than_equal":
+            cause = f"`{path}` is {given}, less than {details['ctx']['ge']}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            cause = f"`{path}` is {given}, not a whole number"
+        case "value_error":
+            cause = f"`{path}`: {details['ctx']['error']}"
+        case _:
+            cause = f"`{path}`: {details['msg']}"
+    return cause, _mending(path, mend)
+
+
+def _unknown(path: str) -> tuple[str, str]:
+    known = [key.partition("[")[0] for key in _EXAMPLES]
+    near = difflib.get_close_matches(path, known, n=1)
+    hint = f" (did you mean `{near[0]}`?)" if near else ""
+    by_path = "--path " if "[" in path or "." in path else ""
+    return f"`{path}` is not a key{hint}", f"pulumi config rm {by_path}{shlex.quote(path)}"
+
+
+def _mending(path: str, mend: Callable[[str, str], str]) -> str:
+    generic = re.sub(r"\[\d+\]", "[0]", path)
+    for key in (generic, f"{generic}[0]", f"{generic}[0].from"):
+        if key in _EXAMPLES:
+            return mend(path + key[len(generic) :], _EXAMPLES[key])
+    return ""
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

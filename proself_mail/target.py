@@ -1,0 +1,208 @@
+"""Where a stack lives: the real cloud or the embedded tenant. The only file that knows.
+
+The stack's configuration names the target and the tenant; whatever is in the environment must
+agree, or nothing is read or written. Starting an embedded tenant is `embedded`'s, signing in
+`credentials`'.
+"""
+
+import email.utils
+import ipaddress
+import json
+import os
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from proself_mail import clock, facts
+from proself_mail.errors import ConfigurationError, Refused, RemoteError
+from proself_mail.settings import TargetName, config_set
+
+_NO_ANSWER = timedelta(seconds=10)
+_UNSET = 'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again.'
+_ENTER = (
+    "Start one by `proself-mail emulator start --ready-file F` and run "
+    '`eval "$(proself-mail emulator env --ready-file F)"` in this shell, then try again.'
+)
+_PUBLIC_CLOUD = ("", "public", "global", "azurepubliccloud")
+_EMULATOR_AUTHORITY = "proself-mail embedded tenant"
+"""How the common name of every CA begins that an embedded tenant makes for itself."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The addresses of one cloud."""
+
+    name: TargetName
+    authority: str
+    """Where tokens come from, without a trailing slash."""
+    graph: str
+    """Microsoft Graph without a version, without a trailing slash."""
+    metadata_host: str | None = None
+    """What the azuread plugin asks for its addresses; none for the real cloud."""
+
+    @property
+    def graph_host(self) -> str:
+        """The host name alone, which is what msgraph-sdk sends tokens to."""
+        return urlsplit(self.graph).hostname or ""
+
+    def discovery(self, tenant_id: str) -> str:
+        """Return an address of the tenant that answers without a sign-in."""
+        return f"{self.authority}/{tenant_id}/v2.0/.well-known/openid-configuration"
+
+
+CLOUD = Target(TargetName.CLOUD, f"https://{facts.AUTHORITY_HOST}", f"https://{facts.GRAPH_HOST}")
+
+
+def check_environment(
+    name: TargetName, tenant_id: str | None, environment: Mapping[str, str] = os.environ
+) -> None:
+    """Refuse an environment that leads elsewhere than the stack's configuration says.
+
+    Reads variables, CA files and the host table only. Raises `Refused`.
+    """
+    for variable in ("ARM_TENANT_ID", "AZURE_TENANT_ID"):
+        ambient = environment.get(variable, "").lower()
+        if tenant_id is not None and ambient not in ("", tenant_id):
+            raise Refused(
+                f"{variable} is {ambient}, but this stack is pinned to the tenant {tenant_id}.",
+                f"Sign in to {tenant_id}, or unset {variable}, then try again.",
+            )
+    if name is TargetName.CLOUD:
+        _check_cloud(environment)
+    else:
+        _check_embedded(environment)
+
+
+def _check_cloud(environment: Mapping[str, str]) -> None:
+    for variable in ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST", clock.OFFSET_VARIABLE):
+        if environment.get(variable):
+            raise Refused(
+                f"{variable} is set, which leads to an embedded tenant, but this stack's target "
+                "is the cloud.",
+                _UNSET,
+            )
+    for variable in ("ARM_ENVIRONMENT", "AZURE_ENVIRONMENT"):
+        if environment.get(variable, "").lower() not in _PUBLIC_CLOUD:
+            raise Refused(
+                f"{variable} is {environment[variable]}; only the global cloud is supported.",
+                f"Unset {variable}, then try again.",
+            )
+    authority = environment.get("AZURE_AUTHORITY_HOST", "")
+    if authority and _host(authority) != facts.AUTHORITY_HOST:
+        raise Refused(
+            f"AZURE_AUTHORITY_HOST is {authority}, but this stack's target is the cloud.", _UNSET
+        )
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if (path := environment.get(variable)) and _trusts_an_embedded_tenant(path):
+            raise Refused(
+                f"{variable} trusts an embedded tenant, but this stack's target is the cloud.",
+                _UNSET,
+            )
+
+
+def _check_embedded(environment: Mapping[str, str]) -> None:
+    metadata_host = environment.get("ARM_METADATA_HOSTNAME")
+    if not metadata_host:
+        raise Refused(
+            "This stack's target is the embedded tenant, and none is set up in this shell "
+            "(ARM_METADATA_HOSTNAME).",
+            _ENTER,
+        )
+    if not _is_loopback(_host(metadata_host)):
+        raise Refused(
+            f"This stack's target is the embedded tenant, but ARM_METADATA_HOSTNAME names "
+            f"{metadata_host}, which is not on this machine.",
+            _ENTER,
+        )
+    authority = environment.get("AZURE_AUTHORITY_HOST", "")
+    if authority and not _is_loopback(_host(authority)):
+        raise Refused(
+            f"This stack's target is the embedded tenant, but AZURE_AUTHORITY_HOST is {authority}.",
+            _ENTER,
+        )
+
+
+def reach(
+    name: TargetName, tenant_id: str, environment: Mapping[str, str] = os.environ
+) -> tuple[Target, datetime]:
+    """Ask the tenant, without a sign-in, for the target's addresses and for its time.
+
+    The environment must have passed `check_environment`. Raises `RemoteError` where nothing
+    answers, `ConfigurationError` where there is no such tenant.
+    """
+    if name is TargetName.CLOUD:
+        _, date = _get(CLOUD.discovery(tenant_id), tenant_id)
+        return CLOUD, date
+    metadata_host = environment["ARM_METADATA_HOSTNAME"]
+    endpoints, date = _get(
+        f"https://{metadata_host}/metadata/endpoints?api-version=2022-09-01", tenant_id
+    )
+    try:
+        authority = endpoints["authentication"]["loginEndpoint"].rstrip("/")
+        graph = endpoints["microsoftGraphResourceId"].rstrip("/")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RemoteError(f"{metadata_host} answers, but not as a tenant.", _ENTER) from error
+    return Target(name, authority, graph, metadata_host), date
+
+
+def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
+    """Fetch a JSON document that needs no sign-in, and the time at which it was served."""
+    host = urlsplit(url).netloc
+    try:
+        with urllib.request.urlopen(url, timeout=_NO_ANSWER.total_seconds()) as answer:  # noqa: S310
+            document = json.loads(answer.read())
+            date = email.utils.parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+    except urllib.error.HTTPError as error:
+        body = error.read().decode(errors="replace")
+        if "AADSTS90002" in body:  # Microsoft: tenant not found
+            raise ConfigurationError(
+                f"There is no tenant {tenant_id}.",
+                f"`{config_set('tenantId', '…')}` with the Directory (tenant) ID of Entra's "
+                "overview page, then try again.",
+            ) from error
+        raise RemoteError(
+            f"{host} answers {error.code} where it should name the tenant's addresses.",
+            "Try again; if it stays so, check the proxy variables.",
+        ) from error
+    except OSError as error:  # URLError, timeouts and TLS failures are all of its kind
+        raise RemoteError(
+            f"{host} cannot be reached: {getattr(error, 'reason', None) or error}.",
+            "Check the network, the proxy variables and the trusted certificates "
+            "(SSL_CERT_FILE), then try again.",
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise RemoteError(
+            f"{host} answers, but not as a tenant.",
+            "Check that no proxy stands between, then try again.",
+        ) from error
+    return document, date
+
+
+def _host(address: str) -> str:
+    return (urlsplit(address if "//" in address else f"//{address}").hostname or "").lower()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
+
+
+def _trusts_an_embedded_tenant(path: str) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=path)
+    except (OSError, ssl.SSLError):
+        return False  # whoever uses the file will say what is wrong with it
+    return any(
+        f"'commonName', '{_EMULATOR_AUTHORITY}" in str(certificate.get("subject"))
+        for certificate in context.get_ca_certs()
+    )

@@ -1,0 +1,35 @@
+"""One embedded tenant for all tests of a process, as new for each of them."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.emulator.browser import sign_in
+from tests.tenant import Tenant
+
+
+@pytest.fixture(scope="session")
+def running_tenant() -> Iterator[Tenant]:
+    with Tenant("--seed", "1", "--tenant", "contoso", "fabrikam") as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def tenant(running_tenant: Tenant) -> Tenant:
+    running_tenant.reset()
+    return running_tenant
+
+
+@pytest.fixture
+def graph(tenant: Tenant) -> Iterator[httpx.Client]:
+    """Graph as the deployer: Application.ReadWrite.OwnedBy and DelegatedPermissionGrant."""
+    with tenant.http(tenant.token()) as client:
+        yield client
+
+
+@pytest.fixture
+def administrator(tenant: Tenant) -> Iterator[httpx.Client]:
+    """Graph as the administrator, signed in with the Azure CLI."""
+    with tenant.http(sign_in(tenant, tenant.ready["users"][0])) as client:
+        yield client

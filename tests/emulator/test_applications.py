@@ -1,0 +1,245 @@
+"""Application registrations over the wire."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.emulator.objects import (
+    EXCHANGE_APP_ID,
+    make_application,
+    make_principal,
+    message,
+    principal_of,
+    refused,
+)
+from tests.tenant import Tenant
+
+
+def owners(graph: httpx.Client, application: dict[str, Any]) -> list[str]:
+    value = graph.get(f"/v1.0/applications/{application['id']}/owners").json()["value"]
+    return [owner["id"] for owner in value]
+
+
+def test_a_new_application_has_graphs_defaults(graph: httpx.Client) -> None:
+    created = make_application(graph)
+    assert created["signInAudience"] == "AzureADandPersonalMicrosoftAccount"
+    assert created["api"]["requestedAccessTokenVersion"] == 2
+    assert created["publisherDomain"] == "contoso.onmicrosoft.com"
+    assert created["passwordCredentials"] == created["identifierUris"] == created["tags"] == []
+    assert created["web"]["implicitGrantSettings"]["enableIdTokenIssuance"] is False
+    assert created["@odata.context"].endswith("/v1.0/$metadata#applications/$entity")
+    assert created["createdDateTime"].endswith("Z")
+    assert graph.get(f"/v1.0/applications/{created['id']}").json() == created
+
+
+def test_its_creator_owns_it_unless_it_names_others(tenant: Tenant, graph: httpx.Client) -> None:
+    me = principal_of(graph, tenant.client_id)["id"]
+    user = tenant.ready["users"][1]["id"]
+    assert owners(graph, make_application(graph)) == [me]
+    bound = [f"{tenant.graph}/v1.0/directoryObjects/{one}" for one in (me, user)]
+    assert owners(graph, make_application(graph, **{"owners@odata.bind": bound})) == [me, user]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, "'displayName' of resource 'Application'"),
+        ({"displayName": "x", "colour": 1}, "The property 'colour' does not exist on type"),
+        ({"displayName": "x", "appId": "y"}, "Property 'appId' is read-only"),
+        ({"displayName": "x", "web": {"redirectUris": "y"}}, "property 'web'"),
+        ({"displayName": "x", "appRoles": ["y"]}, "property 'appRoles'"),
+        ({"displayName": "x", "tags": [1]}, "property 'tags'"),
+        ({"displayName": 5}, "displayName"),
+        ({"displayName": "x", "signInAudience": "All"}, "property 'signInAudience'"),
+        ({"displayName": "x", "passwordCredentials": [{"secretText": "y"}]}, "credential"),
+        ({"displayName": "x", "owners@odata.bind": ["nonsense"]}, "Invalid URL format"),
+    ],
+)
+def test_a_bad_body_is_refused_and_makes_nothing(
+    graph: httpx.Client, body: dict[str, Any], expected: str
+) -> None:
+    before = graph.get("/v1.0/applications").json()["value"]
+    response = graph.post("/v1.0/applications", json=body)
+    assert refused(response)[0] == 400
+    assert expected in message(response)
+    assert graph.get("/v1.0/applications").json()["value"] == before
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [(b"{", "application/json"), (b"[]", "application/json"), (b"a=b", "text/plain"), (b"", "")],
+)
+def test_what_is_no_json_object_is_refused(
+    graph: httpx.Client, content: bytes, content_type: str
+) -> None:
+    headers = {"content-type": content_type} if content_type else {}
+    response = graph.post("/v1.0/applications", content=content, headers=headers)
+    assert refused(response)[0] == 400
+
+
+def test_an_owner_that_is_not_there_is_refused(graph: httpx.Client) -> None:
+    nobody = "https://graph.microsoft.com/v1.0/users/5d5e0a8e-0000-0000-0000-000000000000"
+    body = {"displayName": "x", "owners@odata.bind": [nobody]}
+    assert refused(graph.post("/v1.0/applications", json=body)) == (404, "Request_ResourceNotFound")
+
+
+def test_a_change_touches_only_what_it_names(graph: httpx.Client) -> None:
+    created = make_application(
+        graph, tags=["a"], web={"redirectUris": ["https://a.example/"], "homePageUrl": "https://a"}
+    )
+    url = f"/v1.0/applications/{created['id']}"
+    change = {"web": {"redirectUris": ["https://b.example/"]}, "notes": "n"}
+    assert graph.patch(url, json=change).status_code == 204
+    changed = graph.get(url).json()
+    assert changed["notes"] == "n"
+    assert changed["web"]["redirectUris"] == ["https://b.example/"]
+    assert changed["web"]["homePageUrl"] == "https://a"
+    assert changed["tags"] == ["a"]
+    assert graph.patch(url, json={"tags": None}).status_code == 204
+    assert graph.get(url).json()["tags"] == []
+
+
+def test_its_service_principal_follows_it(graph: httpx.Client) -> None:
+    application = make_application(graph, signInAudience="AzureADMyOrg")
+    principal = make_principal(graph, application, tags=["mine"])
+    uri = f"api://{application['appId']}"
+    graph.patch(
+        f"/v1.0/applications/{application['id']}",
+        json={"displayName": "Renamed", "identifierUris": [uri]},
+    )
+    followed = graph.get(f"/v1.0/servicePrincipals/{principal['id']}").json()
+    assert followed["displayName"] == followed["appDisplayName"] == "Renamed"
+    assert followed["servicePrincipalNames"] == [uri, application["appId"]]
+    assert followed["tags"] == ["mine"]
+
+
+def test_an_enabled_permission_cannot_just_vanish(graph: httpx.Client) -> None:
+    role = {
+        "id": "11111111-1111-4111-8111-111111111111",
+        "value": "Do",
+        "displayName": "Do",
+        "description": "Do",
+        "isEnabled": True,
+        "allowedMemberTypes": ["Application"],
+    }
+    url = f"/v1.0/applications/{make_application(graph, appRoles=[role])['id']}"
+    response = graph.patch(url, json={"appRoles": []})
+    assert refused(response) == (400, "CannotDeleteOrUpdateEnabledEntitlement")
+    assert message(response) == (
+        "Permission (scope or role) cannot be deleted or updated unless disabled first."
+    )
+    graph.patch(url, json={"appRoles": [role | {"isEnabled": False}]})
+    assert graph.patch(url, json={"appRoles": []}).status_code == 204
+
+
+def test_alternate_keys_and_the_older_prefix(tenant: Tenant, graph: httpx.Client) -> None:
+    created = make_application(graph, uniqueName="proself")
+    key = f"applications(appId='{created['appId']}')"
+    assert graph.get(f"/v1.0/{key}").json()["id"] == created["id"]
+    assert graph.get(f"/v1.0/myorganization/{key}").json()["id"] == created["id"]
+    assert graph.get(f"/v1.0/{tenant.ready['domains'][0]}/{key}").json()["id"] == created["id"]
+    assert graph.get("/v1.0/applications(uniqueName='proself')").json()["id"] == created["id"]
+    assert graph.get(f"/v1.0/applications('{created['id']}')").json()["id"] == created["id"]
+    assert graph.patch(f"/v1.0/{key}", json={"notes": "n"}).status_code == 204
+    assert refused(graph.get("/v1.0/applications(appId='nobody')"))[0] == 404
+    assert refused(graph.get("/v1.0/applications(colour='red')"))[0] == 400
+
+
+def test_owners_come_and_go(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    me, user = owners(graph, application)[0], tenant.ready["users"][1]["id"]
+    url = f"/v1.0/applications/{application['id']}/owners"
+    reference = {"@odata.id": f"{tenant.graph}/v1.0/directoryObjects/{user}"}
+    assert graph.post(f"{url}/$ref", json=reference).status_code == 204
+    again = graph.post(f"{url}/$ref", json=reference)
+    assert refused(again)[0] == 400
+    assert "added object references already exist" in message(again)
+    assert owners(graph, application) == [me, user]
+    users = graph.get(f"{url}/microsoft.graph.user?$select=id").json()["value"]
+    assert users == [{"@odata.type": "#microsoft.graph.user", "id": user}]
+    references = graph.get(f"{url}/$ref").json()["value"]
+    assert [one["@odata.id"].rpartition("/")[2] for one in references] == [me, user]
+    assert graph.delete(f"{url}/{user}/$ref").status_code == 204
+    assert refused(graph.delete(f"{url}/{user}/$ref"))[0] == 404
+    assert owners(graph, application) == [me]
+
+
+def test_beta_knows_more_than_v1(graph: httpx.Client) -> None:
+    application = make_application(graph)
+    path = f"applications/{application['id']}?$select=oauth2RequirePostResponse"
+    assert graph.get(f"/beta/{path}").json()["oauth2RequirePostResponse"] is False
+    response = graph.get(f"/v1.0/{path}")
+    assert refused(response) == (400, "BadRequest")
+    assert message(response) == (
+        "Parsing OData Select and Expand failed: Could not find a property named "
+        "'oauth2RequirePostResponse' on type 'microsoft.graph.application'."
+    )
+    assert "oauth2RequirePostResponse" not in application
+
+
+class TestServicePrincipals:
+    def test_one_per_application(self, graph: httpx.Client) -> None:
+        application = make_application(graph)
+        principal = make_principal(graph, application)
+        assert principal["appDisplayName"] == application["displayName"]
+        assert principal["servicePrincipalType"] == "Application"
+        response = graph.post("/v1.0/servicePrincipals", json={"appId": application["appId"]})
+        assert refused(response) == (409, "Request_MultipleObjectsWithSameKeyValue")
+        assert message(response).endswith(f"{application['appId']} is already in use.")
+
+    def test_none_without_application(self, graph: httpx.Client) -> None:
+        body = {"appId": "5d5e0a8e-0000-0000-0000-000000000000"}
+        response = graph.post("/v1.0/servicePrincipals", json=body)
+        assert refused(response) == (400, "Request_BadRequest")
+        assert "does not reference a valid application object" in message(response)
+        assert refused(graph.post("/v1.0/servicePrincipals", json={}))[0] == 400
+
+    def test_another_tenants_only_by_who_may_manage_all(
+        self, tenant: Tenant, graph: httpx.Client, administrator: httpx.Client
+    ) -> None:
+        other = tenant.ready["tenants"][1]
+        token = tenant.token(
+            tenant=other["tenant_id"],
+            client_id=other["client_id"],
+            client_secret=other["client_secret"],
+        )
+        with tenant.http(token) as fabrikam:
+            shared = make_application(fabrikam, signInAudience="AzureADMultipleOrgs")
+            private = make_application(fabrikam, signInAudience="AzureADMyOrg")
+        response = graph.post("/v1.0/servicePrincipals", json={"appId": shared["appId"]})
+        assert refused(response) == (403, "Authorization_RequestDenied")
+        assert "must in the local tenant" in message(response)
+        made = make_principal(administrator, shared)
+        assert made["appOwnerOrganizationId"] == other["tenant_id"]
+        refusal = administrator.post("/v1.0/servicePrincipals", json={"appId": private["appId"]})
+        assert refused(refusal) == (400, "Request_BadRequest")
+
+    def test_change_and_delete(self, graph: httpx.Client) -> None:
+        principal = make_principal(graph, make_application(graph), description="d")
+        url = f"/v1.0/servicePrincipals/{principal['id']}"
+        assert graph.patch(url, json={"description": None}).status_code == 204
+        assert graph.get(url).json()["description"] is None
+        assert refused(graph.patch(url, json={"appId": "x"}))[0] == 400
+        assert graph.delete(url).status_code == 204
+        assert refused(graph.get(url))[0] == 404
+
+    def test_microsofts_own_are_there_and_nobodys(self, graph: httpx.Client) -> None:
+        exchange = principal_of(graph, EXCHANGE_APP_ID)
+        assert exchange["displayName"] == "Office 365 Exchange Online"
+        assert exchange["appOwnerOrganizationId"] == "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+        scopes = {one["value"]: one["id"] for one in exchange["oauth2PermissionScopes"]}
+        assert scopes["Mail.Send"] == "5eb43c10-865a-4259-960a-83946678f8dd"
+        assert scopes["SMTP.Send"] == "76faac2a-0f20-42f1-928a-50de5b9dbe52"
+        url = f"/v1.0/servicePrincipals/{exchange['id']}"
+        assert refused(graph.patch(url, json={"notes": "mine"}))[0] == 403
+        assert refused(graph.delete(url))[0] == 403
+
+    def test_without_exchange(self) -> None:
+        with Tenant("--without-exchange") as tenant, tenant.http(tenant.token()) as graph:
+            url = f"/v1.0/servicePrincipals?$filter=appId eq '{EXCHANGE_APP_ID}'"
+            assert graph.get(url).json()["value"] == []
+            assert refused(graph.get(f"/v1.0/servicePrincipals(appId='{EXCHANGE_APP_ID}')")) == (
+                404,
+                "Request_ResourceNotFound",
+            )

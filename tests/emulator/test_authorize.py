@@ -1,0 +1,428 @@
+"""Users sign in: the form, the code, PKCE, refresh tokens, and what was consented to."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import jwt
+import pytest
+
+from tests.emulator.browser import Page, answer, authorize, challenge, sign_in
+from tests.emulator.objects import (
+    EXCHANGE_APP_ID,
+    make_application,
+    make_grant,
+    make_principal,
+    principal_of,
+)
+from tests.tenant import Tenant
+
+CALLBACK = "https://proself.example.jp/proself/oauth2callback/smtp"
+MAIL_SEND = "https://outlook.office.com/Mail.Send"
+
+
+class MailApp:
+    """An application such as Proself's: a web client with a secret and consent to Mail.Send."""
+
+    def __init__(self, tenant: Tenant, graph: httpx.Client, **properties: Any) -> None:
+        usual = {
+            "displayName": "Proself mail",
+            "signInAudience": "AzureADMyOrg",
+            "web": {"redirectUris": [CALLBACK]},
+        }
+        self.tenant = tenant
+        self.application = make_application(graph, **(usual | properties))
+        self.principal = make_principal(graph, self.application)
+        self.grant = make_grant(graph, self.principal["id"])
+        url = f"/v1.0/applications/{self.application['id']}/addPassword"
+        self.secret = graph.post(url, json={}).json()["secretText"]
+        self.client_id = self.application["appId"]
+        self.verifier = secrets.token_urlsafe(48)
+
+    def params(self, **others: str) -> dict[str, str]:
+        return {
+            "client_id": self.client_id,
+            "response_type": "code",
+            "redirect_uri": CALLBACK,
+            "scope": f"{MAIL_SEND} offline_access openid",
+            "state": "xyz",
+            "nonce": "n-1",
+            "code_challenge": challenge(self.verifier),
+            "code_challenge_method": "S256",
+        } | others
+
+    def authorize(self, user: Mapping[str, str], **others: str) -> dict[str, str]:
+        address = f"{self.tenant.tenant_id}/oauth2/v2.0/authorize"
+        return authorize(self.tenant, user, self.params(**others), address=address)
+
+    def redeem(self, code: str, **others: str) -> httpx.Response:
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self.client_id,
+            "client_secret": self.secret,
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "code_verifier": self.verifier,
+            "scope": "",
+        }
+        return self.tenant.ask_for_token(**(form | others))
+
+    def refresh(self, token: str, **others: str) -> httpx.Response:
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self.client_id,
+            "client_secret": self.secret,
+            "refresh_token": token,
+            "scope": "",
+        }
+        return self.tenant.ask_for_token(**(form | others))
+
+
+@pytest.fixture
+def mail(tenant: Tenant, graph: httpx.Client) -> MailApp:
+    return MailApp(tenant, graph)
+
+
+@pytest.fixture
+def mailbox(tenant: Tenant) -> dict[str, str]:
+    user: dict[str, str] = tenant.ready["users"][1]
+    return user
+
+
+def number(response: httpx.Response) -> int:
+    assert response.status_code in (400, 401)
+    [found] = response.json()["error_codes"]
+    return int(found)
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def test_the_code_becomes_tokens_with_what_was_consented_to(
+    mail: MailApp, mailbox: dict[str, str]
+) -> None:
+    back = mail.authorize(mailbox)
+    assert back["state"] == "xyz"
+    reply = mail.redeem(back["code"]).json()
+    claims = claims_of(reply["access_token"])
+    assert claims["aud"] == "https://outlook.office.com"
+    assert claims["scp"] == "Mail.Send"
+    assert claims["upn"] == mailbox["user_principal_name"]
+    assert claims["oid"] == mailbox["id"]
+    identity = claims_of(reply["id_token"])
+    assert identity["aud"] == mail.client_id
+    assert identity["nonce"] == "n-1"
+    assert identity["preferred_username"] == mailbox["user_principal_name"]
+    assert identity["sub"] != claims["sub"]
+    assert MAIL_SEND in reply["scope"].split()
+
+
+def test_the_form_works_without_scripts_and_keeps_out_of_frames(
+    mail: MailApp, tenant: Tenant
+) -> None:
+    with tenant.http() as http:
+        query = urlencode(mail.params(login_hint="proself@contoso.example"))
+        response = http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}")
+    page = Page(response)
+    assert "<script" not in response.text
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+    assert response.headers["cache-control"] == "no-store"
+    assert "Proself mail" in page.text
+    assert page.fields["login"] == "proself@contoso.example"
+    assert page.fields["state"] == "xyz"
+
+
+def test_parameters_cannot_break_out_of_the_form(mail: MailApp, tenant: Tenant) -> None:
+    with tenant.http() as http:
+        query = urlencode(mail.params(state='"><script>alert(1)</script>'))
+        response = http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}")
+    assert "<script" not in response.text
+    assert Page(response).fields["state"] == '"><script>alert(1)</script>'
+
+
+def test_a_refresh_token_goes_on_without_the_user(mail: MailApp, mailbox: dict[str, str]) -> None:
+    reply = mail.redeem(mail.authorize(mailbox)["code"]).json()
+    again = mail.refresh(reply["refresh_token"]).json()
+    assert claims_of(again["access_token"])["scp"] == "Mail.Send"
+    assert again["refresh_token"] != reply["refresh_token"]
+
+
+def test_no_refresh_token_without_offline_access(mail: MailApp, mailbox: dict[str, str]) -> None:
+    reply = mail.redeem(mail.authorize(mailbox, scope=MAIL_SEND)["code"]).json()
+    assert "refresh_token" not in reply
+    assert "id_token" not in reply
+
+
+def test_a_code_is_good_once_and_for_ten_minutes(
+    mail: MailApp, mailbox: dict[str, str], tenant: Tenant
+) -> None:
+    code = mail.authorize(mailbox)["code"]
+    assert mail.redeem(code).status_code == 200
+    assert number(mail.redeem(code)) == 54005
+    late = mail.authorize(mailbox)["code"]
+    tenant.advance(601)
+    assert number(mail.redeem(late)) == 70008
+
+
+def test_a_wrong_verifier_is_refused_and_does_not_burn_the_code(
+    mail: MailApp, mailbox: dict[str, str]
+) -> None:
+    code = mail.authorize(mailbox)["code"]
+    assert number(mail.redeem(code, code_verifier="wrong")) == 501481
+    assert number(mail.redeem(code, code_verifier="")) == 501481
+    assert mail.redeem(code).status_code == 200
+
+
+def test_a_web_client_must_prove_itself(mail: MailApp, mailbox: dict[str, str]) -> None:
+    code = mail.authorize(mailbox)["code"]
+    assert number(mail.redeem(code, client_secret="")) == 7000218
+    assert number(mail.redeem(code, client_secret="wrong")) == 7000215
+    assert number(mail.redeem(code, redirect_uri="https://other.example/")) == 50011
+    assert mail.redeem(code).status_code == 200
+
+
+def test_a_public_client_must_not(tenant: Tenant) -> None:
+    user = tenant.ready["users"][0]
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        tenant.token(
+            grant_type="authorization_code",
+            client_id="04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+            code=authorize(
+                tenant,
+                user,
+                {
+                    "client_id": "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+                    "response_type": "code",
+                    "redirect_uri": "http://localhost:1",
+                    "scope": "https://graph.microsoft.com/.default",
+                },
+            )["code"],
+            redirect_uri="http://localhost:1",
+        )
+    assert number(caught.value.response) == 700025
+
+
+def test_the_code_of_another_client_is_worthless(
+    mail: MailApp, mailbox: dict[str, str], tenant: Tenant, graph: httpx.Client
+) -> None:
+    other = MailApp(tenant, graph)
+    code = mail.authorize(mailbox)["code"]
+    assert number(other.redeem(code, code_verifier=mail.verifier)) == 9002313
+    assert number(mail.redeem("1.made-up")) == 9002313
+    assert number(mail.refresh("1.made-up")) == 9002313
+
+
+@pytest.mark.parametrize(
+    ("login", "password"),
+    [("proself@contoso.example", "wrong"), ("nobody@contoso.example", "x"), ("", "")],
+)
+def test_a_wrong_account_or_password_shows_the_form_again(
+    mail: MailApp, tenant: Tenant, login: str, password: str
+) -> None:
+    with tenant.http() as http:
+        url = f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{urlencode(mail.params())}"
+        response = Page(http.get(url)).submit(http, login=login, passwd=password)
+        assert response.status_code == 401
+        user = tenant.ready["users"][1]
+        again = Page(response).submit(
+            http, login=user["user_principal_name"], passwd=user["password"]
+        )
+        assert "code" in answer(again)
+
+
+def test_cancel_is_told_to_the_application(mail: MailApp, tenant: Tenant) -> None:
+    with tenant.http() as http:
+        url = f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{urlencode(mail.params())}"
+        back = answer(Page(http.get(url)).submit(http, cancel="1"))
+    assert back["error"] == "access_denied"
+    assert back["error_description"].startswith("AADSTS65004: ")
+    assert back["state"] == "xyz"
+
+
+def test_a_disabled_user_may_not_sign_in(mail: MailApp, tenant: Tenant) -> None:
+    user = {"user_principal_name": "left@contoso.example", "password": "pass-word-1"}
+    tenant.seed(users=[user | {"enabled": False}])
+    assert "AADSTS50057" in mail.authorize(user)["error_description"]
+
+
+def test_silent_sign_in_finds_nobody(mail: MailApp, tenant: Tenant) -> None:
+    with tenant.http() as http:
+        query = urlencode(mail.params(prompt="none"))
+        back = answer(http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}"))
+    assert back["error"] == "login_required"
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({"redirect_uri": "https://evil.example/"}, "AADSTS50011"),
+        ({"client_id": "5d5e0a8e-0000-0000-0000-000000000000"}, "AADSTS700016"),
+        ({"client_id": ""}, "AADSTS900144"),
+    ],
+)
+def test_what_cannot_be_trusted_is_never_redirected_to(
+    mail: MailApp, tenant: Tenant, others: dict[str, str], expected: str
+) -> None:
+    with tenant.http() as http:
+        query = urlencode(mail.params(**others))
+        response = http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}")
+    assert response.status_code == 400
+    assert expected in response.text
+
+
+def test_a_single_tenant_application_is_refused_on_common(mail: MailApp, tenant: Tenant) -> None:
+    with tenant.http() as http:
+        response = http.get(f"/common/oauth2/v2.0/authorize?{urlencode(mail.params())}")
+    assert response.status_code == 400
+    assert "AADSTS50194" in response.text
+
+
+def test_a_multi_tenant_application_finds_the_tenant_by_the_account(
+    tenant: Tenant, graph: httpx.Client, mailbox: dict[str, str]
+) -> None:
+    mail = MailApp(tenant, graph, signInAudience="AzureADMultipleOrgs")
+    back = authorize(tenant, mailbox, mail.params(), address="common/oauth2/v2.0/authorize")
+    reply = mail.redeem(back["code"], tenant="common").json()
+    assert claims_of(reply["access_token"])["tid"] == tenant.tenant_id
+
+
+@pytest.mark.parametrize("mode", ["fragment", "form_post"])
+def test_the_other_ways_of_answering(
+    mail: MailApp, tenant: Tenant, mailbox: dict[str, str], mode: str
+) -> None:
+    with tenant.http() as http:
+        query = urlencode(mail.params(response_mode=mode))
+        page = Page(http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}"))
+        response = page.submit(
+            http, login=mailbox["user_principal_name"], passwd=mailbox["password"]
+        )
+    if mode == "fragment":
+        assert response.headers["location"].startswith(f"{CALLBACK}#")
+        back = answer(response)
+    else:
+        assert Page(response).action == CALLBACK
+        back = Page(response).fields
+    assert mail.redeem(back["code"]).status_code == 200
+
+
+def test_what_nobody_consented_to_is_refused(
+    mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
+) -> None:
+    smtp = mail.authorize(mailbox, scope="https://outlook.office.com/SMTP.Send")
+    assert smtp["error"] == "consent_required"
+    assert smtp["error_description"].startswith("AADSTS65001: ")
+    assert "AADSTS650053" in mail.authorize(
+        mailbox, scope="https://outlook.office.com/Fly.Away"
+    ).get("error_description", "")
+    reply = mail.redeem(mail.authorize(mailbox)["code"]).json()
+    graph.delete(f"/v1.0/oauth2PermissionGrants/{mail.grant['id']}")
+    assert "AADSTS65001" in mail.authorize(mailbox)["error_description"]
+    refusal = mail.refresh(reply["refresh_token"])
+    assert number(refusal) == 65001
+    assert refusal.json()["suberror"] == "consent_required"
+
+
+def test_a_users_own_consent_holds_for_him_alone(
+    mail: MailApp, tenant: Tenant, mailbox: dict[str, str], graph: httpx.Client
+) -> None:
+    graph.delete(f"/v1.0/oauth2PermissionGrants/{mail.grant['id']}")
+    response = graph.post(
+        "/v1.0/oauth2PermissionGrants",
+        json={
+            "clientId": mail.principal["id"],
+            "consentType": "Principal",
+            "principalId": mailbox["id"],
+            "resourceId": mail.grant["resourceId"],
+            "scope": "Mail.Send",
+        },
+    )
+    assert response.status_code == 201
+    assert "code" in mail.authorize(mailbox)
+    assert "AADSTS65001" in mail.authorize(tenant.ready["users"][0])["error_description"]
+
+
+def test_tokens_for_two_resources_at_once_are_refused(
+    mail: MailApp, mailbox: dict[str, str]
+) -> None:
+    scope = f"{MAIL_SEND} https://graph.microsoft.com/User.Read"
+    assert "AADSTS28000" in mail.authorize(mailbox, scope=scope)["error_description"]
+
+
+def test_a_refresh_token_ends_after_ninety_days(
+    mail: MailApp, mailbox: dict[str, str], tenant: Tenant
+) -> None:
+    reply = mail.redeem(mail.authorize(mailbox)["code"]).json()
+    tenant.advance(89 * 86400)
+    assert mail.refresh(reply["refresh_token"]).status_code == 200
+    tenant.advance(2 * 86400)
+    assert number(mail.refresh(reply["refresh_token"])) == 70008
+
+
+class TestAdminConsent:
+    """`/adminconsent`: an administrator of any tenant lets a multi-tenant application in."""
+
+    @pytest.fixture
+    def mail(self, tenant: Tenant, graph: httpx.Client) -> MailApp:
+        exchange = principal_of(graph, EXCHANGE_APP_ID)
+        scope = next(s for s in exchange["oauth2PermissionScopes"] if s["value"] == "Mail.Send")
+        required = {
+            "resourceAppId": EXCHANGE_APP_ID,
+            "resourceAccess": [{"id": scope["id"], "type": "Scope"}],
+        }
+        return MailApp(
+            tenant, graph, signInAudience="AzureADMultipleOrgs", requiredResourceAccess=[required]
+        )
+
+    def consent(self, tenant: Tenant, mail: MailApp, user: int, **others: str) -> dict[str, str]:
+        other = tenant.ready["tenants"][1]
+        params = {"client_id": mail.client_id, "state": "s", "redirect_uri": CALLBACK} | others
+        address = f"{other['tenant_id']}/v2.0/adminconsent"
+        return authorize(tenant, other["users"][user], params, address=address)
+
+    def test_another_tenant_lets_it_in(self, tenant: Tenant, mail: MailApp) -> None:
+        other = tenant.ready["tenants"][1]
+        address = f"{other['tenant_id']}/oauth2/v2.0/authorize"
+        before = authorize(tenant, other["users"][1], mail.params(), address=address)
+        assert "AADSTS65001" in before["error_description"]
+        back = self.consent(tenant, mail, 0, scope=MAIL_SEND)
+        assert back == {
+            "admin_consent": "True",
+            "tenant": other["tenant_id"],
+            "scope": MAIL_SEND,
+            "state": "s",
+        }
+        code = authorize(tenant, other["users"][1], mail.params(), address=address)["code"]
+        reply = mail.redeem(code, tenant=other["tenant_id"]).json()
+        claims = claims_of(reply["access_token"])
+        assert (claims["tid"], claims["scp"]) == (other["tenant_id"], "Mail.Send")
+
+    def test_the_registered_permissions_are_the_default(
+        self, tenant: Tenant, mail: MailApp
+    ) -> None:
+        assert self.consent(tenant, mail, 0)["admin_consent"] == "True"
+        other = tenant.ready["tenants"][1]
+        with tenant.http(
+            tenant.token(
+                tenant=other["tenant_id"],
+                client_id=other["client_id"],
+                client_secret=other["client_secret"],
+            )
+        ) as graph:
+            principal = principal_of(graph, mail.client_id)
+            assert principal["appOwnerOrganizationId"] == tenant.tenant_id
+            url = f"/v1.0/servicePrincipals/{principal['id']}/oauth2PermissionGrants"
+            [grant] = graph.get(url).json()["value"]
+        assert (grant["scope"], grant["consentType"]) == ("Mail.Send", "AllPrincipals")
+
+    def test_only_an_administrator_may(self, tenant: Tenant, mail: MailApp) -> None:
+        back = self.consent(tenant, mail, 1)
+        assert back["error"] == "access_denied"
+
+
+def test_the_administrators_cli_session_can_read_me(tenant: Tenant) -> None:
+    with tenant.http(sign_in(tenant, tenant.ready["users"][0])) as graph:
+        assert graph.get("/v1.0/me").json()["userPrincipalName"] == "admin@contoso.onmicrosoft.com"

@@ -1,0 +1,367 @@
+"""Query options: filters, selections, searches, orders, counts and pages."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.emulator.objects import make_application, make_principal, message, refused
+from tests.tenant import Tenant
+
+ADVANCED = {"ConsistencyLevel": "eventual"}
+
+
+@pytest.fixture
+def some(graph: httpx.Client) -> dict[str, dict[str, Any]]:
+    """Three applications besides the deployer."""
+    return {
+        "a": make_application(graph, displayName="Alpha mail", tags=["proself", "stack:1"]),
+        "b": make_application(
+            graph,
+            displayName="Beta's mail",
+            tags=["proself"],
+            signInAudience="AzureADMyOrg",
+            description="second mail server",
+        ),
+        "g": make_application(graph, displayName="Gamma"),
+    }
+
+
+def names(response: httpx.Response) -> list[str]:
+    assert response.status_code == 200, response.text
+    return [one["displayName"] for one in response.json()["value"]]
+
+
+def query(
+    graph: httpx.Client, advanced: bool = False, path: str = "applications", **options: str
+) -> httpx.Response:
+    params = {f"${name}": value for name, value in options.items()}
+    if advanced:
+        params.setdefault("$count", "true")
+    headers = ADVANCED if advanced else {}
+    return graph.get(f"/v1.0/{path}", params=params, headers=headers)
+
+
+class TestFilter:
+    @pytest.mark.parametrize(
+        ("expression", "expected"),
+        [
+            ("displayName eq 'Gamma'", ["Gamma"]),
+            ("displayName eq 'gamma'", ["Gamma"]),
+            ("displayName eq 'Beta''s mail'", ["Beta's mail"]),
+            ("'Gamma' eq displayName", ["Gamma"]),
+            ("displayName in ('Gamma', 'Alpha mail')", ["Alpha mail", "Gamma"]),
+            ("startswith(displayName,'Al')", ["Alpha mail"]),
+            ("startsWith(displayName, 'al')", ["Alpha mail"]),
+            ("tags/any(t:t eq 'stack:1')", ["Alpha mail"]),
+            ("tags/any(t: t eq 'proself')", ["Alpha mail", "Beta's mail"]),
+            ("tags/any(x:startswith(x,'stack:'))", ["Alpha mail"]),
+            ("signInAudience eq 'AzureADMyOrg'", ["Deployer", "Beta's mail"]),
+            ("displayName eq 'Gamma' or displayName eq 'Alpha mail'", ["Alpha mail", "Gamma"]),
+            ("startswith(displayName,'Al') and tags/any(t:t eq 'proself')", ["Alpha mail"]),
+            (
+                "(displayName eq 'Gamma' or displayName eq 'Alpha mail') and "
+                "tags/any(t:t eq 'proself')",
+                ["Alpha mail"],
+            ),
+            ("createdDateTime ge 2021-01-01T00:00:00Z", ["Alpha mail", "Beta's mail", "Gamma"]),
+            ("createdDateTime le 2021-01-01", ["Deployer"]),
+            ("displayName eq 'nobody'", []),
+            ("displayName eq null", []),
+        ],
+    )
+    @pytest.mark.usefixtures("some")
+    def test_by_default(self, graph: httpx.Client, expression: str, expected: list[str]) -> None:
+        assert names(query(graph, filter=expression)) == expected
+
+    @pytest.mark.parametrize(
+        ("expression", "expected"),
+        [
+            ("displayName ne 'Gamma'", ["Deployer", "Alpha mail", "Beta's mail"]),
+            ("not(displayName eq 'Gamma')", ["Deployer", "Alpha mail", "Beta's mail"]),
+            ("NOT startsWith(displayName, 'G')", ["Deployer", "Alpha mail", "Beta's mail"]),
+            ("not(tags/any(t:t eq 'proself'))", ["Deployer", "Gamma"]),
+            ("tags/$count eq 2", ["Alpha mail"]),
+            ("owners/$count eq 0", ["Deployer"]),
+            ("owners/$count ne 0", ["Alpha mail", "Beta's mail", "Gamma"]),
+        ],
+    )
+    @pytest.mark.usefixtures("some")
+    def test_with_advanced_parameters_only(
+        self, graph: httpx.Client, expression: str, expected: list[str]
+    ) -> None:
+        assert names(query(graph, True, filter=expression)) == expected
+        response = query(graph, filter=expression)
+        assert refused(response)[0] == 400
+
+    def test_it_says_which_parameters_are_missing(self, graph: httpx.Client) -> None:
+        response = query(graph, filter="displayName ne 'x'")
+        assert refused(response) == (400, "Request_UnsupportedQuery")
+        assert message(response) == (
+            "Operator 'ne' is not supported because the required parameters might be missing. Try "
+            "adding $count=true query parameter and ConsistencyLevel:eventual header. Refer to "
+            "https://aka.ms/graph-docs/advanced-queries for more information"
+        )
+        users = graph.get("/v1.0/applications?$filter=displayName ne 'x'", headers=ADVANCED)
+        assert refused(users)[0] == 400  # the header alone is not enough
+
+    @pytest.mark.parametrize(
+        ("expression", "code", "text"),
+        [
+            ("colour eq 'red'", "BadRequest", "Could not find a property named 'colour' on type"),
+            ("displayName eq", "BadRequest", "Invalid filter clause"),
+            ("displayName = 'x'", "BadRequest", "Invalid filter clause"),
+            ("displayName eq 'x", "BadRequest", "Invalid filter clause"),
+            ("", "BadRequest", "Invalid filter clause"),
+            (
+                "notes eq 'x'",
+                "Request_UnsupportedQuery",
+                "clause specified for property 'notes' of resource 'Application'.",
+            ),
+            ("tags eq 'x'", "Request_UnsupportedQuery", "property 'tags'"),
+            ("displayName gt 'x'", "Request_UnsupportedQuery", "property 'displayName'"),
+            ("contains(displayName,'x')", "Request_UnsupportedQuery", ""),
+            ("endswith(displayName,'x')", "Request_UnsupportedQuery", ""),
+            ("web/redirectUris/any(u:u eq 'x')", "Request_UnsupportedQuery", "property 'web'"),
+            ("tags/all(t:t eq 'x')", "Request_UnsupportedQuery", ""),
+            ("length(displayName) eq 5", "Request_UnsupportedQuery", ""),
+        ],
+    )
+    def test_what_is_not_supported(
+        self, graph: httpx.Client, expression: str, code: str, text: str
+    ) -> None:
+        response = query(graph, filter=expression)
+        assert refused(response) == (400, code)
+        assert text in message(response)
+
+    def test_a_service_principal_by_its_names(self, graph: httpx.Client) -> None:
+        expression = "servicePrincipalNames/any(n:n eq 'https://outlook.office.com')"
+        found = query(graph, path="servicePrincipals", filter=expression)
+        assert names(found) == ["Office 365 Exchange Online"]
+
+    def test_users_by_the_end_of_their_address(self, administrator: httpx.Client) -> None:
+        expression = "endsWith(mail,'@contoso.example')"
+        assert names(query(administrator, True, "users", filter=expression)) == ["Proself"]
+        response = query(administrator, path="users", filter=expression)
+        assert "Operator 'endsWith' is not supported" in message(response)
+
+
+class TestSelect:
+    def test_only_what_is_asked_for(self, graph: httpx.Client) -> None:
+        made = make_application(graph)
+        one = graph.get(f"/v1.0/applications/{made['id']}?$select=id,displayName").json()
+        assert {k for k in one if k[0] != "@"} == {"id", "displayName"}
+        assert one["@odata.context"].endswith("#applications(id,displayName)/$entity")
+        many = query(graph, select="appId").json()["value"]
+        assert all(set(item) == {"appId"} for item in many)
+
+    def test_a_name_that_is_not_there(self, graph: httpx.Client) -> None:
+        response = query(graph, select="id,colour")
+        assert refused(response) == (400, "BadRequest")
+        assert "Could not find a property named 'colour'" in message(response)
+
+    def test_users_show_only_some_by_themselves(self, administrator: httpx.Client) -> None:
+        user = query(administrator, path="users").json()["value"][0]
+        assert "accountEnabled" not in user
+        selected = query(administrator, path="users", select="accountEnabled").json()["value"][0]
+        assert selected["accountEnabled"] is True
+
+
+class TestExpand:
+    def test_owners_with_a_selection_of_their_own(
+        self, tenant: Tenant, graph: httpx.Client
+    ) -> None:
+        made = make_application(graph)
+        url = f"/v1.0/applications/{made['id']}?$select=id&$expand=owners($select=appId)"
+        expanded = graph.get(url).json()
+        assert expanded["id"] == made["id"]
+        [owner] = expanded["owners"]
+        assert owner["appId"] == tenant.client_id
+        assert set(owner) == {"@odata.type", "appId"}
+
+    def test_what_cannot_be_expanded(self, graph: httpx.Client) -> None:
+        assert refused(query(graph, expand="friends")) == (400, "BadRequest")
+        assert refused(query(graph, True, expand="owners"))[0] == 400
+
+
+class TestSearch:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ('"displayName:mail"', ["Alpha mail", "Beta's mail"]),
+            ('"displayName:alp"', ["Alpha mail"]),
+            ('"displayName:mail" AND "description:server"', ["Beta's mail"]),
+            ('"displayName:gamma" OR "displayName:alpha"', ["Alpha mail", "Gamma"]),
+        ],
+    )
+    @pytest.mark.usefixtures("some")
+    def test_by_words(self, graph: httpx.Client, text: str, expected: list[str]) -> None:
+        assert names(query(graph, True, search=text)) == expected
+
+    def test_only_with_the_header(self, graph: httpx.Client) -> None:
+        response = query(graph, search='"displayName:x"')
+        assert refused(response) == (400, "Request_UnsupportedQuery")
+        assert "special request header: 'ConsistencyLevel: eventual'" in message(response)
+
+    @pytest.mark.parametrize("text", ["displayName:x", '"notes:x"', '"x"'])
+    def test_what_cannot_be_searched(self, graph: httpx.Client, text: str) -> None:
+        assert refused(query(graph, True, search=text))[0] == 400
+
+
+class TestOrder:
+    @pytest.mark.usefixtures("some")
+    def test_up_and_down(self, graph: httpx.Client) -> None:
+        up = names(query(graph, True, orderby="displayName"))
+        assert up == sorted(up, key=str.casefold)
+        assert names(query(graph, True, orderby="displayName desc")) == up[::-1]
+
+    def test_only_with_advanced_parameters(self, graph: httpx.Client) -> None:
+        response = query(graph, orderby="displayName")
+        assert refused(response) == (400, "Request_UnsupportedQuery")
+        assert refused(query(graph, True, orderby="notes"))[0] == 400
+        assert refused(query(graph, True, orderby="colour")) == (400, "BadRequest")
+
+    def test_users_by_name_without_them(self, administrator: httpx.Client) -> None:
+        found = names(query(administrator, path="users", orderby="displayName"))
+        assert found == ["Administrator", "Proself"]
+        both = query(
+            administrator, path="users", orderby="displayName", filter="startswith(mail,'p')"
+        )
+        assert refused(both) == (400, "Request_UnsupportedQuery")
+
+
+class TestCount:
+    @pytest.mark.usefixtures("some")
+    def test_as_a_segment(self, graph: httpx.Client) -> None:
+        response = graph.get("/v1.0/applications/$count", headers=ADVANCED)
+        assert (response.text, response.headers["content-type"]) == (
+            "4",
+            "text/plain; charset=utf-8",
+        )
+        filtered = "/v1.0/applications/$count?$filter=startswith(displayName,'G')"
+        assert graph.get(filtered, headers=ADVANCED).text == "1"
+        refusal = graph.get("/v1.0/applications/$count")
+        assert refused(refusal) == (400, "Request_BadRequest")
+        assert message(refusal) == "$count is not currently supported."
+
+    @pytest.mark.usefixtures("some")
+    def test_as_an_option(self, graph: httpx.Client) -> None:
+        assert query(graph, True, top="1").json()["@odata.count"] == 4
+        assert "@odata.count" not in query(graph, count="true").json()
+
+
+class TestPages:
+    @pytest.fixture
+    def many(self, tenant: Tenant) -> None:
+        tenant.seed(applications=[{"display_name": "Foreign {n}", "count": 250}])
+
+    def walk(self, graph: httpx.Client, url: str, **headers: str) -> list[list[dict[str, Any]]]:
+        pages = []
+        while url:
+            reply = graph.get(url, headers=headers).json()
+            pages.append(reply["value"])
+            url = reply.get("@odata.nextLink", "")
+        return pages
+
+    @pytest.mark.usefixtures("many")
+    def test_a_hundred_at_a_time(self, graph: httpx.Client) -> None:
+        pages = self.walk(graph, "/v1.0/applications")
+        assert [len(page) for page in pages] == [100, 100, 51]
+        ids = [item["id"] for page in pages for item in page]
+        assert len(set(ids)) == 251
+
+    @pytest.mark.usefixtures("many")
+    def test_options_hold_on_every_page(self, graph: httpx.Client) -> None:
+        url = (
+            "/v1.0/applications?$top=20&$select=displayName,id&$filter=startswith(displayName,'F')"
+        )
+        pages = self.walk(graph, url)
+        assert [len(page) for page in pages] == [20] * 12 + [10]
+        assert all(set(item) == {"id", "displayName"} for page in pages for item in page)
+
+    @pytest.mark.usefixtures("many")
+    def test_ordered_pages_follow_each_other(self, graph: httpx.Client) -> None:
+        url = "/v1.0/applications?$top=90&$orderby=displayName desc&$count=true"
+        found = [i["displayName"] for page in self.walk(graph, url, **ADVANCED) for i in page]
+        assert found == sorted(found, key=str.casefold, reverse=True)
+        assert len(found) == 251
+
+    @pytest.mark.usefixtures("many")
+    def test_deleting_between_two_pages_skips_nobody(self, administrator: httpx.Client) -> None:
+        first = administrator.get("/v1.0/applications?$top=5").json()
+        for item in first["value"]:
+            administrator.delete(f"/v1.0/applications/{item['id']}")
+        rest = self.walk(administrator, first["@odata.nextLink"])
+        assert sum(len(page) for page in rest) == 246
+
+    @pytest.mark.usefixtures("many")
+    def test_a_last_page_that_is_full_leads_nowhere(self, graph: httpx.Client) -> None:
+        url = "/v1.0/applications?$top=125&$filter=startswith(displayName,'Foreign')"
+        assert [len(page) for page in self.walk(graph, url)] == [125, 125]
+
+    @pytest.mark.parametrize("top", ["0", "1000", "-1", "many"])
+    def test_a_size_that_is_none(self, graph: httpx.Client, top: str) -> None:
+        assert refused(query(graph, top=top))[0] == 400
+
+    def test_a_token_that_is_none(self, graph: httpx.Client) -> None:
+        response = query(graph, skiptoken="nonsense")
+        assert refused(response) == (400, "Directory_ExpiredPageToken")
+
+    def test_thousands_are_listed_and_found_quickly(
+        self, tenant: Tenant, graph: httpx.Client
+    ) -> None:
+        made = tenant.seed(applications=[{"display_name": "Foreign {n}", "count": 5000}])
+        wanted = made["applications"][4000]
+        pages = self.walk(graph, "/v1.0/applications?$top=999&$select=id")
+        assert [len(page) for page in pages] == [999] * 5 + [6]
+        began = time.perf_counter()
+        [found] = query(graph, filter=f"appId eq '{wanted['appId']}'").json()["value"]
+        assert found["id"] == wanted["id"]
+        assert time.perf_counter() - began < 1  # an index answers, not a walk over all
+
+
+class TestForms:
+    def test_how_much_metadata(self, graph: httpx.Client) -> None:
+        made = make_application(graph)
+        make_principal(graph, made)
+        url = f"/v1.0/applications/{made['id']}"
+        none = graph.get(url, headers={"accept": "application/json;odata.metadata=none"})
+        assert not [name for name in none.json() if name.startswith("@")]
+        full = graph.get(url, headers={"accept": "application/json; odata.metadata=full"}).json()
+        assert full["@odata.type"] == "#microsoft.graph.application"
+        assert "odata.metadata=none" in none.headers["content-type"]
+        plain = graph.get(url)
+        assert "odata.metadata=minimal" in plain.headers["content-type"]
+        assert plain.headers["odata-version"] == "4.0"
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status", "text"),
+        [
+            ("GET", "/v1.0/colours", 400, "Resource not found for the segment 'colours'."),
+            ("GET", "/v1.0/applications/x/colours", 400, "for the segment 'colours'."),
+            ("PUT", "/v1.0/applications", 405, "Specified HTTP method is not allowed"),
+            ("GET", "/v1.0/applications(", 400, "Bad Request"),
+            ("GET", "/v1.0/applications?$colour=red", 400, "'$colour'"),
+            ("GET", "/v1.0/applications?$top=1&$top=2", 400, "more than once"),
+            (
+                "GET",
+                "/v1.0/applications/5d5e0a8e-0000-0000-0000-000000000000",
+                404,
+                "does not exist",
+            ),
+            ("GET", "/v1.0/", 400, ""),
+        ],
+    )
+    def test_addresses_that_lead_nowhere(
+        self, graph: httpx.Client, method: str, path: str, status: int, text: str
+    ) -> None:
+        response = graph.request(method, path)
+        assert refused(response)[0] == status
+        assert text in message(response)
+
+    def test_the_clients_own_request_id_comes_back(self, graph: httpx.Client) -> None:
+        response = graph.get("/v1.0/colours", headers={"client-request-id": "mine"})
+        assert response.headers["client-request-id"] == "mine"
+        assert response.json()["error"]["innerError"]["client-request-id"] == "mine"
+        assert response.headers["request-id"] != "mine"

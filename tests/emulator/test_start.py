@@ -1,0 +1,151 @@
+"""How the emulator starts, what it leaves on the disk, and how it ends."""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from cryptography import x509
+
+from tests.tenant import Tenant
+
+
+def emulator(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "emulator", *options],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def test_the_ready_file_says_where_and_as_whom(running_tenant: Tenant) -> None:
+    ready = running_tenant.ready
+    assert ready["authority"] == ready["graph"] == f"https://{ready['metadata_host']}"
+    assert ready["pid"] == running_tenant.process.pid
+    assert [one["domains"][0] for one in ready["tenants"]] == [
+        "contoso.onmicrosoft.com",
+        "fabrikam.onmicrosoft.com",
+    ]
+    first = ready["tenants"][0]
+    assert {name: ready[name] for name in first} == first
+    for one in ready["tenants"]:
+        assert {"tenant_id", "client_id", "client_secret", "admin_url", "ca_file"} <= set(one)
+
+
+def test_files_are_private_and_go_with_the_process() -> None:
+    tenant = Tenant()
+    files = [tenant.ready_file, Path(tenant.ca_file)]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
+    assert sorted(tenant.ready_file.parent.iterdir()) == sorted(files)
+    os.kill(tenant.ready["pid"], signal.SIGTERM)
+    began = time.monotonic()
+    assert tenant.process.wait(5) == 0
+    assert time.monotonic() - began < 3
+    assert list(tenant.ready_file.parent.iterdir()) == []
+    tenant.stop()
+
+
+def test_no_private_key_is_on_the_disk(running_tenant: Tenant) -> None:
+    for file in running_tenant.ready_file.parent.iterdir():
+        assert b"PRIVATE KEY" not in file.read_bytes()
+
+
+def test_the_authority_lives_a_day_and_vouches_for_loopback_alone(running_tenant: Tenant) -> None:
+    authority = x509.load_pem_x509_certificate(Path(running_tenant.ca_file).read_bytes())
+    assert (authority.not_valid_after_utc - authority.not_valid_before_utc).days == 1
+    constraint = authority.extensions.get_extension_for_class(x509.NameConstraints)
+    assert constraint.critical
+    allowed = constraint.value.permitted_subtrees or []
+    assert {str(name.value) for name in allowed} == {"localhost", "127.0.0.0/8", "::1/128"}
+
+
+def test_the_bundle_holds_the_systems_roots_too(running_tenant: Tenant) -> None:
+    system = ssl.get_default_verify_paths().cafile
+    bundle = Path(running_tenant.ca_file).read_bytes()
+    assert system
+    assert bundle.endswith(Path(system).read_bytes())
+
+
+def test_a_client_that_does_not_know_the_authority_refuses_it(running_tenant: Tenant) -> None:
+    with (
+        httpx.Client(trust_env=False) as stranger,
+        pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        stranger.get(f"{running_tenant.graph}/metadata/endpoints")
+
+
+def test_it_answers_to_every_name_it_was_given() -> None:
+    with Tenant("--hostname", "login.emulator.test", "graph.emulator.test") as tenant:
+        assert tenant.metadata_host.startswith("login.emulator.test:")
+        port = int(tenant.metadata_host.rpartition(":")[2])
+        for name in ("login.emulator.test", "graph.emulator.test", "localhost", "127.0.0.1"):
+            with (
+                socket.create_connection(("127.0.0.1", port)) as plain,
+                tenant.ssl_context.wrap_socket(plain, server_hostname=name) as secure,
+            ):
+                assert secure.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_only_this_machine_reaches_it(running_tenant: Tenant) -> None:
+    sockets = psutil.Process(running_tenant.ready["pid"]).net_connections("tcp")
+    listening = {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
+    assert listening
+    assert listening <= {"127.0.0.1", "::1"}
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = emulator("--port", str(port), "--ready-file", str(tmp_path / "ready.json"))
+    assert result.returncode == 2
+    assert f"port {port}" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    result = emulator("--ready-file", str(tmp_path / "missing" / "ready.json"))
+    assert result.returncode == 2
+    assert "missing" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--stale-ratio", "1.5"],
+        ["--lag-seconds", "-1"],
+        ["--port", "70000"],
+        ["--hostname", "192.0.2.1"],
+        ["--hostname", "https://localhost"],
+        ["--tenant", "con.toso"],
+        ["--deployer-role", "Everything.All"],
+        ["--faults", "does-not-exist.json"],
+    ],
+)
+def test_bad_options_are_refused(tmp_path: Path, options: list[str]) -> None:
+    result = emulator("--ready-file", str(tmp_path / "ready.json"), *options)
+    assert result.returncode == 2
+    assert f"argument {options[0]}" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_gives_the_same_ids_but_never_the_same_secrets() -> None:
+    with Tenant("--seed", "7") as one, Tenant("--seed", "7") as other:
+        assert one.tenant_id == other.tenant_id
+        assert one.client_id == other.client_id
+        assert one.client_secret != other.client_secret
+    with Tenant() as another:
+        assert another.tenant_id != one.tenant_id
+        assert json.loads(another.ready_file.read_text())["seed"] == another.ready["seed"]

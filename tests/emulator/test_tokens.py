@@ -1,0 +1,266 @@
+"""The token endpoint: applications by themselves, with secrets and federated assertions."""
+
+import base64
+import time
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.emulator.objects import make_application, make_principal
+from tests.tenant import Tenant
+
+GRAPH = "https://graph.microsoft.com"
+ISSUER = "https://token.actions.githubusercontent.com"
+SUBJECT = "repo:o/r:environment:production"
+AUDIENCE = "api://AzureADTokenExchange"
+
+
+def refused(response: httpx.Response) -> tuple[int, str, int]:
+    body = response.json()
+    [number] = body["error_codes"]
+    assert body["error_description"].startswith(f"AADSTS{number}: ")
+    for part in ("Trace ID: ", "Correlation ID: ", "Timestamp: "):
+        assert part in body["error_description"]
+    assert {"timestamp", "trace_id", "correlation_id", "error_uri"} <= set(body)
+    return response.status_code, body["error"], number
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def test_a_token_says_who_and_what(tenant: Tenant) -> None:
+    reply = tenant.ask_for_token().json()
+    assert reply["token_type"] == "Bearer"
+    assert reply["expires_in"] == reply["ext_expires_in"] == 3599
+    claims = claims_of(reply["access_token"])
+    assert claims["aud"] == tenant.graph
+    assert claims["tid"] == tenant.tenant_id
+    assert claims["appid"] == tenant.client_id
+    assert claims["idtyp"] == "app"
+    assert claims["oid"] == claims["sub"]
+    assert sorted(claims["roles"]) == [
+        "Application.ReadWrite.OwnedBy",
+        "DelegatedPermissionGrant.ReadWrite.All",
+    ]
+    assert claims["exp"] - claims["iat"] == 3599
+
+
+@pytest.mark.parametrize("resource", [GRAPH, f"{GRAPH}/", "00000003-0000-0000-c000-000000000000"])
+def test_graph_is_known_by_each_of_its_names(tenant: Tenant, resource: str) -> None:
+    token = tenant.token(scope=f"{resource}/.default")
+    assert claims_of(token)["aud"] == resource
+    with tenant.http(token) as graph:
+        assert graph.get("/v1.0/applications").status_code == 200
+
+
+def test_the_tenant_is_known_by_its_domains(tenant: Tenant) -> None:
+    for name in tenant.ready["domains"]:
+        assert tenant.ask_for_token(tenant=name).status_code == 200
+
+
+def test_the_older_endpoint_takes_a_resource(tenant: Tenant) -> None:
+    with tenant.http() as http:
+        response = http.post(
+            f"/{tenant.tenant_id}/oauth2/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": tenant.client_id,
+                "client_secret": tenant.client_secret,
+                "resource": GRAPH,
+            },
+        )
+    assert claims_of(response.json()["access_token"])["aud"] == GRAPH
+
+
+def test_the_secret_may_come_by_basic_authentication(tenant: Tenant) -> None:
+    pair = base64.b64encode(f"{tenant.client_id}:{tenant.client_secret}".encode()).decode()
+    with tenant.http() as http:
+        response = http.post(
+            f"/{tenant.tenant_id}/oauth2/v2.0/token",
+            data={"grant_type": "client_credentials", "scope": f"{GRAPH}/.default"},
+            headers={"authorization": f"Basic {pair}"},
+        )
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"client_secret": "wrong"}, (401, "invalid_client", 7000215)),
+        ({"client_secret": ""}, (401, "invalid_client", 7000218)),
+        (
+            {"client_id": "5d5e0a8e-0000-0000-0000-000000000000"},
+            (400, "unauthorized_client", 700016),
+        ),
+        ({"client_id": ""}, (400, "invalid_request", 900144)),
+        ({"grant_type": ""}, (400, "invalid_request", 900144)),
+        ({"grant_type": "magic"}, (400, "unsupported_grant_type", 70003)),
+        ({"scope": ""}, (400, "invalid_request", 900144)),
+        ({"scope": f"{GRAPH}/User.Read.All"}, (400, "invalid_scope", 1002012)),
+        ({"scope": "https://nobody.example/.default"}, (400, "invalid_resource", 500011)),
+        ({"tenant": "nowhere.example"}, (400, "invalid_request", 90002)),
+        ({"tenant": "common"}, (400, "invalid_request", 50194)),
+        ({"tenant": "organizations"}, (400, "invalid_request", 50194)),
+    ],
+)
+def test_refusals(tenant: Tenant, form: dict[str, str], expected: tuple[int, str, int]) -> None:
+    assert refused(tenant.ask_for_token(**form)) == expected
+
+
+def test_a_secret_ends_and_its_application_is_told_so(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    make_principal(graph, application)
+    secret = graph.post(
+        f"/v1.0/applications/{application['id']}/addPassword",
+        json={"passwordCredential": {"displayName": "a"}},
+    ).json()["secretText"]
+    form = {"client_id": application["appId"], "client_secret": secret}
+    assert tenant.ask_for_token(**form).status_code == 200
+    tenant.advance(2 * 365 * 86400 + 1)
+    assert refused(tenant.ask_for_token(**form)) == (401, "invalid_client", 7000222)
+
+
+def test_a_secret_is_refused_before_its_start(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    make_principal(graph, application)
+    start = tenant.now().replace(year=tenant.now().year + 1)
+    secret = graph.post(
+        f"/v1.0/applications/{application['id']}/addPassword",
+        json={"passwordCredential": {"startDateTime": start.isoformat()}},
+    ).json()["secretText"]
+    form = {"client_id": application["appId"], "client_secret": secret}
+    assert refused(tenant.ask_for_token(**form)) == (401, "invalid_client", 7000215)
+
+
+def test_an_application_without_service_principal_gets_no_token(
+    tenant: Tenant, graph: httpx.Client
+) -> None:
+    application = make_application(graph)
+    secret = graph.post(f"/v1.0/applications/{application['id']}/addPassword", json={}).json()
+    form = {"client_id": application["appId"], "client_secret": secret["secretText"]}
+    assert refused(tenant.ask_for_token(**form)) == (401, "invalid_client", 7000229)
+    principal = make_principal(graph, application)
+    assert tenant.ask_for_token(**form).status_code == 200
+    graph.patch(f"/v1.0/servicePrincipals/{principal['id']}", json={"accountEnabled": False})
+    assert refused(tenant.ask_for_token(**form)) == (400, "unauthorized_client", 7000112)
+
+
+def test_version_2_tokens_for_a_resource_that_wants_them(
+    tenant: Tenant, graph: httpx.Client
+) -> None:
+    application = make_application(
+        graph, api={"requestedAccessTokenVersion": 2}, signInAudience="AzureADMyOrg"
+    )
+    make_principal(graph, application)
+    uri = f"api://{application['appId']}"
+    graph.patch(f"/v1.0/applications/{application['id']}", json={"identifierUris": [uri]})
+    claims = claims_of(tenant.token(scope=f"{uri}/.default"))
+    assert claims["aud"] == application["appId"]
+    assert claims["ver"] == "2.0"
+    assert claims["azp"] == tenant.client_id
+    assert claims["iss"].endswith("/v2.0")
+    assert "roles" not in claims
+
+
+@pytest.fixture(scope="module")
+def issuer_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+def federated(tenant: Tenant, graph: httpx.Client, issuer_key: rsa.RSAPrivateKey) -> str:
+    """An application that trusts the issuer, whose keys the tenant knows."""
+    key = jwt.algorithms.RSAAlgorithm.to_jwk(issuer_key.public_key(), as_dict=True)
+    tenant.seed(issuers=[{"issuer": ISSUER, "jwks": {"keys": [{**key, "kid": "k1"}]}}])
+    application = make_application(graph)
+    make_principal(graph, application)
+    response = graph.post(
+        f"/v1.0/applications/{application['id']}/federatedIdentityCredentials",
+        json={"name": "github", "issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE]},
+    )
+    assert response.status_code == 201
+    return str(application["appId"])
+
+
+def assertion(key: rsa.RSAPrivateKey, **claims: Any) -> str:
+    now = int(time.time())
+    usual = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 300}
+    return jwt.encode(usual | claims, key, algorithm="RS256", headers={"kid": "k1"})
+
+
+def ask_with_assertion(tenant: Tenant, client_id: str, value: str) -> httpx.Response:
+    return tenant.ask_for_token(
+        client_id=client_id,
+        client_secret="",
+        client_assertion=value,
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    )
+
+
+def test_a_federated_assertion_stands_for_a_secret(
+    tenant: Tenant, federated: str, issuer_key: rsa.RSAPrivateKey
+) -> None:
+    reply = ask_with_assertion(tenant, federated, assertion(issuer_key)).json()
+    assert claims_of(reply["access_token"])["appid"] == federated
+    assert tenant.history()[-1]["credential"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"sub": "repo:o/r:ref:refs/heads/main"}, 700213),
+        ({"iss": "https://issuer.example"}, 700211),
+        ({"aud": "https://github.com/o"}, 700212),
+        ({"exp": int(time.time()) - 600}, 700024),
+        ({"nbf": int(time.time()) + 3600}, 700024),
+    ],
+)
+def test_an_assertion_that_does_not_fit_is_refused(
+    tenant: Tenant,
+    federated: str,
+    issuer_key: rsa.RSAPrivateKey,
+    claims: dict[str, Any],
+    expected: int,
+) -> None:
+    response = ask_with_assertion(tenant, federated, assertion(issuer_key, **claims))
+    assert refused(response) == (401, "invalid_client", expected)
+
+
+def test_an_assertion_signed_by_another_key_is_refused(tenant: Tenant, federated: str) -> None:
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    response = ask_with_assertion(tenant, federated, assertion(stranger))
+    assert refused(response) == (401, "invalid_client", 700027)
+
+
+def test_an_issuer_whose_keys_nobody_knows_is_refused(
+    tenant: Tenant, federated: str, issuer_key: rsa.RSAPrivateKey, graph: httpx.Client
+) -> None:
+    issuer = "https://other.example"
+    [found] = graph.get(f"/v1.0/applications?$filter=appId eq '{federated}'").json()["value"]
+    graph.post(
+        f"/v1.0/applications/{found['id']}/federatedIdentityCredentials",
+        json={"name": "other", "issuer": issuer, "subject": "s", "audiences": [AUDIENCE]},
+    )
+    response = ask_with_assertion(tenant, federated, assertion(issuer_key, iss=issuer, sub="s"))
+    assert refused(response) == (401, "invalid_client", 90061)
+
+
+def test_no_assertion_at_all_is_refused(tenant: Tenant, federated: str) -> None:
+    assert refused(ask_with_assertion(tenant, federated, "nonsense")) == (
+        400,
+        "invalid_request",
+        50027,
+    )
+
+
+def test_an_issued_token_outlives_nothing_but_its_time(tenant: Tenant) -> None:
+    token = tenant.token()
+    with tenant.http(token) as graph:
+        assert graph.get("/v1.0/applications").status_code == 200
+        tenant.advance(3600)
+        assert graph.get("/v1.0/applications").status_code == 401

@@ -1,0 +1,118 @@
+"""The rooms of docs/architecture.md, and which may know of which."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from proself_mail import facts
+from tools import pulumi_cli
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("infra", "proself_mail", "emulator", "tools", "scripts", "bench")
+
+MAY_IMPORT = {
+    "infra": {"proself_mail"},
+    "proself_mail": {"tools", "emulator"},
+    "emulator": set(),
+    "tools": {"proself_mail"},
+    "scripts": {"proself_mail"},
+    "bench": {"proself_mail", "tools"},
+}
+"""Rooms beside its own that a room may import from."""
+
+ONLY = {
+    ("proself_mail", "emulator"): {"proself_mail/plugin.py"},
+    ("tools", "proself_mail"): {"tools/pulumi_cli.py", "tools/setup.py"},
+}
+"""Where an edge is allowed for a few files, those."""
+
+PURE = {"errors", "facts", "failure", "schedule", "secret", "settings", "stamp"}
+"""Modules without I/O. What `infra` may know of beside them is named here."""
+INFRA_MAY = PURE | {"proself", "private_file", "target", "clock"}
+
+
+def modules(room: str) -> Iterator[Path]:
+    yield from (ROOT / room).rglob("*.py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} imports relatively, which Pulumi's runpy cannot"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if (ROOT / room).exists()])
+def test_a_room_knows_only_the_rooms_below_it(room: str) -> None:
+    for path in modules(room):
+        name = str(path.relative_to(ROOT))
+        for module in imported(path):
+            other = module.partition(".")[0]
+            if other in ROOMS and other != room:
+                assert other in MAY_IMPORT[room], f"{name} imports {module}"
+                if allowed := ONLY.get((room, other)):
+                    assert name in allowed, f"{name} imports {module}"
+
+
+def test_the_program_knows_of_the_product_what_does_no_work_of_its_own() -> None:
+    for path in modules("infra"):
+        for module in imported(path):
+            room, _, rest = module.partition(".")
+            if room == "proself_mail" and rest:
+                assert rest.partition(".")[0] in INFRA_MAY, f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("name", sorted(PURE - {"facts"}))
+def test_what_is_called_pure_is(name: str) -> None:
+    """No network, no process, no file: nothing that a test would have to stand in for."""
+    impure = {"os", "subprocess", "socket", "httpx", "urllib", "pulumi", "msgraph", "azure", "time"}
+    found = {module.partition(".")[0] for module in imported(ROOT / f"proself_mail/{name}.py")}
+    assert not found & impure
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    for path in modules("proself_mail"):
+        if path.name == "cli.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("print", "sys.exit", "exit", "sys.stdout.write"), path.name
+
+
+def test_the_sdk_is_imported_in_one_file() -> None:
+    for room in ("proself_mail", "infra", "tools"):
+        for path in modules(room):
+            if path.name != "graph.py":
+                assert not any(
+                    m.split(".")[0] in ("msgraph", "kiota_abstractions") for m in imported(path)
+                )
+
+
+def test_the_supported_engine_is_the_same_everywhere() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    assert project["requiredPulumiVersion"] == facts.PULUMI_SUPPORTED
+    assert facts.supports_pulumi(pulumi_cli.VERSION)
+    assert f"pkg/v3 v{pulumi_cli.VERSION}" in (ROOT / "tools/pulumi/go.mod").read_text()
+    assert f'"pulumi=={pulumi_cli.VERSION}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_every_decision_is_in_the_index() -> None:
+    index = (ROOT / "docs/adr/README.md").read_text(encoding="utf-8")
+    written = sorted(path.name for path in (ROOT / "docs/adr").glob("0*.md"))
+    assert written
+    assert all(name in index for name in written), "docs/adr/README.md lacks one"
+
+
+def test_every_room_says_what_it_owns() -> None:
+    for room in ROOMS:
+        for path in modules(room):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"

@@ -1,0 +1,231 @@
+"""`pulumi up` on the embedded tenant: the FAQ's steps, once, and nothing after that."""
+
+import json
+import stat
+from datetime import timedelta
+
+import pytest
+
+from proself_mail import proself
+from proself_mail.secret import MASK
+from tests.journey import MAILBOX, SERVER, Journey, instant
+
+
+@pytest.fixture
+def dev(journey: Journey) -> str:
+    """A stack of this test's own."""
+    journey.make_stack("dev")
+    return "dev"
+
+
+def up(journey: Journey, stack: str) -> None:
+    done = journey.up(stack)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_history_shows_the_twelve_steps(journey: Journey, dev: str) -> None:
+    before = journey.mark()
+    up(journey, dev)
+    made = journey.outputs(dev)
+    sent = {
+        (each["method"], each["path"].replace(made["applicationObjectId"], "{app}")): each
+        for each in journey.tenant.writes(before)
+    }
+    bodies = {key: each["request"] for key, each in sent.items()}
+    application = bodies["POST", "/v1.0/applications"]
+    assert application["signInAudience"] == "AzureADMyOrg"
+    assert application["api"]["requestedAccessTokenVersion"] == 2
+    assert application["web"]["redirectUris"] == [f"https://{SERVER}/proself/oauth2callback/smtp"]
+    [access] = application["requiredResourceAccess"]
+    assert access["resourceAppId"] == "00000002-0000-0ff1-ce00-000000000000"
+    assert [each["type"] for each in access["resourceAccess"]] == ["Scope"]
+    uris = [body["identifierUris"] for body in bodies.values() if body and "identifierUris" in body]
+    assert [f"api://{made['clientId']}"] in uris
+    assert bodies["POST", "/v1.0/servicePrincipals"]["appId"] == made["clientId"]
+    grant = bodies["POST", "/v1.0/oauth2PermissionGrants"]
+    assert grant["consentType"] == "AllPrincipals"
+    assert grant["scope"] == "Mail.Send"
+    password = bodies["POST", "/v1.0/applications/{app}/addPassword"]["passwordCredential"]
+    assert password["displayName"].startswith("Proself SMTP OAuth ")
+    assert password["endDateTime"] == made["clientSecrets"][0]["expires"]
+
+
+def test_outputs_are_complete_and_the_secret_signs_in(journey: Journey, dev: str) -> None:
+    up(journey, dev)
+    made = journey.outputs(dev)
+    assert set(made) == {
+        "clientId", "tenantId", "applicationObjectId", "servicePrincipalObjectId",
+        "identifierUri", "redirectUri", "consentUrl", "clientSecret", "clientSecrets",
+        "configFile",
+    }  # fmt: skip
+    assert set(made["clientSecrets"][0]) == {"id", "keyId", "starts", "expires", "value"}
+    assert made["clientSecret"] == made["clientSecrets"][-1]["value"]
+    assert made["tenantId"] == journey.tenant.tenant_id
+    assert made["consentUrl"] == (
+        f"{journey.tenant.authority}/{made['tenantId']}/adminconsent?client_id={made['clientId']}"
+    )
+    answer = journey.tenant.sign_in(client_id=made["clientId"], client_secret=made["clientSecret"])
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_second_up_and_a_refreshing_preview_change_nothing(journey: Journey, dev: str) -> None:
+    up(journey, dev)
+    before = journey.mark()
+    preview = journey.pulumi(
+        "preview", "--refresh", "--stack", dev, "--json", "--expect-no-changes"
+    )
+    assert preview.returncode == 0, preview.stdout[-2000:] + preview.stderr
+    assert json.loads(preview.stdout)["changeSummary"] == {"same": 8}
+    again = journey.up(dev, "--expect-no-changes")
+    assert again.returncode == 0, again.stdout
+    assert journey.writes(before) == []
+
+
+def test_destroy_takes_one_deletion(journey: Journey, dev: str) -> None:
+    up(journey, dev)
+    made = journey.outputs(dev)
+    before = journey.mark()
+    done = journey.pulumi("destroy", "--stack", dev, "--yes", "--skip-preview")
+    assert done.returncode == 0, done.stdout
+    assert journey.writes(before) == [
+        ("DELETE", f"/v1.0/applications/{made['applicationObjectId']}")
+    ]
+
+
+def test_config_file_is_written_by_up_alone(journey: Journey, dev: str) -> None:
+    path = journey.config_file
+    preview = journey.pulumi("preview", "--stack", dev)
+    assert preview.returncode == 0, preview.stdout
+    assert not path.exists()
+    up(journey, dev)
+    made = journey.outputs(dev)
+    config = proself.read(path)
+    assert config.mail_server.client_id == made["clientId"]
+    assert config.mail_server.client_secret == made["clientSecret"]
+    assert config.mail_server.user_id == config.system_mail.mail_address == MAILBOX
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.unlink()
+    for command in (
+        ("preview",),
+        ("preview", "--refresh"),
+        ("refresh", "--yes", "--skip-preview"),
+        ("refresh", "--yes", "--skip-preview", "--run-program"),
+    ):
+        done = journey.pulumi(*command, "--stack", dev)
+        assert done.returncode == 0, done.stdout
+        assert not path.exists(), command
+    under = journey.pulumi(
+        "up", "--stack", dev, "--yes", "--skip-preview", env={"PROSELF_MAIL_UP": "1"}
+    )
+    assert under.returncode == 0
+    assert not path.exists()
+    up(journey, dev)
+    assert proself.read(path) == config
+
+
+def test_config_command_renders_the_same(journey: Journey, dev: str) -> None:
+    up(journey, dev)
+    text = journey.config_file.read_text(encoding="utf-8")
+    assert journey.proself_mail("config", "--stack", dev).stdout == text
+    secret = journey.outputs(dev)["clientSecret"]
+    covered = journey.proself_mail("config", "--stack", dev, "--without-secret", "--json")
+    assert json.loads(covered.stdout)["mail_server"]["client_secret"] == MASK
+    assert secret not in covered.stdout + covered.stderr
+    journey.config_file.unlink()
+    written = journey.proself_mail("config", "--stack", dev, "--write")
+    assert written.returncode == 0, written.stderr
+    assert journey.config_file.read_text(encoding="utf-8") == text
+
+
+def test_no_input_deletes_or_replaces_a_live_secret(journey: Journey) -> None:
+    """A new description, an early rotation, an entry taken away: what signs in goes on doing so."""
+    configuration = journey.make_stack("dev")
+    up(journey, "dev")
+    made = journey.outputs("dev")
+    configuration["secretDescription"] = "Another description"
+    journey.configure("dev", configuration)
+    before = journey.mark()
+    up(journey, "dev")
+    assert journey.writes(before) == []
+
+    added = {"from": instant(timedelta(seconds=-1)), "everyDays": 100, "overlapDays": 20}
+    journey.configure("dev", configuration | {"secrets": [*configuration["secrets"], added]})
+    up(journey, "dev")
+    [write] = journey.tenant.writes(before)
+    assert write["path"].endswith("/addPassword")
+    assert write["request"]["passwordCredential"]["displayName"].startswith("Another description")
+    rotated = journey.outputs("dev")["clientSecrets"]
+    assert rotated[0] == made["clientSecrets"][0]
+    assert len(rotated) == 2
+
+    before = journey.mark()
+    journey.configure("dev", configuration | {"secrets": [added]})
+    up(journey, "dev")
+    assert journey.writes(before) == []
+    for secret in (made["clientSecret"], rotated[1]["value"]):
+        answer = journey.tenant.sign_in(client_id=made["clientId"], client_secret=secret)
+        assert answer.status_code == 200, answer.text
+
+
+def test_consent_left_to_an_administrator_keeps_a_live_grant(journey: Journey) -> None:
+    configuration = journey.make_stack("dev")
+    up(journey, "dev")
+    before = journey.mark()
+    journey.configure("dev", configuration | {"consent": "by-administrator"})
+    up(journey, "dev")
+    assert journey.writes(before) == []
+
+
+def test_without_consent_of_ours_no_grant_is_touched(journey: Journey) -> None:
+    journey.make_stack("dev", consent="by-administrator")
+    before = journey.mark()
+    up(journey, "dev")
+    assert not [path for _, path in journey.writes(before) if "Grants" in path]
+
+
+def test_production_is_protected_from_deletion(journey: Journey) -> None:
+    journey.make_stack("dev", environment="production")
+    up(journey, "dev")
+    before = journey.mark()
+    done = journey.pulumi("destroy", "--stack", "dev", "--yes", "--skip-preview")
+    assert done.returncode != 0
+    assert "protected" in done.stdout + done.stderr
+    assert journey.writes(before) == []
+
+
+def test_a_multi_tenant_application_with_both_permissions(journey: Journey) -> None:
+    journey.make_stack("dev", audience="multi", permissions=["Mail.Send", "SMTP.Send"])
+    before = journey.mark()
+    up(journey, "dev")
+    sent = {each["path"]: each["request"] for each in journey.tenant.writes(before)}
+    assert sent["/v1.0/applications"]["signInAudience"] == "AzureADMultipleOrgs"
+    assert set(sent["/v1.0/oauth2PermissionGrants"]["scope"].split()) == {"Mail.Send", "SMTP.Send"}
+    assert proself.read(journey.config_file).mail_server.tenant_id == ""
+
+
+def test_a_mailbox_in_another_tenant_gets_no_grant_here(journey: Journey) -> None:
+    other = "99999999-2222-4333-8444-555555555555"
+    journey.make_stack("dev", audience="multi", mailboxTenantId=other)
+    before = journey.mark()
+    up(journey, "dev")
+    assert not [path for _, path in journey.writes(before) if "Grants" in path]
+    assert f"/{other}/adminconsent" in journey.outputs("dev")["consentUrl"]
+
+
+def test_an_unquoted_instant_and_a_number_as_text_are_understood(journey: Journey) -> None:
+    """People write YAML by hand: `from: 2027-01-01T00:00:00Z` is a timestamp to YAML."""
+    configuration = journey.make_stack("dev")
+    path = journey.folder / "Pulumi.dev.yaml"
+    text = path.read_text()
+    start = configuration["secrets"][0]["from"]
+    assert f"'{start}'" in text
+    path.write_text(text.replace(f"'{start}'", start).replace("150", "'150'"))
+    up(journey, "dev")
+    assert journey.outputs("dev")["clientSecrets"][0]["starts"] == start
+
+
+def test_the_callers_ownership_survives(journey: Journey, dev: str) -> None:
+    """Without it an identity that may manage only what it owns would lose its own application."""
+    before = journey.mark()
+    up(journey, dev)
+    assert not [path for method, path in journey.writes(before) if method == "DELETE"]

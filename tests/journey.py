@@ -1,0 +1,122 @@
+"""Commands as a person types them, in a shell that leads to an embedded tenant."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import yaml
+
+from proself_mail import rehearse, sandbox
+from tests.tenant import Tenant
+
+MAILBOX = "proself@contoso.example"
+SERVER = "proself.example.jp"
+
+
+def instant(after: timedelta) -> str:
+    """Write the instant that is so long after now."""
+    return f"{datetime.now(UTC) + after:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Journey:
+    """A project folder of its own, and an environment as `emulator env` prints it."""
+
+    def __init__(self, tenant: Tenant, folder: Path) -> None:
+        self.tenant = tenant
+        self.folder = folder
+        self.config_file = folder / "out" / "proself.toml"
+        self.environment = dict(os.environ) | sandbox.prepare(tenant.ready_file).environment
+        rehearse.make_project(folder)
+        state = folder / "state"
+        state.mkdir()
+        self.environment["PULUMI_BACKEND_URL"] = state.as_uri()  # stacks of this test's own
+
+    def _caller(self) -> str:
+        """Return the object id of the identity that the environment signs in."""
+        claims: dict[str, str] = jwt.decode(
+            self.tenant.sign_in().json()["access_token"], options={"verify_signature": False}
+        )
+        return claims["oid"]
+
+    def proself_mail(
+        self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `proself-mail` in the project's folder."""
+        command = str(Path(sys.executable).parent / "proself-mail")
+        return self._run([command, *arguments], stdin, env)
+
+    def pulumi(
+        self, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the `pulumi` that is first on PATH in the project's folder."""
+        return self._run(["pulumi", "--non-interactive", *arguments], None, env)
+
+    def _run(
+        self, command: list[str], stdin: str | None, env: Mapping[str, str] | None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | dict(env or {}),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def make_stack(self, stack: str, **changes: object) -> dict[str, Any]:
+        """Make a stack as `init` would, with its configuration written by hand; return that."""
+        configuration: dict[str, Any] = {
+            "tenantId": self.tenant.tenant_id,
+            "target": "embedded",
+            "stackId": str(uuid.uuid4()),
+            "server": SERVER,
+            "mailbox": MAILBOX,
+            "secrets": [{"from": instant(timedelta()), "everyDays": 150, "overlapDays": 30}],
+            "environment": "test",
+            "owners": [self._caller()],
+            "configFile": str(self.config_file),
+        }
+        self.configure(stack, configuration | changes)
+        done = self.pulumi("stack", "init", stack)
+        assert done.returncode == 0, done.stderr
+        return configuration | changes
+
+    def configure(self, stack: str, configuration: Mapping[str, object]) -> None:
+        """Write a stack's whole configuration; None leaves a key out."""
+        path = self.folder / f"Pulumi.{stack}.yaml"
+        document = yaml.safe_load(path.read_text()) if path.exists() else {}
+        document["config"] = {
+            f"proself-mail:{key}": value
+            for key, value in configuration.items()
+            if value is not None
+        }
+        path.write_text(yaml.safe_dump(document))
+
+    def up(self, stack: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi up`; what it says is for the caller to look at."""
+        return self.pulumi("up", "--stack", stack, "--yes", "--skip-preview", *options)
+
+    def outputs(self, stack: str) -> dict[str, Any]:
+        """Return a stack's outputs, secrets included."""
+        done = self.pulumi("stack", "output", "--stack", stack, "--json", "--show-secrets")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def mark(self) -> int:
+        """Return the number of the last exchange with the tenant, to look at those after it."""
+        history = self.tenant.history()
+        return int(history[-1]["n"]) if history else 0
+
+    def writes(self, since: int) -> list[tuple[str, str]]:
+        """Return method and path of every write after a mark."""
+        return [(each["method"], each["path"]) for each in self.tenant.writes(since)]

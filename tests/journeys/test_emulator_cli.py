@@ -1,0 +1,142 @@
+"""`proself-mail emulator`: started, found and left from a person's shell."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")
+
+
+def start(ready_file: Path, *options: str) -> subprocess.Popen[bytes]:
+    with ready_file.with_suffix(".log").open("w") as log:
+        process = subprocess.Popen(
+            [PROSELF_MAIL, "emulator", "start", "--ready-file", str(ready_file), *options],
+            stdout=log,
+            stderr=log,
+        )
+    deadline = time.monotonic() + 20
+    while not ready_file.exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+def env_lines(*options: str) -> str:
+    done = subprocess.run(
+        [PROSELF_MAIL, "emulator", "env", *options], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="bash")
+def test_a_shell_is_led_there_and_back(tmp_path: Path) -> None:
+    ready_file = tmp_path / "a folder" / "tenant.json"
+    ready_file.parent.mkdir()
+    process = start(ready_file, "--port", "0", "--hostname", "localhost", "tenant.localhost")
+    try:
+        ready = json.loads(ready_file.read_text())
+        for key in (
+            "metadata_host", "ca_file", "authority", "graph", "tenant_id", "client_id",
+            "client_secret", "admin_url", "pid",
+        ):  # fmt: skip
+            assert ready[key]
+        script = f"""
+        set -eu
+        env | sort > before
+        enter() {{ eval "$({PROSELF_MAIL} emulator env --ready-file 'a folder/tenant.json')"; }}
+        enter
+        env | sort > inside
+        pulumi version
+        "{sys.executable}" -c '
+import os, ssl, urllib.request
+url = "https://" + os.environ["ARM_METADATA_HOSTNAME"]
+print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01").status)'
+        enter  # twice does no harm
+        eval "$({PROSELF_MAIL} emulator env --unset)"
+        env | sort > after
+        """
+        ambient = dict(os.environ) | {
+            "AZURE_CLIENT_ID": "mine",
+            "ARM_CLIENT_SECRET": 'it\'s "mine" $x',
+        }
+        ambient.pop("NODE_EXTRA_CA_CERTS", None)
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, env=ambient, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == "200"
+        inside = (tmp_path / "inside").read_text()
+        for name in (
+            "ARM_METADATA_HOSTNAME", "ARM_TENANT_ID", "ARM_CLIENT_ID", "ARM_CLIENT_SECRET",
+            "AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+            "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PULUMI_HOME",
+            "PULUMI_BACKEND_URL", "PULUMI_SKIP_UPDATE_CHECK",
+        ):  # fmt: skip
+            assert f"\n{name}=" in f"\n{inside}"
+        assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
+    finally:
+        stopped = subprocess.run([PROSELF_MAIL, "emulator", "stop", "--ready-file", ready_file])
+    assert stopped.returncode == 0
+    assert process.wait(5) in (0, -15)
+    assert not ready_file.exists()
+    assert not Path(ready["ca_file"]).exists()
+
+
+def test_powershell_lines_quote_what_they_must(tmp_path: Path) -> None:
+    ready_file = tmp_path / "it's.json"
+    process = start(ready_file)
+    try:
+        lines = env_lines("--ready-file", str(ready_file), "--shell", "powershell").splitlines()
+    finally:
+        process.terminate()
+        process.wait(5)
+    assert all(line.startswith("$env:") for line in lines)
+    [ca] = [line for line in lines if line.startswith("$env:SSL_CERT_FILE")]
+    assert "it''s" in ca
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start(tmp_path / "tenant.json", "--port", str(port))
+        process.wait(20)
+    output = (tmp_path / "tenant.log").read_text()
+    assert process.returncode == 2, output
+    assert str(port) in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "tenant.json").exists()
+
+
+@pytest.mark.parametrize("action", ["env", "stop"])
+def test_without_one_running_the_next_step_is_named(tmp_path: Path, action: str) -> None:
+    done = subprocess.run(
+        [PROSELF_MAIL, "emulator", action, "--ready-file", str(tmp_path / "none.json")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "emulator start --ready-file" in " ".join(done.stderr.split())
+
+
+def test_a_ready_file_of_something_else_ends_nothing(tmp_path: Path) -> None:
+    """The process id of a dead tenant may be another program's by now."""
+    ready_file = tmp_path / "tenant.json"
+    process = start(ready_file)
+    ready = json.loads(ready_file.read_text())
+    process.terminate()
+    process.wait(5)
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+    try:
+        ready_file.write_text(json.dumps(ready | {"pid": sleeper.pid}))
+        subprocess.run([PROSELF_MAIL, "emulator", "stop", "--ready-file", ready_file], check=True)
+        assert sleeper.poll() is None
+    finally:
+        sleeper.kill()
+        sleeper.wait()

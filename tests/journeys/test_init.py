@@ -1,0 +1,142 @@
+"""`proself-mail init`: a stack that is known to work, or none and a reason."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.journey import MAILBOX, SERVER, Journey
+from tests.tenant import Tenant
+
+ANSWERS = {
+    "stack": "contoso.test",
+    "server": SERVER,
+    "mailbox": MAILBOX,
+    "target": "embedded",
+    "environment": "test",
+}
+
+
+def init(
+    journey: Journey,
+    *options: str,
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    **changes: str | None,
+) -> subprocess.CompletedProcess[str]:
+    answers = {key: value for key, value in (ANSWERS | changes).items() if value is not None}
+    arguments = [f"--{key}={value}" for key, value in answers.items()]
+    return journey.proself_mail("init", *arguments, *options, stdin=stdin, env=env)
+
+
+def configuration(journey: Journey, stack: str = "contoso.test") -> dict[str, Any]:
+    document = yaml.safe_load((journey.folder / f"Pulumi.{stack}.yaml").read_text())
+    return {key.removeprefix("proself-mail:"): v for key, v in document["config"].items()}
+
+
+def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> None:
+    done = init(journey, "--config-file", str(journey.config_file))
+    assert done.returncode == 0, done.stderr
+    made = configuration(journey)
+    assert made["tenantId"] == journey.tenant.tenant_id
+    assert made["server"] == SERVER
+    [entry] = made["secrets"]
+    assert (entry["everyDays"], entry["overlapDays"]) == (150, 30)
+    assert entry["from"].endswith("Z")
+    assert "deleteAfter" in made
+    assert "OK" in done.stdout
+    assert "pulumi up --stack contoso.test" in done.stdout
+    up = journey.up("contoso.test")
+    assert up.returncode == 0, up.stdout
+    assert journey.config_file.exists()
+
+
+def test_a_production_stack_has_no_end(journey: Journey) -> None:
+    assert init(journey, environment="production").returncode == 0
+    assert "deleteAfter" not in configuration(journey)
+
+
+def test_a_second_stack_of_the_same_name_is_refused(journey: Journey) -> None:
+    assert init(journey).returncode == 0
+    before = (journey.folder / "Pulumi.contoso.test.yaml").read_bytes()
+    again = init(journey)
+    assert again.returncode == 3
+    assert "exists already" in again.stderr
+    assert (journey.folder / "Pulumi.contoso.test.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "env", "code", "cause", "next_step"),
+    [
+        ({"server": "https://x.example.jp/"}, {}, 2, "has a scheme", "--server"),
+        ({"server": "a b"}, {}, 2, "not a host name", "--server"),
+        ({"mailbox": "nobody"}, {}, 2, "not a mail address", "--mailbox"),
+        ({"audience": "everyone"}, {}, 2, "invalid choice", ""),
+        ({"target": "azure"}, {}, 2, "invalid", ""),
+        ({"stack": "a b"}, {}, 2, "not a stack's name", "contoso.test"),
+        ({"mailbox": None}, {}, 2, "nobody can be asked", "--mailbox"),
+        ({"target": "cloud"}, {}, 3, "leads to an embedded tenant", "--unset"),
+        ({}, {"ARM_METADATA_HOSTNAME": ""}, 3, "none is set up in this shell", "emulator env"),
+        ({}, {"ARM_METADATA_HOSTNAME": "localhost:1"}, 4, "cannot be reached", "Check the network"),
+        ({}, {"ARM_CLIENT_SECRET": "wrong"}, 4, "AADSTS7000215", "new client secret"),
+        ({}, {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "400"}, 2, "minutes apart", "clock"),
+        ({"tenant": "99999999-2222-4333-8444-555555555555"}, {}, 3, "pinned to", "Sign in"),
+    ],
+)
+def test_nothing_is_made_where_something_is_wrong(
+    journey: Journey,
+    changes: dict[str, str | None],
+    env: dict[str, str],
+    code: int,
+    cause: str,
+    next_step: str,
+) -> None:
+    before = journey.mark()
+    done = init(journey, env=env, **changes)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == code, done.stderr
+    assert cause in said
+    assert next_step in said
+    assert "Traceback" not in done.stderr
+    assert journey.tenant.client_secret not in done.stderr + done.stdout
+    assert not list(journey.folder.glob("Pulumi.*.yaml"))
+    assert journey.writes(before) == []
+
+
+@pytest.fixture
+def bare_tenant(request: pytest.FixtureRequest) -> Iterator[Tenant]:
+    with Tenant(*request.param) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("bare_tenant", "cause", "next_step"),
+    [
+        (["--without-exchange"], "it has no Exchange Online", "licence"),
+        (
+            ["--deployer-role", "Application.ReadWrite.OwnedBy"],
+            "may give admin consent",
+            "DelegatedPermissionGrant.ReadWrite.All",
+        ),
+        (
+            ["--deployer-role", "DelegatedPermissionGrant.ReadWrite.All", "Application.Read.All"],
+            "may manage its applications",
+            "Application.ReadWrite.OwnedBy",
+        ),
+    ],
+    indirect=["bare_tenant"],
+)
+def test_a_tenant_or_an_identity_that_does_not_suffice(
+    bare_tenant: Tenant, tmp_path: Path, cause: str, next_step: str
+) -> None:
+    journey = Journey(bare_tenant, tmp_path)
+    done = init(journey)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 1, done.stderr
+    assert cause in said
+    assert next_step in said
+    assert not list(journey.folder.glob("Pulumi.*.yaml"))
+    assert journey.tenant.writes() == []

@@ -1,0 +1,151 @@
+"""Words of the plugin and of Graph, each with what is to be done about them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proself_mail.errors import ConfigurationError, Refused, RemoteError
+from proself_mail.failure import Kind, classify
+
+GRAPH_404 = (
+    "unexpected status 404 (404 Not Found) with error: Request_ResourceNotFound: Resource "
+    "'3d45672c-3ec5-4b76-b6e6-d42d3e8ebb7e' does not exist or one of its queried "
+    "reference-property objects are not present."
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("expected non-nil error with nil state during Create of urn:pulumi:…::app", Kind.LAG),
+        (f"Retrieving additional properties for Application (x): {GRAPH_404}", Kind.LAG),
+        (f"Adding password for Application (x): {GRAPH_404}", Kind.LAG),
+        (
+            "Timed out whilst waiting for new service principal to be replicated in Azure AD",
+            Kind.LAG,
+        ),
+        (
+            "Could not create service principal: unexpected status 400 with error: "
+            "Request_BadRequest: The appId 'x' of the service principal does not reference a "
+            "valid application object.",
+            Kind.LAG,
+        ),
+        (
+            "unexpected status 403 with error: Authorization_RequestDenied: When using this "
+            "permission, the backing application of the service principal being created must in "
+            "the local tenant",
+            Kind.LAG,
+        ),
+        (
+            "unexpected status 409 with error: Request_MultipleObjectsWithSameKeyValue: "
+            "Permission entry already exists.",
+            Kind.EXISTS,
+        ),
+        (
+            "unexpected status 400 with error: Request_BadRequest: Permission entry already "
+            "exists.",
+            Kind.EXISTS,
+        ),
+        (
+            'A resource with the ID "9b41e7f6-5e88-475f-9102-f5f4a3f22f5f" already exists: To be '
+            "managed via Terraform, this resource needs to be imported into the State.",
+            Kind.EXISTS,
+        ),
+        (
+            'A resource with the ID "/applications/x/identifierUris/YXBp" already exists - to be '
+            "managed via Terraform this resource needs to be imported into the State.",
+            Kind.EXISTS,
+        ),
+        ("unexpected status 409 with error: Directory_ConcurrencyViolation: x", Kind.CONFLICT),
+        ("unexpected status 429 with error: TooManyRequests: x", Kind.BUSY),
+        ("unexpected status 503 with error: ServiceUnavailable: x", Kind.BUSY),
+        ("unexpected status 500 with response: ", Kind.BUSY),
+        ('Post "https://h/v1.0/applications": read tcp: connection reset by peer', Kind.LOST),
+        ('Get "https://h/v1.0/applications/x": EOF', Kind.LOST),
+        ("error reading from server: EOF", Kind.LOST),
+        ("context deadline exceeded", Kind.LOST),
+        (
+            "unexpected status 401 with error: InvalidAuthenticationToken: Lifetime validation "
+            "failed, the token is expired.",
+            Kind.EXPIRED,
+        ),
+        (
+            "unexpected status 403 with error: Authorization_RequestDenied: Insufficient "
+            "privileges to complete the operation.",
+            Kind.PERMANENT,
+        ),
+        (
+            "unexpected status 400 with error: CredentialTypeNotAllowedAsPerAppPolicy: x",
+            Kind.PERMANENT,
+        ),
+        (
+            "unexpected status 400 with error: CredentialInvalidLifetimeAsPerAppPolicy: x",
+            Kind.PERMANENT,
+        ),
+        (
+            "unexpected status 400 with error: HostNameNotOnVerifiedDomain: Values of "
+            "identifierUris property must use a verified domain of the organization or its "
+            "subdomain: 'api://x'",
+            Kind.PERMANENT,
+        ),
+        (
+            "Failed to add identifier URI api://x. All newly added URIs must contain a tenant "
+            "verified domain, tenant ID, or app ID, as per the default tenant policy of your "
+            "organization.",
+            Kind.PERMANENT,
+        ),
+        ("unexpected status 403 with error: Directory_QuotaExceeded: x", Kind.PERMANENT),
+        ("AADSTS7000222: The provided client secret keys for app 'x' are expired.", Kind.PERMANENT),
+        (
+            "the stack is currently locked by 1 lock(s). Either wait for the other process(es) to "
+            "end or delete the lock file with `pulumi cancel`.",
+            Kind.LOCKED,
+        ),
+        ('resource "urn:…" cannot be deleted because it is protected.', Kind.PERMANENT),
+        ("unexpected status 400 with error: Request_BadRequest: Invalid value.", Kind.PERMANENT),
+        ("something that nobody has seen yet", Kind.PERMANENT),
+    ],
+)
+def test_what_the_words_mean(words: str, kind: Kind) -> None:
+    assert classify(words).kind is kind
+    multiline = classify(f"1 error occurred:\n\t* {words}\n\n")
+    assert multiline.kind is kind
+    assert "\n" not in multiline.said
+
+
+def test_only_time_mends_what_passes() -> None:
+    assert {kind for kind in Kind if not kind.passes} == {Kind.LOCKED, Kind.PERMANENT}
+
+
+def test_what_never_mends_names_cause_and_next_step() -> None:
+    error = classify("unexpected status 403 with error: Authorization_RequestDenied: x", "consent")
+    told = error.error()
+    assert isinstance(told, RemoteError)
+    assert told.cause.startswith("consent: the signed-in identity may not do this")
+    assert "preflight" in told.next_step
+
+
+def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
+    assert isinstance(classify("stack is currently locked by 1 lock(s)").error(), Refused)
+    assert isinstance(classify("incorrect passphrase").error(), ConfigurationError)
+
+
+def test_the_sign_ins_own_sentence_is_quoted_without_its_trace() -> None:
+    said = classify(
+        'clientCredentialsToken: received HTTP status 401 with response: {"error_description": '
+        '"AADSTS7000215: Invalid client secret provided. Trace ID: 9 Correlation ID: 8"}'
+    ).said
+    assert said == "AADSTS7000215: Invalid client secret provided."
+
+
+@given(st.text())
+def test_garbage_stops_the_run_and_is_quoted_on_one_short_line(words: str) -> None:
+    failure = classify(words)
+    assert "\n" not in failure.said
+    assert len(failure.said) <= 601
+    assert failure.error().next_step
+
+
+@given(st.binary())
+def test_no_bytes_upset_it(body: bytes) -> None:
+    classify(body.decode("latin-1"))

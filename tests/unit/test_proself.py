@@ -1,0 +1,168 @@
+"""The Proself config file: complete, private, read back strictly."""
+
+import json
+import os
+import re
+import stat
+import sys
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from proself_mail import proself
+from proself_mail.errors import ConfigurationError, Error, Refused
+from proself_mail.proself import ClientSecret, ProselfConfig
+from proself_mail.secret import MASK, Secret
+from tests.unit.test_settings import TENANT, good
+
+VALUE = "k8Q~notARealSecretValue_0123456789"
+SECRET = ClientSecret(
+    window="20270401T000000Z",
+    key_id="d0a6ab2c-0000-4000-8000-000000000001",
+    starts=datetime(2027, 4, 1, tzinfo=UTC),
+    expires=datetime(2027, 9, 28, tzinfo=UTC),
+    value=Secret(VALUE),
+)
+CLIENT = "c0ffee00-2222-3333-4444-555555555555"
+
+
+def config(**changes: object) -> ProselfConfig:
+    return ProselfConfig.of(good(**changes), CLIENT, SECRET)
+
+
+def test_it_holds_every_field_of_the_faq_in_the_order_of_the_screens() -> None:
+    text = config().to_toml()
+    labels = [
+        "このサーバー情報の設定", "ホスト名(FQDN)",
+        "メールサーバー情報の設定", "SMTPサーバー", "ポート", "STARTTLSを使用する",
+        "送信時にSMTP認証を行う", "認証方式", "ユーザーID", "テナントID", "クライアントID",
+        "シークレット", "システムメールの設定", "メールアドレス",
+        "メール文書設定", "Web公開メール送信のデフォルト文書設定", "Fromのメールアドレス",
+    ]  # fmt: skip
+    places = [re.search(rf"# .*{re.escape(label)}", text) for label in labels]
+    assert all(places), [label for label, place in zip(labels, places, strict=True) if not place]
+    starts = [place.start() for place in places if place]
+    assert starts == sorted(starts)
+    assert tomllib.loads(text)["mail_server"] == {
+        "smtp_server": "smtp.office365.com",
+        "port": 587,
+        "starttls": True,
+        "smtp_authentication": True,
+        "authentication_method": "OAuth",
+        "user_id": "proself@example.jp",
+        "tenant_id": TENANT,
+        "client_id": CLIENT,
+        "client_secret": VALUE,
+        "client_secret_key_id": SECRET.key_id,
+        "client_secret_expires": SECRET.expires,
+    }
+    assert tomllib.loads(text)["system_mail"] == {"mail_address": "proself@example.jp"}
+    assert tomllib.loads(text)["web_publication_mail"] == {"from_system_mail_address": True}
+    assert tomllib.loads(text)["this_server"] == {"host_name": "https://proself.example.jp"}
+
+
+def test_a_multi_tenant_applications_tenant_is_blank() -> None:
+    assert config(audience="multi").mail_server.tenant_id == ""
+
+
+def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "here" / "proself.toml"
+    proself.write(path, config())
+    assert proself.read(path) == config()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
+def test_it_is_private_to_the_user(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "proself.toml"
+    earlier = os.umask(0o000)
+    try:
+        proself.write(path, config())
+    finally:
+        os.umask(earlier)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "proself.toml"
+    proself.write(path, config())
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        proself.write(path, config(server="other.example.jp"))
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot be written") as refused:
+        proself.write(tmp_path / "file" / "proself.toml", config())
+    assert "pulumi config set configFile" in refused.value.next_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
+def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(Refused, match="Others may write"):
+        proself.write(tmp_path / "proself.toml", config())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
+def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "proself.toml"
+    proself.write(path, config())
+    path.chmod(0o644)
+    with pytest.raises(Refused, match="0644") as refused:
+        proself.read(path)
+    assert f"chmod 600 {path}" in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (("port = 587", "Port = 587"), "mail_server.Port"),
+        (("port = 587\n", ""), "mail_server.port"),
+        (("port = 587", 'port = "many"'), "mail_server.port"),
+        (("format = 1", "format = 2"), "format"),
+        (('"OAuth"', '"Basic"'), "mail_server.authentication_method"),
+        (('mail_address = "proself@', 'mail_address = "other@'), "must equal mail_server.user_id"),
+        (("[system_mail]", "[system_mail"), "not TOML"),
+        (("from_system_mail_address = true", "from_system_mail_address = false"), "from_system"),
+        (("client_secret_expires = 2027-09-28T00:00:00Z", "client_secret_expires = 1"), "expires"),
+    ],
+)
+def test_a_file_edited_by_hand_is_refused_by_name(
+    tmp_path: Path, change: tuple[str, str], named: str
+) -> None:
+    path = tmp_path / "proself.toml"
+    proself.write(path, config())
+    text = path.read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(*change), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        proself.read(path)
+    assert named in refused.value.cause
+    assert VALUE not in str(refused.value)
+
+
+def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(Error, match="config --stack S --write"):
+        proself.read(tmp_path / "none.toml")
+
+
+def test_the_secret_does_not_show_itself() -> None:
+    assert VALUE not in repr(config()) + repr(SECRET) + str(SECRET) + f"{SECRET.value}"
+    covered = config().without_secret()
+    assert VALUE not in covered.to_toml() + covered.model_dump_json()
+    assert MASK in covered.to_toml()
+    assert json.loads(config().model_dump_json())["mail_server"]["client_secret"] == VALUE

@@ -1,0 +1,183 @@
+"""Where the Pulumi CLI comes from: whole or not at all, once, and said aloud."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from proself_mail.errors import MissingTool
+from tools import pulumi_cli
+from tools.pulumi_cli import VERSION
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for programs by scripts")
+
+FAKE_GO = """#!/bin/sh
+# Takes a while, like the real one; leaves half a program if it is killed.
+if [ "$1" = list ]; then echo "{source}/cmd/pulumi-language-python"; exit 0; fi
+while [ $# -gt 1 ]; do case "$1" in -o) out="$2" ;; esac; shift; done
+name="${{1##*/}}"
+mkdir -p "$out"
+echo "#!/bin/sh" > "$out/$name"
+echo built >> "{folder}/builds"
+sleep "${{FAKE_GO_SECONDS:-0}}"
+echo "echo v{version}" >> "$out/$name"
+chmod +x "$out/$name"
+"""
+DRIVER = """
+from tools import pulumi_cli
+pulumi_cli._release = lambda say: say("release: not tried")
+print(pulumi_cli.get(lambda line: print(line, flush=True)).path)
+"""
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A cache of its own, and a PATH on which `go` is quick and there is no `pulumi`."""
+    source = tmp_path / "source" / "cmd"
+    source.mkdir(parents=True)
+    (source / "pulumi-language-python-exec").write_text("#!/usr/bin/env python3\n")
+    go = FAKE_GO.format(folder=tmp_path, version=VERSION, source=tmp_path / "source")
+    program(tmp_path / "bin", "go", go)
+    return dict(os.environ) | {
+        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "PROSELF_MAIL_CACHE": str(tmp_path / "cache"),
+    }
+
+
+def get(environment: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def builds(tmp_path: Path) -> int:
+    record = tmp_path / "builds"
+    return len(record.read_text().splitlines()) if record.exists() else 0
+
+
+def test_one_on_path_is_used_as_it_is(tmp_path: Path) -> None:
+    mine = program(tmp_path, "pulumi", "#!/bin/sh\necho v3.262.0\n")
+    said: list[str] = []
+    found = pulumi_cli.get(said.append, {"PATH": str(tmp_path)})
+    assert (found.path, found.version) == (mine, "3.262.0")
+    assert said == [f"pulumi: v3.262.0 on PATH, {mine}"]
+
+
+@pytest.mark.parametrize("version", ["v3.10.0", "v4.0.0", "nonsense"])
+def test_one_of_another_version_is_passed_over_aloud(
+    tmp_path: Path, environment: dict[str, str], version: str
+) -> None:
+    old = program(tmp_path / "bin", "pulumi", f"#!/bin/sh\necho {version}\n")
+    output, _ = get(environment).communicate(timeout=30)
+    assert f"{old} is {version if version[0] == 'v' else 'v' + version}" in output
+    assert "passed over" in output
+    assert output.splitlines()[-1].startswith(str(tmp_path / "cache"))
+
+
+def test_it_is_built_once_and_found_by_the_next(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    for _ in range(2):
+        process = get(environment)
+        output, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, output
+    assert builds(tmp_path) == 2  # the CLI and its language host
+    path = Path(output.splitlines()[-1])
+    assert subprocess.run([path], capture_output=True, text=True).stdout == f"v{VERSION}\n"
+    for name in ("pulumi-language-python", "pulumi-language-python-exec"):
+        assert (path.parent / name).stat().st_mode & stat.S_IXUSR
+
+
+def test_a_killed_build_is_not_taken_for_a_whole_one(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    slow = get(environment | {"FAKE_GO_SECONDS": "30"})
+    deadline = time.monotonic() + 20
+    while builds(tmp_path) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(slow.pid, signal.SIGKILL)
+    slow.communicate()
+    process = get(environment)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+    assert builds(tmp_path) == 3
+
+
+def test_two_at_once_build_one(tmp_path: Path, environment: dict[str, str]) -> None:
+    both = [get(environment | {"FAKE_GO_SECONDS": "1"}) for _ in range(2)]
+    outputs = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert builds(tmp_path) == 2
+    assert any("waiting for that one" in output for output in outputs)
+
+
+def test_a_failed_build_says_so_and_leaves_nothing(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    program(tmp_path / "bin", "go", "#!/bin/sh\necho 'go: module not found' >&2\nexit 1\n")
+    process = get(environment)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "go: module not found" in output
+    assert not (tmp_path / "cache" / "pulumi" / f"v{VERSION}").exists()
+
+
+def test_without_go_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi_cli, "_USUAL_GO", ())
+    with pytest.raises(MissingTool, match="Install Go"):
+        pulumi_cli._find_go({"PATH": str(tmp_path)})
+
+
+def test_an_unreachable_release_is_given_up_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import urllib.request
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no route to host\nand more lines\n")
+
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(tmp_path))
+    (tmp_path / "pulumi").mkdir()
+    said: list[str] = []
+    assert pulumi_cli._release(said.append) is None
+    assert len(said) == 2
+    assert "cannot be had here" in said[1]
+    assert "\n" not in said[1]
+    assert not list((tmp_path / "pulumi").iterdir())
+
+
+def test_uv_is_fetched_where_there_is_none(tmp_path: Path) -> None:
+    """With the system's bare PATH, as on a machine that has never seen the project."""
+    root = Path(pulumi_cli.__file__).resolve().parent.parent
+    environment = {
+        key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HOME"))
+    }
+    environment |= {"PATH": "/usr/bin:/bin", "PROSELF_MAIL_CACHE": str(tmp_path)}
+    for expected in (True, False):
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.uv", "--version"],
+            cwd=root, env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("uv ")
+        assert ("installing" in done.stderr) is expected

@@ -1,0 +1,158 @@
+"""The open windows, over years of random schedules and run times."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proself_mail.schedule import (
+    SecretsEntry,
+    Window,
+    format_instant,
+    open_windows,
+    parse_instant,
+)
+
+DAY = timedelta(days=1)
+T0 = datetime(2027, 4, 1, tzinfo=UTC)
+
+
+def entry(
+    starts: datetime, every: int = 150, overlap: int = 30, *, revokes: bool = False
+) -> SecretsEntry:
+    return SecretsEntry(starts, every * DAY, overlap * DAY, revokes)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[SecretsEntry]:
+    """Append-only lists of entries, months or minutes apart."""
+    starts, entries = T0, []
+    for _ in range(draw(st.integers(1, 5))):
+        every = draw(st.integers(1, 400))
+        overlap = draw(st.integers(0, every - 1))
+        entries.append(entry(starts, every, overlap, revokes=draw(st.booleans())))
+        starts += timedelta(minutes=draw(st.integers(1, 60 * 24 * 500)))
+    return entries
+
+
+instants = st.timedeltas(timedelta(0), timedelta(days=365 * 6)).map(lambda after: T0 + after)
+
+
+def expected(entries: list[SecretsEntry], now: datetime) -> list[tuple[datetime, datetime, int]]:
+    """Say it as the definition does, slowly: every window ever opened, then those left."""
+    begun = [place for place, e in enumerate(entries) if e.starts <= now]
+    found = []
+    for place in begun:
+        e, number = entries[place], 0
+        until = entries[place + 1].starts if place + 1 in begun else now + timedelta(microseconds=1)
+        while (starts := e.starts + number * e.every) < until:
+            expires = starts + e.every + e.overlap
+            revoked = any(entries[later].revokes_earlier for later in begun if later > place)
+            if starts <= now < expires and not revoked:
+                found.append((starts, expires, place))
+            number += 1
+    return found
+
+
+@given(histories(), instants)
+def test_the_open_windows_are_those_of_the_definition(
+    entries: list[SecretsEntry], now: datetime
+) -> None:
+    found = open_windows(entries, now)
+    assert [(w.starts, w.expires, w.entry) for w in found] == expected(entries, now)
+
+
+@given(histories(), instants)
+def test_there_is_always_a_valid_secret_and_one_newest(
+    entries: list[SecretsEntry], now: datetime
+) -> None:
+    found = open_windows(entries, now)
+    assert found
+    assert [w.newest for w in found] == [False] * (len(found) - 1) + [True]
+    assert found[-1].starts == max(w.starts for w in found)
+    assert len({w.id for w in found}) == len(found)
+
+
+@given(histories(), instants, instants)
+def test_the_expiry_of_a_window_never_changes(
+    entries: list[SecretsEntry], one: datetime, other: datetime
+) -> None:
+    early, late = (
+        {w.id: w.expires for w in open_windows(entries, now)} for now in sorted((one, other))
+    )
+    assert all(late[window] == early[window] for window in early.keys() & late.keys())
+
+
+@given(histories(), instants, st.integers(1, 400))
+def test_appending_an_entry_closes_nothing_unless_it_revokes(
+    entries: list[SecretsEntry], now: datetime, every: int
+) -> None:
+    before = {w.id for w in open_windows(entries, now)}
+    appended = max(now, entries[-1].starts + timedelta(seconds=1))
+    keeping = open_windows([*entries, entry(appended, every, 0)], appended)
+    revoking = open_windows([*entries, entry(appended, every, 0, revokes=True)], appended)
+    still = {w.id for w in open_windows(entries, appended)}
+    assert {w.id for w in keeping} >= before & still
+    assert [w.starts for w in revoking] == [appended]
+
+
+@given(histories(), st.data())
+def test_a_run_once_per_overlap_always_finds_a_secret_that_the_last_run_made(
+    entries: list[SecretsEntry], data: st.DataObject
+) -> None:
+    """Who pastes what a run offers can sign in until the next run, if it comes in the overlap."""
+    one = data.draw(instants)
+    newest = open_windows(entries, one)[-1]
+    overlap = entries[newest.entry].overlap
+    step = data.draw(st.timedeltas(timedelta(0), overlap))
+    later = one + step
+    revoked = any(e.revokes_earlier and one < e.starts <= later for e in entries)
+    if not revoked and later < newest.starts + entries[newest.entry].every + overlap:
+        assert newest.id in {w.id for w in open_windows(entries, later)}
+
+
+def test_two_secrets_overlap_and_the_older_ends_with_its_own_window() -> None:
+    entries = [entry(T0)]
+    assert [w.id for w in open_windows(entries, T0)] == ["20270401T000000Z"]
+    second = T0 + 150 * DAY
+    assert [w.starts for w in open_windows(entries, second - timedelta(seconds=1))] == [T0]
+    assert [w.starts for w in open_windows(entries, second)] == [T0, second]
+    assert [w.starts for w in open_windows(entries, T0 + 180 * DAY)] == [second]
+
+
+def test_three_are_open_only_after_an_early_rotation() -> None:
+    now = T0 + 160 * DAY
+    assert len(open_windows([entry(T0), entry(now)], now)) == 3
+
+
+def test_nothing_is_open_before_the_first_entry_begins() -> None:
+    """Today's date in Japan before 09:00 is still tomorrow in UTC."""
+    tokyo = timezone(timedelta(hours=9))
+    now = datetime(2027, 4, 1, 8, 30, tzinfo=tokyo)
+    assert open_windows([entry(T0)], now) == ()
+    in_tokyo = entry(parse_instant("2027-04-01T00:00:00+09:00"))
+    assert open_windows([in_tokyo], now)[-1].id == "20270331T150000Z"
+
+
+def test_a_leap_day_is_a_day() -> None:
+    leap = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    window = open_windows([entry(leap, 365, 1)], leap)[0]
+    assert format_instant(window.expires) == "2029-03-01T12:00:00Z"
+
+
+@pytest.mark.parametrize("text", ["2027-04-01", "2027-04-01T00:00:00", "tomorrow", "", "20270401T"])
+def test_an_instant_needs_a_zone(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        parse_instant(text)
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
+def test_an_instant_has_one_spelling(instant: datetime) -> None:
+    text = format_instant(instant)
+    assert format_instant(parse_instant(text)) == text
+    assert abs(parse_instant(text) - instant) < timedelta(seconds=1)
+
+
+def test_a_window_is_named_by_its_start() -> None:
+    assert Window(T0, T0 + DAY, 0, newest=True).id == "20270401T000000Z"

@@ -1,0 +1,185 @@
+"""Every wrong setting is refused with its cause and the command that mends it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proself_mail.errors import ConfigurationError
+from proself_mail.schedule import parse_instant
+from proself_mail.settings import Settings, config_set, parse
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+OTHER_TENANT = "99999999-2222-3333-4444-555555555555"
+GOOD = {
+    "tenantId": TENANT,
+    "target": "embedded",
+    "stackId": "0f0e0d0c-2222-3333-4444-555555555555",
+    "server": "proself.example.jp",
+    "mailbox": "proself@example.jp",
+    "secrets": '[{"from": "2027-04-01T00:00:00Z", "everyDays": 150, "overlapDays": 30}]',
+    "environment": "test",
+    "owners": f'["{TENANT}"]',
+}
+
+
+def secrets(**changes: object) -> str:
+    return json.dumps(
+        [{"from": "2027-04-01T00:00:00Z", "everyDays": 150, "overlapDays": 30} | changes]
+    )
+
+
+def good(**changes: object) -> Settings:
+    return parse(GOOD | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "mending"),
+    [
+        ({"server": "https://proself.example.jp"}, "has a scheme", "pulumi config set server"),
+        ({"server": "proself.example.jp/proself"}, "has a path", "pulumi config set server"),
+        ({"server": "proself example jp"}, "not a host name", "pulumi config set server"),
+        ({"server": "プロセルフ.example.jp"}, "xn--", "pulumi config set server"),
+        ({"server": "192.0.2.1"}, "not a host name", "pulumi config set server"),
+        ({"server": "-proself.example.jp"}, "not a host name", "pulumi config set server"),
+        ({"server": "proself.example.jp:http"}, "not a port", "pulumi config set server"),
+        ({"server": "proself.example.jp:70000"}, "not a port", "pulumi config set server"),
+        ({"server": ""}, "not a host name", "pulumi config set server"),
+        ({"mailbox": "proself"}, "not a mail address", "pulumi config set mailbox"),
+        ({"mailbox": "a@b@example.jp"}, "not a mail address", "pulumi config set mailbox"),
+        ({"mailbox": "a b@example.jp"}, "not a mail address", "pulumi config set mailbox"),
+        ({"mailbox": "proself@localhost"}, "not a mail address", "pulumi config set mailbox"),
+        ({"audience": "everyone"}, "'single' or 'multi'", "pulumi config set audience single"),
+        ({"target": "azure"}, "'cloud' or 'embedded'", "pulumi config set target cloud"),
+        ({"tenantId": "contoso"}, "not a UUID", "pulumi config set tenantId"),
+        ({"stackId": "1"}, "not a UUID", "pulumi config set stackId"),
+        ({"environment": "staging"}, "'test' or 'production'", "pulumi config set environment"),
+        ({"consent": "yes"}, "'by-administrator'", "pulumi config set consent granted"),
+        ({"displayName": " x"}, "one line", "pulumi config set displayName"),
+        ({"displayName": "a\nb"}, "one line", "pulumi config set displayName"),
+        ({"permissions": "[]"}, "empty list", "pulumi config set --path 'permissions[0]'"),
+        ({"permissions": "Mail.Send"}, "not a list", "pulumi config set --path 'permissions[0]'"),
+        (
+            {"permissions": '["Mail.Send", "Mail.Send"]'},
+            "twice",
+            "pulumi config rm --path 'permissions[1]'",
+        ),
+        ({"secrets": "[]"}, "empty list", "--path 'secrets[0].from'"),
+        ({"secrets": "daily"}, "not a list", "--path 'secrets[0].from'"),
+        ({"secrets": secrets(**{"from": "2027-04-01"})}, "time zone", "--path 'secrets[0].from'"),
+        ({"secrets": secrets(**{"from": "soon"})}, "not an instant", "--path 'secrets[0].from'"),
+        ({"secrets": secrets(everyDays=0)}, "less than 1", "--path 'secrets[0].everyDays' 150"),
+        ({"secrets": secrets(everyDays="x")}, "whole number", "--path 'secrets[0].everyDays' 150"),
+        (
+            {"secrets": secrets(overlapDays=150)},
+            "must be less than everyDays",
+            "--path 'secrets[0].overlapDays' 30",
+        ),
+        (
+            {"secrets": secrets(everyDays=720)},
+            "more than the 730 days",
+            "--path 'secrets[0].everyDays' 150",
+        ),
+        (
+            {"secrets": secrets(every=1)},
+            "`secrets[0].every` is not a key",
+            "pulumi config rm --path 'secrets[0].every'",
+        ),
+        (
+            {"secrets": json.dumps(json.loads(secrets()) * 2)},
+            "in the order of their `from`",
+            "--path 'secrets[1].from'",
+        ),
+        ({"owners": "[]"}, "empty list", "--path 'owners[0]'"),
+        ({"owners": '["me"]'}, "`owners[0]` is 'me', not a UUID", "--path 'owners[0]'"),
+        ({"deleteAfter": "tomorrow"}, "not an instant", "pulumi config set deleteAfter"),
+        (
+            {"environment": "production", "deleteAfter": "2027-04-01T00:00:00Z"},
+            "for test stacks",
+            "pulumi config rm deleteAfter",
+        ),
+        (
+            {"mailboxTenantId": OTHER_TENANT},
+            "needs `audience` multi",
+            "pulumi config set audience multi",
+        ),
+        ({"proselfTenantId": ""}, "AADSTS50194", "pulumi config rm proselfTenantId"),
+        ({"proselfTenantId": OTHER_TENANT}, "neither blank", "pulumi config rm proselfTenantId"),
+        ({"sever": "x"}, "did you mean `server`?", "pulumi config rm sever"),
+    ],
+)
+def test_it_is_refused(changes: dict[str, object], cause: str, mending: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse(GOOD | changes)
+    assert cause in refused.value.cause
+    assert mending in refused.value.next_step
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", list(GOOD))
+def test_what_is_missing_is_named_with_the_line_that_sets_it(key: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse({name: value for name, value in GOOD.items() if name != key})
+    assert f"`{key}` is missing" in refused.value.cause
+    assert "pulumi config set" in refused.value.next_step
+    assert key in refused.value.next_step
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse(GOOD | {"server": "https://x", "mailbox": "y", "audience": "z"})
+    assert all(f"`{key}`" in refused.value.cause for key in ("server", "mailbox", "audience"))
+
+
+def test_an_empty_configuration_leads_to_init() -> None:
+    with pytest.raises(ConfigurationError, match="proself-mail init"):
+        parse({})
+
+
+def test_a_stack_that_begins_later_has_no_secret_yet() -> None:
+    with pytest.raises(ConfigurationError, match="still to come"):
+        good().check_begun(parse_instant("2027-03-31T23:59:59Z"))
+    good().check_begun(parse_instant("2027-04-01T00:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("server", "host"),
+    [
+        ("Proself.Example.JP", "proself.example.jp"),
+        ("proself.example.jp:443", "proself.example.jp"),
+        ("proself.example.jp:8443", "proself.example.jp:8443"),
+        ("proself", "proself"),
+        ("xn--eckve3aj.example.jp", "xn--eckve3aj.example.jp"),
+    ],
+)
+def test_the_redirect_uri_is_the_faqs(server: str, host: str) -> None:
+    assert good(server=server).redirect_uri == f"https://{host}/proself/oauth2callback/smtp"
+
+
+def test_what_proself_is_told_of_the_tenant() -> None:
+    """FAQ 481: blank is fine for a multi-tenant application, never for a single-tenant one."""
+    assert good().tenant_id_for_proself == TENANT
+    assert good(audience="multi").tenant_id_for_proself == ""
+    assert good(audience="multi", proselfTenantId=TENANT).tenant_id_for_proself == TENANT
+    elsewhere = good(audience="multi", mailboxTenantId=OTHER_TENANT, proselfTenantId=OTHER_TENANT)
+    assert elsewhere.tenant_id_for_proself == OTHER_TENANT
+
+
+def test_a_grant_is_managed_only_in_the_own_tenant_and_only_if_asked() -> None:
+    assert good().manages_grant
+    assert not good(consent="by-administrator").manages_grant
+    assert not good(audience="multi", mailboxTenantId=OTHER_TENANT).manages_grant
+
+
+def test_the_config_file_has_a_place_of_its_own() -> None:
+    root = Path("/project")
+    assert good().config_file_path("dev", root) == root / "out/dev/proself.toml"
+    assert good(configFile="/etc/x.toml").config_file_path("dev", root) == Path("/etc/x.toml")
+    assert good(configFile="none").config_file_path("dev", root) is None
+
+
+def test_the_mending_line_can_be_pasted_into_a_shell() -> None:
+    assert config_set("displayName", "Proself mail") == (
+        "pulumi config set displayName 'Proself mail'"
+    )
+    assert config_set("owners[0]", "x") == "pulumi config set --path 'owners[0]' x"

@@ -1,0 +1,66 @@
+"""An environment that leads elsewhere than the stack's configuration is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from proself_mail.errors import Refused
+from proself_mail.settings import TargetName
+from proself_mail.target import check_environment
+from tests.unit.test_settings import OTHER_TENANT, TENANT
+
+CLOUD, EMBEDDED = TargetName.CLOUD, TargetName.EMBEDDED
+LOOPBACK = {"ARM_METADATA_HOSTNAME": "localhost:8443"}
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "cause", "next_step"),
+    [
+        (CLOUD, {"ARM_TENANT_ID": OTHER_TENANT}, "pinned to the tenant", "Sign in to"),
+        (CLOUD, {"AZURE_TENANT_ID": OTHER_TENANT}, "pinned to the tenant", "Sign in to"),
+        (EMBEDDED, LOOPBACK | {"ARM_TENANT_ID": OTHER_TENANT}, "pinned", "Sign in to"),
+        (CLOUD, LOOPBACK, "embedded tenant, but", "--unset"),
+        (CLOUD, {"AZURE_AUTHORITY_HOST": "https://localhost:8443"}, "is the cloud", "--unset"),
+        (CLOUD, {"ARM_ENVIRONMENT": "china"}, "only the global cloud", "Unset ARM_ENVIRONMENT"),
+        (CLOUD, {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "9"}, "is the cloud", "--unset"),
+        (EMBEDDED, {}, "none is set up in this shell", "emulator env"),
+        (EMBEDDED, {"ARM_METADATA_HOSTNAME": "192.0.2.1"}, "not on this machine", "emulator env"),
+        (EMBEDDED, {"ARM_METADATA_HOSTNAME": "nowhere.invalid"}, "not on this machine", "env"),
+        (
+            EMBEDDED,
+            LOOPBACK | {"AZURE_AUTHORITY_HOST": "https://192.0.2.1"},
+            "AZURE_AUTHORITY_HOST is",
+            "emulator env",
+        ),
+    ],
+)
+def test_it_is_refused(
+    name: TargetName, environment: dict[str, str], cause: str, next_step: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        check_environment(name, TENANT, environment)
+    assert cause in refused.value.cause
+    assert next_step in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"),
+    [
+        (CLOUD, {}),
+        (CLOUD, {"ARM_TENANT_ID": TENANT.upper(), "ARM_ENVIRONMENT": "public"}),
+        (CLOUD, {"AZURE_AUTHORITY_HOST": "login.microsoftonline.com"}),
+        (CLOUD, {"SSL_CERT_FILE": "/nowhere/at/all.pem"}),
+        (EMBEDDED, LOOPBACK | {"AZURE_AUTHORITY_HOST": "https://127.0.0.1:8443"}),
+        (EMBEDDED, {"ARM_METADATA_HOSTNAME": "[::1]:8443"}),
+    ],
+)
+def test_it_is_let_through(name: TargetName, environment: dict[str, str]) -> None:
+    check_environment(name, TENANT, environment)
+
+
+def test_the_systems_own_roots_are_not_taken_for_an_embedded_tenants(tmp_path: Path) -> None:
+    import certifi
+
+    copy = tmp_path / "roots.pem"
+    copy.write_text(Path(certifi.where()).read_text())
+    check_environment(CLOUD, TENANT, {"SSL_CERT_FILE": str(copy)})

@@ -1,0 +1,229 @@
+"""Get a Pulumi CLI of a supported version, and know where it lies.
+
+In this order: one on PATH; the official release, by the installer of Pulumi's Automation API; one
+built from Go modules, for networks that reach nothing but package registries. The last two land in
+this user's cache, a folder a version, which appears there whole or not at all.
+
+It does not choose the azuread plugin: that is `proself_mail.target`'s.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from proself_mail import facts
+from proself_mail.errors import MissingTool
+from tools.cache import cache_directory
+
+VERSION = "3.259.0"
+"""The CLI that is installed or built; the one that everything here was proven with."""
+
+_LANGUAGE_HOST_VERSION = "3.79.0"
+"""The newest Python language host that is published as a Go module of its own."""
+
+_LINKED_VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+_EXE = ".exe" if os.name == "nt" else ""
+_HERE = Path(__file__).resolve().parent
+_USUAL_GO = (Path("/usr/local/go/bin"), Path("/opt/homebrew/bin"), Path("C:/Program Files/Go/bin"))
+_NO_ANSWER = timedelta(seconds=5)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PulumiCli:
+    """A Pulumi CLI that can be run."""
+
+    path: Path
+    version: str
+    """Without the leading `v`."""
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds `bin/pulumi`, as the Automation API names an installation."""
+        return self.path.parent.parent
+
+
+def locate(environment: Mapping[str, str] = os.environ) -> PulumiCli:
+    """Return the CLI that `get` would choose, without installing anything.
+
+    Raises `MissingTool` where there is none yet.
+    """
+    found = _on_path(environment, lambda _: None) or _in_cache()
+    if found is None:
+        raise MissingTool(
+            f"There is no Pulumi CLI of a supported version ({facts.PULUMI_SUPPORTED}) "
+            "on PATH or in the cache.",
+            "Run `make setup` (or `uv run python -m tools.setup`), which gets one.",
+        )
+    return found
+
+
+def get(say: Say, environment: Mapping[str, str] = os.environ) -> PulumiCli:
+    """Return a CLI of a supported version, installing or building one where there is none.
+
+    `say` hears each step, one line each. Raises `MissingTool` where every way failed.
+    """
+    if found := _on_path(environment, say):
+        say(f"pulumi: v{found.version} on PATH, {found.path}")
+        return found
+    if not (found := _in_cache()):
+        with _alone(say):
+            # Another process may have finished one while this one waited.
+            found = _in_cache() or _release(say) or _build(say, environment)
+    say(f"pulumi: v{found.version}, {found.path}")
+    return found
+
+
+def _on_path(environment: Mapping[str, str], say: Say) -> PulumiCli | None:
+    path = shutil.which("pulumi", path=environment.get("PATH"))
+    if path is None:
+        say("pulumi: none on PATH")
+        return None
+    version = _version(Path(path))
+    if version is None or not facts.supports_pulumi(version):
+        shown = "of an unknown version" if version is None else f"v{version}"
+        say(f"pulumi: {path} is {shown}, not {facts.PULUMI_SUPPORTED}: passed over")
+        return None
+    return PulumiCli(Path(path).resolve(), version)
+
+
+def _version(pulumi: Path) -> str | None:
+    environment = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        out = subprocess.run(  # noqa: S603
+            [pulumi, "version"], capture_output=True, text=True, env=environment, timeout=30
+        )
+        return out.stdout.strip().removeprefix("v") or None
+    return None
+
+
+def _home() -> Path:
+    return cache_directory() / "pulumi" / f"v{VERSION}"
+
+
+def _in_cache() -> PulumiCli | None:
+    path = _home() / "bin" / f"pulumi{_EXE}"
+    return PulumiCli(path, VERSION) if path.exists() else None
+
+
+@contextlib.contextmanager
+def _alone(say: Say) -> Iterator[None]:
+    _home().parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(_home().with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0.2)
+    except Timeout:
+        say("pulumi: another process is getting it; waiting for that one …")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _appearing_whole() -> Iterator[Path]:
+    """Give a folder to fill; it becomes the version's home only when the block ends well."""
+    with tempfile.TemporaryDirectory(dir=_home().parent, prefix=".unfinished-") as scratch:
+        filled = Path(scratch) / "whole"
+        filled.mkdir()
+        yield filled
+        filled.rename(_home())
+
+
+def _release(say: Say) -> PulumiCli | None:
+    from pulumi.automation import PulumiCommand  # 0.2 s, needed once in a machine's life
+    from semver import VersionInfo
+
+    say(f"pulumi: trying the official release v{VERSION} …")
+    waited = socket.getdefaulttimeout()
+    # The installer sets no timeout of its own, and a network without internet may stay silent.
+    socket.setdefaulttimeout(_NO_ANSWER.total_seconds())
+    try:
+        with _appearing_whole() as folder:
+            PulumiCommand.install(root=str(folder), version=VersionInfo.parse(VERSION))
+    except Exception as error:  # the installer raises whatever its parts raise
+        say(f"pulumi: the official release cannot be had here ({_one_line(error)})")
+        return None
+    finally:
+        socket.setdefaulttimeout(waited)
+    return _in_cache()
+
+
+def _build(say: Say, environment: Mapping[str, str]) -> PulumiCli:
+    go = _find_go(environment)
+    say(f"pulumi: building v{VERSION} from Go modules, with {go} (3 to 5 minutes, once) …")
+    with _appearing_whole() as folder:
+        out = folder / "bin"
+        _go_build(go, "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSION, out, say)
+        package = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
+        _go_build(go, "language_host", package, _LANGUAGE_HOST_VERSION, out, say)
+        listed = subprocess.run(  # noqa: S603
+            [go, "list", "-f", "{{.Dir}}", package],
+            cwd=_HERE / "language_host",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        script = Path(listed.stdout.strip()).parent / "pulumi-language-python-exec"
+        shutil.copyfile(script, out / script.name)
+        (out / script.name).chmod(0o755)
+    built = _in_cache()
+    assert built is not None  # noqa: S101  the rename above made it
+    return built
+
+
+def _find_go(environment: Mapping[str, str]) -> Path:
+    for folder in (*environment.get("PATH", "").split(os.pathsep), *map(str, _USUAL_GO)):
+        if found := shutil.which("go", path=folder):
+            return Path(found)
+    raise MissingTool(
+        "There is no Pulumi CLI on PATH, its official release cannot be downloaded here, "
+        "and there is no Go to build it with.",
+        "Install Go 1.25 or newer, or put a Pulumi CLI "
+        f"({facts.PULUMI_SUPPORTED}) on PATH, then try again.",
+    )
+
+
+def _go_build(go: Path, module: str, package: str, version: str, out: Path, say: Say) -> None:
+    arguments = ["build", "-trimpath", "-ldflags", f"-s -w -X {_LINKED_VERSION}=v{version}"]
+    command = [str(go), *arguments, "-o", f"{out}{os.sep}", package]
+    done = threading.Event()
+    teller = threading.Thread(target=_tell_time, args=(module, say, done), daemon=True)
+    teller.start()
+    try:
+        subprocess.run(  # noqa: S603
+            command, cwd=_HERE / module, check=True, stderr=subprocess.PIPE, text=True
+        )
+    except subprocess.CalledProcessError as error:
+        raise MissingTool(
+            f"Building the Pulumi CLI from Go modules failed: {_one_line(error.stderr)}",
+            "Check that Go 1.25 or newer reaches its module registry (`go env GOPROXY`), or put a "
+            f"Pulumi CLI ({facts.PULUMI_SUPPORTED}) on PATH, then try again.",
+        ) from error
+    finally:
+        done.set()
+        teller.join()
+
+
+def _tell_time(module: str, say: Say, done: threading.Event) -> None:
+    began = time.monotonic()
+    while not done.wait(30):
+        say(f"pulumi: building {module}, {time.monotonic() - began:.0f} s so far …")
+
+
+def _one_line(error: object, width: int = 200) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1][:width]

@@ -1,0 +1,50 @@
+"""Everything that a rehearsal and the tests need beside the Python packages, which uv installs.
+
+    uv run python -m tools.setup
+
+Safe to run again and again; where all is there, it looks and is done in a second.
+"""
+
+import compileall
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+from proself_mail.errors import Error
+from tools import pulumi_cli
+
+Say = Callable[[str], None]
+
+
+def run(say: Say) -> None:
+    """Get what is missing; `say` hears each thing with its version and place."""
+    pulumi_cli.get(say)
+    _compile_packages(say)
+
+
+def _compile_packages(say: Say) -> None:
+    """Compile the installed packages once, or each `pulumi up` pays half a second for parsing.
+
+    Pulumi's host starts Python afresh each time, and some machines are told to write no bytecode.
+    """
+    packages = Path(sysconfig.get_path("purelib"))
+    stamp = packages / ".compiled-by-proself-mail"
+    installed = max(entry.stat().st_mtime for entry in packages.glob("*.dist-info"))
+    if stamp.exists() and stamp.stat().st_mtime >= installed:
+        return
+    say("python: compiling the installed packages (some 15 s, once) …")
+    compileall.compile_dir(str(packages), quiet=2, workers=0)
+    stamp.touch()
+
+
+def main() -> None:
+    """Run it, telling each step on standard output."""
+    try:
+        run(lambda line: print(line, flush=True))  # noqa: T201
+    except Error as error:
+        sys.exit(f"setup: {error}")
+
+
+if __name__ == "__main__":
+    main()

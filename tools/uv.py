@@ -1,0 +1,77 @@
+"""Run uv, which runs everything else; fetch it first where the machine has none.
+
+    python3 -m tools.uv run pytest
+
+A `uv` on PATH is used as it is. Otherwise the version named here is installed by pip into this
+user's cache, once; the file appears there whole or not at all. Standard library only.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.cache import cache_directory
+
+VERSION = "0.13.9"
+"""The uv that the lock was written with; any newer one on PATH will do as well."""
+
+_NAME = "uv.exe" if sys.platform == "win32" else "uv"
+
+
+def find() -> Path:
+    """Return a uv to run, installed into the cache where there is none.
+
+    Raises `SystemExit` with the cause and the next step where pip cannot get it.
+    """
+    if on_path := shutil.which("uv"):
+        return Path(on_path)
+    cached = cache_directory() / "uv" / VERSION / _NAME
+    if not cached.exists():
+        _install(cached)
+    return cached
+
+
+def _install(to: Path) -> None:
+    print(f"uv: none on PATH; installing {VERSION} into {to.parent} …", file=sys.stderr)  # noqa: T201
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
+        packages = Path(scratch) / "packages"
+        # --target is allowed where the system's Python refuses other installs (PEP 668).
+        arguments = ["install", "--quiet", "--no-input", "--target", packages, f"uv=={VERSION}"]
+        said = _run([sys.executable, "-m", "pip", *arguments])
+        if said is not None:  # some distributions' Python has no pip of its own
+            venv = Path(scratch) / "venv"
+            if (said_2 := _run([sys.executable, "-m", "venv", venv])) is None:
+                [python] = [*venv.glob("bin/python"), *venv.glob("Scripts/python.exe")]
+                said_2 = _run([python, "-m", "pip", *arguments])
+            said = said_2 and f"{said}\n{said_2}"
+        if said is not None:
+            sys.exit(
+                f"{said}\nuv could not be installed with {sys.executable}. Next: install uv by "
+                "hand (its manual names the ways), then try again."
+            )
+        [program] = packages.glob(f"bin/{_NAME}")
+        program.chmod(0o755)
+        program.replace(to)  # atomic: two at once both end with a whole file
+
+
+def _run(command: Sequence[str | Path]) -> str | None:
+    """Run a command; return what it said where it failed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
+    return done.stdout.strip() if done.returncode else None
+
+
+def main() -> None:
+    """Become uv, with the arguments given."""
+    uv = str(find())
+    if sys.platform == "win32":  # exec would return to the shell at once there
+        sys.exit(subprocess.call([uv, *sys.argv[1:]]))  # noqa: S603
+    os.execv(uv, [uv, *sys.argv[1:]])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
