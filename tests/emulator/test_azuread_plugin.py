@@ -29,7 +29,12 @@ EXCHANGE_ONLINE = "00000002-0000-0ff1-ce00-000000000000"
 APPLICATION = {"displayName": "Mail", "tags": ["b", "a"]}
 ROLE_ID = "aaaaaaaa-1111-4111-8111-111111111111"
 SCOPE_ID = "bbbbbbbb-1111-4111-8111-111111111111"
-WIDE = ("--deployer-role", "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
+WIDE = (
+    "--deployer-role",
+    "Application.ReadWrite.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+)
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +313,26 @@ class TestOthers:
         assert plugin.read("ApplicationOwner", resource_id).id == resource_id
         plugin.delete("ApplicationOwner", state)
         assert plugin.read("ApplicationOwner", resource_id, state, inputs).id == ""
+
+    def test_app_role_assignment(self, plugin: Plugin, application: dict[str, Any]) -> None:
+        kind = "AppRoleAssignment"
+        _, principal = plugin.create("ServicePrincipal", {"clientId": application["clientId"]})
+        exchange = plugin.invoke("getServicePrincipal", {"clientId": EXCHANGE_ONLINE})
+        inputs = {
+            "appRoleId": exchange["appRoles"][0]["id"],
+            "principalObjectId": principal["objectId"],
+            "resourceObjectId": exchange["objectId"],
+        }
+        resource_id, state = plugin.create(kind, inputs)
+        assert resource_id.startswith(f"{exchange['id']}/appRoleAssignedTo/")
+        assert state["principalDisplayName"] == application["displayName"]
+        assert state["principalType"] == "ServicePrincipal"
+        assert state["resourceDisplayName"] == exchange["displayName"]
+        assert plugin.read(kind, resource_id).id == resource_id
+        message = failure_of(lambda: plugin.create(kind, inputs))
+        assert "Could not create app role assignment: unexpected status 400" in message
+        plugin.delete(kind, state)
+        assert plugin.read(kind, resource_id, state, inputs).id == ""
 
     def test_service_principal_and_grant(self, plugin: Plugin, application: dict[str, Any]) -> None:
         """From the service principal to consent."""
