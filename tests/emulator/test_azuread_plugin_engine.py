@@ -12,10 +12,8 @@ import pytest
 from emulator.azuread_plugin import write_launcher
 from tests.emulator import azuread_facts as facts
 from tests.emulator.plugin_process import environment_of
-from tests.engine import Project, find_cli
+from tests.engine import Project
 from tests.tenant import Tenant
-
-pytestmark = pytest.mark.skipif(find_cli() is None, reason="no Pulumi CLI was found")
 
 PROGRAM = Path(__file__).parent / "azuread_program"
 NAMES = {
@@ -255,6 +253,31 @@ def destroy_takes_one_deletion(stage: Stage) -> None:
     for found, name in ids.items():
         sent = [line.replace(found, name) for line in sent]
     assert sent == facts.DELETE_APPLICATION
+
+
+def test_a_provider_of_its_own(stage: Stage, tmp_path: Path) -> None:
+    """Configured by the program alone, its secret encrypted; a change of it replaces nothing."""
+    tenant, other = stage.tenant, stage.another(tmp_path / "other")
+    for name in environment_of(tenant):
+        if name.startswith("ARM_"):
+            del other.environment[name]
+    arguments = {
+        "tenant_id": tenant.tenant_id,
+        "client_id": tenant.client_id,
+        "client_secret": tenant.client_secret,
+        "metadata_host": tenant.metadata_host,
+    }
+    other.environment["EXPLICIT_PROVIDER"] = json.dumps(arguments)
+    assert "+ 8 created" in other.up().done().output
+    inputs = other.resources()["explicit"]["inputs"]
+    assert json.loads(inputs["clientSecret"]["plaintext"]) == tenant.client_secret
+    assert inputs["metadataHost"] == tenant.metadata_host
+    assert "8 unchanged" in other.preview(None, "--refresh").done().output
+
+    other.environment["EXPLICIT_PROVIDER"] = json.dumps({**arguments, "use_oidc": False})
+    run = other.preview().done()
+    assert "~ 1 to update" in run.output
+    assert "7 unchanged" in run.output
 
 
 def behind(method: str, path: str, nth: int) -> dict[str, Any]:
