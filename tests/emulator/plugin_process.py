@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
+import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
@@ -44,6 +45,13 @@ def environment_of(tenant: Tenant) -> dict[str, str]:
         "ARM_TENANT_ID": tenant.tenant_id,
         "SSL_CERT_FILE": tenant.ca_file,
     }
+
+
+def error_of(call: Callable[[], object]) -> Any:
+    """Give the error of a call to a plugin, which must fail."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    return raised.value
 
 
 def struct(properties: Mapping[str, Any]) -> Struct:

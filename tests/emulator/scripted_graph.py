@@ -17,6 +17,17 @@ from emulator.tls import Identity
 TENANT_ID = "11111111-1111-4111-8111-111111111111"
 CLIENT_ID = "22222222-2222-4222-8222-222222222222"
 CALLER_ID = "33333333-3333-4333-8333-333333333333"
+APPLICATION_ID = "44444444-4444-4444-8444-444444444444"
+PRINCIPAL_ID = "55555555-5555-4555-8555-555555555555"
+APPLICATION = {
+    "id": APPLICATION_ID,
+    "appId": "66666666-6666-4666-8666-666666666666",
+    "displayName": "Mail",
+    "signInAudience": "AzureADMyOrg",
+}
+PRINCIPAL = {"id": PRINCIPAL_ID, "appId": APPLICATION["appId"], "servicePrincipalType": "App"}
+APP = f"/v1.0/applications/{APPLICATION_ID}"
+SP = f"/v1.0/servicePrincipals/{PRINCIPAL_ID}"
 NOT_FOUND = {
     "error": {
         "code": "Request_ResourceNotFound",
@@ -107,6 +118,28 @@ class ScriptedGraph:
         """Write the answers to a request, in place of earlier ones."""
         self._answers[line] = list(answers)
 
+    def serve_objects(self) -> None:
+        """Let APPLICATION and PRINCIPAL be created, read and changed, without any trouble."""
+        owned = f"owners/{CALLER_ID}/$ref"
+        same_client = f"?$filter=appId eq '{APPLICATION['appId']}'"
+        none: dict[str, Any] = {"value": []}
+        for line, answer in {
+            "POST /v1.0/applications": Answer(201, APPLICATION),
+            f"PATCH {APP}": Answer(204),
+            f"DELETE {APP}/{owned}": Answer(204),
+            f"GET {APP}": Answer(200, APPLICATION),
+            f"GET {_beta(APP)}?$select=oauth2RequirePostResponse": Answer(200, {}),
+            f"GET {APP}/owners": Answer(200, none),
+            f"GET /v1.0/servicePrincipals{same_client}": Answer(200, none),
+            "POST /v1.0/servicePrincipals": Answer(201, PRINCIPAL),
+            f"PATCH {SP}": Answer(204),
+            f"DELETE {SP}/{owned}": Answer(204),
+            f"GET {SP}": Answer(200, PRINCIPAL),
+            f"GET {_beta(SP)}?$select=samlMetadataUrl": Answer(200, {}),
+            f"GET {SP}/owners": Answer(200, none),
+        }.items():
+            self.answer(line, answer)
+
     def lines(self) -> list[str]:
         """List what Graph was asked."""
         return [r.line for r in self.requests if " /v1.0/" in r.line or " /beta/" in r.line]
@@ -118,6 +151,10 @@ class ScriptedGraph:
         if not answers:
             return Answer(501, {"error": {"code": "NotScripted", "message": request.line}})
         return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def _beta(path: str) -> str:
+    return path.replace("/v1.0/", "/beta/")
 
 
 def _handler(graph: ScriptedGraph) -> type[BaseHTTPRequestHandler]:

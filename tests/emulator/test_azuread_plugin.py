@@ -1,24 +1,18 @@
 """The stand-in plugin's protocol: each type and function on an embedded tenant, over TLS."""
 
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from emulator.azuread_plugin import write_launcher
 from tests.emulator.plugin_process import (
     SECRET_SIGNATURE,
     UNKNOWN,
     Plugin,
     environment_of,
+    error_of,
     plain,
     struct,
     urn,
@@ -35,12 +29,6 @@ WIDE = (
     "AppRoleAssignment.ReadWrite.All",
     "DelegatedPermissionGrant.ReadWrite.All",
 )
-
-
-@pytest.fixture(scope="module")
-def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the launcher."""
-    return write_launcher(tmp_path_factory.mktemp("plugins"))
 
 
 @pytest.fixture(scope="module")
@@ -66,79 +54,9 @@ def last(tenant: Tenant) -> int:
     return int(tenant.history()[-1]["n"])
 
 
-def failure_of(call: Any) -> str:
+def failure_of(call: Callable[[], object]) -> str:
     """Give the message of a call, which must fail."""
-    try:
-        call()
-    except grpc.RpcError as error:
-        return str(error.details())
-    raise AssertionError("the call succeeded")
-
-
-class TestProcess:
-    """How the engine starts and ends it."""
-
-    def test_it_says_a_port_and_is_version_6_10(self, executable: Path) -> None:
-        with Plugin(executable, {}) as plugin:
-            assert plugin.version() == "6.10.0"
-
-    def test_calls_of_newer_plugins_are_unimplemented(self, executable: Path) -> None:
-        """The real, bridged plugin does not know them either, and the engine falls back."""
-        with Plugin(executable, {}) as plugin:
-            for call, request in (
-                (plugin.stub.Handshake, provider_pb2.ProviderHandshakeRequest()),
-                (plugin.stub.Parameterize, provider_pb2.ParameterizeRequest()),
-                (plugin.stub.Construct, provider_pb2.ConstructRequest()),
-            ):
-                with pytest.raises(grpc.RpcError) as raised:
-                    call(request)
-                error: Any = raised.value
-                assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-
-    def test_previews_are_supported_and_secrets_are_the_engines(self, plugin: Plugin) -> None:
-        response = plugin.configure()
-        assert response.supportsPreview
-        assert not response.acceptSecrets
-
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_a_signal_ends_it_at_once(self, executable: Path, number: signal.Signals) -> None:
-        """The engine sends SIGINT, and would wait five seconds for one that stays."""
-        with Plugin(executable, {}) as plugin:
-            plugin.process.send_signal(number)
-            assert plugin.process.wait(timeout=2) == -number
-
-    def test_it_outlives_a_closed_connection_but_not_the_engine(self, executable: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as engine:
-            address = f"127.0.0.1:{engine.getsockname()[1]}"
-            with Plugin(executable, {}, [address]) as plugin:
-                engine.settimeout(5)
-                engine.accept()[0].close()
-                engine.accept()[0].close()
-                assert plugin.version() == "6.10.0"
-                engine.close()
-                assert plugin.process.wait(timeout=30) == 0
-
-    def test_a_module_of_the_program_does_not_shadow_ours(
-        self, executable: Path, tmp_path: Path
-    ) -> None:
-        """The engine starts plugins in the program's folder."""
-        (tmp_path / "emulator.py").write_text("raise SystemExit(3)")
-        process = subprocess.Popen([executable], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        with process:
-            assert process.stdout.readline().strip().isdigit()
-            process.terminate()
-
-    def test_unrelated_resources_do_not_wait_for_one_another(self, executable: Path) -> None:
-        """Eight reads of three slow requests each take as long as one, not as eight."""
-        with Tenant("--latency-ms", "200") as slow, Plugin(executable, environment_of(slow)) as it:
-            it.configure()
-            resource_id, _ = it.create("Application", APPLICATION)
-            started = time.monotonic()
-            with ThreadPoolExecutor(8) as pool:
-                reads = [pool.submit(it.read, "Application", resource_id) for _ in range(8)]
-                assert all(read.result().id == resource_id for read in reads)
-            assert time.monotonic() - started < 3 * 0.2 * 4
+    return str(error_of(call).details())
 
 
 class TestApplication:

@@ -1,4 +1,4 @@
-"""How the stand-in plugin reaches a tenant and signs in, what it repeats, and whom it refuses.
+"""How the stand-in plugin reaches a tenant and signs in, and whom it refuses.
 
 Against a scripted server over TLS: answers that a tenant seldom gives, exactly when wanted.
 """
@@ -12,64 +12,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import grpc
 import pytest
-from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from emulator.azuread_plugin import write_launcher
-from tests.emulator.plugin_process import SECRET_SIGNATURE, Plugin, plain, urn
+from tests.emulator.plugin_process import Plugin, error_of
 from tests.emulator.scripted_graph import (
-    CALLER_ID,
+    APP,
+    APPLICATION,
     CLIENT_ID,
-    NOT_FOUND,
     TENANT_ID,
     Answer,
     ScriptedGraph,
     token,
 )
 
-APPLICATION_ID = "44444444-4444-4444-8444-444444444444"
-PRINCIPAL_ID = "55555555-5555-4555-8555-555555555555"
-APPLICATION = {
-    "id": APPLICATION_ID,
-    "appId": "66666666-6666-4666-8666-666666666666",
-    "displayName": "Mail",
-    "signInAudience": "AzureADMyOrg",
-}
-PRINCIPAL = {"id": PRINCIPAL_ID, "appId": APPLICATION["appId"], "servicePrincipalType": "App"}
-APP = f"/v1.0/applications/{APPLICATION_ID}"
-SP = f"/v1.0/servicePrincipals/{PRINCIPAL_ID}"
 TOKEN = f"POST /{TENANT_ID}/oauth2/v2.0/token"
-
-
-@pytest.fixture(scope="module")
-def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the launcher."""
-    return write_launcher(tmp_path_factory.mktemp("plugins"))
 
 
 @pytest.fixture
 def graph(tmp_path: Path) -> Iterator[ScriptedGraph]:
     """Serve a script that creates and reads one application and one service principal."""
     with ScriptedGraph(tmp_path) as graph:
-        beta_app = APP.replace("v1.0", "beta") + "?$select=oauth2RequirePostResponse"
-        beta_sp = SP.replace("v1.0", "beta") + "?$select=samlMetadataUrl"
-        graph.answer("POST /v1.0/applications", Answer(201, APPLICATION))
-        graph.answer(f"PATCH {APP}", Answer(204))
-        graph.answer(f"DELETE {APP}/owners/{CALLER_ID}/$ref", Answer(204))
-        graph.answer(f"GET {APP}", Answer(200, APPLICATION))
-        graph.answer(f"GET {beta_app}", Answer(200, {"id": APPLICATION_ID}))
-        graph.answer(f"GET {APP}/owners", Answer(200, {"value": []}))
-        graph.answer(
-            f"GET /v1.0/servicePrincipals?$filter=appId eq '{APPLICATION['appId']}'",
-            Answer(200, {"value": []}),
-        )
-        graph.answer("POST /v1.0/servicePrincipals", Answer(201, PRINCIPAL))
-        graph.answer(f"PATCH {SP}", Answer(204))
-        graph.answer(f"DELETE {SP}/owners/{CALLER_ID}/$ref", Answer(204))
-        graph.answer(f"GET {SP}", Answer(200, PRINCIPAL))
-        graph.answer(f"GET {beta_sp}", Answer(200, {"id": PRINCIPAL_ID}))
-        graph.answer(f"GET {SP}/owners", Answer(200, {"value": []}))
+        graph.serve_objects()
         yield graph
 
 
@@ -82,16 +45,6 @@ def plugin(executable: Path, graph: ScriptedGraph) -> Iterator[Plugin]:
 
 def create_application(plugin: Plugin) -> tuple[str, dict[str, Any]]:
     return plugin.create("Application", {"displayName": "Mail"})
-
-
-def create_principal(plugin: Plugin) -> tuple[str, dict[str, Any]]:
-    return plugin.create("ServicePrincipal", {"clientId": APPLICATION["appId"]})
-
-
-def error_of(call: Any) -> Any:
-    with pytest.raises(grpc.RpcError) as raised:
-        call()
-    return raised.value
 
 
 class TestOnlyLoopback:
@@ -252,186 +205,12 @@ class TestSignIn:
         assert assertion(graph) == "from-devops"
 
 
-class TestRepeating:
-    """What is sent again, and what is not, is what the real plugin repeats."""
-
-    def test_throttling_waits_as_long_as_it_is_told(
-        self, plugin: Plugin, graph: ScriptedGraph
-    ) -> None:
-        plugin.configure()
-        busy = Answer(429, {"error": {"code": "TooManyRequests"}}, {"Retry-After": "0"})
-        graph.answer("POST /v1.0/applications", busy, busy, Answer(201, APPLICATION))
-        create_application(plugin)
-        assert graph.lines().count("POST /v1.0/applications") == 3
-
-    @pytest.mark.parametrize("status", [404, 409])
-    def test_a_new_applications_patch_is_repeated(
-        self, plugin: Plugin, graph: ScriptedGraph, status: int
-    ) -> None:
-        plugin.configure()
-        graph.answer(f"PATCH {APP}", Answer(status, NOT_FOUND), Answer(204))
-        create_application(plugin)
-        assert graph.lines().count(f"PATCH {APP}") == 3
-
-    def test_a_new_service_principals_patch_is_not(
-        self, plugin: Plugin, graph: ScriptedGraph
-    ) -> None:
-        """It exists, so it is kept in the state as failed."""
-        plugin.configure()
-        graph.answer(f"PATCH {SP}", Answer(404, NOT_FOUND))
-        error = error_of(lambda: create_principal(plugin))
-        assert graph.lines().count(f"PATCH {SP}") == 1
-        failed = initialization_failure(error)
-        assert failed.id == f"/servicePrincipals/{PRINCIPAL_ID}"
-        assert (
-            f"creating {urn('ServicePrincipal')}: 1 error occurred:\n\t* Timed out whilst waiting "
-            f"for new service principal to be replicated in Azure AD: unexpected status 404 "
-            f"(404 Not Found) with error: Request_ResourceNotFound: Resource 'x' does not exist"
-        ) in failed.reasons[0]
-        state = plain(failed.properties)
-        assert state["clientId"] == APPLICATION["appId"]
-        assert state["objectId"] is None
-        assert "schema_version" in state["__meta"]
-
-    @pytest.mark.parametrize(
-        ("status", "message"),
-        [
-            (400, "The appId 'x' of the service principal does not reference a valid application"),
-            (403, "When using this permission, the backing application of the service principal"),
-        ],
-    )
-    def test_a_service_principal_waits_for_its_application(
-        self, plugin: Plugin, graph: ScriptedGraph, status: int, message: str
-    ) -> None:
-        plugin.configure()
-        text = f"{message} object" if status == 400 else f"{message} being created must in the"
-        behind = Answer(status, {"error": {"code": "c", "message": text}})
-        graph.answer("POST /v1.0/servicePrincipals", behind, behind, Answer(201, PRINCIPAL))
-        create_principal(plugin)
-        assert graph.lines().count("POST /v1.0/servicePrincipals") == 3
-
-    def test_another_refusal_is_final(self, plugin: Plugin, graph: ScriptedGraph) -> None:
-        plugin.configure()
-        denied = Answer(403, {"error": {"code": "Authorization_RequestDenied", "message": "No."}})
-        graph.answer("POST /v1.0/servicePrincipals", denied)
-        error = error_of(lambda: create_principal(plugin))
-        assert error.details() == (
-            "1 error occurred:\n\t* Could not create service principal: unexpected status 403 "
-            "(403 Forbidden) with error: Authorization_RequestDenied: No.\n\n"
-        )
-        assert graph.lines().count("POST /v1.0/servicePrincipals") == 1
-
-    def test_what_a_read_does_not_find_after_creation_is_lost(
-        self, plugin: Plugin, graph: ScriptedGraph
-    ) -> None:
-        """No state at all, although the object exists: the real plugin's words."""
-        plugin.configure()
-        graph.answer(f"GET {APP}", Answer(404, NOT_FOUND))
-        error = error_of(lambda: create_application(plugin))
-        assert error.details() == (
-            f"expected non-nil error with nil state during Create of {urn('Application')}"
-        )
-        assert dict(error.trailing_metadata()).get("grpc-status-details-bin") is None
-
-    def test_a_read_that_fails_in_its_middle_keeps_the_object(
-        self, plugin: Plugin, graph: ScriptedGraph
-    ) -> None:
-        plugin.configure()
-        beta = f"GET /beta/applications/{APPLICATION_ID}?$select=oauth2RequirePostResponse"
-        graph.answer(beta, Answer(404, NOT_FOUND))
-        failed = initialization_failure(error_of(lambda: create_application(plugin)))
-        assert failed.id == f"/applications/{APPLICATION_ID}"
-        shown = f'Application (Application: "{APPLICATION_ID}")'
-        assert f"Retrieving additional properties for {shown}: unexpect" in failed.reasons[0]
-        assert plain(failed.properties)["displayName"] == "Mail"
-
-    def test_a_lost_connection_repeats_no_creation(
-        self, plugin: Plugin, graph: ScriptedGraph
-    ) -> None:
-        """Nobody knows whether it was made."""
-        plugin.configure()
-        graph.answer("POST /v1.0/applications", Answer(None))
-        message = str(error_of(lambda: create_application(plugin)).details())
-        assert "HTTP response was nil; connection may have been reset" in message
-        assert graph.lines().count("POST /v1.0/applications") == 1
-
-    def test_a_kept_connection_that_was_closed_is_not_used(
-        self, plugin: Plugin, graph: ScriptedGraph
-    ) -> None:
-        """A creation must not meet the end of a connection that only idled too long."""
-        plugin.configure()
-        closing = Answer(200, {"value": []}, {"Connection": "close"})
-        graph.answer(f"GET {APP}/owners", closing)
-        create_application(plugin)
-        create_application(plugin)
-        assert graph.lines().count("POST /v1.0/applications") == 2
-
-
-class TestAppRoleAssignment:
-    """azuread.AppRoleAssignment."""
-
-    def test_its_life(self, plugin: Plugin, graph: ScriptedGraph) -> None:
-        """Repeated while the reader is behind; every input replaces."""
-        plugin.configure()
-        inputs = {
-            "appRoleId": APPLICATION_ID,
-            "principalObjectId": CALLER_ID,
-            "resourceObjectId": PRINCIPAL_ID,
-        }
-        assignment = {
-            "id": "assignment-1",
-            "appRoleId": APPLICATION_ID,
-            "principalId": CALLER_ID,
-            "resourceId": PRINCIPAL_ID,
-            "resourceDisplayName": "Microsoft Graph",
-        }
-        path = f"{SP}/appRoleAssignedTo"
-        behind = Answer(400, {"error": {"code": "c", "message": "Not a valid reference update."}})
-        graph.answer(f"POST {path}", behind, Answer(404, NOT_FOUND), Answer(201, assignment))
-        graph.answer(f"GET {path}/assignment-1", Answer(200, assignment))
-        graph.answer(f"DELETE {path}/assignment-1", Answer(204))
-        resource_id, state = plugin.create("AppRoleAssignment", inputs)
-        assert resource_id == f"/servicePrincipals/{PRINCIPAL_ID}/appRoleAssignedTo/assignment-1"
-        assert state["resourceDisplayName"] == "Microsoft Graph"
-        assert plugin.read("AppRoleAssignment", resource_id).id == resource_id
-        for name in inputs:
-            other = {**inputs, name: TENANT_ID}
-            assert plugin.diff("AppRoleAssignment", state, other).replaces == [name]
-        plugin.delete("AppRoleAssignment", state)
-        assert graph.lines()[-1] == f"DELETE {path}/assignment-1"
-
-
-def test_a_secret_is_in_no_output(plugin: Plugin, graph: ScriptedGraph) -> None:
-    """Neither the caller's nor a new one is written to the process's streams, nor in an error."""
-    plugin.configure()
-    made = {"keyId": APPLICATION_ID, "secretText": "fresh-secret"}
-    graph.answer(f"POST {APP}/addPassword", Answer(200, made))
-    shown = {**APPLICATION, "passwordCredentials": [made]}
-    denied = Answer(403, {"error": {"code": "Authorization_RequestDenied", "message": "No."}})
-    graph.answer(f"GET {APP}", *[Answer(200, shown)] * 6, denied)
-    inputs = {"applicationId": f"/applications/{APPLICATION_ID}"}
-    error = error_of(lambda: plugin.create("ApplicationPassword", inputs))
-    failed = initialization_failure(error)
-    assert plain(failed.properties)["value"] == {**SECRET_SIGNATURE, "value": "fresh-secret"}
-    written = plugin.stop() + error.details()
-    assert "fresh-secret" not in written
-    assert "right" not in written
-
-
 def assertion(graph: ScriptedGraph) -> str:
     form = parse_qs([r for r in graph.requests if r.line == TOKEN][-1].body)
     assert form["client_assertion_type"] == [
         "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     ]
     return form["client_assertion"][0]
-
-
-def initialization_failure(error: Any) -> provider_pb2.ErrorResourceInitFailed:
-    content = dict(error.trailing_metadata())["grpc-status-details-bin"]
-    status = status_pb2.Status.FromString(content)
-    failure = provider_pb2.ErrorResourceInitFailed()
-    assert status.details[0].Unpack(failure)
-    return failure
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """What the stand-in plugin makes of inputs before a tenant is asked: checks, plans and diffs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from emulator.azuread_plugin import write_launcher
 from tests.emulator.plugin_process import TYPES, UNKNOWN, Plugin, plain, struct
 
 SOME = provider_pb2.DiffResponse.DIFF_SOME
@@ -70,9 +70,9 @@ IN_PLACE = {
 
 
 @pytest.fixture(scope="module")
-def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
+def plugin(executable: Path) -> Iterator[Plugin]:
     """Serve a plugin that was never configured: none of this may need a tenant."""
-    with Plugin(write_launcher(tmp_path_factory.mktemp("plugins")), {}) as plugin:
+    with Plugin(executable, {}) as plugin:
         yield plugin
 
 
