@@ -17,7 +17,6 @@ import pytest
 from tests.emulator.plugin_process import Plugin, error_of
 from tests.emulator.scripted_graph import (
     APP,
-    APPLICATION,
     CLIENT_ID,
     TENANT_ID,
     Answer,
