@@ -119,7 +119,7 @@ class Tenant:
             base_url=self.graph, verify=self.ssl_context, headers=headers, trust_env=False
         )
 
-    def ask_for_token(self, tenant: str | None = None, **form: str) -> httpx.Response:
+    def sign_in(self, tenant: str | None = None, **form: str) -> httpx.Response:
         """Ask the token endpoint; what `form` leaves open asks for the deployer's Graph token.
 
         A field that is given as an empty string is left out.
@@ -138,7 +138,7 @@ class Tenant:
 
     def token(self, **form: str) -> str:
         """Return an access token, by default the deployer's for Graph."""
-        return str(self.ask_for_token(**form).raise_for_status().json()["access_token"])
+        return str(self.sign_in(**form).raise_for_status().json()["access_token"])
 
     def history(self, since: int = 0) -> list[dict[str, Any]]:
         """List every exchange with a number above `since`."""

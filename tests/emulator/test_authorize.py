@@ -67,7 +67,7 @@ class MailApp:
             "code_verifier": self.verifier,
             "scope": "",
         }
-        return self.tenant.ask_for_token(**(form | others))
+        return self.tenant.sign_in(**(form | others))
 
     def refresh(self, token: str, **others: str) -> httpx.Response:
         form = {
@@ -77,7 +77,7 @@ class MailApp:
             "refresh_token": token,
             "scope": "",
         }
-        return self.tenant.ask_for_token(**(form | others))
+        return self.tenant.sign_in(**(form | others))
 
 
 @pytest.fixture

@@ -92,9 +92,7 @@ def test_a_purged_client_takes_its_grants_along(graph: httpx.Client) -> None:
     assert refused(graph.get(f"/v1.0/oauth2PermissionGrants/{grant['id']}"))[0] == 404
 
 
-def test_after_thirty_days_it_empties_itself(
-    tenant: Tenant, graph: httpx.Client, deleted: dict[str, Any]
-) -> None:
+def test_after_thirty_days_it_empties_itself(tenant: Tenant, deleted: dict[str, Any]) -> None:
     tenant.advance(29 * 86400)
     with tenant.http(tenant.token()) as later:
         assert in_bin(later) == [deleted["application"]]

@@ -41,13 +41,13 @@ class TestPasswords:
         secrets = [add(graph, application).json() for _ in range(3)]
         for one in secrets:
             form = {"client_id": application["appId"], "client_secret": one["secretText"]}
-            assert tenant.ask_for_token(**form).status_code == 200
+            assert tenant.sign_in(**form).status_code == 200
         url = f"/v1.0/applications/{application['id']}/removePassword"
         assert graph.post(url, json={"keyId": secrets[0]["keyId"]}).status_code == 204
         left = [one["keyId"] for one in read(graph, application)["passwordCredentials"]]
         assert left == [one["keyId"] for one in secrets[1:]]
         form = {"client_id": application["appId"], "client_secret": secrets[0]["secretText"]}
-        assert tenant.ask_for_token(**form).status_code == 401
+        assert tenant.sign_in(**form).status_code == 401
         again = graph.post(url, json={"keyId": secrets[0]["keyId"]})
         assert refused(again)[0] == 400
         assert "No password credential found with keyId" in message(again)
@@ -170,14 +170,15 @@ class TestIdentifierUris:
         assert self.put(graph, application, f"api://{application['appId']}").status_code == 204
 
 
-class TestPolicies:
-    LIFETIME: dict[str, Any] = {
-        "restrictionType": "passwordLifetime",
-        "maxLifetime": "P180D",
-        "restrictForAppsCreatedAfterDateTime": "2019-01-01T00:00:00Z",
-    }
-    ADDITION: dict[str, Any] = {"restrictionType": "passwordAddition", "maxLifetime": None}
+LIFETIME: dict[str, Any] = {
+    "restrictionType": "passwordLifetime",
+    "maxLifetime": "P180D",
+    "restrictForAppsCreatedAfterDateTime": "2019-01-01T00:00:00Z",
+}
+ADDITION: dict[str, Any] = {"restrictionType": "passwordAddition", "maxLifetime": None}
 
+
+class TestPolicies:
     def restrict(self, administrator: httpx.Client, *restrictions: dict[str, Any]) -> None:
         body = {"applicationRestrictions": {"passwordCredentials": list(restrictions)}}
         url = "/v1.0/policies/defaultAppManagementPolicy"
@@ -187,7 +188,7 @@ class TestPolicies:
         self, graph: httpx.Client, administrator: httpx.Client, tenant: Tenant
     ) -> None:
         application = make_application(graph)
-        self.restrict(administrator, self.LIFETIME)
+        self.restrict(administrator, LIFETIME)
         now = tenant.now()
         long, short = ((now + timedelta(days=days)).isoformat() for days in (181, 179))
         response = add(graph, application, endDateTime=long)
@@ -199,11 +200,11 @@ class TestPolicies:
         self, graph: httpx.Client, administrator: httpx.Client
     ) -> None:
         application = make_application(graph)
-        self.restrict(administrator, self.ADDITION)
+        self.restrict(administrator, ADDITION)
         response = add(graph, application)
         assert refused(response) == (400, "CredentialTypeNotAllowedAsPerAppPolicy")
         assert message(response).startswith("Credential type not allowed as per assigned policy")
-        self.restrict(administrator, self.ADDITION | {"state": "disabled"})
+        self.restrict(administrator, ADDITION | {"state": "disabled"})
         assert add(graph, application).status_code == 200
 
     def test_older_applications_can_be_spared(
@@ -211,7 +212,7 @@ class TestPolicies:
     ) -> None:
         application = make_application(graph)
         after = (tenant.now() + timedelta(days=1)).isoformat()
-        self.restrict(administrator, self.ADDITION | {"restrictForAppsCreatedAfterDateTime": after})
+        self.restrict(administrator, ADDITION | {"restrictForAppsCreatedAfterDateTime": after})
         assert add(graph, application).status_code == 200
         tenant.advance(2 * 86400)
         with tenant.http(tenant.token()) as later:
@@ -220,14 +221,14 @@ class TestPolicies:
     def test_an_assigned_policy_stands_in_the_defaults_place(
         self, graph: httpx.Client, administrator: httpx.Client, tenant: Tenant
     ) -> None:
-        self.restrict(administrator, self.ADDITION)
+        self.restrict(administrator, ADDITION)
         policy = created(
             administrator.post(
                 "/v1.0/policies/appManagementPolicies",
                 json={
                     "displayName": "Mail",
                     "isEnabled": True,
-                    "restrictions": {"passwordCredentials": [self.LIFETIME]},
+                    "restrictions": {"passwordCredentials": [LIFETIME]},
                 },
             )
         )

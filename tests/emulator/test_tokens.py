@@ -34,7 +34,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def test_a_token_says_who_and_what(tenant: Tenant) -> None:
-    reply = tenant.ask_for_token().json()
+    reply = tenant.sign_in().json()
     assert reply["token_type"] == "Bearer"
     assert reply["expires_in"] == reply["ext_expires_in"] == 3599
     claims = claims_of(reply["access_token"])
@@ -60,7 +60,7 @@ def test_graph_is_known_by_each_of_its_names(tenant: Tenant, resource: str) -> N
 
 def test_the_tenant_is_known_by_its_domains(tenant: Tenant) -> None:
     for name in tenant.ready["domains"]:
-        assert tenant.ask_for_token(tenant=name).status_code == 200
+        assert tenant.sign_in(tenant=name).status_code == 200
 
 
 def test_the_older_endpoint_takes_a_resource(tenant: Tenant) -> None:
@@ -109,7 +109,7 @@ def test_the_secret_may_come_by_basic_authentication(tenant: Tenant) -> None:
     ],
 )
 def test_refusals(tenant: Tenant, form: dict[str, str], expected: tuple[int, str, int]) -> None:
-    assert refused(tenant.ask_for_token(**form)) == expected
+    assert refused(tenant.sign_in(**form)) == expected
 
 
 def test_a_secret_ends_and_its_application_is_told_so(tenant: Tenant, graph: httpx.Client) -> None:
@@ -120,9 +120,9 @@ def test_a_secret_ends_and_its_application_is_told_so(tenant: Tenant, graph: htt
         json={"passwordCredential": {"displayName": "a"}},
     ).json()["secretText"]
     form = {"client_id": application["appId"], "client_secret": secret}
-    assert tenant.ask_for_token(**form).status_code == 200
+    assert tenant.sign_in(**form).status_code == 200
     tenant.advance(2 * 365 * 86400 + 1)
-    assert refused(tenant.ask_for_token(**form)) == (401, "invalid_client", 7000222)
+    assert refused(tenant.sign_in(**form)) == (401, "invalid_client", 7000222)
 
 
 def test_a_secret_is_refused_before_its_start(tenant: Tenant, graph: httpx.Client) -> None:
@@ -134,7 +134,7 @@ def test_a_secret_is_refused_before_its_start(tenant: Tenant, graph: httpx.Clien
         json={"passwordCredential": {"startDateTime": start.isoformat()}},
     ).json()["secretText"]
     form = {"client_id": application["appId"], "client_secret": secret}
-    assert refused(tenant.ask_for_token(**form)) == (401, "invalid_client", 7000215)
+    assert refused(tenant.sign_in(**form)) == (401, "invalid_client", 7000215)
 
 
 def test_an_application_without_service_principal_gets_no_token(
@@ -143,11 +143,11 @@ def test_an_application_without_service_principal_gets_no_token(
     application = make_application(graph)
     secret = graph.post(f"/v1.0/applications/{application['id']}/addPassword", json={}).json()
     form = {"client_id": application["appId"], "client_secret": secret["secretText"]}
-    assert refused(tenant.ask_for_token(**form)) == (401, "invalid_client", 7000229)
+    assert refused(tenant.sign_in(**form)) == (401, "invalid_client", 7000229)
     principal = make_principal(graph, application)
-    assert tenant.ask_for_token(**form).status_code == 200
+    assert tenant.sign_in(**form).status_code == 200
     graph.patch(f"/v1.0/servicePrincipals/{principal['id']}", json={"accountEnabled": False})
-    assert refused(tenant.ask_for_token(**form)) == (400, "unauthorized_client", 7000112)
+    assert refused(tenant.sign_in(**form)) == (400, "unauthorized_client", 7000112)
 
 
 def test_version_2_tokens_for_a_resource_that_wants_them(
@@ -194,7 +194,7 @@ def assertion(key: rsa.RSAPrivateKey, **claims: Any) -> str:
 
 
 def ask_with_assertion(tenant: Tenant, client_id: str, value: str) -> httpx.Response:
-    return tenant.ask_for_token(
+    return tenant.sign_in(
         client_id=client_id,
         client_secret="",
         client_assertion=value,
