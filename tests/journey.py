@@ -41,7 +41,7 @@ class Journey:
     def _caller(self) -> str:
         """Return the object id of the identity that the environment signs in."""
         claims: dict[str, str] = jwt.decode(
-            self.tenant.ask_for_token().json()["access_token"], options={"verify_signature": False}
+            self.tenant.sign_in().json()["access_token"], options={"verify_signature": False}
         )
         return claims["oid"]
 

@@ -64,7 +64,7 @@ def test_outputs_are_complete_and_the_secret_signs_in(journey: Journey, dev: str
     assert made["consentUrl"] == (
         f"{journey.tenant.authority}/{made['tenantId']}/adminconsent?client_id={made['clientId']}"
     )
-    answer = journey.tenant.ask_for_token(client_id=made["clientId"], client_secret=made["clientSecret"])
+    answer = journey.tenant.sign_in(client_id=made["clientId"], client_secret=made["clientSecret"])
     assert answer.status_code == 200, answer.text
 
 
@@ -163,7 +163,7 @@ def test_no_input_deletes_or_replaces_a_live_secret(journey: Journey) -> None:
     up(journey, "dev")
     assert journey.writes(before) == []
     for secret in (made["clientSecret"], rotated[1]["value"]):
-        answer = journey.tenant.ask_for_token(client_id=made["clientId"], client_secret=secret)
+        answer = journey.tenant.sign_in(client_id=made["clientId"], client_secret=secret)
         assert answer.status_code == 200, answer.text
 
 
