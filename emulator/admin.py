@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import seeding
 from emulator.admin_input import AdminError, Fields
@@ -94,7 +95,8 @@ class Admin:
         keys = (spec.deployer_secret_key_id for spec in self._cloud.specs)
         if scheme.lower() != "bearer" or not any(vault.matches(key, given) for key in keys):
             raise AdminError(
-                "GET /secrets needs `Authorization: Bearer` with the ready file's client_secret."
+                "GET /secrets needs `Authorization: Bearer` with the ready file's client_secret.",
+                status=401,
             )
         return JSONResponse(vault.issued())
 
@@ -141,7 +143,21 @@ async def _body(request: Request) -> object:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 400)
+    return JSONResponse({"error": str(error)}, getattr(error, "status", 400))
+
+
+class _NoPages:
+    """Refuses what a page in a browser sends: it reaches loopback, and posts without asking."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(name == b"origin" for name, _ in scope.get("headers", ())):
+            refusal = JSONResponse({"error": "The admin interface is not for web pages."}, 400)
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def admin_application(cloud: Cloud) -> Starlette:
@@ -165,7 +181,8 @@ def admin_application(cloud: Cloud) -> Starlette:
         ],
         # A page in a browser may reach loopback by a name of its own choosing; not this way.
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
+            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"]),
+            Middleware(_NoPages),
         ],
         exception_handlers={AdminError: _refused},
     )

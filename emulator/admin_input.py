@@ -11,7 +11,11 @@ _MISSING: Any = object()
 
 
 class AdminError(Exception):
-    """Input that the admin interface does not understand; the text says what it expects."""
+    """A request that the admin interface does not do; the text says what it expects."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Fields:

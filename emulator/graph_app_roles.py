@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from emulator.clock import graph_time
-from emulator.entities import APP_ROLE_ASSIGNMENT, merge
+from emulator.entities import APP_ROLE_ASSIGNMENT
+from emulator.entity_type import merge
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import one, page
 from emulator.graph_principals import principal

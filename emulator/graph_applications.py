@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from emulator.app_policies import check_identifier_uris
 from emulator.clock import graph_time
-from emulator.entities import APPLICATION, merge
+from emulator.entities import APPLICATION
+from emulator.entity_type import merge
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import count, one, page
 from emulator.graph_owners import bound_owners, owner_routes

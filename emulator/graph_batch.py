@@ -61,10 +61,10 @@ def _item(request: object, version: str) -> Item:
     depends_on = request.get("dependsOn") or []
     if not isinstance(id_, str) or not isinstance(url, str) or str(method).upper() not in _METHODS:
         raise bad_syntax("Invalid batch payload format.")
-    if not isinstance(depends_on, list):
+    headers = request.get("headers") or {}
+    if not isinstance(depends_on, list) or not isinstance(headers, dict):
         raise bad_syntax("Invalid batch payload format.")
     path, _, query = url.partition("?")
-    headers = request.get("headers") or {}
     return Item(
         id=id_,
         method=str(method).upper(),

@@ -3,7 +3,8 @@
 import re
 from dataclasses import replace
 
-from emulator.entities import FEDERATED_CREDENTIAL, merge
+from emulator.entities import FEDERATED_CREDENTIAL
+from emulator.entity_type import merge
 from emulator.graph_applications import application
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import one, page

@@ -4,13 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from emulator import odata
-from emulator.entities import (
-    APPLICATION,
-    DIRECTORY_OBJECT,
-    SERVICE_PRINCIPAL,
-    USER,
-    EntityType,
-)
+from emulator.entities import APPLICATION, DIRECTORY_OBJECT, SERVICE_PRINCIPAL, USER
+from emulator.entity_type import EntityType
 from emulator.graph_call import Call, Expansion, Reply, metadata_level
 from emulator.odata_filter import Filter
 from emulator.problems import bad_request, bad_syntax

@@ -6,7 +6,8 @@ from typing import Any
 
 from emulator.app_policies import parse_duration
 from emulator.clock import parse_time
-from emulator.entities import APP_MANAGEMENT_POLICY, DEFAULT_POLICY, merge
+from emulator.entities import APP_MANAGEMENT_POLICY, DEFAULT_POLICY
+from emulator.entity_type import merge
 from emulator.graph_applications import application
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import directory_objects, one, page

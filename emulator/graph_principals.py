@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from emulator.clock import graph_time
-from emulator.entities import SERVICE_PRINCIPAL, merge
+from emulator.entities import SERVICE_PRINCIPAL
+from emulator.entity_type import merge
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import count, one, page
 from emulator.graph_owners import bound_owners, owner_routes

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from emulator.entities import EntityType
+from emulator.entity_type import EntityType
 from emulator.problems import bad_request, invalid_value, read_only, unknown_property
 from emulator.store import Json
 

@@ -22,6 +22,7 @@ _SECRET_NAMES = frozenset(
         "code",
         "code_verifier",
         "id_token",
+        "passwd",
         "password",
         "refresh_token",
         "secrettext",

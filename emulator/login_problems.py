@@ -194,16 +194,6 @@ def not_default_scope(scope: str) -> LoginError:
     )
 
 
-def invalid_scope(scope: str) -> LoginError:
-    """Refuse: the scope is none at all."""
-    return LoginError(
-        70011,
-        "invalid_scope",
-        "The provided request must include a 'scope' input parameter. The provided value for the "
-        f"input parameter 'scope' is not valid. The scope {scope} is not valid.",
-    )
-
-
 def several_resources() -> LoginError:
     """Refuse: a token is for one resource only."""
     return LoginError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from emulator.entities import EntityType
+from emulator.entity_type import EntityType
 from emulator.problems import GraphError, bad_request, bad_syntax, unsupported_query
 from emulator.store import Json
 

@@ -13,7 +13,7 @@ from odata_query.exceptions import ODataException
 from odata_query.grammar import ODataLexer, ODataParser
 
 from emulator.clock import parse_time
-from emulator.entities import EntityType
+from emulator.entity_type import EntityType
 from emulator.problems import bad_syntax, unsupported_query
 from emulator.store import Json
 
@@ -277,7 +277,7 @@ def _equal(value: Any, wanted: Any) -> bool:
 
 
 def _ordered(operator: str, value: Any, wanted: Any) -> bool:
-    if type(value) is not type(wanted) or value is None:
+    if type(value) is not type(wanted) or not isinstance(value, str | int | float):
         return False
     if isinstance(value, str):
         order = _compare_instants(value, wanted)

@@ -17,9 +17,8 @@ from emulator.entities import (
     ORGANIZATION,
     SERVICE_PRINCIPAL,
     USER,
-    EntityType,
-    merge,
 )
+from emulator.entity_type import EntityType, merge
 from emulator.first_party import (
     AZURE_CLI_APP_ID,
     AZURE_CLI_SCOPES,

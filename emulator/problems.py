@@ -13,17 +13,23 @@ class GraphError(Exception):
     """A refusal in Graph's form: `{"error": {"code", "message", "innerError"}}`."""
 
     def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        inner: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.headers = dict(headers or {})
+        self.inner = dict(inner or {})
 
     def body(self, now: datetime, request_id: str, client_request_id: str) -> Json:
         """Build the body of the reply."""
-        inner = {
+        inner = self.inner | {
             "date": now.strftime("%Y-%m-%dT%H:%M:%S"),
             "request-id": request_id,
             "client-request-id": client_request_id,
@@ -67,6 +73,11 @@ def unsupported_query(message: str) -> GraphError:
 def segment_not_found(segment: str) -> GraphError:
     """400: no such resource in Graph's schema."""
     return bad_syntax(f"Resource not found for the segment '{segment}'.")
+
+
+def invalid_identifier(id_: str) -> GraphError:
+    """400: an object id that is no GUID."""
+    return bad_request(f"Invalid object identifier '{id_}'.")
 
 
 def not_found(id_: str) -> GraphError:
@@ -127,7 +138,8 @@ def quota_exceeded() -> GraphError:
 def throttled(retry_after_seconds: int | None) -> GraphError:
     """429; some of Graph's come without Retry-After."""
     headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
-    return GraphError(429, "TooManyRequests", "Too many requests", headers)
+    inner = {"code": "429", "message": "Please retry after", "status": "429"}
+    return GraphError(429, "TooManyRequests", "Please retry again later.", headers, inner)
 
 
 def server_error(status: int) -> GraphError:

@@ -141,6 +141,7 @@ def test_alternate_keys_and_the_older_prefix(tenant: Tenant, graph: httpx.Client
     assert graph.get(f"/v1.0/{tenant.ready['domains'][0]}/{key}").json()["id"] == created["id"]
     assert graph.get("/v1.0/applications(uniqueName='proself')").json()["id"] == created["id"]
     assert graph.get(f"/v1.0/applications('{created['id']}')").json()["id"] == created["id"]
+    assert graph.get(f"/v1.0/applications/{created['id'].upper()}").json()["id"] == created["id"]
     assert graph.patch(f"/v1.0/{key}", json={"notes": "n"}).status_code == 204
     assert refused(graph.get("/v1.0/applications(appId='nobody')"))[0] == 404
     assert refused(graph.get("/v1.0/applications(colour='red')"))[0] == 400

@@ -22,7 +22,7 @@ def test_each_request_has_its_own_reply(graph: httpx.Client) -> None:
     replies = send(
         graph,
         {"id": "1", "method": "GET", "url": f"/applications/{made['id']}?$select=id"},
-        {"id": "2", "method": "GET", "url": "applications/nobody"},
+        {"id": "2", "method": "GET", "url": "applications/5d5e0a8e-0000-0000-0000-000000000000"},
         {"id": "3", "method": "GET", "url": "/users"},
         {
             "id": "4",
@@ -69,7 +69,11 @@ def test_a_request_waits_for_those_it_depends_on(graph: httpx.Client) -> None:
         graph,
         {"id": "read", "method": "GET", "url": url, "dependsOn": ["write"]},
         {"id": "write", "method": "PATCH", "url": url, "headers": JSON, "body": {"notes": "n"}},
-        {"id": "fails", "method": "GET", "url": "/applications/nobody"},
+        {
+            "id": "fails",
+            "method": "GET",
+            "url": "/applications/5d5e0a8e-0000-0000-0000-000000000000",
+        },
         {"id": "never", "method": "DELETE", "url": url, "dependsOn": ["FAILS"]},
         {"id": "neither", "method": "DELETE", "url": url, "dependsOn": ["never"]},
     )

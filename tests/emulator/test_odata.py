@@ -351,6 +351,7 @@ class TestForms:
                 "does not exist",
             ),
             ("GET", "/v1.0/", 400, ""),
+            ("GET", "/v1.0/applications/nobody", 400, "Invalid object identifier 'nobody'."),
         ],
     )
     def test_addresses_that_lead_nowhere(

@@ -1,0 +1,29 @@
+"""One embedded tenant for the client tests, and an environment that leads any client there."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.tenant import Tenant
+
+
+@pytest.fixture(scope="session")
+def running_tenant() -> Iterator[Tenant]:
+    with Tenant("--seed", "1") as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def tenant(running_tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """A tenant as new, to which the usual variables lead."""
+    running_tenant.reset()
+    for name, value in {
+        "AZURE_AUTHORITY_HOST": running_tenant.authority,
+        "AZURE_TENANT_ID": running_tenant.tenant_id,
+        "AZURE_CLIENT_ID": running_tenant.client_id,
+        "AZURE_CLIENT_SECRET": running_tenant.client_secret,
+        "SSL_CERT_FILE": running_tenant.ca_file,
+        "REQUESTS_CA_BUNDLE": running_tenant.ca_file,
+    }.items():
+        monkeypatch.setenv(name, value)
+    return running_tenant
