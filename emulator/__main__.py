@@ -12,7 +12,8 @@ def main() -> int:
     try:
         run(config)
     except OSError as error:
-        sys.stderr.write(f"emulator: {error}\n")
+        where = f" ({error.filename})" if error.filename else ""
+        sys.stderr.write(f"emulator: {error.strerror or error}{where}\n")
         return 2
     return 0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -26,6 +27,12 @@ from emulator.tls import Identity
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 1
+_ATTEMPTS = 5
+"""How many free ports are tried until one is free on both loopback addresses."""
+
+_ENDINGS = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)
+]
 
 
 class _Protocol(HttpToolsProtocol):
@@ -44,6 +51,14 @@ class _Protocol(HttpToolsProtocol):
 
 class _Server(uvicorn.Server):
     """A server among others in one loop; signals are not its own business."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serving = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -76,8 +91,7 @@ async def _serve(config: Config) -> None:
 
     _on_signals(loop, stop)
     tasks = [asyncio.create_task(server.serve(sockets=socks)) for server, socks in servers]
-    while not all(server.started for server, _ in servers):
-        await asyncio.sleep(0.001)
+    await asyncio.gather(*(server.serving.wait() for server, _ in servers))
     bundle = config.ready_file.with_name(f"{config.ready_file.stem}-ca.pem")
     try:
         _write(bundle, identity.bundle())
@@ -90,12 +104,21 @@ async def _serve(config: Config) -> None:
 
 
 def _listen(port: int) -> list[socket.socket]:
-    """Sockets on both loopback addresses, or the one that the machine has, on one port."""
-    first = _bound(socket.AF_INET, "127.0.0.1", port)
-    try:
-        return [first, _bound(socket.AF_INET6, "::1", first.getsockname()[1])]
-    except OSError:
-        return [first]
+    """Open sockets on both loopback addresses, or the one that the machine has, on one port.
+
+    OSError if another process has the port on either: `localhost` might lead clients there.
+    """
+    for attempts_left in range(_ATTEMPTS, 0, -1):
+        first = _bound(socket.AF_INET, "127.0.0.1", port)
+        try:
+            return [first, _bound(socket.AF_INET6, "::1", first.getsockname()[1])]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:  # no IPv6 here
+                return [first]
+            first.close()
+            if port or attempts_left == 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
@@ -110,7 +133,8 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
         bound.bind((address, port))
     except OSError as error:
         bound.close()
-        raise OSError(f"cannot listen on {address} port {port}: {error.strerror}") from error
+        message = f"cannot listen on {address} port {port}: {error.strerror}"
+        raise OSError(error.errno, message) from error
     return bound
 
 
@@ -134,7 +158,7 @@ def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
 
 
 def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDINGS:
         try:
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
