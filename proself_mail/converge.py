@@ -64,7 +64,10 @@ class Update:
         self._patience = Patience(say)
         self._patience.trailing = record.carries_on
         self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
+        self._changes: Counter[str] = Counter()
+        self._runs = 0
         self._last_made = asyncio.get_running_loop().time()
+        """When an application or a secret was made last, by the loop's clock."""
         self.last_failure: Failure | None = None
         """What the update waits for, or waited for last."""
 
@@ -74,8 +77,7 @@ class Update:
         Ends by success, by the error of whatever will not mend, or by being cancelled, which ends
         the engine in order.
         """
-        changes: Counter[str] = Counter()
-        runs, unclear = 0, APPLICATION in state.pending
+        unclear = APPLICATION in state.pending
         while True:
             if unclear and state.application_id is None:
                 said = self.last_failure.said if self.last_failure else ""
@@ -84,40 +86,33 @@ class Update:
             if state.pending:
                 self._say(f"forgetting what a killed run had under way: {len(state.pending)}")
                 await asyncio.to_thread(self._stack.drop_pending)
-            observed = await self._engine(adoption)
-            runs += 1
-            changes.update(observed.changes)
-            if any(
-                name == APPLICATION or name.startswith(SECRET_PREFIX) for name in observed.creates
-            ):
-                self._last_made = asyncio.get_running_loop().time()
-            state = await asyncio.to_thread(self._stack.state)
-            if not observed.failures and (observed.is_idle or not self._patience.trailing):
-                break
+            observed, state = await self._engine(adoption)
+            if not observed.failures:
+                return await self._prove(state, idle=observed.is_idle)
             unclear = APPLICATION in observed.failed_creates
-            if observed.failures:
-                stamped = await self._after(observed.failures, state, runs)
-            else:
-                # Trailing readers may have told the plugin what was, and the state now says so.
-                self._say("looking whether the state has all of it …")
-                stamped = await self._orphans.settle(state)
-        return await self._prove(state, changes, runs)
+            stamped = await self._after(observed.failures, state)
 
-    async def _engine(self, adoption: Mapping[str, str]) -> Observed:
+    async def _engine(self, adoption: Mapping[str, str]) -> tuple[Observed, State]:
+        """Run the engine once, and read what it knows afterwards."""
         environment = {_UP_VARIABLE: "1"}
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
             environment[_ADOPT_VARIABLE] = json.dumps(dict(adoption))
         running = asyncio.ensure_future(asyncio.to_thread(self._stack.up, self._say, environment))
         try:
-            return await asyncio.shield(running)
+            observed = await asyncio.shield(running)
         except asyncio.CancelledError:
             self._stack.engine.interrupt()
             await running
             raise
+        self._runs += 1
+        self._changes.update(observed.changes)
+        if any(name == APPLICATION or name.startswith(SECRET_PREFIX) for name in observed.creates):
+            self._last_made = asyncio.get_running_loop().time()
+        return observed, await asyncio.to_thread(self._stack.state)
 
     async def _after(
-        self, failures: Sequence[Failure], state: State, runs: int
+        self, failures: Sequence[Failure], state: State
     ) -> Sequence[ApplicationRecord]:
         """Wait where all failures pass with time, and list what bears the stamp then.
 
@@ -130,7 +125,7 @@ class Update:
             if not each.kind.passes:
                 raise each.error()
         self.last_failure = failures[0]
-        await self._patience.after(failures[0], runs)
+        await self._patience.after(failures[0], self._runs)
         return await self._orphans.settle(state)
 
     async def _unlock(self, failure: Failure) -> None:
@@ -147,18 +142,41 @@ class Update:
             ", then try again.",
         )
 
-    async def _prove(self, state: State, changes: Mapping[str, int], runs: int) -> Done:
+    async def _prove(self, state: State, *, idle: bool) -> Done:
         """Prove it, and only then write the config file."""
         outputs = stack.outputs_of(state, self._stack.name)
         self._say("reading everything back, signing in with the newest secret …")
-        wrote = set(changes) > {"same"}
-        steps, reports, _ = await asyncio.gather(
-            proof.read_back(self._session, self._settings, outputs, self._patience, wrote=wrote),
-            self._orphans.clean(state, self._last_made),
-            proof.sign_in(self._session, outputs, self._patience, self._say),
-        )
+        try:
+            async with asyncio.TaskGroup() as proofs:
+                proofs.create_task(proof.sign_in(self._session, outputs, self._patience, self._say))
+                clean = proofs.create_task(self._orphans.clean(state, self._last_made))
+                steps = proofs.create_task(self._read_back(state, outputs, idle=idle))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
             proself.write(path, config)
-        return Done(self._settings, outputs, steps, changes, runs, path, reports)
+        return Done(
+            self._settings,
+            outputs,
+            steps.result(),
+            self._changes,
+            self._runs,
+            path,
+            clean.result(),
+        )
+
+    async def _read_back(self, state: State, outputs: Outputs, *, idle: bool) -> Sequence[Step]:
+        """See that the state has all of it, and that the tenant says the same."""
+        while self._patience.trailing and not idle:
+            # Trailing readers may have told the plugin what was, and the state now says so.
+            await self._orphans.settle(state)
+            observed, state = await self._engine({})
+            if observed.failures:
+                await self._after(observed.failures, state)
+            idle = observed.is_idle and not observed.failures
+        wrote = set(self._changes) > {"same"}
+        return await proof.read_back(
+            self._session, self._settings, outputs, self._patience, wrote=wrote
+        )

@@ -5,6 +5,7 @@ What is to be done is decided by `leftovers`, purely; here it is looked for and 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from proself_mail import facts, leftovers
@@ -40,6 +41,8 @@ class Orphans:
         self._patience = patience
         self._say = say
         self._tag = stack_tag(settings.stack_id)
+        self._removed: set[str] = set()
+        """Ids of what was removed and told so; readers that trail may go on showing it."""
 
     async def listed(self) -> list[ApplicationRecord]:
         """List the live applications with this stack's stamp."""
@@ -65,14 +68,16 @@ class Orphans:
         cost. Ends after a while in any case.
         """
         clock = asyncio.get_running_loop()
-        ends = clock.time() + SETTLING.total_seconds()
+        began = clock.time()
         agreeing = 0
         while True:
             stamped, there = await asyncio.gather(self.listed(), self._is_there(state))
             agreeing = agreeing + 1 if there and (stamped or not state.client_id) else 0
-            if agreeing >= _STEADY or clock.time() > ends:
+            waited = timedelta(seconds=clock.time() - began)
+            if agreeing >= _STEADY or waited > SETTLING:
+                self._patience.seen_trailing(waited)
                 return stamped
-            await self._patience.moment(0.25)
+            await self._patience.moment(0.12)
 
     async def _is_there(self, state: State) -> bool:
         """Say whether one reader shows all that the state knows."""
@@ -131,19 +136,29 @@ class Orphans:
             plan = self._plan(state, stamped)
             if plan.purge or plan.remove:
                 await self._carry_out(plan)
-                self._patience.trailing, last_made, agreeing = True, clock.time(), 0
+                self._patience.trailing, agreeing = True, 0
             elif any(each.object_id == state.application_id for each in stamped):
                 agreeing += 1
             else:
                 self._patience.trailing, agreeing = True, 0
-            settled = clock.time() - last_made > SETTLING.total_seconds()
+            settled = clock.time() - last_made > self._patience.settling.total_seconds()
             if agreeing >= AGREEING and (settled or not self._patience.trailing):
                 return plan.reports
             if self._patience.trailing:
                 await self._patience.moment(0.5)
 
     def _plan(self, state: State, stamped: Sequence[ApplicationRecord]) -> Plan:
-        return leftovers.plan(state, stamped, self._record.began, self._settings.secret_description)
+        standing = [
+            replace(
+                each,
+                passwords=tuple(p for p in each.passwords if p.key_id not in self._removed),
+            )
+            for each in stamped
+            if each.object_id not in self._removed
+        ]
+        return leftovers.plan(
+            state, standing, self._record.began, self._settings.secret_description
+        )
 
     def _lacks_something(self, state: State) -> bool:
         wanted = 3 + self._settings.manages_grant  # application, URI, service principal
@@ -166,6 +181,8 @@ class Orphans:
             )
         except NotFound:
             self._patience.trailing = True  # gone, or not there yet: the next listing tells
+        else:
+            self._removed.add(key_id)
 
     async def _purge(self, application: ApplicationRecord) -> None:
         """Delete for good an application that this update made and that holds nothing."""
@@ -180,6 +197,7 @@ class Orphans:
                 )
             self._say(f"removing the application {object_id}: a double that holds nothing")
             await self._patience.told(lambda: self._directory.delete_application(object_id))
+            self._removed.add(object_id)
         except NotFound:
             self._patience.trailing = True  # gone, or not there yet: the next listing tells
             return

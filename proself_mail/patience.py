@@ -12,7 +12,8 @@ from proself_mail.failure import Failure, Kind
 AGREEING = 3
 """So many reads in a row must say the same before it counts."""
 SETTLING = timedelta(seconds=12)
-"""How long listings are watched once a reader was seen to trail."""
+"""How long listings are watched once a reader was seen to trail, and nobody knows how far."""
+_SHORTEST = timedelta(seconds=5)
 
 _LONGEST_SECONDS = 15.0
 _WAITING_FOR = {
@@ -37,6 +38,16 @@ class Patience:
         self._say = say
         self.trailing = False
         """Whether a reader was seen to trail behind a write, or an answer was lost."""
+        self._furthest = timedelta()
+
+    def seen_trailing(self, how_far: timedelta) -> None:
+        """Note how long a reader took to catch up."""
+        self._furthest = max(self._furthest, how_far)
+
+    @property
+    def settling(self) -> timedelta:
+        """How long after a write whatever it made shows to all readers, by what was seen so far."""
+        return max(_SHORTEST, 1.5 * self._furthest) if self._furthest else SETTLING
 
     async def after(self, failure: Failure, runs: int) -> None:
         """Wait after the engine's how-manyth failed run, saying what for."""
