@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import struct
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,6 +98,11 @@ async def _serve(config: Config) -> None:
         _write(bundle, identity.bundle())
         ready = _ready(config, cloud.specs, port, admin_port, bundle)
         _write(config.ready_file, json.dumps(ready, indent=2).encode())
+        sys.stdout.write(
+            f"The embedded tenant serves {ready['authority']}, its admin interface "
+            f"{ready['admin_url']}; seed {config.seed}.\n"
+        )
+        sys.stdout.flush()
         await asyncio.gather(*tasks)
     finally:
         config.ready_file.unlink(missing_ok=True)
