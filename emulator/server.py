@@ -28,6 +28,7 @@ from emulator.tls import Identity
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 1
+_HTTPS_PORT = 443
 _ATTEMPTS = 5
 """How many free ports are tried until one is free on both loopback addresses."""
 
@@ -78,7 +79,8 @@ async def _serve(config: Config) -> None:
     identity = Identity(config.hostnames)
     cloud = Cloud(config)
     names = dict.fromkeys([*config.hostnames, "localhost", "127.0.0.1", "[::1]"])
-    origins = frozenset(f"https://{name}:{port}" for name in names)
+    suffixes = (f":{port}", "") if port == _HTTPS_PORT else (f":{port}",)
+    origins = frozenset(f"https://{name}{suffix}" for name in names for suffix in suffixes)
     context = identity.server_context()
     servers = [
         (_server(tenant_application(cloud, origins), context), sockets),

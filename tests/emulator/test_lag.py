@@ -136,6 +136,13 @@ class TestEveryReadTrails:
         assert graph.get(f"/v1.0/applications/{made[0]['id']}").status_code == 200
 
 
+def test_a_clock_set_back_makes_nothing_trail(tenant: Tenant, graph: httpx.Client) -> None:
+    made = make_application(graph)
+    tenant.admin("POST", "/clock", {"now": "2026-01-01T00:00:00Z"})
+    with tenant.http(tenant.token()) as earlier:
+        assert earlier.get(f"/v1.0/applications/{made['id']}").status_code == 200
+
+
 def test_each_kind_of_lag_by_itself(tenant: Tenant, graph: httpx.Client) -> None:
     lag(tenant, seconds=0, list_seconds=600)
     made = make_application(graph)
