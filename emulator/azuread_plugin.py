@@ -17,45 +17,40 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Thread
-from typing import NoReturn
+from threading import Thread
 
 # The engine asks for as many resources at a time as --parallel says; a thread that waits for the
 # tenant costs little, and one too few would hold up an unrelated resource.
 THREADS = 128
-RECONNECT_SECONDS = 1.0
-ATTEMPTS = 10
+RECONNECT_SECONDS = 0.25
+ATTEMPTS = 12
 MODULE = "emulator.azuread_plugin"
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Serve until the engine is gone or the process is told to end; ends the process."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until the engine is gone or the process is told to end."""
     import grpc
 
     from emulator.azuread.provider import Provider
     from emulator.azuread.registry import FUNCTIONS, RESOURCES
 
     addresses = sys.argv[1:] if arguments is None else list(arguments)
-    ended = Event()
     server = grpc.server(
         ThreadPoolExecutor(THREADS),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
     )
-    provider = Provider(RESOURCES, FUNCTIONS, lambda address: _watch(address, ended))
+    provider = Provider(RESOURCES, FUNCTIONS, on_attach=_end_with)
     server.add_generic_rpc_handlers((provider.handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
-    # The engine ends a plugin by SIGINT, and waits five seconds for one that does not go.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    # The engine ends a plugin by SIGINT and waits five seconds for one that stays: no handler of
+    # ours, which would have to wait for its turn in the interpreter.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     server.start()
     print(port, flush=True)  # noqa: T201 the protocol: the engine reads the port from here
     for address in addresses:
         if not address.startswith("-"):
-            _watch(address, ended)
-    ended.wait()
-    server.stop(grace=None)
-    # Not by returning: the interpreter would wait for threads that wait for the tenant.
-    os._exit(0)
+            _end_with(address)
+    server.wait_for_termination()
 
 
 def write_launcher(directory: Path) -> Path:
@@ -76,16 +71,17 @@ def write_launcher(directory: Path) -> Path:
     return launcher
 
 
-def _watch(address: str, ended: Event) -> None:
-    Thread(target=_wait_for_end_of, args=(address, ended), daemon=True).start()
+def _end_with(address: str) -> None:
+    """End the process when the engine at `address` is gone, however it went."""
+    Thread(target=_wait_for_end_of, args=(address,), daemon=True).start()
 
 
-def _wait_for_end_of(address: str, ended: Event) -> None:
-    """Set `ended` when nothing listens at the engine's address any more.
+def _wait_for_end_of(address: str) -> None:
+    """End the process when nothing listens at an address any more.
 
-    A kept connection ends the moment the engine does, however it ends. The engine itself closes
-    one that says nothing for a while, and at its own end stops listening before it ends plugins:
-    hence the attempts before believing it.
+    A kept connection ends the moment the engine does. The engine itself closes one that says
+    nothing for a while, and at its own end stops listening before it ends plugins: hence the
+    attempts before believing it.
     """
     host, _, port = address.rpartition(":")
     refused = 0
@@ -98,7 +94,8 @@ def _wait_for_end_of(address: str, ended: Event) -> None:
         except OSError:
             refused += 1
         time.sleep(RECONNECT_SECONDS)
-    ended.set()
+    # Not by unwinding: the interpreter would wait for threads that wait for the tenant.
+    os._exit(0)
 
 
 if __name__ == "__main__":

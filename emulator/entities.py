@@ -203,8 +203,13 @@ DIRECTORY_OBJECT = EntityType(
     name="directoryObject",
     collection="directoryObjects",
     properties={"id": None, "deletedDateTime": None},
+    filters={"id": _EQ},
 )
-"""What applications, service principals and users have in common."""
+"""What applications, service principals and users have in common.
+
+The reference names no filter. That lists of owners take `id eq` is known from Terraform's azuread
+provider, whose `azuread_application_owner` asks so.
+"""
 
 GRANT = EntityType(
     name="oAuth2PermissionGrant",

@@ -8,7 +8,7 @@ from emulator.entities import APPLICATION, DIRECTORY_OBJECT, SERVICE_PRINCIPAL, 
 from emulator.entity_type import EntityType
 from emulator.graph_call import Call, Expansion, Reply, metadata_level
 from emulator.odata_filter import Filter
-from emulator.problems import bad_request, bad_syntax, unsupported_query
+from emulator.problems import bad_request, bad_syntax
 from emulator.store import Entry, Json, Kind, Record
 
 DIRECTORY_OBJECTS: dict[Kind, EntityType] = {
@@ -70,8 +70,10 @@ def count(
 
 def directory_objects(call: Call, records: Iterable[Record]) -> Reply:
     """Show a page of directory objects of different types, each with its `@odata.type`."""
-    if call.options.get("$filter") is not None:
-        raise unsupported_query("Unsupported Query.")
+    text = call.options.get("$filter")
+    if text is not None:
+        wanted = Filter(text, DIRECTORY_OBJECT, advanced=call.options.advanced)
+        records = (record for record in records if wanted.passes(record.body))
     chosen = call.options.get("$select")
     names = frozenset(chosen.split(",")) if chosen else None
     numbered = ((place, body) for place, body in enumerate(bodies(call, records)))

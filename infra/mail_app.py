@@ -13,6 +13,7 @@ from typing import Self
 import pulumi
 import pulumi_azuread as azuread
 
+from infra import operation
 from proself_mail import facts, failure
 from proself_mail.schedule import Window, format_instant, open_windows
 from proself_mail.settings import Audience, Environment, Settings, config_set
@@ -44,6 +45,8 @@ class MailAppArgs:
     stamp: Stamp
     protect: bool
     """Whether the engine refuses to delete the application."""
+    adopt: Mapping[str, str]
+    """What is in the tenant already and not in the state: ids to import, by resource name."""
 
     @classmethod
     def of(cls, settings: Settings, target: Target, now: datetime) -> Self:
@@ -61,6 +64,7 @@ class MailAppArgs:
             owners=[str(owner) for owner in settings.owners],
             stamp=Stamp(settings.stack_id, settings.environment, settings.delete_after),
             protect=settings.environment is Environment.PRODUCTION,
+            adopt=operation.adoption(),
         )
 
 
@@ -87,6 +91,7 @@ class MailApp(pulumi.ComponentResource):
             metadata_host=args.target.metadata_host,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._adopt = args.adopt
         self._children = pulumi.ResourceOptions(parent=self, provider=provider)
         exchange = _exchange_online(provider)
         self.application = self._application(args, _scope_ids(exchange, args.permissions))
@@ -96,14 +101,14 @@ class MailApp(pulumi.ComponentResource):
             "identifier-uri",
             application_id=self.application.id,
             identifier_uri=self.application.client_id.apply(lambda client: f"api://{client}"),
-            opts=self._children,
+            opts=self._child("identifier-uri"),
         )
         self.service_principal = azuread.ServicePrincipal(
             "service-principal",
             client_id=self.application.client_id,
             owners=args.owners,
             tags=args.stamp.tags(),
-            opts=self._children,
+            opts=self._child("service-principal"),
         )
         self.consent = self._consent(exchange, args.permissions) if args.grant_consent else None
         self.secrets = {window: self._secret(window, args) for window in args.windows}
@@ -128,6 +133,7 @@ class MailApp(pulumi.ComponentResource):
             owners=args.owners,
             tags=args.stamp.tags(),
             opts=self._child(
+                "application",
                 # An update of the application would otherwise wipe the URI set below.
                 ignore_changes=["identifierUris"],
                 protect=args.protect,
@@ -143,16 +149,18 @@ class MailApp(pulumi.ComponentResource):
             resource_service_principal_object_id=exchange.object_id,
             claim_values=permissions,
             # Leaving it to an administrator later must not take a live consent away.
-            opts=self._child(retain_on_delete=True),
+            opts=self._child("consent", retain_on_delete=True),
         )
 
     def _secret(self, window: Window, args: MailAppArgs) -> azuread.ApplicationPassword:
+        name = f"secret-{window.id}"
         return azuread.ApplicationPassword(
-            f"secret-{window.id}",
+            name,
             application_id=self.application.id,
             display_name=f"{args.secret_description} {window.starts:%Y-%m-%d}",
             end_date=format_instant(window.expires),
             opts=self._child(
+                name,
                 # Any change of an input replaces it, and its removal would stop the mail: Pulumi
                 # never deletes a secret. A new description is for new secrets.
                 retain_on_delete=True,
@@ -162,13 +170,17 @@ class MailApp(pulumi.ComponentResource):
 
     def _child(
         self,
+        name: str,
         *,
         ignore_changes: list[str] | None = None,
         protect: bool | None = None,
         retain_on_delete: bool | None = None,
     ) -> pulumi.ResourceOptions:
         own = pulumi.ResourceOptions(
-            ignore_changes=ignore_changes, protect=protect, retain_on_delete=retain_on_delete
+            ignore_changes=ignore_changes,
+            protect=protect,
+            retain_on_delete=retain_on_delete,
+            import_=self._adopt.get(name),
         )
         return pulumi.ResourceOptions.merge(self._children, own)
 

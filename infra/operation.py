@@ -5,7 +5,10 @@ by `pulumi up` sees, resources that merely exist in the state included. The comm
 that started us tells them apart.
 """
 
+import json
 import os
+import signal
+from collections.abc import Mapping
 
 import psutil
 import pulumi
@@ -16,6 +19,19 @@ _FLAGS_WITH_VALUE = frozenset({"-C", "--cwd", "--color", "-v", "--verbose", "--t
 UNDER_PROSELF_MAIL_UP = "PROSELF_MAIL_UP"
 """Set for the engine by `proself-mail up`, which writes the config file itself, after proof."""
 
+ADOPT = "PROSELF_MAIL_ADOPT"
+"""Set for the engine by `proself-mail up`: what an earlier run made that reached no state."""
+
+
+def leave_at_once_when_told() -> None:
+    """End this program as soon as the engine says so, without a word.
+
+    After a failure the engine interrupts its language host, and the host's Python would print a
+    traceback and then wait for calls that nobody answers any more: five seconds of silence at the
+    end of every failed run. What is under way is the engine's and goes on without us.
+    """
+    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+
 
 def applies_changes() -> bool:
     """Say whether this run carries the program out, as `pulumi up` does."""
@@ -25,6 +41,12 @@ def applies_changes() -> bool:
 def is_under_proself_mail_up() -> bool:
     """Say whether `proself-mail up` drives the engine."""
     return bool(os.environ.get(UNDER_PROSELF_MAIL_UP))
+
+
+def adoption() -> Mapping[str, str]:
+    """Return what `proself-mail up` has found to import: ids by resource name."""
+    found: dict[str, str] = json.loads(os.environ.get(ADOPT, "{}"))
+    return found
 
 
 def _subcommand() -> str | None:

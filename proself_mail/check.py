@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class State(StrEnum):
+class Outcome(StrEnum):
     """How a check came out."""
 
     OK = "OK"
@@ -19,7 +19,7 @@ class Check:
     """One thing that was looked at."""
 
     name: str
-    state: State
+    outcome: Outcome
     detail: str
     """What was seen, or why it could not be seen."""
     required: bool = True
@@ -31,10 +31,10 @@ class Check:
     @property
     def stops(self) -> bool:
         """Whether the work cannot go on with this outcome."""
-        return self.state is State.FAIL or (self.state is State.UNKNOWN and self.required)
+        return self.outcome is Outcome.FAIL or (self.outcome is Outcome.UNKNOWN and self.required)
 
 
 def exit_code(checks: Iterable[Check]) -> int:
     """Return 1 where a check failed, else 4 where a required one is unknown, else 0."""
-    stopping = {check.state for check in checks if check.stops}
-    return 1 if State.FAIL in stopping else 4 if stopping else 0
+    stopping = {check.outcome for check in checks if check.stops}
+    return 1 if Outcome.FAIL in stopping else 4 if stopping else 0

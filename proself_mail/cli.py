@@ -10,11 +10,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from proself_mail.errors import ConfigurationError, Error
 from proself_mail.settings import Environment, TargetName
+
+if TYPE_CHECKING:
+    from proself_mail.check import Check
+    from proself_mail.session import Session
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -57,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_init(commands)
+    _add_up(commands)
+    _add_preflight(commands)
     _add_config(commands)
     _add_rehearse(commands)
     _add_emulator(commands)
@@ -121,6 +128,74 @@ def _ask(question: str, *choices: str) -> str:
             return answer
 
 
+def _add_up(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    up = commands.add_parser("up", help="set a stack up, or bring it up to date, and prove it")
+    up.add_argument("--stack", required=True)
+    up.add_argument(
+        "--deadline", type=_minutes, metavar="MINUTES", help="at most so long (default: 10)"
+    )
+    up.set_defaults(run=_up)
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from proself_mail import report, up
+    from proself_mail.stack import find_project
+
+    done = asyncio.run(
+        up.run(
+            arguments.stack,
+            find_project(Path.cwd()),
+            _say,
+            deadline=arguments.deadline or up.DEADLINE,
+            show=_show_preflight,
+        )
+    )
+    for sentence in report.done(done):
+        report.output().print(sentence, markup=False, soft_wrap=True)
+    return 0
+
+
+def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
+    from proself_mail import report
+
+    report.commentary().print(
+        f"Signed in to tenant {opened.caller.tenant_id} as {opened.caller.name}, by "
+        f"{opened.source}.",
+        markup=False,
+    )
+    report.commentary().print(report.checks(checks))
+
+
+def _minutes(text: str) -> timedelta:
+    minutes = float(text)
+    if not 0 < minutes <= 24 * 60:
+        raise argparse.ArgumentTypeError("a number of minutes, at most a day")
+    return timedelta(minutes=minutes)
+
+
+def _add_preflight(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    preflight = commands.add_parser(
+        "preflight", help="look whether `up` can end well, without a write"
+    )
+    preflight.add_argument("--stack", required=True)
+    preflight.set_defaults(run=_preflight)
+
+
+def _preflight(arguments: argparse.Namespace) -> int:
+    from proself_mail import check, report, session, up
+    from proself_mail.stack import Stack, find_project
+
+    async def look() -> "Sequence[Check]":
+        stack = Stack(arguments.stack, find_project(Path.cwd()))
+        settings, state = stack.settings(), stack.state()
+        async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+            return (await up.look(opened, settings, state)).checks
+
+    checks = asyncio.run(look())
+    report.output().print(report.checks(checks))
+    return check.exit_code(checks)
+
+
 def _add_config(commands: "_Commands[argparse.ArgumentParser]") -> None:
     config = commands.add_parser("config", help="render the Proself config file again")
     config.add_argument("--stack", required=True)
@@ -135,7 +210,7 @@ def _config(arguments: argparse.Namespace) -> int:
     from proself_mail.proself import ProselfConfig
     from proself_mail.stack import CHECKOUT, Stack, find_project
 
-    stack = Stack.select(arguments.stack, find_project(Path.cwd()))
+    stack = Stack(arguments.stack, find_project(Path.cwd()))
     settings, outputs = stack.settings(), stack.outputs()
     config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)
     if arguments.write:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 from azure.identity.aio import (
     AzureCliCredential,
@@ -25,6 +25,7 @@ from azure.identity.aio import (
 )
 
 from proself_mail.errors import ConfigurationError, RemoteError
+from proself_mail.secret import Secret
 from proself_mail.target import Target
 
 
@@ -164,6 +165,35 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
         ) from error
     return _read_claims(token.token)
+
+
+async def signs_in(target: Target, tenant_id: str, client_id: str, secret: Secret) -> bool:
+    """Say whether a client secret gets a token now.
+
+    False where Entra does not accept it, or knows the application, yet: both pass within seconds
+    of their making. Raises `RemoteError` where it is refused for another reason, or for good.
+    """
+    options: dict[str, Any] = {"authority": target.authority}
+    if target.metadata_host:
+        options["disable_instance_discovery"] = True
+    credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **options)
+    async with credential:
+        try:
+            await credential.get_token(f"{target.graph}/.default")
+        except ClientAuthenticationError as error:
+            words = _first_line(error)
+            if any(code in words for code in ("AADSTS7000215", "AADSTS700016", "AADSTS7000112")):
+                return False
+            if "AADSTS" not in words:
+                return False  # a lost connection, a throttle: the next try tells
+            raise RemoteError(
+                f"The tenant refuses the application's newest client secret: {words}.",
+                "`proself-mail verify --stack S` looks at it; AADSTS7000222 means that it has "
+                "expired.",
+            ) from error
+        except AzureError:
+            return False
+    return True
 
 
 def _read_claims(token: str) -> Caller:

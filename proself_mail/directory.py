@@ -131,6 +131,22 @@ class Directory(Protocol):
         """Yield the live applications that bear a tag, a page at a time."""
         ...
 
+    def deleted_applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
+        """Yield the applications in the recycle bin that bear a tag."""
+        ...
+
+    async def delete_application(self, object_id: str) -> None:
+        """Put an application into the recycle bin; `NotFound` where it is not there."""
+        ...
+
+    async def purge_application(self, object_id: str) -> None:
+        """Remove an application from the recycle bin for good; `NotFound` where it is not there."""
+        ...
+
+    async def remove_password(self, application_id: str, key_id: str) -> None:
+        """Remove one client secret of an application; `NotFound` where it is not there."""
+        ...
+
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the object ids of an application's owners."""
         ...

@@ -59,3 +59,9 @@ class PersonNeeded(Error):
     """All is as it should be, but a person must do something before a date."""
 
     exit_code = 6
+
+
+class Interrupted(Error):
+    """A person ended the command by Ctrl-C; it stopped in order."""
+
+    exit_code = 130

@@ -163,6 +163,7 @@ _RULES = (
         "Online and wait until it is there.",
     ),
     _Rule(r"expected non-nil error with nil state", Kind.LAG),
+    _Rule(r"reported that the resource did not exist while updating", Kind.LAG),
     _Rule(r"does not reference a valid application object", Kind.LAG),
     _Rule(r"[Tt]imed out whilst waiting", Kind.LAG),
     _Rule(r"Permission entry already exists", Kind.EXISTS),
@@ -188,6 +189,12 @@ _RULES = (
     _Rule(r"unexpected status 409", Kind.CONFLICT),
 )
 _PATTERNS = tuple(re.compile(rule.pattern, re.DOTALL) for rule in _RULES)
+
+
+def of(error: Error) -> Failure:
+    """Take a failure that was already told as an error back to what it means."""
+    found = classify(error.cause)
+    return Failure(found.kind, found.said, cause=found.cause, next_step=error.next_step)
 
 
 def classify(words: str, resource: str = "") -> Failure:

@@ -4,6 +4,7 @@ The FAQ (of 2025-09-12) is a person's way through two consoles; this reads back 
 have made. It decides nothing and writes nothing.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,9 +39,12 @@ async def read_back(
     directory: Directory, caller: Caller, settings: Settings, outputs: Outputs
 ) -> Sequence[Step]:
     """Ask the tenant about each step. Raises `DirectoryError` where it cannot be asked."""
-    application = await directory.application(outputs.application_object_id)
-    exchange = await directory.service_principal(facts.EXCHANGE_ONLINE_APP_ID)
-    principal = await directory.service_principal(application.client_id)
+    application, exchange, principal, grants = await asyncio.gather(
+        directory.application(outputs.application_object_id),
+        directory.service_principal(facts.EXCHANGE_ONLINE_APP_ID),
+        directory.service_principal(outputs.client_id),
+        directory.grants(outputs.service_principal_object_id),
+    )
     names = {
         scope: name for name, scope in (exchange.delegated_permissions if exchange else {}).items()
     }
@@ -51,7 +55,7 @@ async def read_back(
     }
     granted: set[str] = set()
     if principal and exchange:
-        for grant in await directory.grants(principal.object_id):
+        for grant in grants:
             if grant.resource_id == exchange.object_id and grant.principal_id is None:
                 granted |= grant.scopes
     audience, audience_shown = _AUDIENCES[settings.audience]

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import httpx
 from azure.core.exceptions import AzureError
@@ -24,6 +25,12 @@ from kiota_authentication_azure.azure_identity_authentication_provider import (
 from msgraph.generated.applications.applications_request_builder import ApplicationsRequestBuilder
 from msgraph.generated.applications.item.application_item_request_builder import (
     ApplicationItemRequestBuilder,
+)
+from msgraph.generated.applications.item.remove_password.remove_password_post_request_body import (
+    RemovePasswordPostRequestBody,
+)
+from msgraph.generated.directory.deleted_items.graph_application.graph_application_request_builder import (  # noqa: E501
+    GraphApplicationRequestBuilder,
 )
 from msgraph.generated.models.app_credential_restriction_type import AppCredentialRestrictionType
 from msgraph.generated.models.app_management_restriction_state import AppManagementRestrictionState
@@ -108,17 +115,40 @@ class GraphDirectory:
     async def applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
         """Yield the live applications that bear a tag; the tenant filters."""
         query = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
-            filter=f"tags/any(t:t eq {_quoted(tag)})", select=_APPLICATION_FIELDS, top=100
+            filter=_tagged(tag), select=_APPLICATION_FIELDS, top=100
         )
-        builder = self._client.applications
-        page = await _asked(lambda: builder.get(RequestConfiguration(query_parameters=query)))
-        while True:
-            for found in page.value or ():
-                yield _application(found)
-            if not (link := page.odata_next_link):
-                return
-            following = builder.with_url(link)
-            page = await _asked(following.get)
+        async for found in _pages(self._client.applications, query):
+            yield _application(found)
+
+    async def deleted_applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
+        """Yield those in the recycle bin that bear a tag; the tenant filters."""
+        builder = self._client.directory.deleted_items.graph_application
+        query = GraphApplicationRequestBuilder.GraphApplicationRequestBuilderGetQueryParameters(
+            filter=_tagged(tag), select=_APPLICATION_FIELDS, top=100
+        )
+        async for found in _pages(builder, query):
+            yield _application(found)
+
+    async def delete_application(self, object_id: str) -> None:
+        """Delete an application; its service principal and grants go with it."""
+        await _told(self._client.applications.by_application_id(object_id).delete)
+
+    async def purge_application(self, object_id: str) -> None:
+        """Remove an application from the recycle bin."""
+        items = self._client.directory.deleted_items
+        await _told(items.by_directory_object_id(object_id).delete)
+
+    async def remove_password(self, application_id: str, key_id: str) -> None:
+        """Remove a client secret by its key id."""
+        body = RemovePasswordPostRequestBody(key_id=UUID(key_id))
+        application = self._client.applications.by_application_id(application_id)
+        try:
+            await _told(lambda: application.remove_password.post(body))
+        except DirectoryError as error:
+            # Graph calls a key that is gone a bad request.
+            if error.status == 400 and key_id in error.message:
+                raise NotFound(error.status, error.code, error.message) from error
+            raise
 
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
@@ -182,10 +212,29 @@ class GraphDirectory:
         return SecretPolicy(passwords_allowed=allowed, maximum_lifetime_days=longest)
 
 
+async def _pages(builder: Any, query: Any) -> AsyncIterator[Any]:
+    """Yield what a list holds, a page at a time."""
+    page = await _asked(lambda: builder.get(RequestConfiguration(query_parameters=query)))
+    while True:
+        for found in page.value or ():
+            yield found
+        if not page.odata_next_link:
+            return
+        page = await _asked(builder.with_url(page.odata_next_link).get)
+
+
 async def _asked(request: Callable[[], Awaitable[Any]]) -> Any:
+    """Await a request that answers with an object; turn errors into the port's."""
+    answer = await _told(request)
+    if answer is None:
+        raise DirectoryError(None, "Empty", "an empty answer where an object was due")
+    return answer
+
+
+async def _told(request: Callable[[], Awaitable[Any]]) -> Any:
     """Await a request of the SDK; turn what it raises into the port's errors."""
     try:
-        answer = await request()
+        return await request()
     except ODataError as error:
         inner = error.error.inner_error if error.error else None
         raise _converted(
@@ -199,9 +248,6 @@ async def _asked(request: Callable[[], Awaitable[Any]]) -> Any:
     except (httpx.HTTPError, AzureError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise DirectoryError(None, type(error).__name__, reason or "no answer") from error
-    if answer is None:
-        raise DirectoryError(None, "Empty", "an empty answer where an object was due")
-    return answer
 
 
 def _converted(status: int | None, code: str, message: str, request_id: str = "") -> DirectoryError:
@@ -249,6 +295,10 @@ def _text(value: str | None) -> str:
 
 def _utc(instant: datetime | None) -> datetime | None:
     return instant.astimezone(UTC) if instant else None
+
+
+def _tagged(tag: str) -> str:
+    return f"tags/any(t:t eq {_quoted(tag)})"
 
 
 def _quoted(text: str) -> str:

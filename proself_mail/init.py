@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import clock, preflight, session
-from proself_mail.check import Check, State
-from proself_mail.errors import CheckFailed, ConfigurationError, RemoteError
+from proself_mail import clock, preflight, session, up
+from proself_mail.check import Check
+from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Environment, Settings, TargetName, parse
 from proself_mail.stack import Stack
@@ -63,8 +63,9 @@ async def run(answers: Answers, project: Path) -> Made:
         values = _configuration(answers, caller.tenant_id, caller.object_id, clock.now())
         settings = parse(_nested(values))
         checks = await preflight.look(opened.directory, caller, settings)
-    _stop_at(checks)
-    stack = Stack.create(answers.stack, project, answers.secrets_provider)
+    up.stop_at(checks)
+    stack = Stack(answers.stack, project, answers.secrets_provider)
+    stack.create()
     stack.configure(values)
     return Made(settings, checks)
 
@@ -112,16 +113,6 @@ def _nested(values: Mapping[str, str]) -> Mapping[str, object]:
 
 def _ambient_tenant() -> str | None:
     return os.environ.get("ARM_TENANT_ID") or os.environ.get("AZURE_TENANT_ID")
-
-
-def _stop_at(checks: Sequence[Check]) -> None:
-    for check in checks:
-        if check.stops:
-            kind = CheckFailed if check.state is State.FAIL else RemoteError
-            raise kind(
-                f"{check.name}: {check.detail}.",
-                check.next_step or f"Give the identity {check.permission}, then try again.",
-            )
 
 
 def check_name(name: str) -> None:

@@ -6,12 +6,15 @@ passes: what only more could see is optional, and unknown to it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from proself_mail import facts
-from proself_mail.check import Check, State
+from proself_mail.check import Check, Outcome
 from proself_mail.credentials import Caller
-from proself_mail.directory import Directory, DirectoryError
+from proself_mail.directory import ApplicationRecord, Directory, DirectoryError
+from proself_mail.schedule import open_windows
 from proself_mail.settings import Settings, config_set
+from proself_mail.state import State
 
 _MAY_WRITE_APPLICATIONS = frozenset(
     {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
@@ -45,29 +48,90 @@ def _right(caller: Caller, name: str, any_of: frozenset[str]) -> Check:
     if caller.is_user:
         held = sorted(_ADMINISTRATORS[r] for r in caller.directory_roles if r in _ADMINISTRATORS)
         if held:
-            return Check(name, State.OK, ", ".join(held))
+            return Check(name, Outcome.OK, ", ".join(held))
         return Check(
             name,
-            State.UNKNOWN,
+            Outcome.UNKNOWN,
             f"{caller.name} holds none of {', '.join(sorted(_ADMINISTRATORS.values()))}; "
             "the tenant may allow it all the same",
             required=False,
         )
     if held := sorted(caller.rights & any_of):
-        return Check(name, State.OK, ", ".join(held))
+        return Check(name, Outcome.OK, ", ".join(held))
     return Check(
         name,
-        State.FAIL,
+        Outcome.FAIL,
         f"{caller.name} has none of {', '.join(sorted(any_of))}",
         next_step=f"give the application {caller.client_id} the app role {min(any_of, key=len)} "
         "of Microsoft Graph, with admin consent",
     )
 
 
+def of_stack(
+    state: State,
+    settings: Settings,
+    stamped: Sequence[ApplicationRecord],
+    caller: Caller,
+    now: datetime,
+) -> Sequence[Check]:
+    """Compare a stack's state, its file and what bears its stamp. Reads nothing."""
+    return (
+        _ownership(settings, caller),
+        _file_and_state(state, settings, now),
+        _stamp(state, stamped),
+    )
+
+
+def _ownership(settings: Settings, caller: Caller) -> Check:
+    name = "owners"
+    listed = caller.object_id in {str(owner) for owner in settings.owners}
+    owned_only = not caller.is_user and not caller.rights & (
+        _MAY_WRITE_APPLICATIONS - {"Application.ReadWrite.OwnedBy"}
+    )
+    if listed or not owned_only:
+        return Check(name, Outcome.OK, f"{len(settings.owners)} configured")
+    return Check(
+        name,
+        Outcome.FAIL,
+        f"{caller.name} ({caller.object_id}) may manage only what it owns, and is not among "
+        "`owners`: it would lock itself out",
+        next_step=f"`{config_set(f'owners[{len(settings.owners)}]', caller.object_id)}`",
+    )
+
+
+def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
+    """Find live secrets in the state that the stack file does not declare."""
+    name = "stack file"
+    declared = {window.id for window in open_windows(settings.entries, now)}
+    revoked = any(entry.revokes_earlier for entry in settings.entries)
+    ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
+    lost = [window for window, end in ends.items() if window not in declared and end > now]
+    if not lost or revoked:
+        return Check(name, Outcome.OK, f"{len(declared)} client secret(s) are due")
+    return Check(
+        name,
+        Outcome.FAIL,
+        "your stack file is older than the state, which holds live client secrets that the file "
+        f"does not declare: {', '.join(lost)}",
+        next_step="bring the newest stack file here (`git pull`); entries of `secrets` are only "
+        "ever appended",
+    )
+
+
+def _stamp(state: State, stamped: Sequence[ApplicationRecord]) -> Check:
+    name = "left by earlier runs"
+    others = [each for each in stamped if each.object_id != state.application_id]
+    pending = f"; {len(state.pending)} operation(s) were cut short" if state.pending else ""
+    if not others:
+        return Check(name, Outcome.OK, f"no application without a state{pending}")
+    shown = ", ".join(each.object_id for each in others)
+    return Check(name, Outcome.OK, f"{len(others)} application(s) in no state: {shown}{pending}")
+
+
 async def _tenant(directory: Directory, caller: Caller) -> Check:
     async def look() -> Check:
         tenant = await directory.organization()
-        return Check("tenant", State.OK, f"{tenant.display_name} ({tenant.tenant_id})")
+        return Check("tenant", Outcome.OK, f"{tenant.display_name} ({tenant.tenant_id})")
 
     seen = f"{caller.tenant_id}, signed in as {caller.name}"
     return await _or_unknown("tenant", look, "Organization.Read.All", required=False, seen=seen)
@@ -81,7 +145,7 @@ async def _exchange(directory: Directory, settings: Settings) -> Check:
         if exchange is None:
             return Check(
                 name,
-                State.FAIL,
+                Outcome.FAIL,
                 "this tenant has no service principal of it: it has no Exchange Online",
                 next_step="use a tenant with Exchange Online mailboxes, or give one user a licence "
                 "with Exchange Online and wait until it is there",
@@ -91,12 +155,12 @@ async def _exchange(directory: Directory, settings: Settings) -> Check:
             if permission not in offered:
                 return Check(
                     name,
-                    State.FAIL,
+                    Outcome.FAIL,
                     f"it offers no delegated permission {permission!r}; it offers "
                     f"{', '.join(sorted(offered))}",
                     next_step=f"`{config_set(f'permissions[{index}]', 'Mail.Send')}`",
                 )
-        return Check(name, State.OK, f"offers {', '.join(settings.permissions)}")
+        return Check(name, Outcome.OK, f"offers {', '.join(settings.permissions)}")
 
     return await _or_unknown(name, look, "Application.ReadWrite.OwnedBy")
 
@@ -110,7 +174,7 @@ async def _secrets(directory: Directory, settings: Settings) -> Check:
         if not policy.passwords_allowed:
             return Check(
                 name,
-                State.FAIL,
+                Outcome.FAIL,
                 "the tenant's default app management policy forbids client secrets "
                 "(passwordAddition)",
                 next_step="have an administrator exempt this application in an app management "
@@ -120,12 +184,12 @@ async def _secrets(directory: Directory, settings: Settings) -> Check:
             path = f"secrets[{longest[1]}].everyDays"
             return Check(
                 name,
-                State.FAIL,
+                Outcome.FAIL,
                 f"a secret may live {policy.maximum_lifetime_days} days in this tenant, and "
                 f"`{path}` + overlapDays is {longest[0]}",
                 next_step=f"`{config_set(path, str(max(1, policy.maximum_lifetime_days - 30)))}`",
             )
-        return Check(name, State.OK, f"{longest[0]} days are allowed")
+        return Check(name, Outcome.OK, f"{longest[0]} days are allowed")
 
     return await _or_unknown(name, look, "Policy.Read.All", required=False)
 
@@ -144,7 +208,7 @@ async def _or_unknown(
         detail = f"{error.code}: needs {permission}" if error.status == 403 else error.cause
         return Check(
             name,
-            State.UNKNOWN,
+            Outcome.UNKNOWN,
             f"{seen}; {detail}" if seen else detail,
             required=required,
             permission=permission,

@@ -80,8 +80,10 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         )
         made = await init.run(answers, folder)
         say(f"stack {STACK} made; pulumi up …")
-        stack = Stack.select(STACK, folder)
-        stack.up(say)
+        stack = Stack(STACK, folder)
+        done = stack.up(say)
+        for found in done.failures:
+            raise found.error()
         outputs = stack.outputs()
         async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
             steps = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)

@@ -4,16 +4,19 @@ Results go to standard output, commentary to standard error. Rich measures full-
 nothing here decides anything.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from proself_mail.check import Check, State
+from proself_mail.check import Check, Outcome
+from proself_mail.converge import Done
 from proself_mail.faq import Step
+from proself_mail.schedule import format_instant
 
-_STYLES = {State.OK: "green", State.FAIL: "bold red", State.UNKNOWN: "yellow"}
+_OPERATIONS = {"create": "made", "update": "changed", "import": "adopted", "replace": "replaced"}
+_STYLES = {Outcome.OK: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
 
 
 def output() -> Console:
@@ -34,11 +37,11 @@ def checks(found: Iterable[Check]) -> Table:
     table.add_column(overflow="fold")
     for check in found:
         detail = Text(check.detail)
-        if not check.required and check.state is State.UNKNOWN:
+        if not check.required and check.outcome is Outcome.UNKNOWN:
             detail.append(" (optional)")
         if check.next_step:
             detail.append(f"\nNext: {check.next_step}")
-        table.add_row(Text(check.state, style=_STYLES[check.state]), check.name, detail)
+        table.add_row(Text(check.outcome, style=_STYLES[check.outcome]), check.name, detail)
     return table
 
 
@@ -50,7 +53,25 @@ def steps(found: Sequence[Step], *, japanese: bool) -> Table:
     table.add_column(overflow="fold", max_width=30)
     table.add_column(overflow="fold")
     for step in found:
-        state = State.OK if step.holds else State.FAIL
+        state = Outcome.OK if step.holds else Outcome.FAIL
         label = step.label_ja if japanese else step.label
         table.add_row(Text(state, style=_STYLES[state]), step.numbers, label, Text(step.answer))
     return table
+
+
+def done(update: Done) -> Iterator[str]:
+    """Say how an update ended."""
+    changed = ", ".join(
+        f"{count} {_OPERATIONS[operation]}"
+        for operation, count in update.changes.items()
+        if operation in _OPERATIONS
+    )
+    yield f"Proven: {changed or 'nothing had to change'}, and the newest client secret signs in."
+    yield from (f"Note: {report}." for report in update.reports)
+    newest = update.outputs.newest
+    yield f"Client ID {update.outputs.client_id}, tenant {update.outputs.tenant_id}."
+    yield f"The client secret ends at {format_instant(newest.expires)}."
+    if not update.settings.manages_grant:
+        yield f"Consent is an administrator's to give: {update.outputs.consent_url}"
+    if update.config_file:
+        yield f"For Proself: {update.config_file}"

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from proself_mail import clock, credentials, target
 from proself_mail.credentials import Caller
@@ -21,6 +22,12 @@ class Session:
     source: str
     """What was signed in with."""
     directory: Directory
+    skew: timedelta
+    """How far the tenant's clock is ahead of ours, to a second."""
+
+    def tenant_now(self) -> datetime:
+        """Return the time by the tenant's clock, never later than it is there."""
+        return clock.now() + self.skew
 
 
 @asynccontextmanager
@@ -32,7 +39,8 @@ async def sign_in(name: TargetName, tenant_id: str | None) -> AsyncIterator[Sess
     """
     target.check_environment(name, tenant_id)
     where, there = target.reach(name, tenant_id or "organizations")
-    clock.check(clock.now(), there)
+    here = clock.now()
+    clock.check(here, there)
     credential, source = credentials.choose(where, tenant_id or "")
 
     from proself_mail import graph  # 0.3 s, and another second until its first answer
@@ -45,4 +53,4 @@ async def sign_in(name: TargetName, tenant_id: str | None) -> AsyncIterator[Sess
                 f"{tenant_id}.",
                 f"Sign in to {tenant_id} (`az login --tenant {tenant_id}`), then try again.",
             )
-        yield Session(where, caller, source, directory)
+        yield Session(where, caller, source, directory, there - here)

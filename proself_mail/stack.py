@@ -5,6 +5,7 @@ about a failure is the operations'.
 """
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -12,18 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 from pulumi import automation
-from pulumi.automation.errors import CommandError, StackAlreadyExistsError, StackNotFoundError
+from pulumi.automation.errors import CommandError, StackAlreadyExistsError
 
-from proself_mail import failure, settings
+from proself_mail import failure, settings, state
+from proself_mail.engine import Engine, Observed, Observer, events
 from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
-from tools import pulumi_cli
+from proself_mail.state import State
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """Where Pulumi.yaml and the program lie; relative paths in a stack's configuration begin here."""
@@ -66,58 +68,42 @@ class Outputs:
 
 
 class Stack:
-    """A stack that exists."""
+    """One stack of a project."""
 
-    def __init__(self, inner: automation.Stack) -> None:
-        self._inner = inner
+    def __init__(self, name: str, project: Path, secrets_provider: str | None = None) -> None:
+        self.name = name
+        self.engine = Engine()
+        # A Python language host that was built from its Go module knows no `virtualenv` option.
+        venv = str(Path(sys.executable).parent)
+        self._environment = {"PATH": os.pathsep.join([venv, os.environ.get("PATH", "")])}
+        self._workspace = automation.LocalWorkspace(
+            work_dir=str(project),
+            env_vars=self._environment,
+            secrets_provider=secrets_provider,
+            pulumi_command=self.engine,
+        )
 
-    @classmethod
-    def select(cls, name: str, project: Path) -> Self:
-        """Find a stack by its name. Raises `ConfigurationError` where there is none."""
-        workspace = _workspace(project)
+    def create(self) -> None:
+        """Make it, empty. Raises `Refused` where one of this name exists."""
         try:
-            return cls(automation.Stack.select(name, workspace))
-        except StackNotFoundError as error:
-            raise ConfigurationError(
-                f"There is no stack {name} on this backend.",
-                f"`proself-mail init --stack {name}` makes it; `pulumi stack ls` lists what "
-                "there is.",
-            ) from error
-        except CommandError as error:
-            raise _converted(error) from error
-
-    @classmethod
-    def create(
-        cls,
-        name: str,
-        project: Path,
-        secrets_provider: str | None = None,
-    ) -> Self:
-        """Make a new, empty stack. Raises `Refused` where one of this name exists."""
-        workspace = _workspace(project, secrets_provider)
-        try:
-            return cls(automation.Stack.create(name, workspace))
+            automation.Stack.create(self.name, self._workspace)
         except StackAlreadyExistsError as error:
             raise Refused(
-                f"A stack {name} exists already.",
-                f"Change it by `pulumi config set --stack {name} KEY VALUE`, or choose another "
-                "name.",
+                f"A stack {self.name} exists already.",
+                f"Change it by `pulumi config set --stack {self.name} KEY VALUE`, or choose "
+                "another name.",
             ) from error
         except CommandError as error:
-            raise _converted(error) from error
-
-    @property
-    def name(self) -> str:
-        """The stack's name."""
-        return self._inner.name
+            raise self._converted(error) from error
 
     def settings(self) -> Settings:
         """Return its configuration, validated. Raises `ConfigurationError`."""
         values: dict[str, object] = {}
-        for key, entry in self._run(self._inner.get_all_config).items():
+        entries = json.loads(self._run("config", "--json", "--show-secrets"))
+        for key, entry in entries.items():
             namespace, _, name = key.partition(":")
             if namespace == settings.PROJECT:
-                values[name] = entry.value
+                values[name] = entry.get("objectValue", entry.get("value"))
         return settings.parse(values)
 
     def configure(self, values: Mapping[str, str]) -> None:
@@ -126,40 +112,98 @@ class Stack:
             f"{settings.PROJECT}:{path}": automation.ConfigValue(value)
             for path, value in values.items()
         }
-        self._run(lambda: self._inner.set_all_config(entries, path=True))
+        try:
+            self._workspace.set_all_config(self.name, entries, path=True)
+        except CommandError as error:
+            raise self._converted(error) from error
+
+    def state(self) -> State:
+        """Return what the engine knows to be there. Raises `ConfigurationError` without a stack."""
+        exported = json.loads(self._run("stack", "export", "--show-secrets"))
+        return state.read(exported.get("deployment") or {})
+
+    def drop_pending(self) -> None:
+        """Forget operations that a killed engine left pending. Secrets stay encrypted in it."""
+        exported = json.loads(self._run("stack", "export"))
+        exported["deployment"].pop("pending_operations", None)
+        self._run("stack", "import", stdin=json.dumps(exported))
 
     def outputs(self) -> Outputs:
         """Return what its last `up` gave. Raises `ConfigurationError` before the first one."""
-        found = {name: output.value for name, output in self._run(self._inner.outputs).items()}
-        try:
-            return _outputs(found)
-        except KeyError as error:
-            raise ConfigurationError(
-                f"The stack {self.name} has no output {error}: nothing has been set up yet.",
-                f"`pulumi up --stack {self.name}`, then try again.",
-            ) from error
+        return outputs_of(self.state(), self.name)
 
-    def up(self, on_output: Callable[[str], Any]) -> None:
-        """Run `pulumi up` once, its output line by line to `on_output`."""
-        self._run(lambda: self._inner.up(on_output=on_output, color="never", suppress_outputs=True))
+    def up(
+        self,
+        say: Callable[[str], None],
+        environment: Mapping[str, str] | None = None,
+        *,
+        log: Callable[[str], None] | None = None,
+    ) -> Observed:
+        """Run `pulumi up` once, without a preview before it; `say` hears what is made.
 
-    def _run(self, action: Callable[[], Any]) -> Any:
+        Returns what happened, failures included. `log` hears the engine's own output.
+        """
+        observer = Observer(say)
+        with events(observer) as address:
+            arguments = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--color=never"]
+            try:
+                self._run(
+                    *arguments,
+                    f"--event-log={address}",
+                    environment={"PULUMI_DEBUG_COMMANDS": "true", **(environment or {})},
+                    on_output=log,
+                )
+            except Error as error:
+                # Most failures came as events; a locked stack or a missing plugin comes alone.
+                if not observer.observed.failures:
+                    observer.observed.failures.append(failure.of(error))
+        return observer.observed
+
+    def cancel(self) -> None:
+        """Remove the stack's locks, whoever holds them."""
+        self._run("cancel", "--yes")
+
+    def _run(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        on_output: Callable[[str], None] | None = None,
+        stdin: str | None = None,
+    ) -> str:
         try:
-            return action()
+            return self.engine.run(
+                [*arguments, "--stack", self.name],
+                self._workspace.work_dir,
+                {**self._environment, **(environment or {})},
+                on_output,
+                stdin=stdin,
+            ).stdout
         except CommandError as error:
-            raise _converted(error) from error
+            raise self._converted(error) from error
+
+    def _converted(self, error: CommandError) -> Error:
+        """Take the CLI's own words out of an error that repeats its whole output."""
+        said = re.findall(r"^(?: *stderr:)? *error: +(.+)$", str(error), re.MULTILINE)
+        # The last one only says that the command failed; the first one says why.
+        words = said[0] if said else str(error).strip().splitlines()[-1]
+        if re.search(r"no stack named|failed to load stack|stack .* not found", words):
+            return ConfigurationError(
+                f"There is no stack {self.name} on this backend.",
+                f"`proself-mail init --stack {self.name}` makes it; `pulumi stack ls` lists what "
+                "there is.",
+            )
+        return failure.classify(words).error()
 
 
-def _workspace(project: Path, secrets_provider: str | None = None) -> automation.LocalWorkspace:
-    cli = pulumi_cli.locate()
-    # A Python language host that was built from its Go module knows no `virtualenv` option.
-    venv = str(Path(sys.executable).parent)
-    return automation.LocalWorkspace(
-        work_dir=str(project),
-        env_vars={"PATH": os.pathsep.join([venv, os.environ.get("PATH", "")])},
-        secrets_provider=secrets_provider,
-        pulumi_command=automation.PulumiCommand(root=str(cli.root)),
-    )
+def outputs_of(found: State, name: str) -> Outputs:
+    """Return the outputs in a state. Raises `ConfigurationError` before the first `up`."""
+    try:
+        return _outputs(found.outputs)
+    except KeyError as error:
+        raise ConfigurationError(
+            f"The stack {name} has no output {error}: nothing has been set up yet.",
+            f"`pulumi up --stack {name}`, then try again.",
+        ) from error
 
 
 def _outputs(found: Mapping[str, Any]) -> Outputs:
@@ -184,11 +228,3 @@ def _outputs(found: Mapping[str, Any]) -> Outputs:
             for secret in secrets
         ),
     )
-
-
-def _converted(error: CommandError) -> Error:
-    """Take the CLI's own words out of an error that repeats its whole output."""
-    said = re.findall(r"^(?: *stderr:)? *error: +(.+)$", str(error), re.MULTILINE)
-    # The last one only says that the command failed; the first one says why.
-    words = said[0] if said else str(error).strip().splitlines()[-1]
-    return failure.classify(words).error()

@@ -1,8 +1,7 @@
-"""Pulumi's own engine for a test: where its CLI is, and a project with a state of its own."""
+"""Pulumi's own engine for a test: a project with a state of its own."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,20 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CLI_VARIABLE = "PROSELF_MAIL_PULUMI_BIN"
+from tools import pulumi_cli
+
 PASSPHRASE = "test"
 STACK = "dev"
-
-
-def find_cli() -> Path | None:
-    """Give the folder of the CLI: from CLI_VARIABLE, PATH or the cache where it is built."""
-    if os.environ.get(CLI_VARIABLE):
-        return Path(os.environ[CLI_VARIABLE])
-    on_path = shutil.which("pulumi")
-    if on_path:
-        return Path(on_path).parent
-    built = sorted((Path.home() / ".cache" / "proself-mail" / "pulumi").glob("v*/bin/pulumi"))
-    return built[-1].parent if built else None
 
 
 @dataclass(frozen=True)
@@ -48,8 +37,7 @@ class Project:
         self, folder: Path, program: Path, plugins: Path, environment: Mapping[str, str]
     ) -> None:
         """Make the stack; `plugins` is the folder with the plugin's executable."""
-        cli = find_cli()
-        assert cli is not None
+        cli = pulumi_cli.locate().path.parent
         self.program = program
         (folder / "state").mkdir(parents=True)
         self.environment = {

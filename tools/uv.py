@@ -41,7 +41,14 @@ def _install(to: Path) -> None:
     with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
         packages = Path(scratch) / "packages"
         # --target is allowed where the system's Python refuses other installs (PEP 668).
-        arguments = ["install", "--quiet", "--no-input", "--target", packages, f"uv=={VERSION}"]
+        arguments: list[str | Path] = [
+            "install",
+            "--quiet",
+            "--no-input",
+            "--target",
+            packages,
+            f"uv=={VERSION}",
+        ]
         said = _run([sys.executable, "-m", "pip", *arguments])
         if said is not None:  # some distributions' Python has no pip of its own
             venv = Path(scratch) / "venv"

@@ -137,7 +137,7 @@ def _from_file(what: str, given: str, path: str) -> str:
     if not path:
         return given
     try:
-        content = Path(path).read_text(encoding="utf-8").strip()
+        content = Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError as failure:
         raise ConfigurationError(
             f"reading {what} from file {path!r}: {failure.strerror}"

@@ -62,10 +62,11 @@ class ApplicationOwner(Resource):
 
 def _is_owner(tenant: Tenant, application_id: str, owner_id: str) -> bool:
     path = f"/applications/{application_id}/owners"
+    wanted = f"id eq '{owner_id}'"
     try:
-        owners = list(tenant.graph.list(path, filter=f"id eq '{owner_id}'"))
+        owners = list(tenant.graph.list(path, filter=wanted))
     except GraphError as failure:
         if failure.status == 404:
             return False
-        raise DiagnosticError("unable to list Owners", failure) from failure
+        raise DiagnosticError(f'unable to list Owners with filter "{wanted}"', failure) from failure
     return any(owner["id"].lower() == owner_id.lower() for owner in owners)

@@ -78,7 +78,7 @@ class Provider:
             SERVICE,
             {
                 name: grpc.unary_unary_rpc_method_handler(
-                    _answering(call),
+                    self._answering(call),
                     request_deserializer=request.FromString,
                     response_serializer=lambda message: message.SerializeToString(),
                 )
@@ -243,6 +243,27 @@ class Provider:
     def _encoded(self, properties: Properties) -> Struct:
         return encode(properties, secrets=self._accepts_secrets)
 
+    def _answering(self, call: Callable[[Any], Message]) -> Callable[[Any, Context], Message]:
+        """Turn exceptions into what the engine understands."""
+
+        def answer(request: Any, context: Context) -> Message:
+            try:
+                return call(request)
+            except InitializationError as failure:
+                _abort_initialization(failure, self._encoded(failure.state), context)
+            except DiagnosticError as failure:
+                context.abort(grpc.StatusCode.UNKNOWN, failure.listed)
+            except PluginError as failure:
+                context.abort(grpc.StatusCode.UNKNOWN, str(failure))
+            except Exception as failure:  # a defect of ours: say where, and keep serving
+                traceback.print_exc(file=sys.stderr)
+                context.abort(
+                    grpc.StatusCode.INTERNAL,
+                    f"the stand-in azuread plugin failed: {type(failure).__name__}",
+                )
+
+        return answer
+
 
 def _name(urn: str) -> str:
     return urn.rpartition("::")[2]
@@ -252,34 +273,14 @@ def _failures(reasons: list[str]) -> list[rpc.CheckFailure]:
     return [rpc.CheckFailure(reason=reason) for reason in reasons]
 
 
-def _answering(call: Callable[[Any], Message]) -> Callable[[Any, Context], Message]:
-    """Turn exceptions into what the engine understands."""
-
-    def answer(request: Any, context: Context) -> Message:
-        try:
-            return call(request)
-        except InitializationError as failure:
-            _abort_initialization(failure, context)
-        except DiagnosticError as failure:
-            context.abort(grpc.StatusCode.UNKNOWN, failure.listed)
-        except PluginError as failure:
-            context.abort(grpc.StatusCode.UNKNOWN, str(failure))
-        except Exception as failure:  # a defect of ours: say where, and keep serving
-            traceback.print_exc(file=sys.stderr)
-            context.abort(
-                grpc.StatusCode.INTERNAL,
-                f"the stand-in azuread plugin failed: {type(failure).__name__}",
-            )
-
-    return answer
-
-
-def _abort_initialization(failure: InitializationError, context: Context) -> NoReturn:
+def _abort_initialization(
+    failure: InitializationError, state: Struct, context: Context
+) -> NoReturn:
     detail = AnyMessage()
     detail.Pack(
         rpc.ErrorResourceInitFailed(
             id=failure.object_id,
-            properties=encode(failure.state),
+            properties=state,
             reasons=failure.reasons,
         )
     )

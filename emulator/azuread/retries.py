@@ -71,8 +71,8 @@ class Retries:
                     raise
             else:
                 if _is_throttled(answer.status):
-                    backoff, wait = self.throttled, self.throttled.wait(attempt)
-                    wait = _retry_after(answer) or wait
+                    backoff, told = self.throttled, _retry_after(answer)
+                    wait = backoff.wait(attempt) if told is None else told
                 elif is_behind is not None and answer.status >= 300 and is_behind(answer):
                     backoff, wait = self.behind, self.behind.wait(attempt)
                 else:

@@ -1,10 +1,12 @@
 """One embedded tenant for all tests of a process, as new for each of them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from emulator.azuread_plugin import write_launcher
 from tests.emulator.browser import sign_in
 from tests.tenant import Tenant
 
@@ -33,3 +35,9 @@ def administrator(tenant: Tenant) -> Iterator[httpx.Client]:
     """Graph as the administrator, signed in with the Azure CLI."""
     with tenant.http(sign_in(tenant, tenant.ready["users"][0])) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in azuread plugin, as the engine starts it."""
+    return write_launcher(tmp_path_factory.mktemp("plugins"))

@@ -1,4 +1,10 @@
-"""A Pulumi program with what a mail application needs; its configuration makes the variations."""
+"""A Pulumi program with what a mail application needs; its configuration makes the variations.
+
+The environment variable EXPLICIT_PROVIDER, JSON, holds the arguments of a provider of its own.
+"""
+
+import json
+import os
 
 import pulumi
 import pulumi_azuread as azuread
@@ -6,8 +12,13 @@ import pulumi_azuread as azuread
 EXCHANGE_ONLINE = "00000002-0000-0ff1-ce00-000000000000"
 
 config = pulumi.Config()
-caller = azuread.get_client_config_output()
-exchange = azuread.get_service_principal_output(client_id=config.get("resource") or EXCHANGE_ONLINE)
+explicit = os.environ.get("EXPLICIT_PROVIDER")
+provider = azuread.Provider("explicit", **json.loads(explicit)) if explicit else None
+asked = pulumi.InvokeOptions(provider=provider)
+caller = azuread.get_client_config_output(opts=asked)
+exchange = azuread.get_service_principal_output(
+    client_id=config.get("resource") or EXCHANGE_ONLINE, opts=asked
+)
 application = azuread.Application(
     "application",
     display_name=config.get("name") or "Mail",
@@ -29,9 +40,9 @@ application = azuread.Application(
             ],
         )
     ],
-    opts=pulumi.ResourceOptions(ignore_changes=["identifierUris"]),
+    opts=pulumi.ResourceOptions(ignore_changes=["identifierUris"], provider=provider),
 )
-with_application = pulumi.ResourceOptions(deleted_with=application)
+with_application = pulumi.ResourceOptions(deleted_with=application, provider=provider)
 azuread.ApplicationIdentifierUri(
     "uri",
     application_id=application.id,

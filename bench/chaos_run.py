@@ -1,0 +1,300 @@
+"""One run under faults, and what it left: judged by the tenant itself, with its faults taken away."""
+
+import base64
+import json
+import os
+import random
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+from bench.scenario import Scenario
+from proself_mail import embedded, rehearse, sandbox
+from proself_mail.embedded import EmbeddedTenant
+
+_STACK = "chaos"
+_LONGEST_SECONDS = 900
+
+
+@dataclass
+class Outcome:
+    """How one run ended."""
+
+    seed: int
+    completed: bool
+    """The command ended with 0."""
+    seconds: float
+    problems: list[str] = field(default_factory=list)
+    """What is not as it should be afterwards; empty is right in all respects."""
+    applications: int = 0
+    requests: int = 0
+    said: str = ""
+    """The last of what the command said, where there is a problem."""
+
+
+class Run:
+    """A tenant, a project and a stack for one run."""
+
+    def __init__(self, tenant: EmbeddedTenant, folder: Path, seed: int) -> None:
+        self._tenant = tenant
+        self._folder = folder
+        self._seed = seed
+        self._environment = dict(os.environ) | sandbox.prepare(folder / "tenant.json").environment
+        self._project = folder / "project"
+        self._project.mkdir()
+        rehearse.make_project(self._project)
+        trusted = ssl.create_default_context(cafile=str(tenant.ca_file))
+        self._http = httpx.Client(verify=trusted, trust_env=False, base_url=tenant.graph)
+        self._admin = httpx.Client(base_url=tenant.admin_url, trust_env=False)
+        self._stack_id = str(uuid.UUID(int=seed + 1))
+        self._said = ""
+
+    def close(self) -> None:
+        """Close the connections to the tenant."""
+        self._http.close()
+        self._admin.close()
+
+    def carry_out(self, scenario: Scenario, how: str) -> Outcome:
+        """Run it and judge what it left."""
+        token = self._token(self._tenant.client_id, self._tenant.client_secret.reveal())
+        self._http.headers["Authorization"] = f"Bearer {token}"
+        self._make_stack(token)
+        foreign = self._plant_look_alikes() if scenario.foreign else {}
+        faults = {"seed": self._seed, **scenario.faults}
+        self._admin.post("/faults", json=faults).raise_for_status()
+        began = time.monotonic()
+        if scenario.kill:
+            self._kill_midway(how)
+        code = self._run(how)
+        seconds = time.monotonic() - began
+        self._admin.delete("/faults").raise_for_status()
+        outcome = Outcome(self._seed, code == 0, seconds)
+        outcome.requests = len(self._admin.get("/history").json())
+        self._judge(outcome, foreign)
+        if outcome.problems or not outcome.completed:
+            outcome.said = self._said[-3000:]
+        return outcome
+
+    def _make_stack(self, token: str) -> None:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        values = {
+            "tenantId": self._tenant.tenant_id,
+            "target": "embedded",
+            "stackId": self._stack_id,
+            "server": rehearse.SERVER,
+            "mailbox": self._tenant.mailbox,
+            "secrets": [
+                {"from": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "everyDays": 150,
+                 "overlapDays": 30}
+            ],
+            "environment": "test",
+            "owners": [claims["oid"]],
+            "configFile": str(self._folder / "proself.toml"),
+        }  # fmt: skip
+        document = {"config": {f"proself-mail:{key}": value for key, value in values.items()}}
+        path = self._project / f"Pulumi.{_STACK}.yaml"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        self._pulumi("stack", "init", _STACK)
+
+    def _plant_look_alikes(self) -> Mapping[str, Any]:
+        """Put in what a tool that goes by names would take for ours; return it as it is."""
+        other = "proself-mail:stack=00000000-0000-4000-8000-00000000beef"
+        kinds = (
+            {"display_name": "Proself mail", "count": 5},
+            {"display_name": "Proself mail {n}", "body": {"tags": ["proself-mail"]}, "count": 5},
+            {
+                "display_name": "Proself mail",
+                "body": {"tags": ["proself-mail", other, "proself-mail:environment=test"]},
+                "count": 5,
+            },
+        )
+        body = {"applications": [{"service_principal": True, **kind} for kind in kinds]}
+        self._admin.post("/seed", json=body).raise_for_status()
+        return self._foreign()
+
+    def _foreign(self) -> Mapping[str, Any]:
+        return {
+            each["id"]: each
+            for each in self._list("/v1.0/applications?$top=999")
+            if f"proself-mail:stack={self._stack_id}" not in each["tags"]
+        }
+
+    def _command(self, how: str) -> list[str]:
+        if how == "proself-mail up":
+            return [sys.executable, "-m", "proself_mail", "up", "--stack", _STACK]
+        return ["pulumi", "--non-interactive", "up", "--yes", "--stack", _STACK]
+
+    @contextmanager
+    def _started(self, how: str) -> Iterator["subprocess.Popen[str]"]:
+        with (self._folder / "said.log").open("a+", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                self._command(how), cwd=self._project, env=self._environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+            yield process
+        self._said = (self._folder / "said.log").read_text(encoding="utf-8")
+
+    def _run(self, how: str) -> int:
+        with self._started(how) as process:
+            try:
+                return process.wait(_LONGEST_SECONDS)
+            except subprocess.TimeoutExpired:
+                _kill_family(process.pid)
+                return process.wait()
+
+    def _kill_midway(self, how: str) -> None:
+        """Kill us, the engine or the plugin at an instant that follows from the seed."""
+        chance = random.Random(self._seed)  # noqa: S311
+        victim = chance.choice(("us", "engine", "plugin", "all"))
+        with self._started(how) as process:
+            try:
+                process.wait(chance.uniform(0.2, 9.0))
+            except subprocess.TimeoutExpired:
+                _kill(process.pid, victim)
+                if victim in ("us", "all"):
+                    process.wait()
+                else:
+                    try:  # what is left of the run may go on, as it does for real
+                        process.wait(_LONGEST_SECONDS)
+                    except subprocess.TimeoutExpired:
+                        _kill_family(process.pid)
+                        process.wait()
+
+    def _judge(self, outcome: Outcome, foreign: Mapping[str, Any]) -> None:
+        found = outcome.problems
+        tag = f"proself-mail:stack={self._stack_id}"
+        ours = [each for each in self._list("/v1.0/applications?$top=999") if tag in each["tags"]]
+        outcome.applications = len(ours)
+        if len(ours) != 1:
+            found.append(f"{len(ours)} applications")
+        deleted = self._list("/v1.0/directory/deletedItems/microsoft.graph.application")
+        if in_bin := [each for each in deleted if tag in each["tags"]]:
+            found.append(f"{len(in_bin)} applications in the recycle bin")
+        if foreign and foreign != self._foreign():
+            found.append("a foreign application was touched")
+        if len(ours) == 1:
+            self._judge_application(ours[0], found)
+        if found or not outcome.completed:
+            return
+        clean = self._pulumi("preview", "--refresh", "--expect-no-changes", "--stack", _STACK)
+        if clean.returncode:
+            found.append(f"the state differs: {clean.stdout[-600:]}")
+        self._judge_config_file(ours[0], found)
+        self._judge_secrecy(found)
+
+    def _judge_application(self, ours: Mapping[str, Any], found: list[str]) -> None:
+        if len(ours["passwordCredentials"]) != 1:
+            found.append(f"{len(ours['passwordCredentials'])} client secrets")
+        query = f"/v1.0/servicePrincipals?$filter=appId eq '{ours['appId']}'"
+        principals = self._list(query)
+        if len(principals) != 1:
+            found.append(f"{len(principals)} service principals")
+            return
+        grants = self._list(
+            f"/v1.0/oauth2PermissionGrants?$filter=clientId eq '{principals[0]['id']}'"
+        )
+        if [grant["scope"] for grant in grants] != ["Mail.Send"]:
+            found.append(f"grants {[grant['scope'] for grant in grants]}")
+
+    def _judge_config_file(self, ours: Mapping[str, Any], found: list[str]) -> None:
+        import tomllib
+
+        path = self._folder / "proself.toml"
+        if not path.exists():
+            found.append("no config file")
+            return
+        server = tomllib.loads(path.read_text(encoding="utf-8"))["mail_server"]
+        if server["client_id"] != ours["appId"]:
+            found.append("the config file names another application")
+        elif not self._token(server["client_id"], server["client_secret"]):
+            found.append("the config file's secret does not sign in")
+
+    def _judge_secrecy(self, found: list[str]) -> None:
+        """Look for every secret that the tenant ever issued in whatever is left on the disk."""
+        bearer = {"Authorization": f"Bearer {self._tenant.client_secret.reveal()}"}
+        issued = [text.encode() for text in self._admin.get("/secrets", headers=bearer).json()]
+        allowed = {self._folder / "proself.toml", self._folder / "tenant.json"}
+        for path in self._folder.rglob("*"):
+            if path.is_file() and path not in allowed:
+                content = path.read_bytes()
+                if any(secret in content for secret in issued):
+                    found.append(f"a secret in {path.relative_to(self._folder)}")
+
+    def _token(self, client_id: str, secret: str) -> str:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": secret,
+            "scope": f"{self._tenant.graph}/.default",
+        }
+        url = f"{self._tenant.authority}/{self._tenant.tenant_id}/oauth2/v2.0/token"
+        answer = self._http.post(url, data=form)
+        return str(answer.json().get("access_token", ""))
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._http.get(path).raise_for_status().json()["value"]
+        return found
+
+    def _pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["pulumi", "--non-interactive", *arguments], cwd=self._project,
+            env=self._environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+
+def run(scenario: Scenario, how: str, seed: int) -> Outcome:
+    """Carry one run out, in a tenant of its own."""
+    with TemporaryDirectory() as folder:
+        ready_file = Path(folder) / "tenant.json"
+        with embedded.running(ready_file, ["--seed", str(seed)]) as tenant:
+            one = Run(tenant, Path(folder), seed)
+            try:
+                return one.carry_out(scenario, how)
+            finally:
+                one.close()
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """Return a process and all below it, which are in sessions of their own."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(pid: int, victim: str) -> None:
+    for process in _family(pid):
+        try:
+            command = " ".join(process.cmdline())
+            is_engine = process.name() == "pulumi"
+            is_plugin = "azuread" in command
+            if (
+                victim == "all"
+                or (victim == "us" and process.pid == pid)
+                or (victim == "engine" and is_engine)
+                or (victim == "plugin" and is_plugin)
+            ):
+                process.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _kill_family(pid: int) -> None:
+    _kill(pid, "all")

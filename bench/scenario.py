@@ -1,0 +1,72 @@
+"""What goes wrong in a tenant, by name: rules for its faults, from a seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+GRAPH = {"service": "graph"}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way in which a tenant misbehaves, and whether the run is killed."""
+
+    name: str
+    faults: Mapping[str, Any]
+    """Body of the embedded tenant's POST /faults, without the seed."""
+    kill: bool = False
+    """Kill the run at a random instant, then run it once more."""
+    foreign: bool = False
+    """Put look-alikes into the tenant first."""
+
+
+def _lag(seconds: float, ratio: float) -> Mapping[str, Any]:
+    return {"seconds": seconds, "stale_ratio": ratio}
+
+
+_THROTTLE = {
+    "name": "throttle",
+    "strike": "status",
+    "status": 429,
+    "retry_after_seconds": 1,
+    "match": GRAPH,
+    "ratio": 0.1,
+}
+_FAULTY = {"name": "5xx", "strike": "status", "status": 503, "match": GRAPH, "ratio": 0.05}
+_LOST = {"name": "lost replies", "strike": "reset-after", "match": GRAPH, "ratio": 0.05}
+_CUT = {"name": "cut bodies", "strike": "reset-in-body", "match": GRAPH, "ratio": 0.02}
+_CONFLICT = {
+    "name": "conflicts",
+    "strike": "status",
+    "status": 409,
+    "match": {"service": "graph", "method": "PATCH"},
+    "ratio": 0.1,
+}
+_EXPIRED = {"name": "expired tokens", "strike": "expire-token", "match": GRAPH, "ratio": 0.01}
+_SLOW = {"name": "slow", "strike": "slow", "seconds": 1.5, "match": GRAPH, "ratio": 0.02}
+_NEW_SECRET = {"sign_in_seconds": 4, "sign_in_stale_ratio": 1.0}
+
+_MIXED: Sequence[Mapping[str, Any]] = (
+    _THROTTLE | {"ratio": 0.04},
+    _FAULTY | {"ratio": 0.03},
+    _LOST | {"ratio": 0.03},
+    _CUT,
+    _CONFLICT | {"ratio": 0.05},
+    _EXPIRED,
+    _SLOW,
+)
+
+SCENARIOS = (
+    Scenario("no fault", {}),
+    Scenario("lag 3 s, 20 %", {"lag": _lag(3, 0.2)}),
+    Scenario("lag 6 s, 50 %", {"lag": _lag(6, 0.5)}),
+    Scenario("throttled", {"rules": [_THROTTLE]}),
+    Scenario("5 % of answers 503", {"rules": [_FAULTY]}),
+    Scenario("5 % of replies lost", {"rules": [_LOST]}),
+    Scenario("killed", {"lag": _lag(3, 0.2)}, kill=True),
+    Scenario(
+        "all together",
+        {"lag": {**_lag(4, 0.3), **_NEW_SECRET}, "rules": list(_MIXED), "latency_ms": 20},
+        foreign=True,
+    ),
+)

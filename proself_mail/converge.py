@@ -1,0 +1,164 @@
+"""The `pulumi up` that always ends, with one application that is proven usable.
+
+Entra shows a write to some readers later than to others, refuses a new secret for a while,
+throttles, and loses replies; a run may be killed at any instant. So a failure that passes is
+waited out, what a failed create left behind is adopted, what was doubled is removed, and nothing
+is called done before the tenant has said so several times and the newest secret has signed in.
+Never a refresh: it forgets what a trailing reader does not show.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from proself_mail import lock, proof, proself, stack
+from proself_mail.directory import ApplicationRecord
+from proself_mail.engine import Observed
+from proself_mail.errors import Refused
+from proself_mail.failure import Failure, Kind
+from proself_mail.faq import Step
+from proself_mail.journal import Journal
+from proself_mail.orphans import Orphans
+from proself_mail.patience import Patience, Say
+from proself_mail.proself import ProselfConfig
+from proself_mail.session import Session
+from proself_mail.settings import Settings
+from proself_mail.stack import CHECKOUT, Outputs, Stack
+from proself_mail.state import APPLICATION, SECRET_PREFIX, State
+
+_ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
+_UP_VARIABLE = "PROSELF_MAIL_UP"
+"""Read by the program (`infra.operation`)."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How an update ended."""
+
+    settings: Settings
+    outputs: Outputs
+    steps: Sequence[Step]
+    """The FAQ's, as the tenant answers."""
+    changes: Mapping[str, int]
+    """Resources by what was done to them, over all runs of the engine."""
+    runs: int
+    """How often the engine ran."""
+    config_file: Path | None
+    reports: Sequence[str]
+    """What was found and left alone."""
+
+
+class Update:
+    """One update of one stack, after the look before it."""
+
+    def __init__(
+        self, of: Stack, opened: Session, settings: Settings, record: Journal, say: Say
+    ) -> None:
+        self._stack = of
+        self._session = opened
+        self._settings = settings
+        self._say = say
+        self._patience = Patience(say)
+        self._patience.trailing = record.carries_on
+        self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
+        self._last_made = asyncio.get_running_loop().time()
+        self.last_failure: Failure | None = None
+        """What the update waits for, or waited for last."""
+
+    async def run(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
+        """Converge from a state and a listing of what bears the stamp.
+
+        Ends by success, by the error of whatever will not mend, or by being cancelled, which ends
+        the engine in order.
+        """
+        changes: Counter[str] = Counter()
+        runs, unclear = 0, APPLICATION in state.pending
+        while True:
+            if unclear and state.application_id is None:
+                said = self.last_failure.said if self.last_failure else ""
+                stamped = await self._orphans.watch(surely_made="nil state" in said)
+            adoption = await self._orphans.adoption(state, stamped)
+            if state.pending:
+                self._say(f"forgetting what a killed run had under way: {len(state.pending)}")
+                await asyncio.to_thread(self._stack.drop_pending)
+            observed = await self._engine(adoption)
+            runs += 1
+            changes.update(observed.changes)
+            if any(
+                name == APPLICATION or name.startswith(SECRET_PREFIX) for name in observed.creates
+            ):
+                self._last_made = asyncio.get_running_loop().time()
+            state = await asyncio.to_thread(self._stack.state)
+            if not observed.failures and (observed.is_idle or not self._patience.trailing):
+                break
+            unclear = APPLICATION in observed.failed_creates
+            if observed.failures:
+                stamped = await self._after(observed.failures, state, runs)
+            else:
+                # Trailing readers may have told the plugin what was, and the state now says so.
+                self._say("looking whether the state has all of it …")
+                stamped = await self._orphans.settle(state)
+        return await self._prove(state, changes, runs)
+
+    async def _engine(self, adoption: Mapping[str, str]) -> Observed:
+        environment = {_UP_VARIABLE: "1"}
+        if adoption:
+            self._say(f"adopting what is there already: {', '.join(adoption)}")
+            environment[_ADOPT_VARIABLE] = json.dumps(dict(adoption))
+        running = asyncio.ensure_future(asyncio.to_thread(self._stack.up, self._say, environment))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._stack.engine.interrupt()
+            await running
+            raise
+
+    async def _after(
+        self, failures: Sequence[Failure], state: State, runs: int
+    ) -> Sequence[ApplicationRecord]:
+        """Wait where all failures pass with time, and list what bears the stamp then.
+
+        Raises the first that does not pass.
+        """
+        for each in failures:
+            if each.kind is Kind.LOCKED:
+                await self._unlock(each)
+                return await self._orphans.listed()
+            if not each.kind.passes:
+                raise each.error()
+        self.last_failure = failures[0]
+        await self._patience.after(failures[0], runs)
+        return await self._orphans.settle(state)
+
+    async def _unlock(self, failure: Failure) -> None:
+        """Take a lock away whose process is dead. Raises `Refused` where it may be alive."""
+        held = lock.holders(failure.said)
+        if held and lock.is_file_backend() and all(each.is_dead for each in held):
+            self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")
+            await asyncio.to_thread(self._stack.cancel)
+            return
+        by = ", ".join(map(str, held)) or failure.said
+        raise Refused(
+            f"Another run holds the stack {self._stack.name}: {by}.",
+            f"Wait for it to end. If it is surely gone, `pulumi cancel --stack {self._stack.name}`"
+            ", then try again.",
+        )
+
+    async def _prove(self, state: State, changes: Mapping[str, int], runs: int) -> Done:
+        """Prove it, and only then write the config file."""
+        outputs = stack.outputs_of(state, self._stack.name)
+        self._say("reading everything back, signing in with the newest secret …")
+        wrote = set(changes) > {"same"}
+        steps, reports, _ = await asyncio.gather(
+            proof.read_back(self._session, self._settings, outputs, self._patience, wrote=wrote),
+            self._orphans.clean(state, self._last_made),
+            proof.sign_in(self._session, outputs, self._patience, self._say),
+        )
+        path = self._settings.config_file_path(self._stack.name, CHECKOUT)
+        if path is not None:
+            config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
+            proself.write(path, config)
+        return Done(self._settings, outputs, steps, changes, runs, path, reports)

@@ -1,0 +1,54 @@
+"""When an update began, kept beside the stack until it has ended well.
+
+What bears the stack's stamp and was made after that instant was made by this update, or by the one
+that a kill cut short and this one carries on. It holds no secret. On a fresh runner there is none,
+and what an earlier run left is then only adopted, never removed.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from proself_mail import private_file
+from proself_mail.schedule import format_instant, parse_instant
+
+_STALE = timedelta(hours=1)
+"""A run that was cut short longer ago is not carried on: others may have worked since."""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The record of an update under way."""
+
+    path: Path
+    began: datetime
+    """By the tenant's clock."""
+    carries_on: bool
+    """Whether an update before this one was cut short."""
+
+    def end(self) -> None:
+        """Note that the update has ended well."""
+        self.path.unlink(missing_ok=True)
+
+
+def begin(path: Path, stack_id: UUID, now: datetime) -> Journal:
+    """Open the journal of an update that begins now, or of the one that was cut short."""
+    earlier = _read(path, stack_id)
+    if earlier is not None and now - earlier > _STALE:
+        earlier = None
+    began = earlier or now
+    entry = {"stackId": str(stack_id), "began": format_instant(began)}
+    private_file.write(path, json.dumps(entry) + "\n")
+    return Journal(path, began, carries_on=earlier is not None)
+
+
+def _read(path: Path, stack_id: UUID) -> datetime | None:
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        if UUID(entry["stackId"]) == stack_id:
+            return parse_instant(entry["began"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass  # none, or cut short by a full disk: then nothing of it can be relied on
+    return None

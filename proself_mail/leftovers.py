@@ -1,0 +1,172 @@
+"""What an update left in the tenant and not in its state: adopt it, remove it, or stop and say so.
+
+Decided purely, from the state, the tenant's listing and the instant at which the update began.
+Only what bears this stack's own UUID is looked at; a name decides nothing. Removed is only what
+this update made and what holds nothing worth keeping: an application without a secret, a secret
+that reached no state. With doubt it stops.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from proself_mail.directory import (
+    ApplicationRecord,
+    GrantRecord,
+    PasswordRecord,
+    ServicePrincipalRecord,
+)
+from proself_mail.errors import Refused
+from proself_mail.schedule import format_instant
+from proself_mail.state import (
+    APPLICATION,
+    CONSENT,
+    IDENTIFIER_URI,
+    SERVICE_PRINCIPAL,
+    State,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do about leftovers."""
+
+    adopt: ApplicationRecord | None = None
+    """The application that the state is to take in."""
+    purge: tuple[ApplicationRecord, ...] = ()
+    """Applications to delete for good."""
+    remove: tuple[tuple[ApplicationRecord, PasswordRecord], ...] = ()
+    """Secrets to remove from their application."""
+    reports: tuple[str, ...] = field(default=())
+    """What is left alone, and why."""
+
+
+def plan(
+    state: State, stamped: Sequence[ApplicationRecord], began: datetime, description: str
+) -> Plan:
+    """Decide about the live applications that bear the stack's stamp.
+
+    `description` is what names of this stack's secrets begin with. Raises `Refused` where nothing
+    can be decided without a person.
+    """
+    own = [each for each in stamped if each.object_id == state.application_id]
+    others = [each for each in stamped if each.object_id != state.application_id]
+    if state.application_id is not None:
+        if doubtful := [each for each in others if not is_empty(each, began)]:
+            raise _in_doubt([*own, *doubtful], state)
+        removals, reports = _secrets(own, state, began, description)
+        return Plan(purge=tuple(others), remove=removals, reports=reports)
+    keep = _to_adopt(others, state, began, description)
+    if keep is None:
+        return Plan()
+    purge = tuple(each for each in others if each is not keep)
+    removals, reports = _secrets([keep], state, began, description)
+    return Plan(keep, purge, removals, reports)
+
+
+def _to_adopt(
+    found: Sequence[ApplicationRecord], state: State, began: datetime, description: str
+) -> ApplicationRecord | None:
+    """Choose the application that the state is to take in, if any."""
+    if len(found) == 1:
+        secrets = [p for p in found[0].passwords if not _is_ours(p, began, description)]
+        if secrets:
+            raise Refused(
+                f"The application {_shown(found[0])} bears this stack's stamp and holds "
+                f"{len(secrets)} client secret(s) that are not in the stack's state: the state "
+                "seems to be lost or older than the tenant.",
+                "Bring the state back from the backend's history. If it is lost for good, make a "
+                "new stack, move Proself to it, and delete this application afterwards.",
+            )
+        return found[0]
+    if any(not is_empty(each, began) for each in found):
+        raise _in_doubt(found, state)
+    # All made by this update and empty: the oldest has been replicated the longest.
+    return min(found, key=lambda each: (each.created or began, each.object_id), default=None)
+
+
+def is_empty(application: ApplicationRecord, began: datetime) -> bool:
+    """Say whether this update made it, and nothing is lost with it."""
+    made = application.created
+    return made is not None and made >= began and not application.passwords
+
+
+def _is_ours(password: PasswordRecord, began: datetime, description: str) -> bool:
+    """Say whether this update made a secret."""
+    return (
+        password.starts is not None
+        and password.starts >= began
+        and password.display_name.startswith(description)
+    )
+
+
+def _secrets(
+    applications: Sequence[ApplicationRecord], state: State, began: datetime, description: str
+) -> tuple[tuple[tuple[ApplicationRecord, PasswordRecord], ...], tuple[str, ...]]:
+    """Tell secrets that a cut-off update doubled from those that may be in use.
+
+    A doubled one ends with the same window as another that the state knows.
+    """
+    known = frozenset(state.key_ids.values())
+    windows = frozenset(state.secret_ends)
+    removals: list[tuple[ApplicationRecord, PasswordRecord]] = []
+    reports: list[str] = []
+    for application in applications:
+        for password in application.passwords:
+            if password.key_id in known:
+                continue
+            if _is_ours(password, began, description) and password.expires in windows:
+                removals.append((application, password))
+            else:
+                until = format_instant(password.expires) if password.expires else "for ever"
+                reports.append(
+                    f"the client secret {password.display_name!r} (key id {password.key_id}, "
+                    f"until {until}) is not in the stack's state and is left alone"
+                )
+    return tuple(removals), tuple(reports)
+
+
+def _in_doubt(found: Sequence[ApplicationRecord], state: State) -> Refused:
+    known = state.application_id or "none"
+    return Refused(
+        f"{len(found)} applications bear this stack's stamp, and the state knows {known}: "
+        f"{'; '.join(map(_shown, found))}. Which of them Proself uses cannot be told from here.",
+        "Delete the one that Proself does not use in Entra's App registrations, then try again.",
+    )
+
+
+def _shown(application: ApplicationRecord) -> str:
+    made = format_instant(application.created) if application.created else "at an unknown time"
+    return (
+        f"{application.display_name!r} (client ID {application.client_id}, object ID "
+        f"{application.object_id}, made {made}, {len(application.passwords)} secret(s))"
+    )
+
+
+def import_ids(
+    state: State,
+    application: ApplicationRecord | None,
+    principal: ServicePrincipalRecord | None,
+    grants: Sequence[GrantRecord],
+    exchange_id: str,
+) -> Mapping[str, str]:
+    """Return what the program is to import, by resource name: there, and not in the state.
+
+    The ids are those that the azuread plugin takes. Secrets cannot be imported.
+    """
+    found: dict[str, str] = {}
+    if application is not None:
+        found[APPLICATION] = f"/applications/{application.object_id}"
+        uri = f"api://{application.client_id}"
+        if uri in application.identifier_uris:
+            encoded = base64.b64encode(uri.encode()).decode()
+            found[IDENTIFIER_URI] = (
+                f"/applications/{application.object_id}/identifierUris/{encoded}"
+            )
+    if principal is not None:
+        found[SERVICE_PRINCIPAL] = f"/servicePrincipals/{principal.object_id}"
+    for grant in grants:
+        if grant.resource_id == exchange_id and grant.principal_id is None:
+            found[CONSENT] = f"/oauth2PermissionGrants/{grant.grant_id}"
+    return {name: each for name, each in found.items() if name not in state.resources}

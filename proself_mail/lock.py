@@ -1,0 +1,75 @@
+"""Who holds a stack, read from the engine's refusal; and whether that process is dead.
+
+The engine's file backend leaves a lock behind when it is killed. Such a lock is taken away only
+where its process surely runs no more: on this machine, under that number, since that time. On any
+other backend the holder may be on another machine, and a lock is never taken.
+"""
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import psutil
+
+_HOLDER = re.compile(
+    r"(?P<path>\S+): created by (?P<user>[^@\s]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
+    r"(?P<at>\S+)"
+)
+_REUSED = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that made a lock, as the engine names it."""
+
+    user: str
+    host: str
+    pid: int
+    since: datetime
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs, or ran, on this machine."""
+        return self.host == socket.gethostname()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it surely runs no more."""
+        if not self.is_here:
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            started = datetime.fromtimestamp(process.create_time(), UTC)
+            return (
+                process.status() == psutil.STATUS_ZOMBIE
+                or "pulumi" not in process.name()
+                or started > self.since + _REUSED
+            )
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.Error:
+            return False
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host} (process {self.pid}) since {self.since:%H:%M:%S} UTC"
+
+
+def holders(said: str) -> tuple[Holder, ...]:
+    """Read the holders of a stack's locks out of the engine's refusal."""
+    return tuple(
+        Holder(
+            found["user"],
+            found["host"],
+            int(found["pid"]),
+            datetime.fromisoformat(found["at"]).astimezone(UTC),
+        )
+        for found in _HOLDER.finditer(said)
+    )
+
+
+def is_file_backend() -> bool:
+    """Say whether the stacks lie in this machine's files."""
+    url = os.environ.get("PULUMI_BACKEND_URL", "")
+    return url.startswith("file://")

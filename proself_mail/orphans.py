@@ -1,0 +1,193 @@
+"""What updates left in the tenant and not in the state: found, adopted or removed, through Graph.
+
+What is to be done is decided by `leftovers`, purely; here it is looked for and carried out.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from proself_mail import facts, leftovers
+from proself_mail.directory import ApplicationRecord, Directory, GrantRecord, NotFound
+from proself_mail.errors import Refused
+from proself_mail.journal import Journal
+from proself_mail.leftovers import Plan
+from proself_mail.patience import AGREEING, SETTLING, Patience, Say
+from proself_mail.settings import Settings
+from proself_mail.stamp import stack_tag
+from proself_mail.state import CONSENT, SERVICE_PRINCIPAL, State
+
+_STEADY = 5
+"""So many reads in a row show something that the engine can then build on."""
+SURELY_MADE = timedelta(seconds=60)
+"""How long a listing is waited for that must show an application: its create succeeded."""
+
+
+class Orphans:
+    """The orphans of one stack, during one update."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        settings: Settings,
+        record: Journal,
+        patience: Patience,
+        say: Say,
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._record = record
+        self._patience = patience
+        self._say = say
+        self._tag = stack_tag(settings.stack_id)
+
+    async def listed(self) -> list[ApplicationRecord]:
+        """List the live applications with this stack's stamp."""
+
+        async def ask() -> list[ApplicationRecord]:
+            return [each async for each in self._directory.applications_tagged(self._tag)]
+
+        return await self._patience.told(ask)
+
+    async def watch(self, *, surely_made: bool) -> list[ApplicationRecord]:
+        """List them until one shows that was made and not recorded, or it is not to be expected."""
+        self._say("looking for an application that was made and not recorded …")
+        clock = asyncio.get_running_loop()
+        ends = clock.time() + (SURELY_MADE if surely_made else SETTLING).total_seconds()
+        while not (found := await self.listed()) and clock.time() < ends:
+            await self._patience.moment(0.7)
+        return found
+
+    async def settle(self, state: State) -> Sequence[ApplicationRecord]:
+        """Read what is known to be there until readers agree on it; return the last listing.
+
+        The engine's next run would otherwise fail on the same trailing readers, at ten times the
+        cost. Ends after a while in any case.
+        """
+        clock = asyncio.get_running_loop()
+        ends = clock.time() + SETTLING.total_seconds()
+        agreeing = 0
+        while True:
+            stamped, there = await asyncio.gather(self.listed(), self._is_there(state))
+            agreeing = agreeing + 1 if there and (stamped or not state.client_id) else 0
+            if agreeing >= _STEADY or clock.time() > ends:
+                return stamped
+            await self._patience.moment(0.25)
+
+    async def _is_there(self, state: State) -> bool:
+        """Say whether one reader shows all that the state knows."""
+        directory, application_id = self._directory, state.application_id
+        if application_id is None:
+            return True
+        try:
+            application = await self._patience.told(lambda: directory.application(application_id))
+            if SERVICE_PRINCIPAL not in state.resources:
+                return True
+            principal = await self._patience.told(
+                lambda: directory.service_principal(application.client_id)
+            )
+        except NotFound:
+            return False
+        if principal is None or CONSENT not in state.resources:
+            return principal is not None
+        return bool(await self._patience.told(lambda: directory.grants(principal.object_id)))
+
+    async def adoption(
+        self, state: State, stamped: Sequence[ApplicationRecord]
+    ) -> Mapping[str, str]:
+        """Return what the program is to import, after removing what is surely doubled."""
+        plan = self._plan(state, stamped)
+        await self._carry_out(plan)
+        application = plan.adopt
+        if application is None:
+            own = (each for each in stamped if each.object_id == state.application_id)
+            application = next(own, None)
+        client_id = application.client_id if application else state.client_id
+        if client_id is None or not self._lacks_something(state):
+            return {}
+        principal, exchange = await asyncio.gather(
+            self._patience.told(lambda: self._directory.service_principal(client_id)),
+            self._patience.told(
+                lambda: self._directory.service_principal(facts.EXCHANGE_ONLINE_APP_ID)
+            ),
+        )
+        grants: tuple[GrantRecord, ...] = ()
+        if principal and exchange and self._settings.manages_grant:
+            grants = await self._patience.told(lambda: self._directory.grants(principal.object_id))
+        return leftovers.import_ids(
+            state, application, principal, grants, exchange.object_id if exchange else ""
+        )
+
+    async def clean(self, state: State, last_made: float) -> Sequence[str]:
+        """Remove what this update doubled, until listings agree that there is no more.
+
+        `last_made` is when, by the loop's clock, an application or a secret was made last: what
+        came twice shows by then and `SETTLING`. Returns what was left alone, a sentence each.
+        """
+        clock = asyncio.get_running_loop()
+        agreeing = 0
+        while True:
+            stamped = await self.listed()
+            plan = self._plan(state, stamped)
+            if plan.purge or plan.remove:
+                await self._carry_out(plan)
+                self._patience.trailing, last_made, agreeing = True, clock.time(), 0
+            elif any(each.object_id == state.application_id for each in stamped):
+                agreeing += 1
+            else:
+                self._patience.trailing, agreeing = True, 0
+            settled = clock.time() - last_made > SETTLING.total_seconds()
+            if agreeing >= AGREEING and (settled or not self._patience.trailing):
+                return plan.reports
+            if self._patience.trailing:
+                await self._patience.moment(0.5)
+
+    def _plan(self, state: State, stamped: Sequence[ApplicationRecord]) -> Plan:
+        return leftovers.plan(state, stamped, self._record.began, self._settings.secret_description)
+
+    def _lacks_something(self, state: State) -> bool:
+        wanted = 3 + self._settings.manages_grant  # application, URI, service principal
+        return sum(not name.startswith("secret-") for name in state.resources) < wanted
+
+    async def _carry_out(self, plan: Plan) -> None:
+        for application in plan.purge:
+            await self._purge(application)
+        for application, password in plan.remove:
+            self._say(
+                f"removing the client secret {password.key_id}: this update made it, and its "
+                "value reached no state"
+            )
+            await self._gone(application.object_id, password.key_id)
+
+    async def _gone(self, application_id: str, key_id: str) -> None:
+        try:
+            await self._patience.told(
+                lambda: self._directory.remove_password(application_id, key_id)
+            )
+        except NotFound:
+            self._patience.trailing = True  # gone, or not there yet: the next listing tells
+
+    async def _purge(self, application: ApplicationRecord) -> None:
+        """Delete for good an application that this update made and that holds nothing."""
+        object_id = application.object_id
+        try:
+            again = await self._patience.told(lambda: self._directory.application(object_id))
+            if self._tag not in again.tags or not leftovers.is_empty(again, self._record.began):
+                raise Refused(
+                    f"The application {object_id} was to be removed as a double, and is no "
+                    "longer what it was.",
+                    "Look at it in Entra's App registrations, then try again.",
+                )
+            self._say(f"removing the application {object_id}: a double that holds nothing")
+            await self._patience.told(lambda: self._directory.delete_application(object_id))
+        except NotFound:
+            self._patience.trailing = True  # gone, or not there yet: the next listing tells
+            return
+        for _ in range(10):
+            try:
+                await self._patience.told(lambda: self._directory.purge_application(object_id))
+            except NotFound:  # the recycle bin trails as well
+                await self._patience.moment()
+            else:
+                return
+        self._say(f"the application {object_id} stays in the recycle bin, for 30 days")

@@ -1,0 +1,71 @@
+"""How an update waits: bounded, jittered, and remembering whether a reader was seen to trail."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from proself_mail.directory import DirectoryError, NotFound
+from proself_mail.failure import Failure, Kind
+
+AGREEING = 3
+"""So many reads in a row must say the same before it counts."""
+SETTLING = timedelta(seconds=12)
+"""How long listings are watched once a reader was seen to trail."""
+
+_LONGEST_SECONDS = 15.0
+_WAITING_FOR = {
+    Kind.LAG: "Entra's readers to catch up with its writes",
+    Kind.BUSY: "Entra to have time",
+    Kind.CONFLICT: "another write to the same object",
+    Kind.LOST: "the connection",
+    Kind.EXPIRED: "a new token",
+    Kind.EXISTS: "Entra to show what is there already",
+}
+
+_READ_AGAIN = frozenset({Kind.LAG, Kind.EXISTS, Kind.LOST})
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+class Patience:
+    """What one update knows of the tenant's state of health, and its waits."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self.trailing = False
+        """Whether a reader was seen to trail behind a write, or an answer was lost."""
+
+    async def after(self, failure: Failure, runs: int) -> None:
+        """Wait after the engine's how-manyth failed run, saying what for."""
+        self.trailing = True
+        # What trails is then read until it is steady; only a throttled tenant wants more distance.
+        longest = 1.0 if failure.kind in _READ_AGAIN else min(_LONGEST_SECONDS, 0.75 * 2**runs)
+        seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret hangs on it
+        about = f"{failure.resource}: " if failure.resource else ""
+        self._say(
+            f"waiting {seconds:.1f} s for {_WAITING_FOR[failure.kind]} "
+            f"({about}{failure.said[:160]})"
+        )
+        await asyncio.sleep(seconds)
+
+    async def moment(self, seconds: float = 1.0) -> None:
+        """Wait about so long."""
+        await asyncio.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311
+
+    async def told(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the directory until it answers. Raises what does not pass, `NotFound` included."""
+        while True:
+            try:
+                return await ask()
+            except NotFound:
+                raise
+            except DirectoryError as error:
+                # 401: a token that ran out, which the credential renews.
+                passes = error.status in (None, 401, 409, 429) or (error.status or 0) >= 500
+                if not passes:
+                    raise
+                self.trailing = True
+                await self.moment()

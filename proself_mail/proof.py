@@ -1,0 +1,65 @@
+"""The proof that an update is done: the tenant says so, several times, and the secret signs in."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from proself_mail import credentials, faq
+from proself_mail.directory import NotFound
+from proself_mail.errors import CheckFailed
+from proself_mail.faq import Step
+from proself_mail.patience import AGREEING, Patience, Say
+from proself_mail.session import Session
+from proself_mail.settings import Settings
+from proself_mail.stack import Outputs
+
+DRIFT = timedelta(seconds=60)
+"""What still differs so long after the last write is no lag."""
+
+
+async def read_back(
+    opened: Session, settings: Settings, outputs: Outputs, patience: Patience, *, wrote: bool
+) -> Sequence[Step]:
+    """Read the FAQ's steps back until several reads in a row show all of them.
+
+    Raises `CheckFailed` where they differ for good: at once where the update wrote nothing and
+    readers agree, else when it is too late for a lag.
+    """
+    clock = asyncio.get_running_loop()
+    ends = clock.time() + DRIFT.total_seconds()
+    agreeing, differing = 0, 0
+    while True:
+        try:
+            steps = await patience.told(
+                lambda: faq.read_back(opened.directory, opened.caller, settings, outputs)
+            )
+            wrong = [f"step {each.numbers} ({each.answer})" for each in steps if not each.holds]
+        except NotFound as error:
+            steps, wrong = (), [error.message]
+        if not wrong:
+            agreeing += 1
+            if agreeing == AGREEING:
+                return steps
+            continue
+        agreeing, differing = 0, differing + 1
+        no_lag = not wrote and not patience.trailing
+        if clock.time() > ends or (no_lag and differing >= AGREEING):
+            raise CheckFailed(
+                f"The tenant differs from the stack: {'; '.join(wrong)}.",
+                "`pulumi up --refresh` shows the difference and mends it.",
+            )
+        if not no_lag:
+            patience.trailing = True
+        await patience.moment(0.3)
+
+
+async def sign_in(opened: Session, outputs: Outputs, patience: Patience, say: Say) -> None:
+    """Sign in with the newest secret, waiting while Entra does not accept it yet."""
+    told = False
+    while not await credentials.signs_in(
+        opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
+    ):
+        if not told:
+            say("waiting for Entra to accept the new client secret …")
+            told = True
+        await patience.moment()

@@ -1,0 +1,105 @@
+"""A stack's state as the engine keeps it: what it says is there, and what was under way.
+
+Read from `pulumi stack export`, never from the backend's files; changed only by `stack import`,
+and only to drop operations that a killed engine left pending.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+APPLICATION = "application"
+IDENTIFIER_URI = "identifier-uri"
+SERVICE_PRINCIPAL = "service-principal"
+CONSENT = "consent"
+SECRET_PREFIX = "secret-"  # noqa: S105
+"""Names of the program's resources; a secret's goes on with its window's id."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of the plugin in a stack's state."""
+
+    name: str
+    resource_id: str
+    outputs: Mapping[str, Any]
+    created: str = ""
+    """When the engine recorded it, RFC 3339."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A stack's state."""
+
+    resources: Mapping[str, Resource]
+    """The plugin's resources by name, those only that have an id."""
+    pending: tuple[str, ...]
+    """Names of resources whose operation was under way when the engine was killed."""
+    outputs: Mapping[str, Any]
+    """The stack's outputs, secrets in the clear."""
+
+    @property
+    def application_id(self) -> str | None:
+        """Object id of the application; none where the state knows of none."""
+        found = self.resources.get(APPLICATION)
+        # Not from its outputs: a create that was cut short may have left none.
+        return found.resource_id.rpartition("/")[2] if found else None
+
+    @property
+    def client_id(self) -> str | None:
+        """The application's client ID."""
+        found = self.resources.get(APPLICATION)
+        return found.outputs.get("clientId") if found else None
+
+    @property
+    def key_ids(self) -> Mapping[str, str]:
+        """Key ids of the client secrets, by their windows' ids."""
+        return {
+            name.removeprefix(SECRET_PREFIX): resource.resource_id.rpartition("/")[2]
+            for name, resource in self.resources.items()
+            if name.startswith(SECRET_PREFIX)
+        }
+
+    @property
+    def secret_ends(self) -> Sequence[datetime]:
+        """When the client secrets end."""
+        return [
+            datetime.fromisoformat(resource.outputs["endDate"])
+            for name, resource in self.resources.items()
+            if name.startswith(SECRET_PREFIX)
+        ]
+
+
+def read(deployment: Mapping[str, Any]) -> State:
+    """Read an exported deployment, the inner object of `pulumi stack export`."""
+    resources: dict[str, Resource] = {}
+    outputs: Mapping[str, Any] = {}
+    for each in deployment.get("resources") or ():
+        if each["type"] == "pulumi:pulumi:Stack":
+            outputs = _clear(each.get("outputs") or {})
+        elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):
+            name = each["urn"].rpartition("::")[2]
+            found = _clear(each.get("outputs") or {})
+            resources[name] = Resource(name, each["id"], found, each.get("created") or "")
+    pending = tuple(
+        operation["resource"]["urn"].rpartition("::")[2]
+        for operation in deployment.get("pending_operations") or ()
+    )
+    return State(resources, pending, outputs)
+
+
+_SECRET_KEY = "4dabf18193072939515e22adb298388d"  # noqa: S105  Pulumi's mark of a special value
+_SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  … which is a secret
+
+
+def _clear(value: Any) -> Any:
+    """Unwrap secrets, which an export with --show-secrets holds as JSON text."""
+    if isinstance(value, dict):
+        if value.get(_SECRET_KEY) == _SECRET_MARK:
+            return _clear(json.loads(value["plaintext"])) if "plaintext" in value else None
+        return {key: _clear(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_clear(each) for each in value]
+    return value

@@ -1,0 +1,165 @@
+"""`proself-mail up`: the look before, the converging update, and its end, in order or by Ctrl-C."""
+
+import asyncio
+import contextlib
+import importlib
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from proself_mail import journal, preflight, session
+from proself_mail.check import Check, Outcome
+from proself_mail.converge import Done, Update
+from proself_mail.directory import ApplicationRecord
+from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
+from proself_mail.patience import Say
+from proself_mail.session import Session
+from proself_mail.settings import Settings
+from proself_mail.stack import Stack
+from proself_mail.stamp import stack_tag
+from proself_mail.state import State
+
+DEADLINE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was there before."""
+
+    checks: Sequence[Check]
+    state: State
+    stamped: Sequence[ApplicationRecord]
+    """The live applications with the stack's stamp."""
+
+
+async def run(
+    name: str,
+    project: Path,
+    say: Say,
+    *,
+    deadline: timedelta = DEADLINE,
+    show: Callable[[Session, Sequence[Check]], None] = lambda *_: None,
+) -> Done:
+    """Set a stack up, or bring it up to date, and prove it.
+
+    `show` is given the outcome of the look before anything is written. Raises the error of what
+    stands against it, of what will not mend, or `Interrupted`.
+    """
+    own = project / "out" / name
+    with _alone(own, name):
+        stack = Stack(name, project)
+        settings, state, _ = await asyncio.gather(
+            asyncio.to_thread(stack.settings),
+            asyncio.to_thread(stack.state),
+            # Half a second of imports, while the CLI is busy.
+            asyncio.to_thread(importlib.import_module, "proself_mail.graph"),
+        )
+        async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+            looked = await look(opened, settings, state)
+            show(opened, looked.checks)
+            stop_at(looked.checks)
+            record = journal.begin(own / "update.json", settings.stack_id, opened.tenant_now())
+            update = Update(stack, opened, settings, record, say)
+            async with _ending_in_order(update, stack, deadline):
+                done = await update.run(looked.state, looked.stamped)
+            record.end()
+            return done
+
+
+async def look(opened: Session, settings: Settings, state: State) -> Looked:
+    """Look at everything that can be told before the first write."""
+    found, stamped = await asyncio.gather(
+        preflight.look(opened.directory, opened.caller, settings), _stamped(opened, settings)
+    )
+    of_stack = preflight.of_stack(state, settings, stamped, opened.caller, opened.tenant_now())
+    return Looked((*found, *of_stack), state, stamped)
+
+
+async def _stamped(opened: Session, settings: Settings) -> list[ApplicationRecord]:
+    tag = stack_tag(settings.stack_id)
+    return [each async for each in opened.directory.applications_tagged(tag)]
+
+
+def stop_at(checks: Sequence[Check]) -> None:
+    """Raise what stands against going on, if anything does."""
+    for check in checks:
+        if check.stops:
+            kind = CheckFailed if check.outcome is Outcome.FAIL else RemoteError
+            raise kind(
+                f"{check.name}: {check.detail}.",
+                check.next_step or f"Give the identity {check.permission}, then try again.",
+            )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """Keep a second `proself-mail up` of the stack on this machine out."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held = FileLock(folder / ".update.lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise Refused(
+            f"Another `proself-mail` works on the stack {name} on this machine.",
+            "Wait for it to end, then try again.",
+        ) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+@contextlib.asynccontextmanager
+async def _ending_in_order(
+    update: Update, stack: Stack, deadline: timedelta
+) -> AsyncIterator[None]:
+    """Let Ctrl-C and the deadline end the engine in order, and say what is left."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101
+    loop = asyncio.get_running_loop()
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        if not interrupted:  # a second Ctrl-C would make the engine drop what it has under way
+            interrupted = True
+            task.cancel()
+
+    with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt instead
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        async with asyncio.timeout(deadline.total_seconds()):
+            yield
+    except asyncio.CancelledError:
+        if not interrupted:
+            raise
+        raise Interrupted(
+            f"Interrupted. {await _what_is_left(stack)}",
+            f"`proself-mail up --stack {stack.name}` goes on from here.",
+        ) from None
+    except TimeoutError:
+        last = update.last_failure
+        waited_for = f" It waited for: {last.said}." if last else ""
+        raise RemoteError(
+            f"Not done within {deadline.total_seconds() / 60:.0f} minutes.{waited_for} "
+            f"{await _what_is_left(stack)}",
+            f"`proself-mail up --stack {stack.name}` goes on from here; --deadline gives it more "
+            "time.",
+        ) from None
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _what_is_left(stack: Stack) -> str:
+    try:
+        state = await asyncio.to_thread(stack.state)
+    except Error:
+        return "What has been made cannot be told now."
+    made = ", ".join(sorted(state.resources)) or "nothing"
+    cut = f"; cut short: {', '.join(state.pending)}" if state.pending else ""
+    return f"In the stack's state so far: {made}{cut}."

@@ -1,0 +1,1 @@
+"""A Pulumi program for the tests of the stand-in azuread plugin."""

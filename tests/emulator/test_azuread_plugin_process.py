@@ -1,0 +1,84 @@
+"""The stand-in plugin as a process: how the engine starts it, asks it and ends it."""
+
+import functools
+import signal
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from pulumi.runtime.proto import provider_pb2
+
+from tests.emulator.plugin_process import Plugin, environment_of, error_of
+from tests.tenant import Tenant
+
+
+def test_it_says_a_port_and_is_version_6_10(executable: Path) -> None:
+    with Plugin(executable, {}) as plugin:
+        assert plugin.version() == "6.10.0"
+
+
+def test_calls_of_newer_plugins_are_unimplemented(executable: Path) -> None:
+    """The real, bridged plugin does not know them either, and the engine falls back."""
+    with Plugin(executable, {}) as plugin:
+        for call, request in (
+            (plugin.stub.Handshake, provider_pb2.ProviderHandshakeRequest()),
+            (plugin.stub.Parameterize, provider_pb2.ParameterizeRequest()),
+            (plugin.stub.Construct, provider_pb2.ConstructRequest()),
+        ):
+            error = error_of(functools.partial(call, request))
+            assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_previews_are_supported_and_secrets_are_the_engines(
+    executable: Path, tenant: Tenant
+) -> None:
+    with Plugin(executable, environment_of(tenant)) as plugin:
+        response = plugin.configure()
+    assert response.supportsPreview
+    assert not response.acceptSecrets
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_at_once(executable: Path, number: signal.Signals) -> None:
+    """The engine sends SIGINT, and would wait five seconds for one that stays."""
+    with Plugin(executable, {}) as plugin:
+        plugin.process.send_signal(number)
+        assert plugin.process.wait(timeout=2) == -number
+
+
+def test_it_outlives_a_closed_connection_but_not_the_engine(executable: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as engine:
+        address = f"127.0.0.1:{engine.getsockname()[1]}"
+        with Plugin(executable, {}, [address]) as plugin:
+            engine.settimeout(5)
+            engine.accept()[0].close()
+            engine.accept()[0].close()
+            assert plugin.version() == "6.10.0"
+            engine.close()
+            assert plugin.process.wait(timeout=30) == 0
+
+
+def test_a_module_of_the_program_does_not_shadow_ours(executable: Path, tmp_path: Path) -> None:
+    """The engine starts plugins in the program's folder."""
+    (tmp_path / "emulator.py").write_text("raise SystemExit(3)")
+    process = subprocess.Popen([executable], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline().strip().isdigit()
+        process.terminate()
+
+
+def test_unrelated_resources_do_not_wait_for_one_another(executable: Path) -> None:
+    """Eight reads of three slow requests each take as long as one, not as eight."""
+    with Tenant("--latency-ms", "200") as slow, Plugin(executable, environment_of(slow)) as it:
+        it.configure()
+        resource_id, _ = it.create("Application", {"displayName": "Mail"})
+        started = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            reads = [pool.submit(it.read, "Application", resource_id) for _ in range(8)]
+            assert all(read.result().id == resource_id for read in reads)
+        assert time.monotonic() - started < 3 * 0.2 * 4
