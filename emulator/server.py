@@ -47,7 +47,8 @@ class _Protocol(HttpToolsProtocol):
     def _reset(self) -> None:
         connection = self.transport.get_extra_info("socket")
         # No lingering: the client sees RST instead of an orderly end.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        form = "hh" if os.name == "nt" else "ii"
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
         self.transport.abort()
 
 
