@@ -181,7 +181,7 @@ def admin_application(cloud: Cloud) -> Starlette:
         ],
         # A page in a browser may reach loopback by a name of its own choosing; not this way.
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"]),
+            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1"]),
             Middleware(_NoPages),
         ],
         exception_handlers={AdminError: _refused},

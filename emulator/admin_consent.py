@@ -15,20 +15,29 @@ from emulator.tenant import Tenant
 def consent(tenant: Tenant, client: Client, scope: str) -> str:
     """Grant what `scope` names, or all delegated permissions that the application requires.
 
-    Returns the granted scopes as the answer shows them. LoginError if one cannot be granted.
+    Named scopes come to those granted before; the required ones take the place of everything that
+    was granted for everyone. Returns the named scopes as the answer shows them. LoginError if one
+    cannot be granted; nothing has been granted then.
     """
+    named = _named_scopes(tenant, client, scope)
+    wanted = named or _required(tenant, client)
     principal = tenant.principal_of(client.id) or _new_principal(tenant, client)
-    granted = []
-    for resource, names in _wanted(tenant, client, scope):
+    if not named:
+        _revoke(tenant, principal)
+    for resource, names in wanted:
         _grant(tenant, principal, resource, names)
-        granted += [f"{resource.body['servicePrincipalNames'][0]}/{name}" for name in sorted(names)]
-    return " ".join(granted) if scope else ""
+    return " ".join(
+        f"{resource.body['servicePrincipalNames'][0]}/{name}"
+        for resource, names in named
+        for name in sorted(names)
+    )
 
 
-def _wanted(tenant: Tenant, client: Client, scope: str) -> list[tuple[Record, set[str]]]:
+def _named_scopes(tenant: Tenant, client: Client, scope: str) -> list[tuple[Record, set[str]]]:
+    """Read a scope parameter; empty for none, or `/.default`."""
     asked = [name for name in scope.split() if name not in SIGN_IN_SCOPES]
-    if not asked or any(name.endswith("/.default") for name in asked):
-        return _required(tenant, client)
+    if any(name.endswith("/.default") for name in asked):
+        return []
     found: dict[str, tuple[Record, set[str]]] = {}
     for name in asked:
         prefix, slash, value = name.rpartition("/")
@@ -67,6 +76,12 @@ def _new_principal(tenant: Tenant, client: Client) -> Record:
         "createdDateTime": graph_time(tenant.clock.now()),
     }
     return tenant.store.add(Record(Kind.SERVICE_PRINCIPAL, body["id"], body))
+
+
+def _revoke(tenant: Tenant, principal: Record) -> None:
+    for grant in list(tenant.store.latest(Kind.GRANT, "clientId", principal.id)):
+        if grant.body["consentType"] == "AllPrincipals":
+            tenant.store.remove(grant)
 
 
 def _grant(tenant: Tenant, principal: Record, resource: Record, names: set[str]) -> None:

@@ -52,12 +52,26 @@ _GRAPH_SCOPES = {
 
 _EXCHANGE_ROLES = {
     "Exchange.ManageAsApp": "dc50a0fb-09a3-484d-be87-e023b12c6440",
+    "IMAP.AccessAsApp": "5e5addcd-3e8d-4e90-baf5-964efab2b20a",
+    "Mail.Read": "810c84a8-4a9e-49e6-bf7d-12d183f40d01",
+    "Mail.ReadWrite": "e2a3a72e-5f79-4c64-b1b1-878b674786c9",
     "Mail.Send": "b633e1c5-b582-4048-a93e-9f11b44c7e96",
+    "POP.AccessAsApp": "cb842b43-da6e-4506-86fe-bb12199c656d",
+    "full_access_as_app": "dc890d15-9560-4a4c-9b7f-a736ec74ec40",
 }
 
 _EXCHANGE_SCOPES = {
+    "EAS.AccessAsUser.All": "266d2589-20b5-4f91-9a03-89247d1be8da",
+    "EWS.AccessAsUser.All": "3b5f3d61-589b-4a3c-a359-5dd4b5ee5bd5",
+    "Exchange.Manage": "ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c",
+    "IMAP.AccessAsUser.All": "195adc35-e27b-454b-a7ed-1ecdffa1c09f",
+    "Mail.Read": "185758ba-798d-4b72-9e54-429a413a2510",
+    "Mail.ReadWrite": "75767999-c7a8-481e-a6b4-19458e0b30a5",
     "Mail.Send": "5eb43c10-865a-4259-960a-83946678f8dd",
+    "Mail.Send.Shared": "16572339-6149-452b-b084-280b01354687",
+    "POP.AccessAsUser.All": "fb698133-92fa-453e-a9ed-688e10f2e5ac",
     "SMTP.Send": "76faac2a-0f20-42f1-928a-50de5b9dbe52",
+    "User.Read": "6223a6d3-53ef-4f8f-982a-895b39483c61",
 }
 
 SIGN_IN_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})

@@ -27,8 +27,8 @@ from emulator.cloud import Cloud
 from emulator.faults import IN_BATCH, Rule, Strike, plain_path
 from emulator.graph_auth import caller_of, expired
 from emulator.graph_batch import Item, read_batch, run_batch
-from emulator.graph_call import Call, Expansion, Reply, metadata_level
-from emulator.graph_router import Router, normalised
+from emulator.graph_call import Call, Expansion, Reply, Route, metadata_level
+from emulator.graph_router import Router
 from emulator.history import Exchange, masked
 from emulator.odata import Options
 from emulator.odata_path import Segment
@@ -155,7 +155,7 @@ class Graph:
             cloud=self._cloud,
             tenant=tenant,
             caller=caller,
-            view=self._view(asked, normalised(segments, params)),
+            view=self._view(asked, tenant, route),
             method=asked.method,
             version=version,
             base=f"{asked.origin}/{version}",
@@ -170,11 +170,11 @@ class Graph:
         reply = route.handler(call)
         return replace(reply, headers={**reply.headers, "x-ms-resource-unit": str(units)})
 
-    def _view(self, asked: _Asked, route: str) -> View:
+    def _view(self, asked: _Asked, tenant: Tenant, route: Route) -> View:
         """Choose the replica that answers."""
         if asked.rule is not None and asked.rule.strike is Strike.STALE:
             return self._cloud.replicas.trailing(asked.rule.seconds)
-        return self._cloud.replicas.for_request(asked.method, route)
+        return self._cloud.replicas.for_request(tenant.id, asked.method, route.pattern)
 
     def _batched(self, batch: _Asked, item: Item) -> Reply:
         """Answer one request of a batch and note it in the history."""

@@ -60,10 +60,3 @@ def _match(pattern: tuple[str, ...], segments: tuple[Segment, ...]) -> dict[str,
 def _plain(segment: str) -> str:
     """Take the namespace off an action, as in `microsoft.graph.addPassword`; ignore case."""
     return (segment.rpartition(".")[2] if is_cast(segment) else segment).lower()
-
-
-def normalised(segments: tuple[Segment, ...], params: dict[str, Segment]) -> str:
-    """Return a path with its parameters left out, the same for every object."""
-    values = {id(value) for value in params.values()}
-    parts = ["{}" if id(segment) in values else str(segment) for segment in segments]
-    return "/" + "/".join(parts)

@@ -12,6 +12,7 @@ from emulator.clock import graph_time
 from emulator.store import Json
 
 MASK = "***"
+_LARGEST_KEPT = 64 * 1024
 
 _SECRET_NAMES = frozenset(
     {
@@ -99,9 +100,14 @@ class History:
 
 
 def masked(body: bytes, content_type: str) -> Any:
-    """Return a body as JSON (or text) with every secret in it masked; None for an empty one."""
+    """Return a body as JSON (or text) with every secret in it masked; None for an empty one.
+
+    Of a very large one, such as a page of many objects, only the size is kept.
+    """
     if not body:
         return None
+    if len(body) > _LARGEST_KEPT:
+        return f"({content_type}, {len(body)} bytes)"
     text = body.decode("utf-8", "replace")
     if "json" in content_type:
         try:

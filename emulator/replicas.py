@@ -50,7 +50,8 @@ class _Trail:
     def shows(self, entry: Entry, now: datetime) -> Record | None:
         for version in reversed(entry.versions):
             lag = self.deletions if version.change is Change.DELETED else self.writes
-            if version.at + lag <= now:
+            # Without a lag nothing trails, not even when the clock was set back.
+            if not lag or version.at + lag <= now:
                 return version.record
         return None
 
@@ -64,18 +65,20 @@ class Replicas:
         self._counts: Counter[tuple[object, ...]] = Counter()
         self.lag = lag
 
-    def for_request(self, method: str, route: str) -> "View":
+    def for_request(self, tenant_id: str, method: str, route: str) -> "View":
         """Return what a Graph request sees."""
         lag = self.lag
         by_id = _Trail(lag.objects, lag.deletions)
         in_lists = _Trail(lag.lists, lag.deletions)
-        return View(self, (method, route), by_id, in_lists, lag.ratio, self._clock.now())
+        return View(self, (tenant_id, method, route), by_id, in_lists, lag.ratio, self._clock.now())
 
-    def for_sign_in(self) -> "View":
+    def for_sign_in(self, tenant_id: str) -> "View":
         """Return what the sign-in service sees."""
         lag = self.lag
         trail = _Trail(lag.sign_in, lag.sign_in)
-        return View(self, ("sign-in",), trail, trail, lag.sign_in_ratio, self._clock.now())
+        return View(
+            self, (tenant_id, "sign-in"), trail, trail, lag.sign_in_ratio, self._clock.now()
+        )
 
     def trailing(self, seconds: float) -> "View":
         """Return what a request sees whose replica trails by that much in everything."""

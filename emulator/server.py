@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import struct
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from emulator.tls import Identity
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 1
+_HTTPS_PORT = 443
 _ATTEMPTS = 5
 """How many free ports are tried until one is free on both loopback addresses."""
 
@@ -45,7 +47,8 @@ class _Protocol(HttpToolsProtocol):
     def _reset(self) -> None:
         connection = self.transport.get_extra_info("socket")
         # No lingering: the client sees RST instead of an orderly end.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        form = "hh" if os.name == "nt" else "ii"
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
         self.transport.abort()
 
 
@@ -77,7 +80,8 @@ async def _serve(config: Config) -> None:
     identity = Identity(config.hostnames)
     cloud = Cloud(config)
     names = dict.fromkeys([*config.hostnames, "localhost", "127.0.0.1", "[::1]"])
-    origins = frozenset(f"https://{name}:{port}" for name in names)
+    suffixes = (f":{port}", "") if port == _HTTPS_PORT else (f":{port}",)
+    origins = frozenset(f"https://{name}{suffix}" for name in names for suffix in suffixes)
     context = identity.server_context()
     servers = [
         (_server(tenant_application(cloud, origins), context), sockets),
@@ -97,6 +101,11 @@ async def _serve(config: Config) -> None:
         _write(bundle, identity.bundle())
         ready = _ready(config, cloud.specs, port, admin_port, bundle)
         _write(config.ready_file, json.dumps(ready, indent=2).encode())
+        sys.stdout.write(
+            f"The embedded tenant serves {ready['authority']}, its admin interface "
+            f"{ready['admin_url']}; seed {config.seed}.\n"
+        )
+        sys.stdout.flush()
         await asyncio.gather(*tasks)
     finally:
         config.ready_file.unlink(missing_ok=True)

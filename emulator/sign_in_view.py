@@ -55,7 +55,7 @@ class SignInView:
 
     def __init__(self, cloud: Cloud, tenant: Tenant, origins: frozenset[str]) -> None:
         self._cloud = cloud
-        self._view: View = cloud.replicas.for_sign_in()
+        self._view: View = cloud.replicas.for_sign_in(tenant.id)
         self._origins = origins
         self.tenant = tenant
 

@@ -111,11 +111,18 @@ class Store:
         self._removed: deque[Entry] = deque()
 
     def add(self, record: Record, *, at: datetime | None = None) -> Record:
-        """Keep a new object, made at `at` (default: now). ValueError if its id is taken."""
-        if record.id in self._entries:
-            raise ValueError(f"{record.id} is already in the store")
-        self._ordinals[record.kind] += 1
+        """Keep a new object, made at `at` (default: now). ValueError if its id is taken.
+
+        An id that follows from others' can come back after its object was removed.
+        """
         version = Version(at or self._clock.now(), Change.CREATED, record)
+        before = self._entries.get(record.id)
+        if before is not None:
+            if before.latest is not None:
+                raise ValueError(f"{record.id} is already in the store")
+            self._append(before, version)
+            return record
+        self._ordinals[record.kind] += 1
         ordinal = self._ordinals[record.kind]
         entry = Entry(
             record.kind, record.id, ordinal, record.parent, [version], tuple(_index_keys(record))
@@ -171,6 +178,8 @@ class Store:
             self._forget(self._removed.popleft())
 
     def _forget(self, entry: Entry) -> None:
+        if entry.latest is not None or entry.id not in self._entries:
+            return  # it came back, or was removed twice
         del self._entries[entry.id]
         del self._by_kind[entry.kind][entry.id]
         for key in entry.index_keys:

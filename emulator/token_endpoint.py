@@ -126,9 +126,8 @@ class TokenEndpoint:
     def _user_tokens(
         self, asked: _Asked, view: SignInView, client: Client, sign_in: SignIn, *, public: bool
     ) -> Json:
-        bearer = self._bearer(asked, view, client, public=public, user=view.user(sign_in.user_id))
-        user = bearer.user
-        assert user is not None  # noqa: S101 (given just above)
+        user = view.user(sign_in.user_id)
+        bearer = self._bearer(asked, view, client, public=public, user=user)
         scope = asked.form.get("scope") or sign_in.scope
         if asked.version == 1 and asked.form.get("resource"):
             scope = f"{asked.form['resource']}/.default offline_access openid"

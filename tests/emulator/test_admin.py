@@ -91,6 +91,14 @@ class TestHistory:
         assert len(secrets) >= 8
         assert [one for one in secrets if one in text] == []
 
+    def test_a_very_large_reply_is_kept_by_its_size(
+        self, tenant: Tenant, graph: httpx.Client
+    ) -> None:
+        tenant.seed(applications=[{"display_name": "Foreign {n}", "count": 200}])
+        reply = graph.get("/v1.0/applications?$top=200")
+        kept = tenant.history()[-1]["response"]
+        assert kept.endswith(f", {len(reply.content)} bytes)")
+
     def test_writes_leave_out_reads_and_sign_ins(self, tenant: Tenant, graph: httpx.Client) -> None:
         graph.get("/v1.0/applications")
         assert tenant.writes() == []

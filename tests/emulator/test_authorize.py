@@ -274,6 +274,43 @@ def test_what_cannot_be_trusted_is_never_redirected_to(
     assert expected in response.text
 
 
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({"response_type": "token"}, "AADSTS700054"),
+        ({"response_type": ""}, "AADSTS900144"),
+        ({"scope": ""}, "AADSTS900144"),
+    ],
+)
+def test_other_mistakes_go_back_to_the_application(
+    mail: MailApp, tenant: Tenant, others: dict[str, str], expected: str
+) -> None:
+    with tenant.http() as http:
+        query = urlencode(mail.params(**others))
+        back = answer(http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}"))
+    assert back["error_description"].startswith(expected)
+
+
+def test_addresses_of_other_tenants(mail: MailApp, tenant: Tenant) -> None:
+    other = tenant.ready["tenants"][1]["tenant_id"]
+    with tenant.http() as http:
+        for name, expected in ((other, "AADSTS700016"), ("nowhere.example", "AADSTS90002")):
+            response = http.get(f"/{name}/oauth2/v2.0/authorize?{urlencode(mail.params())}")
+            assert (response.status_code, expected in response.text) == (400, True)
+
+
+def test_a_refresh_token_belongs_to_one_client_and_one_tenant(
+    mail: MailApp, tenant: Tenant, mailbox: dict[str, str], graph: httpx.Client
+) -> None:
+    reply = mail.redeem(mail.authorize(mailbox)["code"]).json()
+    other = MailApp(tenant, graph)
+    assert number(other.refresh(reply["refresh_token"])) == 9002313
+    wrong_tenant = mail.refresh(
+        reply["refresh_token"], tenant=tenant.ready["tenants"][1]["tenant_id"]
+    )
+    assert number(wrong_tenant) == 9002313
+
+
 def test_a_single_tenant_application_is_refused_on_common(mail: MailApp, tenant: Tenant) -> None:
     with tenant.http() as http:
         response = http.get(f"/common/oauth2/v2.0/authorize?{urlencode(mail.params())}")
@@ -417,6 +454,57 @@ class TestAdminConsent:
             url = f"/v1.0/servicePrincipals/{principal['id']}/oauth2PermissionGrants"
             [grant] = graph.get(url).json()["value"]
         assert (grant["scope"], grant["consentType"]) == ("Mail.Send", "AllPrincipals")
+
+    def grants(self, tenant: Tenant, mail: MailApp) -> dict[str, str]:
+        """Read what the other tenant granted: scopes by the resource's name."""
+        other = tenant.ready["tenants"][1]
+        token = tenant.token(
+            tenant=other["tenant_id"],
+            client_id=other["client_id"],
+            client_secret=other["client_secret"],
+        )
+        with tenant.http(token) as graph:
+            principal = principal_of(graph, mail.client_id)
+            names = {
+                one["id"]: one["displayName"]
+                for one in graph.get("/v1.0/servicePrincipals").json()["value"]
+            }
+            url = f"/v1.0/servicePrincipals/{principal['id']}/oauth2PermissionGrants"
+            found = graph.get(url).json()["value"]
+        return {names[one["resourceId"]]: one["scope"] for one in found}
+
+    def test_named_scopes_add_up_and_the_registered_ones_replace(
+        self, tenant: Tenant, mail: MailApp
+    ) -> None:
+        smtp = "https://outlook.office.com/SMTP.Send"
+        self.consent(tenant, mail, 0, scope=f"{MAIL_SEND} offline_access")
+        self.consent(tenant, mail, 0, scope=f"{smtp} User.Read")
+        assert self.grants(tenant, mail) == {
+            "Office 365 Exchange Online": "Mail.Send SMTP.Send",
+            "Microsoft Graph": "User.Read",
+        }
+        self.consent(tenant, mail, 0, scope="https://outlook.office.com/.default")
+        assert self.grants(tenant, mail) == {"Office 365 Exchange Online": "Mail.Send"}
+
+    @pytest.mark.parametrize(
+        ("scope", "expected"),
+        [
+            ("https://outlook.office.com/Fly.Away", "AADSTS650053"),
+            ("https://nobody.example/x", "AADSTS500011"),
+        ],
+    )
+    def test_what_cannot_be_granted(
+        self, tenant: Tenant, mail: MailApp, scope: str, expected: str
+    ) -> None:
+        back = self.consent(tenant, mail, 0, scope=scope)
+        assert back["error_description"].startswith(expected)
+
+    def test_a_stranger_gets_an_error_page(self, tenant: Tenant, mail: MailApp) -> None:
+        params = {"client_id": mail.client_id, "redirect_uri": "https://evil.example/"}
+        with tenant.http() as http:
+            response = http.get(f"/{tenant.tenant_id}/adminconsent?{urlencode(params)}")
+        assert response.status_code == 400
+        assert "AADSTS50011" in response.text
 
     def test_only_an_administrator_may(self, tenant: Tenant, mail: MailApp) -> None:
         back = self.consent(tenant, mail, 1)

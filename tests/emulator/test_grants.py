@@ -158,6 +158,54 @@ class TestAppRoles:
         with tenant.http(tenant.token()) as again:
             assert refused(again.get("/v1.0/users"))[0] == 403
 
+    def test_they_are_seen_from_both_ends(
+        self, tenant: Tenant, administrator: httpx.Client
+    ) -> None:
+        deployer = principal_of(administrator, tenant.client_id)
+        resource = principal_of(administrator, GRAPH_APP_ID)
+        assignment = created(self.assign(administrator, deployer["id"], "User.Read.All"))
+        url = f"/v1.0/servicePrincipals/{resource['id']}/appRoleAssignedTo"
+        given = administrator.get(f"{url}?$filter=startswith(principalDisplayName,'Dep')").json()
+        assert assignment["id"] in [one["id"] for one in given["value"]]
+        assert (
+            administrator.get(f"{url}/{assignment['id']}").json()["principalId"] == deployer["id"]
+        )
+        for holder, name in ((deployer, "appRoleAssignments"), (resource, "appRoleAssignedTo")):
+            one = f"/v1.0/servicePrincipals/{holder['id']}?$expand={name}"
+            expanded = administrator.get(one).json()[name]
+            assert assignment["id"] in [each["id"] for each in expanded]
+        held = f"/v1.0/servicePrincipals/{resource['id']}/appRoleAssignments/{assignment['id']}"
+        assert refused(administrator.get(held))[0] == 404  # the resource does not hold it
+        assert administrator.delete(f"{url}/{assignment['id']}").status_code == 204
+        assert refused(administrator.get(f"{url}/{assignment['id']}"))[0] == 404
+
+    @pytest.mark.parametrize("missing", ["principalId", "resourceId", "appRoleId"])
+    def test_a_bad_body_is_refused(
+        self, tenant: Tenant, administrator: httpx.Client, missing: str
+    ) -> None:
+        deployer = principal_of(administrator, tenant.client_id)
+        body = {
+            "principalId": deployer["id"],
+            "resourceId": principal_of(administrator, GRAPH_APP_ID)["id"],
+            "appRoleId": "5d5e0a8e-0000-4000-8000-000000000000",
+        }
+        del body[missing]
+        url = f"/v1.0/servicePrincipals/{deployer['id']}/appRoleAssignments"
+        assert refused(administrator.post(url, json=body))[0] == 400
+
+    def test_users_have_them_too(self, tenant: Tenant, administrator: httpx.Client) -> None:
+        user = tenant.ready["users"][1]["id"]
+        resource = make_principal(administrator, make_application(administrator))
+        body = {
+            "principalId": user,
+            "resourceId": resource["id"],
+            "appRoleId": "00000000-0000-0000-0000-000000000000",
+        }
+        url = f"/v1.0/servicePrincipals/{resource['id']}/appRoleAssignedTo"
+        assert created(administrator.post(url, json=body))["principalType"] == "User"
+        mine = administrator.get(f"/v1.0/users/{user}/appRoleAssignments").json()["value"]
+        assert [one["resourceId"] for one in mine] == [resource["id"]]
+
     def test_twice_is_once_too_often(self, tenant: Tenant, administrator: httpx.Client) -> None:
         deployer = principal_of(administrator, tenant.client_id)
         created(self.assign(administrator, deployer["id"], "User.Read.All"))

@@ -136,6 +136,33 @@ class TestEveryReadTrails:
         assert graph.get(f"/v1.0/applications/{made[0]['id']}").status_code == 200
 
 
+def test_a_grant_removed_and_made_again_while_reads_trail(
+    tenant: Tenant, graph: httpx.Client
+) -> None:
+    principal = make_principal(graph, make_application(graph))
+    lag(tenant)
+    tenant.advance(601)
+    for scope in ("Mail.Send", "SMTP.Send", "Mail.Send SMTP.Send"):
+        grant = make_grant(graph, principal["id"], scope)
+        url = f"/v1.0/oauth2PermissionGrants/{grant['id']}"
+        tenant.advance(601)
+        assert graph.get(url).json()["scope"] == scope
+        assert graph.delete(url).status_code == 204
+        assert graph.get(url).status_code == 200
+    tenant.advance(601)
+    with tenant.http(tenant.token()) as later:
+        assert refused(later.get(url))[0] == 404
+        make_application(later)
+        make_grant(later, principal["id"])
+
+
+def test_a_clock_set_back_makes_nothing_trail(tenant: Tenant, graph: httpx.Client) -> None:
+    made = make_application(graph)
+    tenant.admin("POST", "/clock", {"now": "2026-01-01T00:00:00Z"})
+    with tenant.http(tenant.token()) as earlier:
+        assert earlier.get(f"/v1.0/applications/{made['id']}").status_code == 200
+
+
 def test_each_kind_of_lag_by_itself(tenant: Tenant, graph: httpx.Client) -> None:
     lag(tenant, seconds=0, list_seconds=600)
     made = make_application(graph)

@@ -46,6 +46,26 @@ def test_it_takes_its_service_principal_along(graph: httpx.Client, deleted: dict
     assert refused(graph.get(f"{BIN}/microsoft.graph.printer"))[0] == 400
 
 
+def test_the_bin_is_counted(graph: httpx.Client, deleted: dict[str, Any]) -> None:
+    headers = {"ConsistencyLevel": "eventual"}
+    url = f"{BIN}/microsoft.graph.application/$count"
+    assert (deleted["application"] in in_bin(graph), graph.get(url, headers=headers).text) == (
+        True,
+        "1",
+    )
+
+
+def test_a_service_principal_taken_meanwhile_stands_in_the_way(graph: httpx.Client) -> None:
+    application = make_application(graph)
+    first = make_principal(graph, application)
+    graph.delete(f"/v1.0/servicePrincipals/{first['id']}")
+    second = make_principal(graph, application)
+    response = graph.post(f"{BIN}/{first['id']}/restore")
+    assert refused(response) == (409, "Request_MultipleObjectsWithSameKeyValue")
+    graph.delete(f"/v1.0/servicePrincipals/{second['id']}")
+    assert graph.post(f"{BIN}/{first['id']}/restore").status_code == 200
+
+
 def test_each_is_restored_by_itself_and_the_application_first(
     graph: httpx.Client, deleted: dict[str, Any]
 ) -> None:

@@ -1,6 +1,8 @@
 """Whatever a client sends, the answer is Graph's or Entra's own refusal, never a crash."""
 
+import random
 import string
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -112,3 +114,66 @@ def test_any_path(path: str) -> None:
         assert all(parse(path))
     except GraphError:
         return
+
+
+def test_a_storm_of_everything(tenant: Tenant) -> None:
+    """Eight clients at once, lagging replicas, cut connections: never a 500, and one of each."""
+    tenant.faults(
+        {"ratio": 0.05, "strike": "status", "status": 503},
+        {"ratio": 0.03, "strike": "reset-after", "match": {"service": "graph"}},
+        {"ratio": 0.02, "strike": "reset-in-body", "match": {"service": "graph"}},
+        lag={"seconds": 0.5, "stale_ratio": 0.5},
+    )
+    token = next(
+        response.json()["access_token"]
+        for response in (tenant.sign_in() for _ in range(20))
+        if response.status_code == 200
+    )
+
+    def client(number: int) -> set[int]:
+        choose, seen = random.Random(number), set()  # noqa: S311 (chooses calls, no secrets)
+        ids: list[str] = []
+        app_ids: list[str] = []
+        with tenant.http(token) as graph:
+
+            def call(method: str, path: str, **body: Any) -> dict[str, Any]:
+                try:
+                    response = graph.request(method, f"/v1.0/{path}", **body)
+                except httpx.TransportError:
+                    return {}
+                seen.add(response.status_code)
+                return response.json() if response.content and response.is_success else {}
+
+            for _ in range(60):
+                one = choose.choice(ids) if ids else "5d5e0a8e-0000-4000-8000-000000000000"
+                match choose.randrange(9):
+                    case 0 | 1:
+                        made = call("POST", "applications", json={"displayName": f"storm {number}"})
+                        ids += [made["id"]] if made else []
+                        app_ids += [made["appId"]] if made else []
+                    case 2 if app_ids:
+                        body = {"appId": choose.choice(app_ids)}
+                        ids += [call("POST", "servicePrincipals", json=body).get("id", one)]
+                    case 3:
+                        call("PATCH", f"applications/{one}", json={"notes": "n"})
+                    case 4:
+                        call("POST", f"applications/{one}/addPassword", json={})
+                    case 5:
+                        call("DELETE", f"applications/{one}")
+                    case 6:
+                        call("POST", f"directory/deletedItems/{one}/restore")
+                    case 7:
+                        call("DELETE", f"directory/deletedItems/{one}")
+                    case _:
+                        call("GET", "applications?$filter=startswith(displayName,'storm')")
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = set().union(*pool.map(client, range(8)))
+    assert {200, 201, 204, 404, 503} <= seen
+    assert seen <= {200, 201, 204, 400, 404, 409, 503}
+    tenant.faults()
+    with tenant.http(token) as graph:
+        value = graph.get("/v1.0/servicePrincipals?$top=999&$select=appId").json()["value"]
+        app_ids = [one["appId"] for one in value]
+        assert len(set(app_ids)) == len(app_ids)

@@ -250,6 +250,19 @@ class TestPolicies:
         assert refused(add(graph, application)) == (400, "CredentialTypeNotAllowedAsPerAppPolicy")
         assert administrator.delete(one).status_code == 204
 
+    def test_policies_are_listed_read_and_changed(self, administrator: httpx.Client) -> None:
+        url = "/v1.0/policies/appManagementPolicies"
+        assert administrator.get(url).json()["value"] == []
+        assert refused(administrator.post(url, json={"isEnabled": True}))[0] == 400
+        policy = created(administrator.post(url, json={"displayName": "Mail"}))
+        assert policy["isEnabled"] is False
+        one = f"{url}/{policy['id']}"
+        assert administrator.patch(one, json={"isEnabled": True}).status_code == 204
+        assert administrator.get(one).json()["isEnabled"] is True
+        assert [each["id"] for each in administrator.get(url).json()["value"]] == [policy["id"]]
+        for bad in ({"id": policy["id"]}, {"colour": "red"}):
+            assert refused(administrator.patch(one, json=bad))[0] == 400
+
     @pytest.mark.parametrize(
         "restriction",
         [

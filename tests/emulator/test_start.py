@@ -146,6 +146,13 @@ def test_bad_options_are_refused(tmp_path: Path, options: list[str]) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_says_where_it_serves_and_how_to_repeat_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with Tenant("--seed", "7") as tenant:
+        addresses = (tenant.authority, tenant.admin_url)
+    [line] = capfd.readouterr().out.splitlines()
+    assert [one in line for one in (*addresses, "seed 7")] == [True, True, True]
+
+
 def test_a_seed_gives_the_same_ids_but_never_the_same_secrets() -> None:
     with Tenant("--seed", "7") as one, Tenant("--seed", "7") as other:
         assert one.tenant_id == other.tenant_id

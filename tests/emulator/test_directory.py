@@ -1,0 +1,79 @@
+"""The organization, users, and objects of any type."""
+
+import httpx
+
+from tests.emulator.browser import sign_in
+from tests.emulator.objects import (
+    EXCHANGE_APP_ID,
+    make_application,
+    make_principal,
+    principal_of,
+    refused,
+)
+from tests.tenant import Tenant
+
+NOBODY = "5d5e0a8e-0000-4000-8000-000000000000"
+
+
+def test_the_organization(tenant: Tenant, administrator: httpx.Client) -> None:
+    [organization] = administrator.get("/v1.0/organization").json()["value"]
+    assert organization["id"] == tenant.tenant_id
+    assert organization["displayName"] == "Contoso"
+    domains = {one["name"]: one for one in organization["verifiedDomains"]}
+    assert list(domains) == tenant.ready["domains"]
+    assert domains["contoso.onmicrosoft.com"]["isInitial"] is True
+    assert domains["contoso.example"]["isDefault"] is True
+    url = f"/v1.0/organization/{tenant.tenant_id}?$select=displayName"
+    assert administrator.get(url).json()["displayName"] == "Contoso"
+
+
+def test_users_by_id_and_by_name(tenant: Tenant, administrator: httpx.Client) -> None:
+    user = tenant.ready["users"][1]
+    for key in (user["id"], user["user_principal_name"], user["user_principal_name"].upper()):
+        assert administrator.get(f"/v1.0/users/{key}").json()["id"] == user["id"]
+    assert refused(administrator.get("/v1.0/users/nobody@contoso.example"))[0] == 404
+    found = administrator.get(f"/v1.0/users?$filter=mail eq '{user['user_principal_name']}'")
+    assert [one["id"] for one in found.json()["value"]] == [user["id"]]
+
+
+def test_an_object_of_any_type(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    exchange = principal_of(graph, EXCHANGE_APP_ID)
+    user = tenant.ready["users"][0]["id"]
+    for id_, type_name in (
+        (application["id"], "application"),
+        (exchange["id"], "servicePrincipal"),
+        (user, "user"),
+    ):
+        shown = graph.get(f"/v1.0/directoryObjects/{id_}").json()
+        assert shown["@odata.type"] == f"#microsoft.graph.{type_name}"
+    assert refused(graph.get(f"/v1.0/directoryObjects/{NOBODY}"))[0] == 404
+
+
+def test_many_at_once(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    user = tenant.ready["users"][0]["id"]
+    url = "/v1.0/directoryObjects/getByIds"
+    ids = {"ids": [application["id"], user, NOBODY]}
+    everything = graph.post(url, json=ids).json()["value"]
+    assert [one["id"] for one in everything] == [application["id"], user]
+    only = graph.post(url, json=ids | {"types": ["user"]}).json()["value"]
+    assert [one["@odata.type"] for one in only] == ["#microsoft.graph.user"]
+    assert refused(graph.post(url, json={"ids": "x"}))[0] == 400
+    assert refused(graph.post(url, json={"ids": [NOBODY] * 1001}))[0] == 400
+
+
+def test_what_somebody_owns(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    principal = make_principal(graph, application)
+    me = principal_of(graph, tenant.client_id)["id"]
+    owned = graph.get(f"/v1.0/servicePrincipals/{me}/ownedObjects").json()["value"]
+    assert [one["id"] for one in owned] == [application["id"], principal["id"]]
+    with tenant.http(sign_in(tenant, tenant.ready["users"][0])) as administrator:
+        mine = make_application(administrator)
+        found = administrator.get("/v1.0/me/ownedObjects?$select=id").json()["value"]
+        assert [one["id"] for one in found] == [mine["id"]]
+        user = tenant.ready["users"][0]["id"]
+        assert administrator.get(f"/v1.0/users/{user}/ownedObjects").json()["value"]
+        assert administrator.get(f"/v1.0/users/{user}/appRoleAssignments").json()["value"] == []
+        assert administrator.get(f"/v1.0/users/{user}/oauth2PermissionGrants").json()["value"] == []
