@@ -1,4 +1,4 @@
-"""One run under faults, and what it left: judged by the tenant itself, with its faults taken away."""
+"""One run under faults and what it left, judged by the tenant with its faults taken away."""
 
 import base64
 import json
