@@ -7,9 +7,11 @@ never a 404.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,9 @@ import httpx
 from azure.core.exceptions import AzureError
 from kiota_abstractions.api_error import APIError
 from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_abstractions.date_utils import parse_timedelta_from_iso_format
+from kiota_abstractions.request_information import RequestInformation
+from kiota_abstractions.serialization import ParsableFactory
 from kiota_authentication_azure.azure_identity_authentication_provider import (
     AzureIdentityAuthenticationProvider,
 )
@@ -32,8 +37,6 @@ from msgraph.generated.applications.item.remove_password.remove_password_post_re
 from msgraph.generated.directory.deleted_items.graph_application.graph_application_request_builder import (  # noqa: E501
     GraphApplicationRequestBuilder,
 )
-from msgraph.generated.models.app_credential_restriction_type import AppCredentialRestrictionType
-from msgraph.generated.models.app_management_restriction_state import AppManagementRestrictionState
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.oauth2_permission_grants.oauth2_permission_grants_request_builder import (
     Oauth2PermissionGrantsRequestBuilder,
@@ -59,7 +62,6 @@ from proself_mail.directory import (
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
-    from msgraph.generated.models.application import Application
 
     from proself_mail.target import Target
 
@@ -68,6 +70,10 @@ _APPLICATION_FIELDS = [
     "signInAudience", "identifierUris", "web", "api", "requiredResourceAccess",
     "passwordCredentials",
 ]  # fmt: skip
+
+
+_ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
+_FRACTION = re.compile(r"\.\d+")
 
 
 @asynccontextmanager
@@ -97,10 +103,10 @@ class GraphDirectory:
 
     async def organization(self) -> OrganizationRecord:
         """Return the tenant; needs Organization.Read.All."""
-        page = await _asked(self._client.organization.get)
-        [found] = page.value
-        domains = tuple(domain.name for domain in found.verified_domains or ())
-        return OrganizationRecord(found.id, found.display_name or "", domains)
+        page = await self._ask(self._client.organization.to_get_request_information())
+        [found] = page["value"]
+        domains = tuple(domain["name"] for domain in found.get("verifiedDomains") or ())
+        return OrganizationRecord(found["id"], found.get("displayName") or "", domains)
 
     async def application(self, object_id: str) -> ApplicationRecord:
         """Return a live application; Application.ReadWrite.OwnedBy suffices."""
@@ -108,16 +114,14 @@ class GraphDirectory:
             select=_APPLICATION_FIELDS
         )
         item = self._client.applications.by_application_id(object_id)
-        return _application(
-            await _asked(lambda: item.get(RequestConfiguration(query_parameters=query)))
-        )
+        return _application(await self._ask(item.to_get_request_information(_with(query))))
 
     async def applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
         """Yield the live applications that bear a tag; the tenant filters."""
         query = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_APPLICATION_FIELDS, top=100
         )
-        async for found in _pages(self._client.applications, query):
+        async for found in self._pages(self._client.applications, query):
             yield _application(found)
 
     async def deleted_applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
@@ -126,24 +130,25 @@ class GraphDirectory:
         query = GraphApplicationRequestBuilder.GraphApplicationRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_APPLICATION_FIELDS, top=100
         )
-        async for found in _pages(builder, query):
+        async for found in self._pages(builder, query):
             yield _application(found)
 
     async def delete_application(self, object_id: str) -> None:
         """Delete an application; its service principal and grants go with it."""
-        await _told(self._client.applications.by_application_id(object_id).delete)
+        item = self._client.applications.by_application_id(object_id)
+        await self._tell(item.to_delete_request_information())
 
     async def purge_application(self, object_id: str) -> None:
         """Remove an application from the recycle bin."""
-        items = self._client.directory.deleted_items
-        await _told(items.by_directory_object_id(object_id).delete)
+        item = self._client.directory.deleted_items.by_directory_object_id(object_id)
+        await self._tell(item.to_delete_request_information())
 
     async def remove_password(self, application_id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
+        item = self._client.applications.by_application_id(application_id).remove_password
         body = RemovePasswordPostRequestBody(key_id=UUID(key_id))
-        application = self._client.applications.by_application_id(application_id)
         try:
-            await _told(lambda: application.remove_password.post(body))
+            await self._tell(item.to_post_request_information(body))
         except DirectoryError as error:
             # Graph calls a key that is gone a bad request.
             if error.status == 400 and key_id in error.message:
@@ -152,9 +157,9 @@ class GraphDirectory:
 
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
-        builder = self._client.applications.by_application_id(application_id).owners
-        page = await _asked(builder.get)
-        return frozenset(owner.id for owner in page.value or ())
+        owners = self._client.applications.by_application_id(application_id).owners
+        page = await self._ask(owners.to_get_request_information())
+        return frozenset(owner["id"] for owner in page["value"])
 
     async def service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
         """Return the service principal of an application id."""
@@ -162,18 +167,18 @@ class GraphDirectory:
             filter=f"appId eq {_quoted(client_id)}"
         )
         builder = self._client.service_principals
-        page = await _asked(lambda: builder.get(RequestConfiguration(query_parameters=query)))
-        for found in page.value or ():
+        page = await self._ask(builder.to_get_request_information(_with(query)))
+        for found in page["value"]:
             return ServicePrincipalRecord(
-                object_id=found.id,
-                client_id=found.app_id,
-                display_name=found.display_name or "",
-                enabled=found.account_enabled is not False,
-                tags=tuple(found.tags or ()),
+                object_id=found["id"],
+                client_id=found["appId"],
+                display_name=found.get("displayName") or "",
+                enabled=found.get("accountEnabled") is not False,
+                tags=tuple(found.get("tags") or ()),
                 delegated_permissions={
-                    scope.value: str(scope.id)
-                    for scope in found.oauth2_permission_scopes or ()
-                    if scope.is_enabled is not False and scope.value
+                    scope["value"]: scope["id"]
+                    for scope in found.get("oauth2PermissionScopes") or ()
+                    if scope.get("isEnabled") is not False and scope.get("value")
                 },
             )
         return None
@@ -185,69 +190,81 @@ class GraphDirectory:
         query = parameters.Oauth2PermissionGrantsRequestBuilderGetQueryParameters(
             filter=f"clientId eq {_quoted(service_principal_id)}"
         )
-        page = await _asked(lambda: builder.get(RequestConfiguration(query_parameters=query)))
+        page = await self._ask(builder.to_get_request_information(_with(query)))
         return tuple(
             GrantRecord(
-                grant_id=found.id,
-                client_id=found.client_id,
-                resource_id=found.resource_id,
-                principal_id=found.principal_id,
-                scopes=frozenset((found.scope or "").split()),
+                grant_id=found["id"],
+                client_id=found["clientId"],
+                resource_id=found["resourceId"],
+                principal_id=found.get("principalId"),
+                scopes=frozenset((found.get("scope") or "").split()),
             )
-            for found in page.value or ()
+            for found in page["value"]
         )
 
     async def secret_policy(self) -> SecretPolicy:
         """Return the default app management policy's word on secrets; needs Policy.Read.All."""
-        policy = await _asked(self._client.policies.default_app_management_policy.get)
-        restrictions = policy.application_restrictions if policy.is_enabled else None
+        builder = self._client.policies.default_app_management_policy
+        policy = await self._ask(builder.to_get_request_information())
+        restrictions = (policy.get("applicationRestrictions") or {}) if policy["isEnabled"] else {}
         allowed, longest = True, None
-        for rule in (restrictions and restrictions.password_credentials) or ():
-            if rule.state is AppManagementRestrictionState.Disabled:
+        for rule in restrictions.get("passwordCredentials") or ():
+            if rule.get("state") == "disabled":
                 continue
-            if rule.restriction_type is AppCredentialRestrictionType.PasswordAddition:
+            if rule.get("restrictionType") == "passwordAddition":
                 allowed = False
-            if rule.restriction_type is AppCredentialRestrictionType.PasswordLifetime:
-                longest = rule.max_lifetime.days if rule.max_lifetime else None
+            if rule.get("restrictionType") == "passwordLifetime" and rule.get("maxLifetime"):
+                longest = parse_timedelta_from_iso_format(rule["maxLifetime"]).days
         return SecretPolicy(passwords_allowed=allowed, maximum_lifetime_days=longest)
 
+    async def _pages(self, builder: Any, query: Any) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield what a list holds, a page at a time."""
+        page = await self._ask(builder.to_get_request_information(_with(query)))
+        while True:
+            for found in page["value"]:
+                yield found
+            if not (link := page.get("@odata.nextLink")):
+                return
+            page = await self._ask(builder.with_url(link).to_get_request_information())
 
-async def _pages(builder: Any, query: Any) -> AsyncIterator[Any]:
-    """Yield what a list holds, a page at a time."""
-    page = await _asked(lambda: builder.get(RequestConfiguration(query_parameters=query)))
-    while True:
-        for found in page.value or ():
-            yield found
-        if not page.odata_next_link:
-            return
-        page = await _asked(builder.with_url(page.odata_next_link).get)
+    async def _ask(self, request: RequestInformation) -> Mapping[str, Any]:
+        """Send a request that is answered by an object."""
+        answer = await self._tell(request)
+        try:
+            document = json.loads(answer or b"")
+        except ValueError as error:
+            raise DirectoryError(None, "NoJson", "an answer that is no object") from error
+        if not isinstance(document, dict):
+            raise DirectoryError(None, "NoObject", "an answer that is no object")
+        return document
+
+    async def _tell(self, request: RequestInformation) -> bytes | None:
+        """Send a request; turn what the SDK raises into the port's errors.
+
+        The answer is taken as bytes: the SDK's own models import a thousand modules for one
+        service principal, which takes longer than all of an `up`'s requests (docs/adr/0007).
+        """
+        try:
+            return await self._client.request_adapter.send_primitive_async(
+                request, "bytes", _ERRORS
+            )
+        except ODataError as error:
+            inner = error.error.inner_error if error.error else None
+            raise _converted(
+                error.response_status_code,
+                (error.error and error.error.code) or "unknown",
+                (error.error and error.error.message) or "without a message",
+                (inner and inner.request_id) or "",
+            ) from error
+        except APIError as error:
+            raise _converted(error.response_status_code, "unknown", str(error)) from error
+        except (httpx.HTTPError, AzureError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+            raise DirectoryError(None, type(error).__name__, reason or "no answer") from error
 
 
-async def _asked(request: Callable[[], Awaitable[Any]]) -> Any:
-    """Await a request that answers with an object; turn errors into the port's."""
-    answer = await _told(request)
-    if answer is None:
-        raise DirectoryError(None, "Empty", "an empty answer where an object was due")
-    return answer
-
-
-async def _told(request: Callable[[], Awaitable[Any]]) -> Any:
-    """Await a request of the SDK; turn what it raises into the port's errors."""
-    try:
-        return await request()
-    except ODataError as error:
-        inner = error.error.inner_error if error.error else None
-        raise _converted(
-            error.response_status_code,
-            (error.error and error.error.code) or "unknown",
-            (error.error and error.error.message) or "without a message",
-            (inner and inner.request_id) or "",
-        ) from error
-    except APIError as error:
-        raise _converted(error.response_status_code, "unknown", str(error)) from error
-    except (httpx.HTTPError, AzureError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        raise DirectoryError(None, type(error).__name__, reason or "no answer") from error
+def _with(query: Any) -> RequestConfiguration[Any]:
+    return RequestConfiguration(query_parameters=query)
 
 
 def _converted(status: int | None, code: str, message: str, request_id: str = "") -> DirectoryError:
@@ -255,46 +272,45 @@ def _converted(status: int | None, code: str, message: str, request_id: str = ""
     return kinds.get(status or 0, DirectoryError)(status, code, message.rstrip("."), request_id)
 
 
-def _application(found: Application) -> ApplicationRecord:
+def _application(found: Mapping[str, Any]) -> ApplicationRecord:
     return ApplicationRecord(
-        object_id=_text(found.id),
-        client_id=_text(found.app_id),
-        display_name=_text(found.display_name),
-        created=_utc(found.created_date_time),
-        tags=tuple(found.tags or ()),
-        sign_in_audience=_text(found.sign_in_audience),
-        identifier_uris=tuple(found.identifier_uris or ()),
-        redirect_uris=tuple((found.web and found.web.redirect_uris) or ()),
-        access_token_version=found.api.requested_access_token_version if found.api else None,
+        object_id=found["id"],
+        client_id=found["appId"],
+        display_name=found.get("displayName") or "",
+        created=_utc(found.get("createdDateTime")),
+        tags=tuple(found.get("tags") or ()),
+        sign_in_audience=found.get("signInAudience") or "",
+        identifier_uris=tuple(found.get("identifierUris") or ()),
+        redirect_uris=tuple((found.get("web") or {}).get("redirectUris") or ()),
+        access_token_version=(found.get("api") or {}).get("requestedAccessTokenVersion"),
         required_access={
-            _text(resource.resource_app_id): frozenset(
-                str(access.id)
-                for access in resource.resource_access or ()
-                if access.type == "Scope"
+            resource["resourceAppId"]: frozenset(
+                access["id"]
+                for access in resource.get("resourceAccess") or ()
+                if access.get("type") == "Scope"
             )
-            for resource in found.required_resource_access or ()
+            for resource in found.get("requiredResourceAccess") or ()
         },
         passwords=tuple(
             PasswordRecord(
-                key_id=str(password.key_id),
-                display_name=_text(password.display_name),
-                starts=_utc(password.start_date_time),
-                expires=_utc(password.end_date_time),
-                hint=_text(password.hint),
+                key_id=password["keyId"],
+                display_name=password.get("displayName") or "",
+                starts=_utc(password.get("startDateTime")),
+                expires=_utc(password.get("endDateTime")),
+                hint=password.get("hint") or "",
             )
-            for password in found.password_credentials or ()
+            for password in found.get("passwordCredentials") or ()
         ),
-        notes=_text(found.notes),
-        deleted=_utc(found.deleted_date_time),
+        notes=found.get("notes") or "",
+        deleted=_utc(found.get("deletedDateTime")),
     )
 
 
-def _text(value: str | None) -> str:
-    return value or ""
-
-
-def _utc(instant: datetime | None) -> datetime | None:
-    return instant.astimezone(UTC) if instant else None
+def _utc(instant: str | None) -> datetime | None:
+    """Read an instant of Graph's, whose fractions have up to seven digits."""
+    if not instant:
+        return None
+    return datetime.fromisoformat(_FRACTION.sub("", instant)).astimezone(UTC)
 
 
 def _tagged(tag: str) -> str:

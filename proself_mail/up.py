@@ -55,8 +55,7 @@ async def run(
         settings, state, _ = await asyncio.gather(
             asyncio.to_thread(stack.settings),
             asyncio.to_thread(stack.state),
-            # Half a second of imports, while the CLI is busy.
-            asyncio.to_thread(importlib.import_module, "proself_mail.graph"),
+            asyncio.to_thread(_import_ahead),
         )
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
             looked = await look(opened, settings, state)
@@ -68,6 +67,12 @@ async def run(
                 done = await update.run(looked.state, looked.stamped)
             record.end()
             return done
+
+
+def _import_ahead() -> None:
+    """Import what signing in and Graph will need, in half a second that the CLI is busy for."""
+    for module in ("proself_mail.graph", "aiohttp"):
+        importlib.import_module(module)
 
 
 async def look(opened: Session, settings: Settings, state: State) -> Looked:
