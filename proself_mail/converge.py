@@ -83,9 +83,9 @@ class Update:
                 said = self.last_failure.said if self.last_failure else ""
                 stamped = await self._orphans.watch(surely_made="nil state" in said)
             adoption = await self._orphans.adoption(state, stamped)
-            if state.pending:
-                self._say(f"forgetting what a killed run had under way: {len(state.pending)}")
-                await asyncio.to_thread(self._stack.drop_pending)
+            if blocking := (*state.pending, *state.unfinished):
+                self._say(f"taking up what a run before this one left half done: {blocking[0]}")
+                await asyncio.to_thread(self._stack.mend_state)
             observed, state = await self._engine(adoption)
             if not observed.failures:
                 return await self._prove(state, idle=observed.is_idle)

@@ -131,10 +131,10 @@ class Stack:
         exported = json.loads(self._run("stack", "export", "--show-secrets"))
         return state.read(exported.get("deployment") or {})
 
-    def drop_pending(self) -> None:
-        """Forget operations that a killed engine left pending. Secrets stay encrypted in it."""
+    def mend_state(self) -> None:
+        """Take out of the state what blocks the engine (`state.mend`). Secrets stay encrypted."""
         exported = json.loads(self._run("stack", "export"))
-        exported["deployment"].pop("pending_operations", None)
+        state.mend(exported["deployment"])
         self._run("stack", "import", stdin=json.dumps(exported))
 
     def outputs(self) -> Outputs:

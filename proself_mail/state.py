@@ -1,7 +1,7 @@
 """A stack's state as the engine keeps it: what it says is there, and what was under way.
 
 Read from `pulumi stack export`, never from the backend's files; changed only by `stack import`,
-and only to drop operations that a killed engine left pending.
+and only where the engine cannot get over what a cut-off run left (`mend`).
 """
 
 import json
@@ -37,6 +37,8 @@ class State:
     """The plugin's resources by name, those only that have an id."""
     pending: tuple[str, ...]
     """Names of resources whose operation was under way when the engine was killed."""
+    unfinished: tuple[str, ...]
+    """Names of client secrets that exist and whose making was reported as failed."""
     outputs: Mapping[str, Any]
     """The stack's outputs, secrets in the clear."""
 
@@ -87,7 +89,32 @@ def read(deployment: Mapping[str, Any]) -> State:
         operation["resource"]["urn"].rpartition("::")[2]
         for operation in deployment.get("pending_operations") or ()
     )
-    return State(resources, pending, outputs)
+    unfinished = tuple(each["urn"].rpartition("::")[2] for each in _unfinished(deployment))
+    return State(resources, pending, unfinished, outputs)
+
+
+def mend(deployment: dict[str, Any]) -> None:
+    """Take out of an exported deployment what the engine cannot get over by itself.
+
+    That are operations that a killed engine left pending, and the mark of failure on client
+    secrets: the engine would try to update them, which the plugin cannot. Their id, value and
+    inputs are complete; what Graph adds is the key id, which is in the id too.
+    """
+    deployment.pop("pending_operations", None)
+    for secret in _unfinished(deployment):
+        del secret["initErrors"]
+        outputs = secret.setdefault("outputs", {})
+        outputs["keyId"] = outputs.get("keyId") or secret["id"].rpartition("/")[2]
+
+
+def _unfinished(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        each
+        for each in deployment.get("resources") or ()
+        if each.get("initErrors")
+        and each["urn"].rpartition("::")[2].startswith(SECRET_PREFIX)
+        and each["type"].startswith("azuread:")
+    ]
 
 
 _SECRET_KEY = "4dabf18193072939515e22adb298388d"  # noqa: S105  Pulumi's mark of a special value
