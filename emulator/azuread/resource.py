@@ -49,11 +49,8 @@ class Resource(ABC):
     def read(self, tenant: Tenant, instance: Instance) -> Properties | None:
         """Read the properties that Graph knows, or None when the object is gone."""
 
-    def update(
-        self,
-        tenant: Tenant,  # noqa: ARG002 for the types that need it
-        instance: Instance,  # noqa: ARG002
-        changed: frozenset[str],  # noqa: ARG002
+    def update(  # noqa: B027 not every type has to have one
+        self, tenant: Tenant, instance: Instance, changed: frozenset[str]
     ) -> None:
         """Change the object in place; `changed` names the properties that differ.
 
