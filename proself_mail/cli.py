@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands)
     _add_preflight(commands)
     _add_config(commands)
+    _add_explain(commands)
     _add_rehearse(commands)
     _add_emulator(commands)
     return parser
@@ -228,6 +229,47 @@ def _config(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_explain(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    explain = commands.add_parser(
+        "explain", help="say what a refusal means and what mends it, in Japanese and English"
+    )
+    explain.add_argument(
+        "text",
+        nargs="*",
+        help="an SMTP reply, a message with AADSTS, or a sign-in page's address, in quotes "
+        "(default: standard input)",
+    )
+    explain.add_argument("--stack", help="compare with this stack, and use its names")
+    explain.add_argument("--table", action="store_true", help="print all that is known")
+    explain.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from proself_mail import diagnosis_view, explain, report
+    from proself_mail.stack import Stack, find_project
+
+    if arguments.table:
+        sys.stdout.write(diagnosis_view.page())
+        return 0
+    expected = None
+    if arguments.stack:
+        stack = Stack(arguments.stack, find_project(Path.cwd()))
+        expected = explain.expected_of(arguments.stack, stack.settings(), stack.outputs())
+    text = " ".join(arguments.text) or sys.stdin.buffer.read().decode("utf-8", "replace")
+    found = explain.explain(text, expected)
+    console = report.output()
+    diagnosis_view.show_asked(console, found.asked)
+    diagnosis_view.show(console, found.diagnoses, japanese_first=_is_japanese())
+    if not found.diagnoses:
+        compared = "matches the stack" if expected else "is well formed"
+        console.print(f"\nThe address {compared}. / アドレスに問題はありません。", markup=False)
+    return found.exit_code
+
+
+def _is_japanese() -> bool:
+    return os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
+
+
 def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:
     rehearse = commands.add_parser(
         "rehearse", help="run the main job on an embedded tenant, on this machine"
@@ -244,9 +286,8 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     setup.run(_say)
     done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", _say, keep=arguments.keep))
     console = report.output()
-    japanese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
     console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
-    console.print(report.steps(done.steps, japanese=japanese))
+    console.print(report.steps(done.steps, japanese=_is_japanese()))
     console.print(f"\n{done.outputs.config_file}:\n", markup=False)
     console.print(done.config.without_secret().to_toml(), markup=False)
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
