@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands)
     _add_preflight(commands)
     _add_config(commands)
+    _add_verify(commands)
     _add_explain(commands)
     _add_rehearse(commands)
     _add_emulator(commands)
@@ -227,6 +228,39 @@ def _config(arguments: argparse.Namespace) -> int:
     shown = config.without_secret() if arguments.without_secret else config
     sys.stdout.write(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
     return 0
+
+
+def _add_verify(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    verify = commands.add_parser(
+        "verify", help="look whether everything of a stack is as it should be, without a write"
+    )
+    which = verify.add_mutually_exclusive_group(required=True)
+    which.add_argument("--stack")
+    which.add_argument("--all", action="store_true", help="every stack on this backend")
+    verify.add_argument("--json", action="store_true", help="JSON instead of a table")
+    verify.set_defaults(run=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from proself_mail import stack, verify, verify_report
+    from proself_mail.stack import find_project
+
+    project = find_project(Path.cwd())
+    names = stack.names(project) if arguments.all else [arguments.stack]
+    found = asyncio.run(verify.run_all(names, project))
+    if not arguments.all:
+        for each in found.values():
+            if isinstance(each, Error):
+                raise each
+    code = verify.exit_code(found)
+    if arguments.json:
+        sys.stdout.write(verify_report.to_json(found, code))
+    else:
+        verify_report.show(found)
+    for line in verify_report.write_summary(found, os.environ):
+        # A command to the agent, which reads it from either stream.
+        (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")
+    return code
 
 
 def _add_explain(commands: "_Commands[argparse.ArgumentParser]") -> None:
