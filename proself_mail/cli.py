@@ -9,7 +9,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import webbrowser
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +21,7 @@ from proself_mail.settings import Environment, TargetName
 if TYPE_CHECKING:
     from proself_mail.check import Check
     from proself_mail.session import Session
+    from proself_mail.verify import Verified
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -238,6 +240,16 @@ def _add_verify(commands: "_Commands[argparse.ArgumentParser]") -> None:
     which.add_argument("--stack")
     which.add_argument("--all", action="store_true", help="every stack on this backend")
     verify.add_argument("--json", action="store_true", help="JSON instead of a table")
+    verify.add_argument(
+        "--mail",
+        action="store_true",
+        help="also sign the mailbox's user in through the browser and send one mail to itself",
+    )
+    verify.add_argument("--smtp-host", metavar="HOST", help="with --mail: a relay")
+    verify.add_argument("--smtp-port", metavar="PORT", type=_port, help="with --mail: its port")
+    verify.add_argument(
+        "--timeout", type=_minutes, metavar="MINUTES", help="for the sign-in (default: 5)"
+    )
     verify.set_defaults(run=_verify)
 
 
@@ -246,21 +258,57 @@ def _verify(arguments: argparse.Namespace) -> int:
     from proself_mail.stack import find_project
 
     project = find_project(Path.cwd())
-    names = stack.names(project) if arguments.all else [arguments.stack]
-    found = asyncio.run(verify.run_all(names, project))
-    if not arguments.all:
-        for each in found.values():
-            if isinstance(each, Error):
-                raise each
+    found: Mapping[str, verify.Verified | Error]
+    if arguments.all and arguments.mail:
+        raise ConfigurationError(
+            "--mail needs a person for one stack, and --all is about every one.",
+            "Give --stack instead of --all.",
+        )
+    if arguments.all:
+        found = asyncio.run(verify.run_all(stack.names(project), project))
+    else:
+        found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
     code = verify.exit_code(found)
     if arguments.json:
         sys.stdout.write(verify_report.to_json(found, code))
     else:
-        verify_report.show(found)
+        verify_report.show(found, japanese_first=_is_japanese())
     for line in verify_report.write_summary(found, os.environ):
         # A command to the agent, which reads it from either stream.
         (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")
     return code
+
+
+async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified":
+    from proself_mail import facts, mail_proof, verify
+    from proself_mail.smtp import Server
+
+    if not arguments.mail:
+        return await verify.run(arguments.stack, project)
+    if arguments.smtp_port and not arguments.smtp_host:
+        raise ConfigurationError("--smtp-port is of a relay.", "Give its --smtp-host too.")
+    person = mail_proof.Person(
+        webbrowser.open, _tell_address, arguments.timeout or mail_proof.PATIENCE
+    )
+    relay = None
+    if arguments.smtp_host:
+        relay = Server(arguments.smtp_host, arguments.smtp_port or facts.SMTP_PORT)
+    return await mail_proof.run(arguments.stack, project, person, relay)
+
+
+def _tell_address(address: str) -> None:
+    from proself_mail import report
+
+    console = report.commentary()
+    console.print("Sign in as the mailbox's user. If no browser opens, open this address:")
+    console.print(address, markup=False, soft_wrap=True)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError("a number from 1 to 65535")
+    return port
 
 
 def _add_explain(commands: "_Commands[argparse.ArgumentParser]") -> None:

@@ -25,6 +25,12 @@ NARROWED = {
 }
 """What it means, by what was sent."""
 
+CONNECTION = {
+    row["key"]: Entry.of({**row, "example": "", "source": "seen here"})
+    for row in _TABLE["connection"]
+}
+"""What it means that a server did something else than reply."""
+
 EXCHANGE_AUDIENCES = frozenset(
     {
         "https://outlook.office.com",

@@ -13,6 +13,7 @@ from pathlib import Path
 from proself_mail import application_checks as entra
 from proself_mail import check, mailbox_checks, session, stack
 from proself_mail.check import Check
+from proself_mail.diagnosis import Diagnosis
 from proself_mail.errors import Error
 from proself_mail.evidence import Evidence, gather
 from proself_mail.session import Session
@@ -52,6 +53,8 @@ class Verified:
     at: datetime
     """By the tenant's clock."""
     checks: Sequence[Check]
+    diagnoses: Sequence[Diagnosis] = ()
+    """What a refused mail proof means."""
 
     @property
     def exit_code(self) -> int:

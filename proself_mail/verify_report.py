@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from proself_mail import report
+from proself_mail import diagnosis_view, report
 from proself_mail.check import Check, Outcome
 from proself_mail.errors import Error
 from proself_mail.schedule import format_instant
@@ -21,8 +21,8 @@ _MARKS = {Outcome.OK: "✅", Outcome.FAIL: "❌", Outcome.UNKNOWN: "❔"}
 Found = Mapping[str, Verified | Error]
 
 
-def show(found: Found) -> None:
-    """Print each stack's checks and one line of verdict."""
+def show(found: Found, *, japanese_first: bool) -> None:
+    """Print each stack's checks, one line of verdict, and what a refusal means."""
     console = report.output()
     for name, each in found.items():
         if len(found) > 1:
@@ -32,6 +32,7 @@ def show(found: Found) -> None:
         else:
             console.print(report.checks(each.checks))
             console.print(f"\n{verdict(each)}", markup=False)
+            diagnosis_view.show(console, each.diagnoses, japanese_first=japanese_first)
     if not found:
         console.print("There is no stack on this backend.")
 
@@ -65,6 +66,7 @@ def _stack(name: str, found: Verified | Error) -> dict[str, Any]:
         "tenant_id": found.tenant_id,
         "at": format_instant(found.at),
         "checks": [_check(check) for check in found.checks],
+        "diagnoses": [asdict(diagnosis) for diagnosis in found.diagnoses],
     }
 
 
