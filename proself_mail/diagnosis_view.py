@@ -114,6 +114,10 @@ def _page() -> Iterator[str]:
     for entry in smtp_replies.NARROWED.values():
         yield from _section(entry, quote=False)
     yield ""
+    yield "### What it means that a server does not reply"
+    for entry in smtp_replies.CONNECTION.values():
+        yield from _section(entry, quote=False)
+    yield ""
     yield "## サインイン / Sign-in (Microsoft Entra ID)"
     for entry in sign_in_errors.ERRORS:
         yield from _section(entry)

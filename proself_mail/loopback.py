@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hmac
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -103,8 +104,8 @@ def _addresses(port: int) -> Iterator[tuple[socket.AddressFamily, tuple[Any, ...
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Another program's socket must be noticed, not shared.
-    allow_reuse_address = False
+    # It passes over what an earlier proof left closing; Windows would share the port with others.
+    allow_reuse_address = sys.platform != "win32"
 
     def __init__(
         self,

@@ -80,7 +80,12 @@ async def run(name: str, project: Path, person: Person, relay: Server | None = N
             opened.target, name, settings, outputs, server, person, opened.tenant_now()
         )
     diagnoses = (proof.diagnosis,) if proof.diagnosis else ()
-    return replace(found, checks=(*found.checks, *proof.checks), diagnoses=diagnoses)
+    return replace(
+        found,
+        checks=(*found.checks, *proof.checks),
+        diagnoses=diagnoses,
+        mail_accepted=proof.diagnosis is None,
+    )
 
 
 def check_open(name: str, settings: Settings, now: datetime) -> None:

@@ -55,6 +55,8 @@ class Verified:
     checks: Sequence[Check]
     diagnoses: Sequence[Diagnosis] = ()
     """What a refused mail proof means."""
+    mail_accepted: bool = False
+    """Whether Exchange Online took a mail."""
 
     @property
     def exit_code(self) -> int:

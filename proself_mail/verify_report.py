@@ -46,7 +46,8 @@ def verdict(found: Verified) -> str:
         return f"{len(failed)} of {len(found.checks)} checks failed{optional}."
     if found.exit_code:
         return f"None of {len(found.checks)} checks failed, but not all could be made{optional}."
-    return f"All is as it should be ({len(found.checks)} checks{optional}); nothing was written."
+    written = "Exchange Online took the mail" if found.mail_accepted else "nothing was written"
+    return f"All is as it should be ({len(found.checks)} checks{optional}); {written}."
 
 
 def to_json(found: Found, exit_code: int) -> str:

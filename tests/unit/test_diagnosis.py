@@ -110,7 +110,10 @@ def test_every_row_is_found_by_its_example_and_is_whole(entry: Entry) -> None:
 
 
 def test_keys_and_numbers_are_unique() -> None:
-    entries = [*smtp_replies.REPLIES, *smtp_replies.NARROWED.values(), *sign_in_errors.ERRORS]
+    entries = [
+        *smtp_replies.REPLIES, *smtp_replies.NARROWED.values(),
+        *smtp_replies.CONNECTION.values(), *sign_in_errors.ERRORS,
+    ]  # fmt: skip
     assert len({entry.key for entry in entries}) == len(entries)
     numbers = [number for row in sign_in_errors.ROWS for number in row["numbers"]]
     assert len(set(numbers)) == len(numbers)
