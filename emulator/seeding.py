@@ -27,13 +27,14 @@ def seed(cloud: Cloud, fields: Fields) -> Json:
 
     AdminError if anything in it is not understood; nothing has been done then.
     """
-    tenant = _tenant(cloud, fields)
+    tenant = tenant_of(cloud, fields)
     users = fields.each("users", lambda one: _user(cloud, tenant, one))
     applications = fields.each("applications", lambda one: _applications(tenant, one))
     others = [
         *fields.each("issuers", lambda one: _issuer(cloud, one)),
         _policy(tenant, fields),
         _quota(tenant, fields),
+        _directory_quota(tenant, fields),
         _domains(tenant, fields),
         _exchange(tenant, fields),
     ]
@@ -44,7 +45,8 @@ def seed(cloud: Cloud, fields: Fields) -> Json:
     return {"users": [step() for step in users], "applications": [a for some in made for a in some]}
 
 
-def _tenant(cloud: Cloud, fields: Fields) -> Tenant:
+def tenant_of(cloud: Cloud, fields: Fields) -> Tenant:
+    """Find the tenant that an input names by id or domain; the first one where it names none."""
     tenant = cloud.tenant(fields.text("tenant", cloud.specs[0].id))
     if tenant is None:
         raise fields.refuse("tenant", "the id or a domain of one of the tenants")
@@ -142,6 +144,11 @@ def _policy(tenant: Tenant, fields: Fields) -> _Step:
 def _quota(tenant: Tenant, fields: Fields) -> _Step:
     quota = fields.whole("quota", tenant.quota)
     return lambda: setattr(tenant, "quota", quota)
+
+
+def _directory_quota(tenant: Tenant, fields: Fields) -> _Step:
+    quota = fields.whole("directory_quota", tenant.directory_quota)
+    return lambda: setattr(tenant, "directory_quota", quota)
 
 
 def _domains(tenant: Tenant, fields: Fields) -> _Step:

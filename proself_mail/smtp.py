@@ -59,10 +59,13 @@ def deliver(server: Server, user: str, token: Secret, message: EmailMessage) -> 
         raise
     except smtplib.SMTPResponseException as error:
         raise SmtpRefused(stage, _reply(error.smtp_code, error.smtp_error)) from error
-    except smtplib.SMTPServerDisconnected as error:
-        raise _failed(stage, server, "connection-dropped", error) from error
     except TimeoutError as error:
         raise _failed(stage, server, "connection-silent", error) from error
+    except smtplib.SMTPServerDisconnected as error:
+        # smtplib's word for a read that took too long, too.
+        silent = isinstance(error.__context__, TimeoutError)
+        key = "connection-silent" if silent else "connection-dropped"
+        raise _failed(stage, server, key, error) from error
     except (OSError, smtplib.SMTPException, UnicodeError, ValueError) as error:
         raise _failed(stage, server, "connection-dropped", error) from error
 

@@ -181,7 +181,7 @@ def test_a_refusal_shows_its_cause_and_its_fix_in_both_languages(
     assert done.returncode == 1
     assert f"Authenticated SMTP (SMTP AUTH) is disabled for the mailbox {stack.settings.mailbox}"\
         in said  # fmt: skip
-    assert "認証済み SMTP (SMTP AUTH) が無効です" in said
+    assert "原因 メールボックス" in said
     line = f"Set-CASMailbox -Identity {stack.settings.mailbox} "
     assert f"    {line}-SmtpClientAuthenticationDisabled $false" in done.stdout.splitlines()
     assert "auth=Bearer (left out" in said
