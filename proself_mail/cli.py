@@ -361,7 +361,7 @@ def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:
-    from proself_mail import rehearse, report
+    from proself_mail import diagnosis_view, rehearse, report
     from proself_mail.stack import CHECKOUT
     from tools import setup
 
@@ -372,6 +372,13 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     console.print(report.steps(done.steps, japanese=_is_japanese()))
     console.print(f"\n{done.outputs.config_file}:\n", markup=False)
     console.print(done.config.without_secret().to_toml(), markup=False)
+    console.print("The mail (the rehearsal played the mailbox's user at the sign-in page):\n")
+    console.print(report.checks(done.proof.checks))
+    if done.mail:
+        shown = f"{done.mail['from']} → {', '.join(done.mail['to'])}: {done.mail['subject']}"
+        console.print(f"\nDelivered, as the tenant's outbox shows: {shown}\n", markup=False)
+    elif done.proof.diagnosis:
+        diagnosis_view.show(console, [done.proof.diagnosis], japanese_first=_is_japanese())
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
     console.print(_look_around(done.project, done.ready_file, keep=arguments.keep), markup=False)
     return 0 if done.holds else 1

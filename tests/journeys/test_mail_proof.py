@@ -167,7 +167,7 @@ def test_the_mail_lies_in_the_outbox_from_the_user_to_itself(stack: Open) -> Non
 def test_no_refresh_token_is_asked_for(stack: Open) -> None:
     before = stack.journey.mark()
     assert stack.prove().diagnosis is None
-    asked = [e for e in stack.tenant.history(before) if e["path"].endswith("/authorize")]
+    asked = [e for e in stack.tenant.history(before) if "/oauth2/v2.0/authorize?" in e["path"]]
     assert asked
     assert "offline_access" not in json.dumps(asked)
 
