@@ -31,6 +31,8 @@ class _Form(HTMLParser):
         attributes = dict(attrs)
         if tag == "form" and not self.found:
             self.found, self.action = True, attributes.get("action") or ""
+        if attributes.get("type") in ("submit", "button", "image"):
+            return  # a button that is not pressed is not sent; the first one is pressed by Enter
         if tag == "input" and (name := attributes.get("name")):
             self.fields.setdefault(name, attributes.get("value") or "")
 

@@ -208,7 +208,7 @@ UNUSUAL = "550 5.9.99 Something that nobody has seen [x]"
         ({"certificate": "expired"}, "certificate-wrong", "mail: encrypted connection"),
         ({"certificate": "other-name"}, "certificate-wrong", "mail: encrypted connection"),
         (("connect", {"do": "hang"}), "connection-silent", "mail: encrypted connection"),
-        (("connect", {"do": "drop"}), "connection-dropped", "mail: encrypted connection"),
+        (("ehlo", {"do": "drop"}), "connection-dropped", "mail: encrypted connection"),
         (("auth", {"do": "drop"}), "connection-dropped", "mail: authentication"),
         (("auth", {"do": "hang"}), "connection-silent", "mail: authentication"),
         (("message", {"do": "drop"}), "connection-dropped", "mail: accepted"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -63,6 +64,35 @@ def graph(journey: Journey, method: str, path: str, body: object = None) -> Any:
     with journey.tenant.http(journey.tenant.token()) as http:
         answer = http.request(method, f"/v1.0{path}", json=body).raise_for_status()
     return answer.json() if answer.content else None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({}, 0, "The address matches the stack."),
+        ({"client_id": "00000000-0000-4000-8000-000000000000"}, 1, "AADSTS700016"),
+        ({"redirect_uri": "https://proself/proself/oauth2callback/smtp"}, 1, "AADSTS50011"),
+        ({"tenant": "common"}, 1, "AADSTS50194"),
+        ({"scope": "https://outlook.office.com/SMTP.Send offline_access"}, 1, "permissions[1]"),
+    ],
+)
+def test_a_sign_in_address_is_compared_with_the_stack(
+    stack: Journey, changes: dict[str, str], code: int, said: str
+) -> None:
+    outputs = stack.outputs("dev")
+    asked = {
+        "client_id": outputs["clientId"],
+        "response_type": "code",
+        "redirect_uri": outputs["redirectUri"],
+        "scope": "https://outlook.office.com/Mail.Send offline_access",
+    } | changes
+    tenant = asked.pop("tenant", outputs["tenantId"])
+    address = f"{stack.tenant.authority}/{tenant}/oauth2/v2.0/authorize?{urlencode(asked)}"
+    before = stack.mark()
+    done = stack.proself_mail("explain", "--stack", "dev", address)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in " ".join(done.stdout.split())
+    assert stack.tenant.history(before) == []
 
 
 @pytest.fixture
