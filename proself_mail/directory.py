@@ -66,6 +66,8 @@ class ApplicationRecord:
     """Ids of delegated permissions, by the resource's application id."""
     passwords: tuple[PasswordRecord, ...]
     notes: str = ""
+    other_redirect_uris: tuple[str, ...] = ()
+    """Those under another platform than Web."""
     deleted: datetime | None = None
     """When it went to the recycle bin; none for a live one."""
 
@@ -95,6 +97,18 @@ class GrantRecord:
     principal_id: str | None
     """The one user it is for; none for everybody, which is admin consent."""
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class UserRecord:
+    """A user of the tenant."""
+
+    object_id: str
+    principal_name: str
+    """What one signs in by (`userPrincipalName`)."""
+    mail: str
+    """The primary mail address; empty where there is none."""
+    enabled: bool
 
 
 @dataclass(frozen=True)
@@ -167,6 +181,14 @@ class Directory(Protocol):
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return what a service principal may do on behalf of users."""
+        ...
+
+    async def user(self, principal_name: str) -> UserRecord:
+        """Return a user by sign-in name; `NotFound` where there is none."""
+        ...
+
+    async def users_with_mail(self, address: str) -> tuple[UserRecord, ...]:
+        """Return the users with this primary mail address."""
         ...
 
     async def app_policy(self) -> AppPolicy:

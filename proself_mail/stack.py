@@ -49,6 +49,17 @@ def find_project(start: Path) -> Path:
     return CHECKOUT
 
 
+def names(project: Path) -> Sequence[str]:
+    """Return the project's stacks on this backend, in the order of their names."""
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        listed = Engine().run(["stack", "ls", "--json"], str(project), environment).stdout
+    except CommandError as error:
+        said = str(error).strip().splitlines()[-1]
+        raise failure.classify(said).error() from error
+    return sorted(entry["name"] for entry in json.loads(listed))
+
+
 @dataclass(frozen=True)
 class Outputs:
     """What a stack gives after an `up`."""
