@@ -39,6 +39,12 @@ class State:
     """Names of resources whose operation was under way when the engine was killed."""
     outputs: Mapping[str, Any]
     """The stack's outputs, secrets in the clear."""
+    protected: tuple[str, ...] = ()
+    """Names of resources that the engine refuses to delete."""
+    projects: frozenset[str] = frozenset()
+    """Names of the projects that its resources are of."""
+    others: tuple[str, ...] = ()
+    """URNs of resources of other plugins."""
 
     @property
     def application_id(self) -> str | None:
@@ -76,18 +82,26 @@ def read(deployment: Mapping[str, Any]) -> State:
     """Read an exported deployment, the inner object of `pulumi stack export`."""
     resources: dict[str, Resource] = {}
     outputs: Mapping[str, Any] = {}
+    protected: list[str] = []
+    projects: set[str] = set()
+    others: list[str] = []
     for each in deployment.get("resources") or ():
+        projects.add(each["urn"].split("::")[1])
+        if each.get("protect"):
+            protected.append(each["urn"].rpartition("::")[2])
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
         elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):
             name = each["urn"].rpartition("::")[2]
             found = _clear(each.get("outputs") or {})
             resources[name] = Resource(name, each["id"], found, each.get("created") or "")
+        elif each.get("custom") and not each["type"].startswith(("azuread:", "pulumi:providers:")):
+            others.append(each["urn"])
     pending = tuple(
         operation["resource"]["urn"].rpartition("::")[2]
         for operation in deployment.get("pending_operations") or ()
     )
-    return State(resources, pending, outputs)
+    return State(resources, pending, outputs, tuple(protected), frozenset(projects), tuple(others))
 
 
 _SECRET_KEY = "4dabf18193072939515e22adb298388d"  # noqa: S105  Pulumi's mark of a special value
