@@ -165,6 +165,10 @@ class Directory(Protocol):
         """Yield the service principals in the recycle bin that bear a tag."""
         ...
 
+    async def deleted_service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
+        """Return the service principal of an application id from the recycle bin, if any."""
+        ...
+
     async def deleted_item(self, object_id: str) -> DeletedItem:
         """Return one object of the recycle bin; `NotFound` where it is not there."""
         ...

@@ -171,6 +171,17 @@ class GraphDirectory:
         async for found in self._pages(builder, query):
             yield _principal(found)
 
+    async def deleted_service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
+        """Return the service principal of an application id from the recycle bin, if any."""
+        parameters = GraphServicePrincipalRequestBuilder
+        query = parameters.GraphServicePrincipalRequestBuilderGetQueryParameters(
+            filter=f"appId eq {_quoted(client_id)}", select=_PRINCIPAL_FIELDS
+        )
+        builder = self._client.directory.deleted_items.graph_service_principal
+        async for found in self._pages(builder, query):
+            return _principal(found)
+        return None
+
     async def deleted_item(self, object_id: str) -> DeletedItem:
         """Return one object of the recycle bin."""
         item = self._client.directory.deleted_items.by_directory_object_id(object_id)

@@ -5,13 +5,22 @@ principal. Whatever else cannot be read stops the command, because it might be s
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from proself_mail import ownership
-from proself_mail.directory import ApplicationRecord, Directory, Forbidden, GrantRecord
-from proself_mail.patience import Patience
+from proself_mail.directory import (
+    ApplicationRecord,
+    Directory,
+    Forbidden,
+    GrantRecord,
+    NotFound,
+)
+from proself_mail.patience import SETTLING, Patience
 from proself_mail.removal import Item, Kind, Seen
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,9 @@ async def _application(
 ) -> Inspected:
     object_id = application.object_id
     actual, certificates, federated, expected = await asyncio.gather(
-        patience.told(lambda: directory.owners(object_id)),
-        patience.told(lambda: directory.certificates(object_id)),
-        patience.told(lambda: directory.federated_credentials(object_id)),
+        _shown(patience, lambda: directory.owners(object_id)),
+        _shown(patience, lambda: directory.certificates(object_id)),
+        _shown(patience, lambda: directory.federated_credentials(object_id)),
         _expected_owners(directory, patience, application, seen, owners),
     )
     additions = ownership.additions(
@@ -104,7 +113,7 @@ async def _expected_owners(
     found = [e.object_id for e in seen.principals if e.client_id == application.client_id]
     if application.deleted is not None or not found:
         return None
-    return await patience.told(lambda: directory.service_principal_owners(found[0]))
+    return await _shown(patience, lambda: directory.service_principal_owners(found[0]))
 
 
 async def _grants(directory: Directory, patience: Patience, principal_id: str) -> Inspected:
@@ -126,3 +135,16 @@ async def _grants(directory: Directory, patience: Patience, principal_id: str) -
         for each in found
     )
     return Inspected(items, (), ())
+
+
+async def _shown(patience: Patience, ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until a reader shows what a listing showed. Raises `NotFound` where none does."""
+    clock = asyncio.get_running_loop()
+    ends = clock.time() + SETTLING.total_seconds()
+    while True:
+        try:
+            return await patience.told(ask)
+        except NotFound:
+            if clock.time() > ends:
+                raise
+        await patience.moment(0.3)

@@ -15,7 +15,7 @@ import psutil
 
 _HOLDER = re.compile(
     r"(?P<path>\S+): created by (?P<user>[^@\s]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
-    r"(?P<at>\S+)"
+    r"(?P<at>[^\s)]+)"
 )
 _REUSED = timedelta(seconds=2)
 

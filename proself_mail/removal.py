@@ -141,6 +141,7 @@ async def look(directory: Directory, patience: Patience, tag: str, ours: Ours) -
     )
     applications = [*everything[0], *everything[1]]
     principals = [*everything[2], *everything[3]]
+    principals += await _unstamped(directory, patience, applications, principals, ours)
     kept: dict[str, ApplicationRecord] = {}
     left: list[str] = []
     for each in applications:
@@ -167,6 +168,32 @@ async def look(directory: Directory, patience: Patience, tag: str, ours: Ours) -
     tagged = [(each.object_id, each.tags) for each in applications]
     tagged += [(each.object_id, each.tags) for each in principals]
     return Seen(tuple(kept.values()), tuple(kept_principals.values()), tuple(left), tagged)
+
+
+async def _unstamped(
+    directory: Directory,
+    patience: Patience,
+    applications: Sequence[ApplicationRecord],
+    principals: Sequence[ServicePrincipalRecord],
+    ours: Ours,
+) -> list[ServicePrincipalRecord]:
+    """Find service principals of ours that bear no tag: made by a person or a consent page."""
+    seen = {each.client_id for each in principals}
+
+    def find(application: ApplicationRecord) -> Awaitable[ServicePrincipalRecord | None]:
+        ask = (
+            directory.service_principal
+            if application.deleted is None
+            else directory.deleted_service_principal
+        )
+        return patience.told(lambda: ask(application.client_id))
+
+    lacking = [
+        each
+        for each in applications
+        if each.client_id not in seen and ours.verdict(each.tags, each.created).ours
+    ]
+    return [found for found in await asyncio.gather(*map(find, lacking)) if found]
 
 
 async def _all(patience: Patience, listing: Callable[[], AsyncIterator[T]]) -> list[T]:
