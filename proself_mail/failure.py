@@ -181,10 +181,10 @@ _RULES = (
         Kind.LAG,
     ),
     _Rule(
-        r"connection (reset|refused)|broken pipe|unexpected EOF|\bEOF\b|i/o timeout|"
-        r"context deadline exceeded|no such host|TLS handshake|exited prematurely|"
-        r"error reading from server|server closed|response was nil|IncompleteRead|"
-        r"ended by a signal",
+        r"[Cc]onnection (reset|refused|aborted)|Remote end closed|broken pipe|unexpected EOF|"
+        r"\bEOF\b|i/o timeout|context deadline exceeded|no such host|TLS handshake|"
+        r"exited prematurely|error reading from server|server closed|response was nil|"
+        r"IncompleteRead|ended by a signal",
         Kind.LOST,
     ),
     _Rule(r"unexpected status 409", Kind.CONFLICT),

@@ -23,7 +23,7 @@ from pulumi.automation.errors import (
     StackNotFoundError,
 )
 
-from proself_mail import failure, settings, state
+from proself_mail import backend, failure, settings, state
 from proself_mail.engine import Engine, Observed, Observer, events
 from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.proself import ClientSecret
@@ -86,6 +86,11 @@ class Stack:
             secrets_provider=secrets_provider,
             pulumi_command=self.engine,
         )
+
+    @property
+    def backend_url(self) -> str:
+        """The address of the backend that it lies on; blank where nobody has logged in."""
+        return backend.url(Path(self._workspace.work_dir))
 
     def create(self) -> None:
         """Make it, empty. Raises `Refused` where one of this name exists."""
@@ -169,10 +174,10 @@ class Stack:
         """Remove it and the backend's copies of its state, but not its file."""
         self._run("stack", "rm", "--yes", "--force", "--preserve-config", "--remove-backups")
 
-    def drop_pending(self) -> None:
-        """Forget operations that a killed engine left pending. Secrets stay encrypted in it."""
+    def mend_state(self) -> None:
+        """Take out of the state what blocks the engine (`state.mend`). Secrets stay encrypted."""
         exported = json.loads(self._run("stack", "export"))
-        exported["deployment"].pop("pending_operations", None)
+        state.mend(exported["deployment"])
         self._run("stack", "import", stdin=json.dumps(exported))
 
     def outputs(self) -> Outputs:

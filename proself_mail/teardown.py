@@ -22,7 +22,7 @@ from proself_mail.ownership import OfStack
 from proself_mail.patience import SETTLING, Patience, Say
 from proself_mail.removal import Item, Kind, Outcome, Removal, Result
 from proself_mail.session import Session
-from proself_mail.settings import Settings
+from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import CHECKOUT, Stack
 from proself_mail.stamp import stack_tag
 from proself_mail.state import State
@@ -306,22 +306,25 @@ class _Work:
         return tuple(await asyncio.gather(*(one(*each) for each in pairs)))
 
     async def _claim(self, stack: Stack, planned: StackPlan) -> None:
-        """See that no other run holds the stack; what a killed one had under way is dropped.
+        """See that no other run holds the stack. A lock whose process is dead is taken away.
 
-        The engine keeps its lock through an update only, so the look is a write of the state that
-        changes nothing else. A lock whose process is dead is taken away.
+        A backend that does not lie in files shows its lock only to a write, so the state is written
+        back as it is there, without what a killed run had under way.
         """
         if planned.state is None:
             return
-        try:
-            await _in_turn(self._engines, stack.drop_pending)
-        except Refused as refused:
-            held = lock.holders(refused.cause)
-            if not (held and lock.is_file_backend() and all(each.is_dead for each in held)):
-                raise
-            self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")
+        holders = lock.standing(stack.backend_url, PROJECT, stack.name)
+        if holders is None:
+            await _in_turn(self._engines, stack.mend_state)
+        elif alive := [each for each in holders if not each.is_dead]:
+            raise Refused(
+                f"Another run holds the stack {stack.name}: {', '.join(map(str, alive))}.",
+                f"Wait for it to end. If it is surely gone, `pulumi cancel --stack {stack.name}`, "
+                "then try again.",
+            )
+        elif holders:
+            self._say(f"removing the lock of a dead run: {', '.join(map(str, holders))}")
             await _in_turn(self._engines, stack.cancel)
-            await _in_turn(self._engines, stack.drop_pending)
 
     async def _stack(self, stack: Stack, planned: StackPlan) -> StackReport:
         clock = asyncio.get_running_loop()

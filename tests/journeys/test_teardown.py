@@ -288,7 +288,7 @@ def test_an_engine_that_holds_the_stack(standing: Journey) -> None:
         )
     )
     try:
-        assert "holds this stack" in refused(standing)
+        assert "Another run holds the stack" in refused(standing)
     finally:
         held.unlink()
 
