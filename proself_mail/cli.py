@@ -6,14 +6,17 @@ unknown, 5 part of several failed, 6 a person must act, 130 interrupted.
 
 import argparse
 import asyncio
+import json
 import os
+import re
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import UUID
 
 from proself_mail.errors import ConfigurationError, Error
 from proself_mail.settings import Environment, TargetName
@@ -69,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(commands)
     _add_verify(commands)
     _add_explain(commands)
+    _add_teardown(commands)
+    _add_sweep(commands)
     _add_rehearse(commands)
     _add_emulator(commands)
     return parser
@@ -350,6 +355,149 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _is_japanese() -> bool:
     return os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
+
+
+def _add_teardown(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    teardown = commands.add_parser(
+        "teardown", help="remove all that test stacks made, recycle bin and state included"
+    )
+    teardown.add_argument("--stack", required=True, nargs="+", action="extend", metavar="S")
+    _add_removing(teardown)
+    teardown.add_argument("--keep-stack", action="store_true", help="empty its state, keep it")
+    teardown.set_defaults(run=_teardown)
+
+
+def _add_removing(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--confirm", metavar="TENANT", help="the tenant's name or ID, in place of typing it"
+    )
+    command.add_argument(
+        "--include-modified",
+        action="store_true",
+        help="also what got credentials or owners that are not ours",
+    )
+    command.add_argument(
+        "--keep-in-recycle-bin", action="store_true", help="delete without purging"
+    )
+    command.add_argument("--json", action="store_true", help="plan or report as JSON")
+
+
+def _teardown(arguments: argparse.Namespace) -> int:
+    from proself_mail import teardown
+    from proself_mail.stack import find_project
+
+    options = teardown.Options(
+        include_modified=arguments.include_modified,
+        keep_stack=arguments.keep_stack,
+        keep_in_recycle_bin=arguments.keep_in_recycle_bin,
+    )
+    project = find_project(Path.cwd())
+    return _removing(
+        arguments,
+        lambda show, confirm: teardown.run(
+            arguments.stack, project, _say, options, show=show, confirm=confirm
+        ),
+    )
+
+
+def _add_sweep(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    sweep = commands.add_parser(
+        "sweep", help="remove what was made for tests and is past its time, without any state"
+    )
+    sweep.add_argument("--tenant", type=UUID, required=True, metavar="ID", help="tenant ID")
+    sweep.add_argument(
+        "--target", type=TargetName, choices=list(TargetName), default=TargetName.CLOUD
+    )
+    sweep.add_argument(
+        "--older-than", type=_age, metavar="AGE", help="only what is so old, such as 12h or 7d"
+    )
+    sweep.add_argument(
+        "--stack-id", type=UUID, nargs="+", action="extend", default=[], metavar="UUID"
+    )
+    _add_removing(sweep)
+    sweep.set_defaults(run=_sweep)
+
+
+def _age(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
+    if not found or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no age: a whole number above 0 with m, h or d, such as 12h or 7d"
+        )
+    return (
+        int(found[1])
+        * {
+            "m": timedelta(minutes=1),
+            "h": timedelta(hours=1),
+            "d": timedelta(days=1),
+        }[found[2]]
+    )
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from proself_mail import sweep
+    from proself_mail.stack import find_project
+
+    options = sweep.Options(
+        older_than=arguments.older_than,
+        stacks=frozenset(arguments.stack_id),
+        include_modified=arguments.include_modified,
+        keep_in_recycle_bin=arguments.keep_in_recycle_bin,
+    )
+    project = find_project(Path.cwd())
+    return _removing(
+        arguments,
+        lambda show, confirm: sweep.run(
+            arguments.tenant, arguments.target, project, _say, options, show=show, confirm=confirm
+        ),
+    )
+
+
+def _removing(arguments: argparse.Namespace, work: "Callable[[Any, Any], Any]") -> int:
+    """Run a command that removes things: show the plan, ask, report."""
+    from proself_mail import clock, removal_report, report
+
+    plans: list[Any] = []
+
+    def show(plan: Any) -> None:
+        plans.append(plan)
+        if not arguments.json:
+            name = f"{plan.tenant_name} ({plan.tenant_id})" if plan.tenant_name else plan.tenant_id
+            report.output().print(f"In the tenant {name}:", markup=False)
+            for each in plan.stacks:
+                report.output().print(removal_report.items(each.items, clock.now()))
+                for sentence in each.left_alone:
+                    report.output().print(f"Left alone: {sentence}.", markup=False)
+            for sentence in getattr(plan, "left_alone", ()):
+                report.output().print(f"Left alone: {sentence}.", markup=False)
+
+    def confirm(plan: Any) -> str | None:
+        if arguments.confirm or arguments.json or not sys.stdin.isatty():
+            given: str | None = arguments.confirm
+            return given
+        if not any(each.items for each in plan.stacks):
+            return None
+        return input("Type the tenant's name or ID to remove all of this: ").strip() or None
+
+    reports = asyncio.run(work(show, confirm))
+    [plan] = plans
+    if arguments.json:
+        found = (
+            removal_report.plan_json(plan)
+            if reports is None
+            else removal_report.report_json(plan, reports)
+        )
+        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    elif reports is None:
+        report.output().print(
+            "Nothing was removed: this is the plan. --confirm with the tenant's name or ID "
+            "carries it out."
+        )
+    else:
+        for each in reports:
+            report.output().print(f"\n{each.name}:", markup=False)
+            report.output().print(removal_report.outcomes(each.outcomes))
+    return 0 if reports is None else removal_report.exit_code(reports)
 
 
 def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:

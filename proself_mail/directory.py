@@ -83,6 +83,20 @@ class ServicePrincipalRecord:
     tags: tuple[str, ...]
     delegated_permissions: Mapping[str, str] = field(default_factory=dict)
     """What it offers to others: id by name, the enabled ones."""
+    deleted: datetime | None = None
+    """When it went to the recycle bin; none for a live one."""
+
+
+@dataclass(frozen=True)
+class DeletedItem:
+    """An object in the recycle bin, of whatever kind."""
+
+    object_id: str
+    client_id: str
+    """Of an application or a service principal; blank for others."""
+    display_name: str
+    tags: tuple[str, ...]
+    deleted: datetime | None
 
 
 @dataclass(frozen=True)
@@ -165,6 +179,42 @@ class Directory(Protocol):
 
     async def purge_application(self, object_id: str) -> None:
         """Remove an application from the recycle bin for good; `NotFound` where it is not there."""
+        ...
+
+    def service_principals_tagged(self, tag: str) -> AsyncIterator[ServicePrincipalRecord]:
+        """Yield the live service principals that bear a tag, a page at a time."""
+        ...
+
+    def deleted_service_principals_tagged(self, tag: str) -> AsyncIterator[ServicePrincipalRecord]:
+        """Yield the service principals in the recycle bin that bear a tag."""
+        ...
+
+    async def deleted_service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
+        """Return the service principal of an application id from the recycle bin, if any."""
+        ...
+
+    async def deleted_item(self, object_id: str) -> DeletedItem:
+        """Return one object of the recycle bin; `NotFound` where it is not there."""
+        ...
+
+    async def delete_service_principal(self, object_id: str) -> None:
+        """Put a service principal into the recycle bin; `NotFound` where it is not there."""
+        ...
+
+    async def purge_service_principal(self, object_id: str) -> None:
+        """Remove a service principal from the recycle bin for good; `NotFound` likewise."""
+        ...
+
+    async def certificates(self, application_id: str) -> tuple[str, ...]:
+        """Return the key ids of an application's certificates."""
+        ...
+
+    async def federated_credentials(self, application_id: str) -> tuple[str, ...]:
+        """Return the names of an application's federated identity credentials."""
+        ...
+
+    async def service_principal_owners(self, object_id: str) -> frozenset[str]:
+        """Return the object ids of a service principal's owners."""
         ...
 
     async def remove_password(self, application_id: str, key_id: str) -> None:

@@ -79,13 +79,13 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
     began = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    make_project(folder)
     ready_file = folder / "tenant.json"
     with contextlib.ExitStack() as ending:
         say("starting the embedded tenant …")
         tenant = embedded.start(ready_file, ["--port", "0"])
         if not keep:
             ending.callback(embedded.stop, ready_file)
+        make_project(folder, tenant.tenant_id)
         prepared = sandbox.prepare(ready_file)
         os.environ.update(prepared.environment)
         say(f"tenant {tenant.tenant_id} on {tenant.metadata_host}")
@@ -155,10 +155,14 @@ def _mail(tenant: EmbeddedTenant, mark: str) -> Mapping[str, Any] | None:
     return None
 
 
-def make_project(folder: Path) -> None:
-    """Make a Pulumi project in an empty folder, which runs this checkout's program."""
+def make_project(folder: Path, test_tenant: str | None = None) -> None:
+    """Make a Pulumi project in an empty folder, which runs this checkout's program.
+
+    `test_tenant` is the tenant that test stacks may be torn down in.
+    """
     project = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text(encoding="utf-8"))
     project["main"] = str(CHECKOUT / project["main"])
     project["runtime"]["options"]["virtualenv"] = sys.prefix
     project["stackConfigDir"] = "."
+    project["testTenants"] = [test_tenant] if test_tenant else []
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project), encoding="utf-8")
