@@ -147,6 +147,10 @@ class Directory(Protocol):
         """Remove one client secret of an application; `NotFound` where it is not there."""
         ...
 
+    async def set_notes(self, application_id: str, notes: str) -> None:
+        """Replace an application's notes; `NotFound` where it is not there."""
+        ...
+
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the object ids of an application's owners."""
         ...

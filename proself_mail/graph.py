@@ -22,6 +22,7 @@ from azure.core.exceptions import AzureError
 from kiota_abstractions.api_error import APIError
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.date_utils import parse_timedelta_from_iso_format
+from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 from kiota_abstractions.serialization import ParsableFactory
 from kiota_authentication_azure.azure_identity_authentication_provider import (
@@ -154,6 +155,14 @@ class GraphDirectory:
             if error.status == 400 and key_id in error.message:
                 raise NotFound(error.status, error.code, error.message) from error
             raise
+
+    async def set_notes(self, application_id: str, notes: str) -> None:
+        """Replace the notes; Application.ReadWrite.OwnedBy suffices for an owner."""
+        item = self._client.applications.by_application_id(application_id)
+        request = item.to_delete_request_information()  # for its address: no model, docs/adr/0007
+        request.http_method = Method.PATCH
+        request.set_stream_content(json.dumps({"notes": notes}).encode(), "application/json")
+        await self._tell(request)
 
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""

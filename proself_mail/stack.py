@@ -122,6 +122,14 @@ class Stack:
         exported = json.loads(self._run("stack", "export", "--show-secrets"))
         return state.read(exported.get("deployment") or {})
 
+    @property
+    def file(self) -> Path:
+        """Where its configuration lies; `pulumi config` writes it there."""
+        folder = Path(self._workspace.work_dir)
+        project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+        short = self.name.rpartition("/")[2]
+        return folder / (project.get("stackConfigDir") or ".") / f"Pulumi.{short}.yaml"
+
     def drop_pending(self) -> None:
         """Forget operations that a killed engine left pending. Secrets stay encrypted in it."""
         exported = json.loads(self._run("stack", "export"))
