@@ -28,7 +28,6 @@ def main() -> None:
     parser.add_argument("--store", action="store_true", help="write bench/chaos.json")
     options = parser.parse_args()
     results = Results("chaos", options.seed)
-    results.note("workers", options.workers)
     for scenario in SCENARIOS:
         if options.only in (None, scenario.name):
             count = {"all together": options.mixed_runs, "killed": options.kill_runs}.get(
@@ -36,8 +35,8 @@ def main() -> None:
             )
             _measure(results, scenario, OURS, count, options)
             _measure(results, scenario, PLAIN, options.plain_runs, options)
-    if options.store:
-        results.store()
+            if options.store:
+                results.store()
 
 
 def _measure(
@@ -59,6 +58,7 @@ def _measure(
         applications=_span([each.applications for each in outcomes]),
         requests=round(statistics.median(each.requests for each in outcomes)),
         seeds=f"{seeds[0]}–{seeds[-1]}",
+        workers=options.workers,
         wrong_seeds=[each.seed for each in outcomes if each not in right],
     )
 

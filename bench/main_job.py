@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -134,7 +135,9 @@ def _init(stack: str, project: Path, environment: dict[str, str]) -> None:
 def one_after_another(exchanges: Sequence[dict[str, Any]]) -> int:
     """Count the requests that waited for one another: the most of them that do not overlap."""
     spans = sorted(
-        (each["time_s"] + each["duration_ms"] / 1000, each["time_s"]) for each in exchanges
+        (began + each["duration_ms"] / 1000, began)
+        for each in exchanges
+        for began in (datetime.fromisoformat(each["time"]).timestamp(),)
     )
     count, free_from = 0, 0.0
     for end, start in spans:

@@ -57,6 +57,8 @@ class Results:
             "maximum": round(max(samples), 3),
             "samples": len(samples),
             **more,
+            "measured": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "commit": self._document["versions"]["commit"],
         }
         self._document["figures"][name] = figure
         extra = "  ".join(f"{key} {value}" for key, value in more.items())
@@ -67,7 +69,10 @@ class Results:
         sys.stdout.flush()
 
     def store(self) -> None:
-        """Write the file."""
+        """Write the file; figures that it holds and that were not measured now stay in it."""
+        if self.path.exists():
+            before = json.loads(self.path.read_text(encoding="utf-8"))["figures"]
+            self._document["figures"] = before | self._document["figures"]
         self.path.write_text(json.dumps(self._document, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -345,7 +345,9 @@ ORGANIZATION = EntityType(
         "assignedPlans": [],
         "provisionedPlans": [],
         "verifiedDomains": [],
+        "directorySizeQuota": None,
     },
+    beta=frozenset({"directorySizeQuota"}),
     directory_object=False,
 )
 

@@ -34,6 +34,7 @@ def seed(cloud: Cloud, fields: Fields) -> Json:
         *fields.each("issuers", lambda one: _issuer(cloud, one)),
         _policy(tenant, fields),
         _quota(tenant, fields),
+        _directory_quota(tenant, fields),
         _domains(tenant, fields),
         _exchange(tenant, fields),
     ]
@@ -142,6 +143,11 @@ def _policy(tenant: Tenant, fields: Fields) -> _Step:
 def _quota(tenant: Tenant, fields: Fields) -> _Step:
     quota = fields.whole("quota", tenant.quota)
     return lambda: setattr(tenant, "quota", quota)
+
+
+def _directory_quota(tenant: Tenant, fields: Fields) -> _Step:
+    quota = fields.whole("directory_quota", tenant.directory_quota)
+    return lambda: setattr(tenant, "directory_quota", quota)
 
 
 def _domains(tenant: Tenant, fields: Fields) -> _Step:

@@ -24,6 +24,9 @@ DEFAULT_POLICY_ID = "00000000-0000-0000-0000-000000000000"
 DEFAULT_QUOTA = 250
 """Objects that an application or a user who is no administrator may have made."""
 
+DIRECTORY_QUOTA = 300_000
+"""Objects that a tenant with a verified domain may hold."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UserSpec:
@@ -67,6 +70,7 @@ class Tenant:
         self.ids = Ids(seed, spec.id)
         self.store = Store(clock, keep_versions_for)
         self.quota = spec.quota
+        self.directory_quota = DIRECTORY_QUOTA
         self._purged_at = clock.now()
 
     def answers_to(self, name: str) -> bool:

@@ -275,7 +275,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
         stack = Stack(arguments.stack, find_project(Path.cwd()))
         settings, state = stack.settings(), stack.state()
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-            return (await up.look(opened, settings, state)).checks
+            return (await up.look(opened, stack, settings, state)).checks
 
     checks = asyncio.run(look())
     report.output().print(report.checks(checks))

@@ -9,12 +9,13 @@ Never a refresh: it forgets what a trailing reader does not show.
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from proself_mail import lock, proof, proself, stack
+from proself_mail import backend, lock, proof, proself, stack
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
 from proself_mail.errors import Refused
@@ -30,8 +31,7 @@ from proself_mail.stack import CHECKOUT, Outputs, Stack
 from proself_mail.state import APPLICATION, SECRET_PREFIX, State
 
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
-_UP_VARIABLE = "PROSELF_MAIL_UP"
-"""Read by the program (`infra.operation`)."""
+"""Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Update:
 
     async def _engine(self, adoption: Mapping[str, str]) -> tuple[Observed, State]:
         """Run the engine once, and read what it knows afterwards."""
-        environment = {_UP_VARIABLE: "1"}
+        environment = {lock.DRIVER_VARIABLE: str(os.getpid())}
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
             environment[_ADOPT_VARIABLE] = json.dumps(dict(adoption))
@@ -129,11 +129,19 @@ class Update:
         return await self._orphans.settle(state)
 
     async def _unlock(self, failure: Failure) -> None:
-        """Take a lock away whose process is dead. Raises `Refused` where it may be alive."""
+        """Take a lock away whose process is dead. Raises `Refused` where it may be alive.
+
+        An engine whose `proself-mail` was killed ends by itself, and is waited for.
+        """
         held = lock.holders(failure.said)
-        if held and lock.is_file_backend() and all(each.is_dead for each in held):
+        on_files = backend.folder(self._stack.backend_url) is not None
+        if held and on_files and all(each.is_dead for each in held):
             self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")
             await asyncio.to_thread(self._stack.cancel)
+            return
+        if held and all(each.is_dead or each.is_abandoned for each in held):
+            self._say(f"waiting for the engine of a killed run: {', '.join(map(str, held))}")
+            await self._patience.moment()
             return
         by = ", ".join(map(str, held)) or failure.said
         raise Refused(

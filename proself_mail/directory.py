@@ -108,12 +108,22 @@ class OrganizationRecord:
 
 
 @dataclass(frozen=True)
-class SecretPolicy:
-    """What the tenant allows of client secrets on applications."""
+class AppPolicy:
+    """What the tenant's default app management policy says of applications."""
 
     passwords_allowed: bool
     maximum_lifetime_days: int | None
-    """None where the tenant sets no limit of its own."""
+    """Of a client secret; none where the tenant sets no limit of its own."""
+    identifier_uri_rules: frozenset[str] = frozenset()
+    """Names of the restrictions on Application ID URIs that are in force."""
+
+
+@dataclass(frozen=True)
+class DirectoryQuota:
+    """How many objects the tenant holds, and how many it may."""
+
+    used: int
+    total: int
 
 
 class Directory(Protocol):
@@ -163,6 +173,10 @@ class Directory(Protocol):
         """Return what a service principal may do on behalf of users."""
         ...
 
-    async def secret_policy(self) -> SecretPolicy:
-        """Return what the tenant's default app management policy says of client secrets."""
+    async def app_policy(self) -> AppPolicy:
+        """Return the tenant's default app management policy."""
+        ...
+
+    async def quota(self) -> DirectoryQuota:
+        """Return the tenant's size and its limit."""
         ...

@@ -181,9 +181,10 @@ _RULES = (
         Kind.LAG,
     ),
     _Rule(
-        r"connection (reset|refused)|broken pipe|unexpected EOF|\bEOF\b|i/o timeout|"
-        r"context deadline exceeded|no such host|TLS handshake|exited prematurely|"
-        r"error reading from server|server closed",
+        r"[Cc]onnection (reset|refused|aborted)|Remote end closed|broken pipe|unexpected EOF|"
+        r"\bEOF\b|i/o timeout|context deadline exceeded|no such host|TLS handshake|"
+        r"exited prematurely|error reading from server|server closed|response was nil|"
+        r"IncompleteRead|ended by a signal",
         Kind.LOST,
     ),
     _Rule(r"unexpected status 409", Kind.CONFLICT),
@@ -191,19 +192,18 @@ _RULES = (
 _PATTERNS = tuple(re.compile(rule.pattern, re.DOTALL) for rule in _RULES)
 
 
-def of(error: Error) -> Failure:
-    """Take a failure that was already told as an error back to what it means."""
-    found = classify(error.cause)
-    return Failure(found.kind, found.said, cause=found.cause, next_step=error.next_step)
-
-
 def classify(words: str, resource: str = "") -> Failure:
-    """Say what the words of a diagnostic mean. Never raises; unknown words do not pass."""
-    said = _one_line(words)
+    """Say what the words of a diagnostic mean. Never raises; unknown words do not pass.
+
+    Words of the program, an `Error` of ours on its way through the engine, bring their own next
+    step.
+    """
+    words, _, given = words.partition(" Next: ")
+    said, next_step = _one_line(words), _one_line(given)
     for pattern, rule in zip(_PATTERNS, _RULES, strict=True):
         if pattern.search(words):
-            return Failure(rule.kind, said, resource, rule.cause, rule.next_step)
-    return Failure(Kind.PERMANENT, said, resource)
+            return Failure(rule.kind, said, resource, rule.cause, next_step or rule.next_step)
+    return Failure(Kind.PERMANENT, said, resource, next_step=next_step)
 
 
 def _one_line(words: str) -> str:

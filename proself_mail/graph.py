@@ -2,18 +2,20 @@
 
 The SDK takes 1.5 s from import to its first answer and is imported here alone, so import this
 module where a directory is really needed. It retries throttling (429, 503, 504) by itself and
-never a 404.
+never a 404; reads that get no answer, or 500, are sent again here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import random
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -51,13 +53,14 @@ from msgraph_core import GraphClientFactory
 
 from proself_mail.directory import (
     ApplicationRecord,
+    AppPolicy,
     DirectoryError,
+    DirectoryQuota,
     Forbidden,
     GrantRecord,
     NotFound,
     OrganizationRecord,
     PasswordRecord,
-    SecretPolicy,
     ServicePrincipalRecord,
 )
 
@@ -75,6 +78,8 @@ _APPLICATION_FIELDS = [
 
 _ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
 _FRACTION = re.compile(r"\.\d+")
+_READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(seconds=1))
+"""The SDK sends again what is throttled, and not what got no answer or 500."""
 
 
 @asynccontextmanager
@@ -211,8 +216,8 @@ class GraphDirectory:
             for found in page["value"]
         )
 
-    async def secret_policy(self) -> SecretPolicy:
-        """Return the default app management policy's word on secrets; needs Policy.Read.All."""
+    async def app_policy(self) -> AppPolicy:
+        """Return the default app management policy; needs Policy.Read.All."""
         builder = self._client.policies.default_app_management_policy
         policy = await self._ask(builder.to_get_request_information())
         restrictions = (policy.get("applicationRestrictions") or {}) if policy["isEnabled"] else {}
@@ -224,7 +229,28 @@ class GraphDirectory:
                 allowed = False
             if rule.get("restrictionType") == "passwordLifetime" and rule.get("maxLifetime"):
                 longest = parse_timedelta_from_iso_format(rule["maxLifetime"]).days
-        return SecretPolicy(passwords_allowed=allowed, maximum_lifetime_days=longest)
+        on_uris = restrictions.get("identifierUris") or {}
+        return AppPolicy(
+            passwords_allowed=allowed,
+            maximum_lifetime_days=longest,
+            identifier_uri_rules=frozenset(
+                name
+                for name, rule in on_uris.items()
+                if isinstance(rule, dict) and rule.get("state") == "enabled"
+            ),
+        )
+
+    async def quota(self) -> DirectoryQuota:
+        """Return the tenant's size; needs Organization.Read.All. Only Graph's beta tells it."""
+        beta = str(self._client.request_adapter.base_url).replace("/v1.0", "/beta")
+        builder = self._client.organization.with_url(
+            f"{beta}/organization?$select=id,directorySizeQuota"
+        )
+        page = await self._ask(builder.to_get_request_information())
+        found = (page["value"] or [{}])[0].get("directorySizeQuota") or {}
+        if not {"used", "total"} <= set(found):
+            raise DirectoryError(200, "NoQuota", "a tenant without directorySizeQuota")
+        return DirectoryQuota(found["used"], found["total"])
 
     async def _pages(self, builder: Any, query: Any) -> AsyncIterator[Mapping[str, Any]]:
         """Yield what a list holds, a page at a time."""
@@ -237,7 +263,17 @@ class GraphDirectory:
             page = await self._ask(builder.with_url(link).to_get_request_information())
 
     async def _ask(self, request: RequestInformation) -> Mapping[str, Any]:
-        """Send a request that is answered by an object."""
+        """Send a request that is answered by an object; again where a read got no answer."""
+        for wait in _READ_AGAIN_AFTER:
+            try:
+                return await self._asked(request)
+            except DirectoryError as error:
+                if request.http_method is not Method.GET or not _passes(error):
+                    raise
+            await asyncio.sleep(wait.total_seconds() * random.uniform(0.5, 1.5))  # noqa: S311
+        return await self._asked(request)
+
+    async def _asked(self, request: RequestInformation) -> Mapping[str, Any]:
         answer = await self._tell(request)
         try:
             document = json.loads(answer or b"")
@@ -270,6 +306,11 @@ class GraphDirectory:
         except (httpx.HTTPError, AzureError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
             raise DirectoryError(None, type(error).__name__, reason or "no answer") from error
+
+
+def _passes(error: DirectoryError) -> bool:
+    """Say whether a read that failed so may well be answered in a moment."""
+    return error.status in (None, 401) or (error.status or 0) >= 500
 
 
 def _with(query: Any) -> RequestConfiguration[Any]:

@@ -5,13 +5,19 @@ where its process surely runs no more: on this machine, under that number, since
 other backend the holder may be on another machine, and a lock is never taken.
 """
 
-import os
+import contextlib
+import json
 import re
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import psutil
+
+from proself_mail import backend
+
+DRIVER_VARIABLE = "PROSELF_MAIL_UP"
+"""In an engine's environment the process id of the `proself-mail` that drives it."""
 
 _HOLDER = re.compile(
     r"(?P<path>\S+): created by (?P<user>[^@\s]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
@@ -52,6 +58,24 @@ class Holder:
         except psutil.Error:
             return False
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether it is an engine that a `proself-mail` of this machine drove, which is dead.
+
+        It is at the end of what it had under way, and then ends by itself.
+        """
+        if not self.is_here:
+            return False
+        try:
+            engine = psutil.Process(self.pid)
+            driver = int(engine.environ().get(DRIVER_VARIABLE, "0"))
+            return driver > 0 and (
+                not psutil.pid_exists(driver)
+                or psutil.Process(driver).create_time() > engine.create_time()
+            )
+        except (psutil.Error, ValueError):
+            return False
+
     def __str__(self) -> str:
         return f"{self.user}@{self.host} (process {self.pid}) since {self.since:%H:%M:%S} UTC"
 
@@ -69,7 +93,15 @@ def holders(said: str) -> tuple[Holder, ...]:
     )
 
 
-def is_file_backend() -> bool:
-    """Say whether the stacks lie in this machine's files."""
-    url = os.environ.get("PULUMI_BACKEND_URL", "")
-    return url.startswith("file://")
+def standing(backend_url: str, project: str, stack: str) -> tuple[Holder, ...] | None:
+    """Return who holds a stack now; none where the backend does not lie in files."""
+    folder = backend.folder(backend_url)
+    if folder is None:
+        return None
+    found: list[Holder] = []
+    for path in (folder / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, LookupError):  # gone, or being written
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            since = datetime.fromisoformat(entry["timestamp"]).astimezone(UTC)
+            found.append(Holder(entry["username"], entry["hostname"], int(entry["pid"]), since))
+    return tuple(found)

@@ -58,7 +58,7 @@ class Orphans:
         clock = asyncio.get_running_loop()
         ends = clock.time() + (SURELY_MADE if surely_made else SETTLING).total_seconds()
         while not (found := await self.listed()) and clock.time() < ends:
-            await self._patience.moment(0.7)
+            await self._patience.moment(0.3)
         return found
 
     async def settle(self, state: State) -> Sequence[ApplicationRecord]:

@@ -53,7 +53,7 @@ class Patience:
         """Wait after the engine's how-manyth failed run, saying what for."""
         self.trailing = True
         # What trails is then read until it is steady; only a throttled tenant wants more distance.
-        longest = 1.0 if failure.kind in _READ_AGAIN else min(_LONGEST_SECONDS, 0.75 * 2**runs)
+        longest = 0.4 if failure.kind in _READ_AGAIN else min(_LONGEST_SECONDS, 0.75 * 2**runs)
         seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret hangs on it
         about = f"{failure.resource}: " if failure.resource else ""
         self._say(

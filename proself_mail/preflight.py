@@ -6,20 +6,24 @@ passes: what only more could see is optional, and unknown to it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from proself_mail import facts
 from proself_mail.check import Check, Outcome
 from proself_mail.credentials import Caller
-from proself_mail.directory import ApplicationRecord, Directory, DirectoryError
+from proself_mail.directory import ApplicationRecord, AppPolicy, Directory, DirectoryError
+from proself_mail.lock import Holder
 from proself_mail.schedule import open_windows, vanishing
 from proself_mail.settings import Settings, config_set
+from proself_mail.stamp import stack_tag
 from proself_mail.state import State
 
 _MAY_WRITE_APPLICATIONS = frozenset(
     {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
 )
 _MAY_GRANT = frozenset({"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"})
+_OBJECTS_MADE = 2
+"""An application and its service principal."""
 _ADMINISTRATORS = {
     "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
     "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3": "Application Administrator",
@@ -30,8 +34,13 @@ _ADMINISTRATORS = {
 
 async def look(directory: Directory, caller: Caller, settings: Settings) -> Sequence[Check]:
     """Look at everything that can be told before a write."""
+    policy = asyncio.ensure_future(directory.app_policy())
     found = await asyncio.gather(
-        _tenant(directory, caller), _exchange(directory, settings), _secrets(directory, settings)
+        _tenant(directory, caller),
+        _exchange(directory, settings),
+        _secrets(policy, settings),
+        _identifier_uri(policy),
+        _quota(directory, settings),
     )
     return (*found, *rights(caller, grants=settings.manages_grant))
 
@@ -164,12 +173,12 @@ async def _exchange(directory: Directory, settings: Settings) -> Check:
     return await _or_unknown(name, look, "Application.ReadWrite.OwnedBy")
 
 
-async def _secrets(directory: Directory, settings: Settings) -> Check:
+async def _secrets(asked: Awaitable[AppPolicy], settings: Settings) -> Check:
     name = "policy on client secrets"
     longest = max((entry.lifetime.days, place) for place, entry in enumerate(settings.entries))
 
     async def look() -> Check:
-        policy = await directory.secret_policy()
+        policy = await asked
         if not policy.passwords_allowed:
             return Check(
                 name,
@@ -191,6 +200,76 @@ async def _secrets(directory: Directory, settings: Settings) -> Check:
         return Check(name, Outcome.OK, f"{longest[0]} days are allowed")
 
     return await _or_unknown(name, look, "Policy.Read.All", required=False)
+
+
+async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:
+    """Say what restricts Application ID URIs; ours is the default one, which no rule refuses."""
+    name = "policy on Application ID URIs"
+
+    async def look() -> Check:
+        rules = ", ".join(sorted((await asked).identifier_uri_rules)) or "no restriction"
+        return Check(name, Outcome.OK, f"{rules}; api://{{client ID}} is allowed by each")
+
+    return await _or_unknown(name, look, "Policy.Read.All", required=False)
+
+
+async def _quota(directory: Directory, settings: Settings) -> Check:
+    """Say how full the tenant is, and what of this stack's lies in the recycle bin and counts."""
+    name = "quota"
+
+    async def look() -> Check:
+        quota, binned = await asyncio.gather(directory.quota(), _binned(directory, settings))
+        seen = f"{quota.used} of {quota.total} objects in the tenant{binned}"
+        if quota.total - quota.used < _OBJECTS_MADE:
+            return Check(
+                name,
+                Outcome.FAIL,
+                f"{seen}: no room for an application and its service principal",
+                next_step="have an administrator purge deleted objects in Entra (App "
+                "registrations, Deleted applications), or ask Microsoft for a larger quota",
+            )
+        return Check(name, Outcome.OK, seen)
+
+    return await _or_unknown(name, look, "Organization.Read.All", required=False)
+
+
+async def _binned(directory: Directory, settings: Settings) -> str:
+    tag = stack_tag(settings.stack_id)
+    count = sum([1 async for _ in directory.deleted_applications_tagged(tag)])
+    return f"; {count} application(s) of this stack in the recycle bin count as well" * bool(count)
+
+
+def clock(skew: timedelta) -> Check:
+    """Say how far the tenant's clock is from ours; one that is too far has been refused before."""
+    seconds = abs(skew.total_seconds())
+    way = "ahead of" if skew > timedelta() else "behind"
+    return Check(
+        "clock",
+        Outcome.OK,
+        f"the tenant's is {seconds:.0f} s {way} ours" if seconds else "agrees with the tenant's",
+    )
+
+
+def lock(name: str, holders: Sequence[Holder] | None) -> Check:
+    """Say who holds the stack; none where the backend does not show it before an update."""
+    if holders is None:
+        return Check(
+            "lock",
+            Outcome.UNKNOWN,
+            "this backend tells only when an update begins, before its first write",
+            required=False,
+        )
+    if alive := [each for each in holders if not each.is_dead and not each.is_abandoned]:
+        return Check(
+            "lock",
+            Outcome.FAIL,
+            f"another run holds the stack {name}: {', '.join(map(str, alive))}",
+            next_step="wait for it to end; if it is surely gone, `pulumi cancel --stack "
+            f"{name}`, then try again",
+        )
+    if holders:
+        return Check("lock", Outcome.OK, f"left by a dead run: {', '.join(map(str, holders))}")
+    return Check("lock", Outcome.OK, "free")
 
 
 async def _or_unknown(

@@ -17,9 +17,13 @@ from typing import Any
 
 import yaml
 from pulumi import automation
-from pulumi.automation.errors import CommandError, StackAlreadyExistsError
+from pulumi.automation.errors import (
+    CommandError,
+    StackAlreadyExistsError,
+    StackNotFoundError,
+)
 
-from proself_mail import failure, settings, state
+from proself_mail import backend, failure, settings, state
 from proself_mail.engine import Engine, Observed, Observer, events
 from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.proself import ClientSecret
@@ -82,6 +86,11 @@ class Stack:
             secrets_provider=secrets_provider,
             pulumi_command=self.engine,
         )
+
+    @property
+    def backend_url(self) -> str:
+        """The address of the backend that it lies on; blank where nobody has logged in."""
+        return backend.url(Path(self._workspace.work_dir))
 
     def create(self) -> None:
         """Make it, empty. Raises `Refused` where one of this name exists."""
@@ -155,52 +164,69 @@ class Stack:
         with events(observer) as address:
             arguments = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--color=never"]
             try:
-                self._run(
+                self._command(
                     *arguments,
                     f"--event-log={address}",
                     environment={"PULUMI_DEBUG_COMMANDS": "true", **(environment or {})},
                     on_output=log,
                 )
-            except Error as error:
+            except CommandError as error:
                 # Most failures came as events; a locked stack or a missing plugin comes alone.
                 if not observer.observed.failures:
-                    observer.observed.failures.append(failure.of(error))
+                    observer.observed.failures.append(failure.classify(_words(error)))
         return observer.observed
 
     def cancel(self) -> None:
         """Remove the stack's locks, whoever holds them."""
         self._run("cancel", "--yes")
 
-    def _run(
+    def _run(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run a command and return what it printed. Raises the error that it means."""
+        try:
+            return self._command(*arguments, stdin=stdin)
+        except CommandError as error:
+            raise self._converted(error) from error
+
+    def _command(
         self,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         on_output: Callable[[str], None] | None = None,
         stdin: str | None = None,
     ) -> str:
-        try:
-            return self.engine.run(
-                [*arguments, "--stack", self.name],
-                self._workspace.work_dir,
-                {**self._environment, **(environment or {})},
-                on_output,
-                stdin=stdin,
-            ).stdout
-        except CommandError as error:
-            raise self._converted(error) from error
+        return self.engine.run(
+            [*arguments, "--stack", self.name],
+            self._workspace.work_dir,
+            {**self._environment, **(environment or {})},
+            on_output,
+            stdin=stdin,
+        ).stdout
 
     def _converted(self, error: CommandError) -> Error:
-        """Take the CLI's own words out of an error that repeats its whole output."""
-        said = re.findall(r"^(?: *stderr:)? *error: +(.+)$", str(error), re.MULTILINE)
-        # The last one only says that the command failed; the first one says why.
-        words = said[0] if said else str(error).strip().splitlines()[-1]
-        if re.search(r"no stack named|failed to load stack|stack .* not found", words):
+        words = _words(error)
+        if isinstance(error, StackNotFoundError) or "failed to load stack" in words:
             return ConfigurationError(
                 f"There is no stack {self.name} on this backend.",
                 f"`proself-mail init --stack {self.name}` makes it; `pulumi stack ls` lists what "
                 "there is.",
             )
         return failure.classify(words).error()
+
+
+_CODE = re.compile(r"^ code: -\d+$", re.MULTILINE)
+
+
+def _words(error: CommandError) -> str:
+    """Take the CLI's own words out of an error that repeats its whole output.
+
+    The first error says why; those after it only say that the command failed. Who holds a locked
+    stack stands in lines after it.
+    """
+    text = str(error)
+    if _CODE.search(text):
+        return "the engine was ended by a signal"
+    _, marked, said = text.partition("error: ")
+    return said.strip() if marked else text.strip().splitlines()[-1]
 
 
 def outputs_of(found: State, name: str) -> Outputs:

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -153,6 +154,17 @@ def reach(
 
 def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
     """Fetch a JSON document that needs no sign-in, and the time at which it was served."""
+    try:
+        return _got(url, tenant_id)
+    except _Lost:
+        return _got(url, tenant_id)
+
+
+class _Lost(RemoteError):
+    """The connection broke on the way; the next one may well hold."""
+
+
+def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
     host = urlsplit(url).netloc
     try:
         with urllib.request.urlopen(url, timeout=_NO_ANSWER.total_seconds()) as answer:  # noqa: S310
@@ -170,9 +182,11 @@ def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
             f"{host} answers {error.code} where it should name the tenant's addresses.",
             "Try again; if it stays so, check the proxy variables.",
         ) from error
-    except OSError as error:  # URLError, timeouts and TLS failures are all of its kind
-        raise RemoteError(
-            f"{host} cannot be reached: {getattr(error, 'reason', None) or error}.",
+    except (OSError, HTTPException) as error:  # URLError, timeouts, TLS failures
+        reason = getattr(error, "reason", None) or error
+        kind = _Lost if isinstance(reason, ConnectionResetError | HTTPException) else RemoteError
+        raise kind(
+            f"{host} cannot be reached: {reason}.",
             "Check the network, the proxy variables and the trusted certificates "
             "(SSL_CERT_FILE), then try again.",
         ) from error

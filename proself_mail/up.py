@@ -11,14 +11,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from proself_mail import journal, preflight, session
+from proself_mail import journal, lock, preflight, session
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord
 from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
 from proself_mail.patience import Say
 from proself_mail.session import Session
-from proself_mail.settings import Settings
+from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import Stack
 from proself_mail.stamp import stack_tag
 from proself_mail.state import State
@@ -58,7 +58,7 @@ async def run(
             asyncio.to_thread(_import_ahead),
         )
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-            looked = await look(opened, settings, state)
+            looked = await look(opened, stack, settings, state)
             show(opened, looked.checks)
             stop_at(looked.checks)
             record = journal.begin(own / "update.json", settings.stack_id, opened.tenant_now())
@@ -75,13 +75,15 @@ def _import_ahead() -> None:
         importlib.import_module(module)
 
 
-async def look(opened: Session, settings: Settings, state: State) -> Looked:
+async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:
     """Look at everything that can be told before the first write."""
     found, stamped = await asyncio.gather(
         preflight.look(opened.directory, opened.caller, settings), _stamped(opened, settings)
     )
     of_stack = preflight.of_stack(state, settings, stamped, opened.caller, opened.tenant_now())
-    return Looked((*found, *of_stack), state, stamped)
+    holders = lock.standing(stack.backend_url, PROJECT, stack.name)
+    here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
+    return Looked((*found, *of_stack, *here), state, stamped)
 
 
 async def _stamped(opened: Session, settings: Settings) -> list[ApplicationRecord]:

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from threading import Lock
 from urllib.parse import SplitResult, urlsplit
 
@@ -170,4 +170,6 @@ def _connection_failed(origin: tuple[str, int], failure: Exception) -> NoAnswerE
     # The Go client sends again after a reset or a timeout, but not after a refused connection or
     # one that ended before an answer.
     transient = isinstance(failure, (ConnectionResetError, TimeoutError))
-    return NoAnswerError(f"{host}: {failure or type(failure).__name__}", transient=transient)
+    # In the words of Go's io package.
+    said = "unexpected EOF" if isinstance(failure, IncompleteRead) else failure
+    return NoAnswerError(f"{host}: {said or type(failure).__name__}", transient=transient)
