@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_init(commands)
     _add_up(commands)
     _add_rotate(commands)
+    _add_handover(commands)
     _add_preflight(commands)
     _add_config(commands)
     _add_rehearse(commands)
@@ -257,6 +258,30 @@ def _confirm_revocation(plan: "Plan", stack: str) -> None:
             "The revocation was not confirmed; nothing was changed.",
             f"`proself-mail rotate --revoke --stack {stack}` asks again.",
         )
+
+
+def _add_handover(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    handover = commands.add_parser("handover", help="let a pipeline's identity look after a stack")
+    handover.add_argument("--stack", required=True)
+    handover.add_argument(
+        "--to", required=True, metavar="OBJECT_ID", help="objectId of infra/pipeline's stack"
+    )
+    handover.set_defaults(run=_handover)
+
+
+def _handover(arguments: argparse.Namespace) -> int:
+    from proself_mail import handover, report
+    from proself_mail.stack import find_project
+
+    file = asyncio.run(handover.run(arguments.stack, find_project(Path.cwd()), arguments.to))
+    report.output().print(
+        f"{file.name} is changed: commit it. Next, as the person who owns the application: "
+        f"`proself-mail up --stack {arguments.stack}`."
+        if file
+        else "The identity looks after this stack already; nothing was changed.",
+        markup=False,
+    )
+    return 0
 
 
 def _add_preflight(commands: "_Commands[argparse.ArgumentParser]") -> None:

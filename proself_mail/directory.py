@@ -169,6 +169,10 @@ class Directory(Protocol):
         """Return the service principal of an application id; none where the tenant has none."""
         ...
 
+    async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
+        """Return one service principal; `NotFound` where no such object is one."""
+        ...
+
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return what a service principal may do on behalf of users."""
         ...

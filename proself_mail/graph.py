@@ -183,19 +183,13 @@ class GraphDirectory:
         builder = self._client.service_principals
         page = await self._ask(builder.to_get_request_information(_with(query)))
         for found in page["value"]:
-            return ServicePrincipalRecord(
-                object_id=found["id"],
-                client_id=found["appId"],
-                display_name=found.get("displayName") or "",
-                enabled=found.get("accountEnabled") is not False,
-                tags=tuple(found.get("tags") or ()),
-                delegated_permissions={
-                    scope["value"]: scope["id"]
-                    for scope in found.get("oauth2PermissionScopes") or ()
-                    if scope.get("isEnabled") is not False and scope.get("value")
-                },
-            )
+            return _service_principal(found)
         return None
+
+    async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
+        """Return one service principal; Application.ReadWrite.OwnedBy suffices."""
+        item = self._client.service_principals.by_service_principal_id(object_id)
+        return _service_principal(await self._ask(item.to_get_request_information()))
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return a service principal's grants; needs DelegatedPermissionGrant.Read.All or more."""
@@ -353,6 +347,21 @@ def _application(found: Mapping[str, Any]) -> ApplicationRecord:
         ),
         notes=found.get("notes") or "",
         deleted=_utc(found.get("deletedDateTime")),
+    )
+
+
+def _service_principal(found: Mapping[str, Any]) -> ServicePrincipalRecord:
+    return ServicePrincipalRecord(
+        object_id=found["id"],
+        client_id=found["appId"],
+        display_name=found.get("displayName") or "",
+        enabled=found.get("accountEnabled") is not False,
+        tags=tuple(found.get("tags") or ()),
+        delegated_permissions={
+            scope["value"]: scope["id"]
+            for scope in found.get("oauth2PermissionScopes") or ()
+            if scope.get("isEnabled") is not False and scope.get("value")
+        },
     )
 
 

@@ -8,7 +8,8 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 
 import asyncio
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -18,7 +19,14 @@ from pathlib import Path
 from proself_mail import clock, rotation, session, up
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
-from proself_mail.errors import CheckFailed, ConfigurationError, Error, PartlyFailed, Refused
+from proself_mail.errors import (
+    CheckFailed,
+    ConfigurationError,
+    Error,
+    PartlyFailed,
+    Refused,
+    RemoteError,
+)
 from proself_mail.ledger import Damaged, Ledger
 from proself_mail.patience import AGREEING, Patience, Say
 from proself_mail.rotation import Plan
@@ -31,6 +39,7 @@ from proself_mail.state import State
 
 MOST_AT_ONCE = 3
 """Valid secrets of ours at a time: two that overlap, and one after an early rotation."""
+_LONGEST = up.DEADLINE + timedelta(minutes=5)
 _SURVIVING = timedelta(seconds=60)
 """What readers still show so long after its removal is no lag."""
 
@@ -86,7 +95,10 @@ async def run(
     """
     stack = Stack(name, project)
     settings, state = await _read(stack)
-    async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+    async with (
+        _no_longer(name),
+        session.sign_in(settings.target, str(settings.tenant_id)) as opened,
+    ):
         at = _Stack(stack, project, settings, state, opened, Patience(say))
         before = await _plan(at)
         if append is None:
@@ -122,6 +134,20 @@ async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) ->
         await _note(at, found.application_id, ledger)
         application = replace(await _application(at), notes=ledger.into(""))
         return _planned(at, application)
+
+
+@asynccontextmanager
+async def _no_longer(name: str) -> AsyncIterator[None]:
+    """End what waits for the tenant for ever."""
+    try:
+        async with asyncio.timeout(_LONGEST.total_seconds()):
+            yield
+    except TimeoutError:
+        raise RemoteError(
+            f"The tenant did not answer as it should for {_LONGEST.total_seconds() / 60:.0f} "
+            "minutes.",
+            f"`proself-mail rotate --stack {name}` goes on from here.",
+        ) from None
 
 
 async def _read(stack: Stack) -> tuple[Settings, State]:

@@ -1,74 +1,29 @@
-"""`proself-mail rotate` from a shell: what it makes, removes, refuses and says."""
+"""`proself-mail rotate` from a shell: what it makes, what it removes, and what it says."""
 
-from datetime import datetime, timedelta
-from typing import Any
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.journey import Journey, instant
-
-DAY = timedelta(days=1)
-STACK = "contoso.test"
-
-
-def later(journey: Journey, days: float) -> None:
-    """Let so much time pass, here and at the tenant."""
-    journey.tenant.advance(days * 86400)
-    offset = (journey.tenant.now() - datetime.now().astimezone()).total_seconds()
-    journey.environment["PROSELF_MAIL_CLOCK_OFFSET_SECONDS"] = str(round(offset))
+from tests.journey import Journey
+from tests.rotating import (
+    STACK,
+    entries,
+    later,
+    passwords,
+    removals,
+    rotate,
+    set_up,
+    signs_in,
+)
 
 
 @pytest.fixture(autouse=True)
 def _set_up(journey: Journey) -> None:
-    journey.tenant.reset()
-    later(journey, 0)
-    journey.make_stack(STACK)
-    done = journey.proself_mail("up", "--stack", STACK)
-    assert done.returncode == 0, done.stderr
-
-
-def entries(journey: Journey) -> list[dict[str, Any]]:
-    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text())
-    found: list[dict[str, Any]] = document["config"]["proself-mail:secrets"]
-    return found
-
-
-def set_entries(journey: Journey, *changed: dict[str, Any]) -> None:
-    path = journey.folder / f"Pulumi.{STACK}.yaml"
-    document = yaml.safe_load(path.read_text())
-    document["config"]["proself-mail:secrets"] = list(changed)
-    path.write_text(yaml.safe_dump(document))
-
-
-def rotate(journey: Journey, *options: str, code: int = 0, stdin: str | None = None) -> str:
-    done = journey.proself_mail("rotate", "--stack", STACK, *options, stdin=stdin)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    for secret in journey.tenant.secrets():
-        assert secret not in done.stdout + done.stderr
-    return " ".join((done.stdout + done.stderr).split())
-
-
-def passwords(journey: Journey) -> dict[str, dict[str, Any]]:
-    found = journey.outputs(STACK)
-    with journey.tenant.http(journey.tenant.token()) as http:
-        answer = http.get(f"/v1.0/applications/{found['applicationObjectId']}").json()
-    return {each["keyId"]: each for each in answer["passwordCredentials"]}
-
-
-def signs_in(journey: Journey, secret: dict[str, str]) -> bool:
-    client_id = journey.outputs(STACK)["clientId"]
-    answer = journey.tenant.sign_in(client_id=client_id, client_secret=secret["value"])
-    return answer.status_code == 200
-
-
-def removals(journey: Journey, since: int) -> list[str]:
-    return [
-        each["request"]["keyId"]
-        for each in journey.tenant.writes(since)
-        if each["path"].endswith("/removePassword")
-    ]
+    set_up(journey)
 
 
 def test_nothing_due_changes_nothing(journey: Journey) -> None:
@@ -152,19 +107,36 @@ def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journ
     assert set(passwords(journey)) == {theirs["keyId"], new["keyId"]}
 
 
-def test_a_revocation_that_was_cut_off_is_finished_on_another_machine(journey: Journey) -> None:
+def test_a_revocation_that_was_killed_is_finished_on_another_machine(journey: Journey) -> None:
     """The state has forgotten the leaked secret by then; the notes have not."""
     [leaked] = journey.outputs(STACK)["clientSecrets"]
     later(journey, 10)
-    journey.tenant.faults({"match": "/removePassword", "status": 403})
-    before = journey.mark()
-    rotate(journey, "--revoke", code=4, stdin=f"{STACK}\n")
+    removal = {"path": "/applications/*/removePassword"}
+    journey.tenant.faults({"name": "removal", "strike": "reset-before", "match": removal})
+    with subprocess.Popen(
+        [Path(sys.executable).parent / "proself-mail", "rotate", "--revoke", "--stack", STACK],
+        cwd=journey.folder,
+        env=journey.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdin
+        process.stdin.write(f"{STACK}\n")
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not journey.tenant.struck()["removal"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.kill()
+    journey.tenant.faults()
     assert leaked["keyId"] in passwords(journey)
     assert leaked["keyId"] not in [e["keyId"] for e in journey.outputs(STACK)["clientSecrets"]]
     assert entries(journey)[-1]["revokesEarlier"] is True, "a secret was made: the entry stays"
-    journey.tenant.faults()
+    shutil.rmtree(journey.folder / "out")
+    before = journey.mark()
     rotate(journey, code=6)
-    assert removals(journey, before)[-1] == leaked["keyId"]
+    assert removals(journey, before) == [leaked["keyId"]]
     assert leaked["keyId"] not in passwords(journey)
 
 
@@ -207,85 +179,3 @@ def test_an_update_of_the_application_does_not_lose_what_was_pasted(journey: Jou
     assert renamed.returncode == 0, renamed.stderr
     assert "Mail stops at" in rotate(journey)
     assert "if Proself still has" not in rotate(journey)
-
-
-@pytest.mark.parametrize("edit", ["removed", "reordered", "longer", "older", "later"])
-def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey, edit: str) -> None:
-    later(journey, 10)
-    rotate(journey, "--now")
-    first, second = entries(journey)
-    changed = {
-        "removed": [second],
-        "reordered": [second, first],
-        "longer": [first | {"overlapDays": 31}, second],
-        "older": [first],
-        "later": [first | {"from": instant(timedelta(hours=1))}, second],
-    }[edit]
-    set_entries(journey, *changed)
-    before = journey.mark()
-    said = rotate(journey, code=2 if edit == "reordered" else 3)
-    assert "stack file is older" in said or "in the order of their `from`" in said
-    assert journey.writes(before) == []
-    up = journey.up(STACK)
-    assert (up.returncode == 0) == (edit != "reordered"), up.stdout
-    assert removals(journey, before) == []
-
-
-def test_a_secret_that_somebody_removed_is_told(journey: Journey) -> None:
-    made = journey.outputs(STACK)
-    [first] = made["clientSecrets"]
-    with journey.tenant.http(journey.tenant.token()) as http:
-        path = f"/v1.0/applications/{made['applicationObjectId']}/removePassword"
-        assert http.post(path, json={"keyId": first["keyId"]}).status_code == 204
-    later(journey, 1)
-    assert "--now" in rotate(journey, code=1)
-    rotate(journey, "--now", code=6)
-    assert signs_in(journey, journey.outputs(STACK)["clientSecrets"][-1])
-
-
-def test_without_anything_set_up_it_says_so(journey: Journey) -> None:
-    journey.make_stack("bare.test")
-    done = journey.proself_mail("rotate", "--stack", "bare.test")
-    assert done.returncode == 2, done.stderr
-    assert "proself-mail up" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("env", "code", "cause"),
-    [
-        (
-            {"PULUMI_CONFIG_PASSPHRASE": "wrong", "PULUMI_CONFIG_PASSPHRASE_FILE": ""},
-            2,
-            "passphrase",
-        ),
-        ({"ARM_USE_OIDC": "true"}, 2, "id-token: write"),
-        ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "4000"}, 2, "minutes apart"),
-        ({"ARM_CLIENT_SECRET": "wrong"}, 4, "AADSTS7000215"),
-    ],
-)
-@pytest.mark.parametrize("option", [None, "--now"])
-def test_nothing_is_written_where_something_is_wrong(
-    journey: Journey, env: dict[str, str], code: int, cause: str, option: str | None
-) -> None:
-    before, path = journey.mark(), journey.folder / f"Pulumi.{STACK}.yaml"
-    as_it_is = path.read_bytes()
-    done = journey.proself_mail("rotate", "--stack", STACK, *([option] if option else []), env=env)
-    assert done.returncode == code, done.stderr
-    assert cause in done.stderr
-    assert path.read_bytes() == as_it_is
-    assert journey.writes(before) == []
-
-
-def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:
-    """Another run holds the stack: the file must not promise a secret that nobody made."""
-    path = journey.folder / f"Pulumi.{STACK}.yaml"
-    later(journey, 10)
-    as_it_is = path.read_bytes()
-    locks = journey.folder / "state/.pulumi/locks/organization/proself-mail" / STACK
-    locks.mkdir(parents=True)
-    lock = '{"pid":1,"username":"x","hostname":"elsewhere","timestamp":"2026-11-23T00:00:00Z"}'
-    (locks / "11111111-2222-4333-8444-555555555555.json").write_text(lock)
-    before = journey.mark()
-    assert "holds the stack" in rotate(journey, "--now", code=3)
-    assert path.read_bytes() == as_it_is
-    assert journey.writes(before) == []
