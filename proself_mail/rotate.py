@@ -30,7 +30,7 @@ from proself_mail.errors import (
 from proself_mail.ledger import Damaged, Ledger
 from proself_mail.patience import AGREEING, Patience, Say
 from proself_mail.rotation import Plan
-from proself_mail.schedule import format_instant
+from proself_mail.schedule import format_instant, most_open
 from proself_mail.session import Session
 from proself_mail.settings import Settings
 from proself_mail.stack import Stack
@@ -220,9 +220,12 @@ def _check_room(plan: Plan, append: Append, settings: Settings) -> None:
             "still to come; an entry after it would begin later.",
             "Wait for it, or take it away if no run has made its secret yet.",
         )
-    if append is Append.NOW and len(plan.windows) >= MOST_AT_ONCE:
+    appended = replace(last, starts=plan.now, revokes_earlier=append is Append.REVOKE)
+    most = most_open([*settings.entries, appended])
+    if append is Append.NOW and most > MOST_AT_ONCE:
         raise Refused(
-            f"{len(plan.windows)} client secrets are valid at once after an early rotation.",
+            f"{most} client secrets would be valid at once some day, after an early rotation that "
+            "has not run out yet.",
             f"Wait until the oldest ends at {format_instant(plan.windows[0].expires)}; after a "
             "leak, --revoke ends them all.",
         )

@@ -71,6 +71,19 @@ def open_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window
     )
 
 
+def most_open(entries: Sequence[SecretsEntry]) -> int:
+    """Return how many windows are open at once at most, from the last entry's instant on."""
+    last, most = entries[-1], 0
+    opens = last.starts
+    while True:
+        found = open_windows(entries, opens)
+        most = max(most, len(found))
+        # As many again, once nothing of an earlier entry is left and one has run its course.
+        if found[0].entry == len(entries) - 1 and opens > last.starts:
+            return most
+        opens += last.every
+
+
 def revoked_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window, ...]:
     """Return the windows that would be open at `now` had no entry revoked them, the oldest first.
 

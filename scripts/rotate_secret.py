@@ -1,4 +1,4 @@
-"""Rotate secrets: `python scripts/rotate_secret.py --stack STACK`, which is `proself-mail rotate`."""
+"""The door to `proself-mail rotate`, with its options."""
 
 import sys
 
