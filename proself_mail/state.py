@@ -1,7 +1,7 @@
 """A stack's state as the engine keeps it: what it says is there, and what was under way.
 
 Read from `pulumi stack export`, never from the backend's files; changed only by `stack import`,
-and only to drop operations that a killed engine left pending.
+and only where the engine cannot get over what a cut-off run left (`mend`).
 """
 
 import json
@@ -37,8 +37,16 @@ class State:
     """The plugin's resources by name, those only that have an id."""
     pending: tuple[str, ...]
     """Names of resources whose operation was under way when the engine was killed."""
+    unfinished: tuple[str, ...]
+    """Names of what exists, cannot be changed, and whose making was reported as failed."""
     outputs: Mapping[str, Any]
     """The stack's outputs, secrets in the clear."""
+    protected: tuple[str, ...] = ()
+    """Names of resources that the engine refuses to delete."""
+    projects: frozenset[str] = frozenset()
+    """Names of the projects that its resources are of."""
+    others: tuple[str, ...] = ()
+    """URNs of resources of other plugins."""
 
     @property
     def application_id(self) -> str | None:
@@ -76,18 +84,65 @@ def read(deployment: Mapping[str, Any]) -> State:
     """Read an exported deployment, the inner object of `pulumi stack export`."""
     resources: dict[str, Resource] = {}
     outputs: Mapping[str, Any] = {}
+    protected: list[str] = []
+    projects: set[str] = set()
+    others: list[str] = []
     for each in deployment.get("resources") or ():
+        projects.add(each["urn"].split("::")[1])
+        if each.get("protect"):
+            protected.append(each["urn"].rpartition("::")[2])
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
         elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):
-            name = each["urn"].rpartition("::")[2]
+            name = _name(each)
             found = _clear(each.get("outputs") or {})
             resources[name] = Resource(name, each["id"], found, each.get("created") or "")
+        elif each.get("custom") and not each["type"].startswith(("azuread:", "pulumi:providers:")):
+            others.append(each["urn"])
     pending = tuple(
-        operation["resource"]["urn"].rpartition("::")[2]
-        for operation in deployment.get("pending_operations") or ()
+        _name(operation["resource"]) for operation in deployment.get("pending_operations") or ()
     )
-    return State(resources, pending, outputs)
+    unfinished = tuple(_name(each) for each in _unfinished(deployment))
+    return State(
+        resources,
+        pending,
+        unfinished,
+        outputs,
+        tuple(protected),
+        frozenset(projects),
+        tuple(others),
+    )
+
+
+def mend(deployment: dict[str, Any]) -> None:
+    """Take out of an exported deployment what the engine cannot get over by itself.
+
+    That are operations that a killed engine left pending, and the mark of failure on client
+    secrets and the Application ID URI: the engine would try to update them, which the plugin
+    cannot. They have their id because the tenant made them; of a secret, id, value and inputs are
+    complete, and the key id, which Graph would add, is in the id too.
+    """
+    deployment.pop("pending_operations", None)
+    for each in _unfinished(deployment):
+        del each["initErrors"]
+        if _name(each) != IDENTIFIER_URI:
+            outputs = each.setdefault("outputs", {})
+            outputs["keyId"] = outputs.get("keyId") or each["id"].rpartition("/")[2]
+
+
+def _unfinished(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        each
+        for each in deployment.get("resources") or ()
+        if each.get("initErrors")
+        and each["type"].startswith("azuread:")
+        and (_name(each).startswith(SECRET_PREFIX) or _name(each) == IDENTIFIER_URI)
+    ]
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    """Return a resource's name in the program."""
+    return str(resource["urn"]).rpartition("::")[2]
 
 
 _SECRET_KEY = "4dabf18193072939515e22adb298388d"  # noqa: S105  Pulumi's mark of a special value

@@ -74,6 +74,7 @@ class ApplicationPassword(Resource):
                     f"Waiting for password credential for {shown}", failure
                 ) from failure
         instance.id = f"{application_id}/password/{key_id}"
+        instance.planned["keyId"] = key_id
         instance.planned["value"] = made["secretText"]
 
     def read(self, tenant: Tenant, instance: Instance) -> Properties | None:

@@ -49,9 +49,14 @@ class Resource(ABC):
     def read(self, tenant: Tenant, instance: Instance) -> Properties | None:
         """Read the properties that Graph knows, or None when the object is gone."""
 
-    def update(self, tenant: Tenant, instance: Instance, changed: frozenset[str]) -> None:
-        """Change the object in place; `changed` names the properties that differ."""
-        raise NotImplementedError(f"every property of {self.token} replaces it")
+    def update(  # noqa: B027 not every type has to have one
+        self, tenant: Tenant, instance: Instance, changed: frozenset[str]
+    ) -> None:
+        """Change the object in place; `changed` names the properties that differ.
+
+        Without one of its own a type has no property that can change so. It is still called, for
+        an object whose creation failed after it existed, and then only reads it again.
+        """
 
     @abstractmethod
     def delete(self, tenant: Tenant, instance: Instance) -> None:
