@@ -1,68 +1,23 @@
-"""The checks of `verify` on what stands in Entra: application, consent, secrets, drift.
+"""The checks of `verify` on the application in Entra: as registered, consent, owners, drift.
 
 Each is a pure function of the evidence. What could not be read is UNKNOWN, with the permission
-that the reading needs; what concerns the mailbox and this machine is `mailbox_checks`'.
+that the reading needs. Secrets are `secret_checks`', mailbox and config file `mailbox_checks`'.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 
 from proself_mail import facts, stamp
-from proself_mail.check import Check, Outcome
-from proself_mail.diagnosis import diagnose
-from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.check import Check, Outcome, fail, ok
+from proself_mail.directory import ApplicationRecord
 from proself_mail.evidence import Evidence, Unread
-from proself_mail.explain import names_of
+from proself_mail.judging import mended_by_refresh, of_application, unknown, up
 from proself_mail.quotation import quoted
-from proself_mail.schedule import format_instant, open_windows
+from proself_mail.schedule import format_instant
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Audience
 from proself_mail.stamp import Stamp
 
 _AUDIENCES = {Audience.SINGLE: "AzureADMyOrg", Audience.MULTI: "AzureADMultipleOrgs"}
 _LOOPBACK = ("http://localhost", "http://127.0.0.1", "http://[::1]")
-
-
-def ok(name: str, detail: str) -> Check:
-    """Return a check that came out well."""
-    return Check(name, Outcome.OK, detail)
-
-
-def fail(name: str, detail: str, next_step: str) -> Check:
-    """Return a check that found something wrong."""
-    return Check(name, Outcome.FAIL, detail, next_step=next_step)
-
-
-def unknown(name: str, unread: Unread, *, required: bool = True) -> Check:
-    """Return a check that could not be made."""
-    return Check(name, Outcome.UNKNOWN, unread.reason, required, unread.permission)
-
-
-def _up(seen: Evidence) -> str:
-    return f"`proself-mail up --stack {seen.stack}`"
-
-
-def _mended_by_refresh(seen: Evidence) -> str:
-    return f"`pulumi up --refresh --stack {seen.stack}` shows the difference and mends it"
-
-
-def _of_application(
-    name: str,
-) -> Callable[[Callable[[Evidence, ApplicationRecord], Check]], Callable[[Evidence], Check]]:
-    """Make a check of one that needs the application: without it nothing can be said."""
-
-    def decorate(
-        judge: Callable[[Evidence, ApplicationRecord], Check],
-    ) -> Callable[[Evidence], Check]:
-        def check(seen: Evidence) -> Check:
-            if isinstance(seen.application, Unread):
-                return unknown(name, seen.application)
-            if seen.application is None:
-                return Check(name, Outcome.UNKNOWN, "the application is not there")
-            return judge(seen, seen.application)
-
-        return check
-
-    return decorate
 
 
 def application(seen: Evidence) -> Check:
@@ -76,35 +31,35 @@ def application(seen: Evidence) -> Check:
             f"the tenant has no application with the object ID "
             f"{seen.outputs.application_object_id}",
             "if it was deleted within 30 days, restore it (Entra → App registrations → Deleted "
-            f"applications); else {_mended_by_refresh(seen)}, with a new client ID for Proself",
+            f"applications); else {mended_by_refresh(seen)}, with a new client ID for Proself",
         )
     if found.client_id != seen.outputs.client_id:
         return fail(
-            name, f"its client ID is {found.client_id}, not {seen.outputs.client_id}", _up(seen)
+            name, f"its client ID is {found.client_id}, not {seen.outputs.client_id}", up(seen)
         )
     return ok(name, f"{quoted(found.display_name)} ({found.client_id})")
 
 
-@_of_application("account type")
+@of_application("account type")
 def account_type(seen: Evidence, found: ApplicationRecord) -> Check:
     """Compare who may sign in (single or multi-tenant)."""
     wanted = _AUDIENCES[seen.settings.audience]
     if found.sign_in_audience == wanted:
         return ok("account type", f"{seen.settings.audience} ({wanted})")
     shown = f"{found.sign_in_audience}, not {wanted}"
-    return fail("account type", shown, _mended_by_refresh(seen))
+    return fail("account type", shown, mended_by_refresh(seen))
 
 
-@_of_application("application ID URI")
+@of_application("application ID URI")
 def identifier_uri(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for the Application ID URI."""
     wanted = f"api://{found.client_id}"
     if wanted in found.identifier_uris:
         return ok("application ID URI", wanted)
-    return fail("application ID URI", f"{wanted} is missing", _mended_by_refresh(seen))
+    return fail("application ID URI", f"{wanted} is missing", mended_by_refresh(seen))
 
 
-@_of_application("permissions")
+@of_application("permissions")
 def permissions(seen: Evidence, found: ApplicationRecord) -> Check:
     """Compare the delegated permissions of Exchange Online, by name."""
     name = "permissions"
@@ -120,7 +75,7 @@ def permissions(seen: Evidence, found: ApplicationRecord) -> Check:
     ids = found.required_access.get(facts.EXCHANGE_ONLINE_APP_ID, frozenset())
     asked = {names.get(id_, id_) for id_ in ids}
     if missing := sorted(set(seen.settings.permissions) - asked):
-        return fail(name, f"{', '.join(missing)} is missing", _mended_by_refresh(seen))
+        return fail(name, f"{', '.join(missing)} is missing", mended_by_refresh(seen))
     return ok(name, f"{facts.EXCHANGE_ONLINE_NAME}, delegated: {', '.join(sorted(asked))}")
 
 
@@ -146,7 +101,7 @@ def consent(seen: Evidence) -> Check:
     return fail(
         name,
         f"{', '.join(missing)} is not granted for everyone",
-        _mended_by_refresh(seen)
+        mended_by_refresh(seen)
         if settings.manages_grant
         else f"let an administrator consent at {seen.outputs.consent_url}",
     )
@@ -163,17 +118,17 @@ def _granted(seen: Evidence) -> set[str]:
     return found
 
 
-@_of_application("redirect URI")
+@of_application("redirect URI")
 def redirect_uri(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for Proself's redirect URI under Web."""
     wanted = seen.settings.redirect_uri
     if wanted in found.redirect_uris:
         return ok("redirect URI", wanted)
     there = ", ".join(map(quoted, found.redirect_uris)) or "none"
-    return fail("redirect URI", f"{wanted} is missing; there is {there}", _mended_by_refresh(seen))
+    return fail("redirect URI", f"{wanted} is missing; there is {there}", mended_by_refresh(seen))
 
 
-@_of_application("mail proof's redirect URI")
+@of_application("mail proof's redirect URI")
 def loopback_redirect_uri(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look that a loopback redirect URI is there only while the mail proof is open."""
     name, settings = "mail proof's redirect URI", seen.settings
@@ -182,94 +137,18 @@ def loopback_redirect_uri(seen: Evidence, found: ApplicationRecord) -> Check:
     until = settings.mail_proof_until
     if until is not None and settings.proves_mail(seen.at):
         if MAIL_PROOF_REDIRECT_URI not in found.redirect_uris:
-            return fail(name, f"{MAIL_PROOF_REDIRECT_URI} is not registered yet", _up(seen))
+            return fail(name, f"{MAIL_PROOF_REDIRECT_URI} is not registered yet", up(seen))
         left.remove(MAIL_PROOF_REDIRECT_URI)
     if left:
         return fail(
             name,
             f"a sign-in may still be sent to this machine's {', '.join(map(quoted, left))}",
-            f"{_up(seen)}, which removes it" if left == [MAIL_PROOF_REDIRECT_URI]
-            else _mended_by_refresh(seen),
+            f"{up(seen)}, which removes it" if left == [MAIL_PROOF_REDIRECT_URI]
+            else mended_by_refresh(seen),
         )  # fmt: skip
     if until is not None and settings.proves_mail(seen.at):
         return ok(name, f"open until {format_instant(until)}")
     return ok(name, "none is left")
-
-
-@_of_application("client secrets")
-def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
-    """Look whether Entra holds every secret that the stack knows."""
-    name, listed = "client secrets", {password.key_id for password in found.passwords}
-    gone = [secret for secret in seen.outputs.client_secrets if secret.key_id not in listed]
-    if gone:
-        return fail(
-            name,
-            "Entra no longer holds "
-            + ", ".join(f"{s.key_id} (until {format_instant(s.expires)})" for s in gone),
-            f"`pulumi up --refresh --stack {seen.stack}`, which makes a new one for it; then enter "
-            "that in Proself",
-        )
-    ended = sum(1 for p in found.passwords if _has_ended(p, seen))
-    shown = f"{len(seen.outputs.client_secrets)} known to the stack"
-    return ok(name, f"{shown}, {ended} expired and of no use" if ended else shown)
-
-
-@_of_application("foreign client secrets")
-def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
-    """Look for secrets that still work and that the stack does not know."""
-    name = "foreign client secrets"
-    known = {s.key_id for s in seen.outputs.client_secrets} | set(seen.state.key_ids.values())
-    foreign = [p for p in found.passwords if p.key_id not in known and not _has_ended(p, seen)]
-    if not foreign:
-        return ok(name, "none")
-    shown = ", ".join(
-        f"{quoted(p.display_name)!r} (key ID {p.key_id}, until "
-        f"{format_instant(p.expires) if p.expires else 'for ever'})"
-        for p in foreign
-    )
-    return fail(
-        name,
-        f"{len(foreign)} that the stack does not know can sign in as the application: {shown}",
-        "find out who made it; if nobody needs it, remove it (Entra → App registrations → "
-        f"{quoted(found.display_name)} → Certificates & secrets)",
-    )
-
-
-def _has_ended(password: PasswordRecord, seen: Evidence) -> bool:
-    return password.expires is not None and password.expires <= seen.at
-
-
-def newest_secret(seen: Evidence) -> Check:
-    """Say how long the newest secret lasts, and whether a newer one is due."""
-    name, newest = "newest client secret", seen.outputs.newest
-    left = newest.expires - seen.at
-    shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"
-    due = [window for window in open_windows(seen.settings.entries, seen.at) if window.newest]
-    if left <= timedelta():
-        return fail(
-            name,
-            f"it ended at {format_instant(newest.expires)}: no mail can be sent with it",
-            f"{_up(seen)}, then enter the new one in Proself",
-        )
-    if due and due[0].id != newest.window:
-        return fail(
-            name,
-            f"until {shown}; a new one is due since {format_instant(due[0].starts)}",
-            f"{_up(seen)}, then enter the new one in Proself",
-        )
-    return ok(name, f"until {shown}")
-
-
-def secret_signs_in(seen: Evidence) -> Check:
-    """Judge what Entra said to the newest secret."""
-    name, said = "newest secret signs in", seen.secret_refusal
-    if said is None:
-        return ok(name, "Entra gave a token for it")
-    if "AADSTS" not in said:
-        return Check(name, Outcome.UNKNOWN, f"no answer of Entra: {quoted(said)}")
-    found = diagnose(said, names_of(seen.stack, seen.settings, seen.outputs))
-    steps = " ".join(f"`{command}`" for command in found.commands)
-    return fail(name, f"{found.cause.en} ({found.said})", f"{found.fix.en} {steps}".strip())
 
 
 def service_principal(seen: Evidence) -> Check:
@@ -278,7 +157,7 @@ def service_principal(seen: Evidence) -> Check:
     if isinstance(found, Unread):
         return unknown(name, found)
     if found is None:
-        return fail(name, "the tenant has none for this application", _mended_by_refresh(seen))
+        return fail(name, "the tenant has none for this application", mended_by_refresh(seen))
     if not found.enabled:
         return fail(
             name,
@@ -302,11 +181,11 @@ def owners(seen: Evidence) -> Check:
         *(f"{each} owns it too" for each in sorted(found - wanted)),
     ]
     if differing:
-        return fail(name, "; ".join(differing), _mended_by_refresh(seen))
+        return fail(name, "; ".join(differing), mended_by_refresh(seen))
     return ok(name, f"exactly the {len(wanted)} configured")
 
 
-@_of_application("stamp")
+@of_application("stamp")
 def stamped(seen: Evidence, found: ApplicationRecord) -> Check:
     """Compare the stamp on the application and on its service principal."""
     name, settings = "stamp", seen.settings
@@ -316,7 +195,7 @@ def stamped(seen: Evidence, found: ApplicationRecord) -> Check:
     if principal and not isinstance(principal, Unread) and stamp.read(principal.tags) != wanted:
         wrong.append("the service principal's")
     if wrong:
-        return fail(name, f"{' and '.join(wrong)} differs from the stack", _mended_by_refresh(seen))
+        return fail(name, f"{' and '.join(wrong)} differs from the stack", mended_by_refresh(seen))
     return ok(name, f"stack {settings.stack_id}, {settings.environment}")
 
 
@@ -330,15 +209,15 @@ def leftovers(seen: Evidence) -> Check:
         return ok(name, "nothing")
     shown = [f"application {each.object_id}, which no state knows" for each in others]
     shown += [f"{each} was cut short" for each in seen.state.pending]
-    return fail(name, "; ".join(shown), f"{_up(seen)}, which adopts or removes it, or says why not")
+    return fail(name, "; ".join(shown), f"{up(seen)}, which adopts or removes it, or says why not")
 
 
-@_of_application("drift")
+@of_application("drift")
 def drift(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for whatever else differs from what the stack made."""
     differing = list(_differing(seen, found))
     if differing:
-        return fail("drift", "; ".join(differing), _mended_by_refresh(seen))
+        return fail("drift", "; ".join(differing), mended_by_refresh(seen))
     return ok("drift", "none seen")
 
 

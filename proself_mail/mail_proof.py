@@ -14,8 +14,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from proself_mail import explain, session, target, verify
-from proself_mail.application_checks import fail, ok
-from proself_mail.check import Check, Outcome
+from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import Diagnosis, diagnose, explained
 from proself_mail.errors import ConfigurationError
 from proself_mail.mail_sign_in import MailToken, OpenBrowser, SignInRefused, sign_in

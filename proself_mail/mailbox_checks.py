@@ -7,10 +7,10 @@ only a mail can show: `mail_proof`.
 from pathlib import Path
 
 from proself_mail import proself
-from proself_mail.application_checks import fail, ok, unknown
-from proself_mail.check import Check
+from proself_mail.check import Check, fail, ok
 from proself_mail.errors import Error
 from proself_mail.evidence import Evidence, Unread
+from proself_mail.judging import unknown
 from proself_mail.proself import ProselfConfig
 from proself_mail.quotation import quoted
 from proself_mail.settings import config_set

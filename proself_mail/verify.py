@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from proself_mail import application_checks as entra
-from proself_mail import check, mailbox_checks, session, stack
+from proself_mail import check, mailbox_checks, secret_checks, session, stack
 from proself_mail.check import Check
 from proself_mail.diagnosis import Diagnosis
 from proself_mail.errors import Error
@@ -29,10 +29,10 @@ CHECKS: Sequence[Callable[[Evidence], Check]] = (
     entra.consent,
     entra.redirect_uri,
     entra.loopback_redirect_uri,
-    entra.secrets,
-    entra.foreign_secrets,
-    entra.newest_secret,
-    entra.secret_signs_in,
+    secret_checks.secrets,
+    secret_checks.foreign_secrets,
+    secret_checks.newest_secret,
+    secret_checks.secret_signs_in,
     entra.service_principal,
     entra.owners,
     entra.stamped,
