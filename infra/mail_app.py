@@ -134,8 +134,9 @@ class MailApp(pulumi.ComponentResource):
             tags=args.stamp.tags(),
             opts=self._child(
                 "application",
-                # An update of the application would otherwise wipe the URI set below.
-                ignore_changes=["identifierUris"],
+                # An update of the application would otherwise wipe the URI set below, and, once a
+                # refresh has shown them to the state, the notes that `rotate` keeps.
+                ignore_changes=["identifierUris", "notes"],
                 protect=args.protect,
             ),
         )

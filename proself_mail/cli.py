@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from proself_mail.errors import ConfigurationError, Error
+from proself_mail.errors import ConfigurationError, Error, PersonNeeded, Refused
 from proself_mail.settings import Environment, TargetName
 
 if TYPE_CHECKING:
     from proself_mail.check import Check
+    from proself_mail.rotation import Plan
     from proself_mail.session import Session
     from proself_mail.verify import Verified
 
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_init(commands)
     _add_up(commands)
+    _add_rotate(commands)
+    _add_handover(commands)
     _add_preflight(commands)
     _add_config(commands)
     _add_verify(commands)
@@ -180,6 +183,114 @@ def _minutes(text: str) -> timedelta:
     if not 0 < minutes <= 24 * 60:
         raise argparse.ArgumentTypeError("a number of minutes, at most a day")
     return timedelta(minutes=minutes)
+
+
+def _add_rotate(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    rotate = commands.add_parser(
+        "rotate",
+        help="make what secret is due, remove what has expired, say what a person has to do",
+    )
+    rotate.add_argument("--stack", required=True)
+    what = rotate.add_mutually_exclusive_group()
+    what.add_argument("--now", action="store_true", help="rotate early: append to `secrets`")
+    what.add_argument(
+        "--revoke", action="store_true", help="after a leak: a new secret, and the others die"
+    )
+    what.add_argument(
+        "--acknowledge",
+        nargs="?",
+        const="",
+        metavar="KEY_ID",
+        help="record that Proself has the newest secret (or that one), proven by a mail",
+    )
+    what.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    rotate.set_defaults(run=_rotate)
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    from proself_mail import pipeline, report, rotate, rotation_report
+    from proself_mail.stack import find_project
+
+    stack, project = arguments.stack, find_project(Path.cwd())
+
+    def show(plan: "Plan") -> None:
+        for line in rotation_report.plan(plan):
+            report.commentary().print(line, markup=False)
+        if arguments.revoke:
+            _confirm_revocation(plan, stack)
+
+    if arguments.acknowledge is not None:
+        plan = asyncio.run(rotate.acknowledge(stack, project, arguments.acknowledge or None, _say))
+        reminder, lines = plan.reminder, [f"Recorded: Proself has {plan.ledger.pasted}."]
+    else:
+        append = rotate.Append.NOW if arguments.now else None
+        done = asyncio.run(
+            rotate.run(
+                stack,
+                project,
+                _say,
+                append=rotate.Append.REVOKE if arguments.revoke else append,
+                show=show,
+                dry_run=arguments.dry_run,
+            )
+        )
+        if arguments.dry_run:
+            return 0
+        reminder, lines = done.after.reminder, list(rotation_report.end(done))
+        outputs = {"person": reminder.level if reminder else "none"}
+        if reminder:
+            outputs["title"] = rotation_report.title(stack, reminder)
+        told = pipeline.publish(
+            rotation_report.summary(stack, str(done.settings.tenant_id), done),
+            project / "out" / stack / "rotation.md",
+            outputs,
+        )
+        lines += [told] if told else []
+    if reminder:
+        lines += rotation_report.person(stack, reminder)
+    for line in lines:
+        report.output().print(line, markup=False, soft_wrap=True)
+    return PersonNeeded.exit_code if reminder and reminder.level.is_red else 0
+
+
+def _confirm_revocation(plan: "Plan", stack: str) -> None:
+    """Have a person type the stack's name. Raises `Refused` where nobody does."""
+    dying = ", ".join(plan.keys[each.id] for each in plan.windows if each.id in plan.keys)
+    sys.stderr.write(
+        f"These client secrets die as soon as a new one is proven: {dying or 'none'}.\n"
+        "Mail stops then, until somebody pastes the new one into Proself and signs in there.\n"
+        f"Type the stack's name ({stack}) to go on: "
+    )
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != stack:
+        raise Refused(
+            "The revocation was not confirmed; nothing was changed.",
+            f"`proself-mail rotate --revoke --stack {stack}` asks again.",
+        )
+
+
+def _add_handover(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    handover = commands.add_parser("handover", help="let a pipeline's identity look after a stack")
+    handover.add_argument("--stack", required=True)
+    handover.add_argument(
+        "--to", required=True, metavar="OBJECT_ID", help="objectId of infra/pipeline's stack"
+    )
+    handover.set_defaults(run=_handover)
+
+
+def _handover(arguments: argparse.Namespace) -> int:
+    from proself_mail import handover, report
+    from proself_mail.stack import find_project
+
+    file = asyncio.run(handover.run(arguments.stack, find_project(Path.cwd()), arguments.to))
+    report.output().print(
+        f"{file.name} is changed: commit it. Next, as the person who owns the application: "
+        f"`proself-mail up --stack {arguments.stack}`."
+        if file
+        else "The identity looks after this stack already; nothing was changed.",
+        markup=False,
+    )
+    return 0
 
 
 def _add_preflight(commands: "_Commands[argparse.ArgumentParser]") -> None:

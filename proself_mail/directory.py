@@ -221,12 +221,20 @@ class Directory(Protocol):
         """Remove one client secret of an application; `NotFound` where it is not there."""
         ...
 
+    async def set_notes(self, application_id: str, notes: str) -> None:
+        """Replace an application's notes; `NotFound` where it is not there."""
+        ...
+
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the object ids of an application's owners."""
         ...
 
     async def service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
         """Return the service principal of an application id; none where the tenant has none."""
+        ...
+
+    async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
+        """Return one service principal; `NotFound` where no such object is one."""
         ...
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:

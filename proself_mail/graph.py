@@ -250,6 +250,14 @@ class GraphDirectory:
                 raise NotFound(error.status, error.code, error.message) from error
             raise
 
+    async def set_notes(self, application_id: str, notes: str) -> None:
+        """Replace the notes; Application.ReadWrite.OwnedBy suffices for an owner."""
+        item = self._client.applications.by_application_id(application_id)
+        request = item.to_delete_request_information()  # for its address: no model, docs/adr/0007
+        request.http_method = Method.PATCH
+        request.set_stream_content(json.dumps({"notes": notes}).encode(), "application/json")
+        await self._tell(request)
+
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.applications.by_application_id(application_id).owners
@@ -266,6 +274,11 @@ class GraphDirectory:
         for found in page["value"]:
             return _principal(found)
         return None
+
+    async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
+        """Return one service principal; Application.ReadWrite.OwnedBy suffices."""
+        item = self._client.service_principals.by_service_principal_id(object_id)
+        return _principal(await self._ask(item.to_get_request_information()))
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return a service principal's grants; needs DelegatedPermissionGrant.Read.All or more."""
