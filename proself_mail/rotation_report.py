@@ -6,11 +6,14 @@ are made here; who needs them when is `reminder`'s to say, where they go `pipeli
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from proself_mail.reminder import Level, Reminder
-from proself_mail.rotate import Rotation
 from proself_mail.rotation import Plan, shown
 from proself_mail.schedule import Window, format_instant
+
+if TYPE_CHECKING:
+    from proself_mail.rotate import Rotation
 
 
 def plan(of: Plan) -> Iterator[str]:
@@ -35,7 +38,7 @@ def notes(of: Plan) -> Iterator[str]:
         yield "what the application's notes say of earlier rotations cannot be read"
 
 
-def end(of: Rotation) -> Iterator[str]:
+def end(of: "Rotation") -> Iterator[str]:
     """Say how a rotation ended, a line each."""
     if not of.before.is_due:
         yield f"Nothing is due; nothing was changed. {_next(of.after)}"
@@ -55,7 +58,7 @@ def end(of: Rotation) -> Iterator[str]:
     yield from (f"Note: {each}." for each in notes(of.after))
 
 
-def summary(stack: str, tenant: str, of: Rotation) -> str:
+def summary(stack: str, tenant: str, of: "Rotation") -> str:
     """Write the summary as Markdown."""
     rows = [
         f"| {window.id} | {format_instant(window.expires)} | {_state(of.after, window)} |"

@@ -5,13 +5,16 @@ Pure functions of the evidence; no value of a secret is looked at or shown.
 
 from datetime import timedelta
 
+from proself_mail import rotation, rotation_report
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import diagnose
 from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.errors import Refused
 from proself_mail.evidence import Evidence
 from proself_mail.explain import names_of
 from proself_mail.judging import of_application, up
 from proself_mail.quotation import quoted
+from proself_mail.reminder import Level
 from proself_mail.schedule import format_instant, open_windows
 
 
@@ -77,6 +80,30 @@ def newest_secret(seen: Evidence) -> Check:
             f"{up(seen)}, then enter the new one in Proself",
         )
     return ok(name, f"until {shown}")
+
+
+@of_application("secret in Proself")
+def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
+    """Say which secret Proself has, by what people acknowledged, and when that one ends."""
+    name = "secret in Proself"
+    try:
+        plan = rotation.plan(seen.settings.entries, seen.state, found, seen.at, seen.at)
+    except Refused as error:
+        return Check(name, Outcome.UNKNOWN, error.cause.rstrip("."), required=False)
+    if plan.reminder is None:
+        return Check(name, Outcome.UNKNOWN, "none of ours is valid", required=False)
+    reminder = plan.reminder
+    if reminder.level is Level.OVERDUE:
+        what = "the one that Proself has is not valid any more: mail has stopped"
+        return fail(name, what, rotation_report.person(seen.stack, reminder)[0])
+    if reminder.in_proself is None or not reminder.is_known:
+        what = "nobody has said which one it is"
+    else:
+        words = "the newest" if reminder.in_proself is reminder.newest else "an older one"
+        ends = format_instant(reminder.in_proself.expires)
+        what = f"{words}, {reminder.in_proself.key_id}, until {ends}"
+    due = "" if reminder.level is Level.NONE else rotation_report.person(seen.stack, reminder)[0]
+    return Check(name, Outcome.OK, what, next_step=due)
 
 
 def secret_signs_in(seen: Evidence) -> Check:

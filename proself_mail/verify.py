@@ -32,6 +32,7 @@ CHECKS: Sequence[Callable[[Evidence], Check]] = (
     secret_checks.secrets,
     secret_checks.foreign_secrets,
     secret_checks.newest_secret,
+    secret_checks.secret_in_proself,
     secret_checks.secret_signs_in,
     entra.service_principal,
     entra.owners,
