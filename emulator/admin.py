@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulator import seeding
+from emulator import exchange_switches, seeding
 from emulator.admin_input import AdminError, Fields
 from emulator.clock import graph_time
 from emulator.cloud import Cloud
@@ -84,6 +84,32 @@ class Admin:
     async def seed(self, request: Request) -> Response:
         """POST /seed: put things into a tenant that were not made through Graph."""
         return JSONResponse(seeding.seed(self._cloud, Fields(await _body(request))))
+
+    async def show_outbox(self, _: Request) -> Response:
+        """GET /outbox: the mails that have gone out, oldest first."""
+        return JSONResponse([mail.as_json() for mail in self._cloud.exchange.outbox()])
+
+    async def show_smtp(self, _: Request) -> Response:
+        """GET /smtp: what is switched how, and what was said on each connection."""
+        cloud = self._cloud
+        tenants = {id_: cloud.exchange.switches(id_).as_json() for id_ in cloud.tenants}
+        dialogues = [dialogue.as_json() for dialogue in cloud.history.dialogues]
+        server = cloud.exchange.server.as_json()
+        return JSONResponse({"server": server, "tenants": tenants, "dialogues": dialogues})
+
+    async def switch_smtp(self, request: Request) -> Response:
+        """POST /smtp: switch what an administrator of Exchange can, and what a test needs."""
+        cloud = self._cloud
+        fields = Fields(await _body(request))
+        tenant = seeding.tenant_of(cloud, fields)
+        steps = [
+            exchange_switches.read_tenant(fields, cloud.exchange.switches(tenant.id)),
+            exchange_switches.read_server(fields, cloud.exchange.server),
+        ]
+        fields.done()
+        for step in steps:
+            step()
+        return await self.show_smtp(request)
 
     async def secrets(self, request: Request) -> Response:
         """GET /secrets: every secret, token and code ever handed out, for tests of leaks.
@@ -178,6 +204,9 @@ def admin_application(cloud: Cloud) -> Starlette:
             route("DELETE", "/faults", admin.clear_faults),
             route("POST", "/seed", admin.seed),
             route("GET", "/secrets", admin.secrets),
+            route("GET", "/outbox", admin.show_outbox),
+            route("GET", "/smtp", admin.show_smtp),
+            route("POST", "/smtp", admin.switch_smtp),
         ],
         # A page in a browser may reach loopback by a name of its own choosing; not this way.
         middleware=[

@@ -123,6 +123,10 @@ class Fields:
             fields.done()
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether a field is there and still to be taken."""
+        return name in self._left
+
     def texts(self, name: str) -> list[str]:
         """Return a field that is a list of strings; empty if it is not there."""
         values = self.take(name, [])

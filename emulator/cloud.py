@@ -6,6 +6,7 @@ import jwt
 
 from emulator.clock import Clock
 from emulator.config import Config
+from emulator.exchange import Exchange
 from emulator.faults import Plan
 from emulator.history import History
 from emulator.keys import SigningKey
@@ -25,6 +26,7 @@ class Cloud:
     history: History
     replicas: Replicas
     sessions: Sessions
+    exchange: Exchange
     microsoft: Tenant
     tenants: dict[str, Tenant]
     """By id; Microsoft's own is not among them, since nobody signs in to it."""
@@ -47,6 +49,7 @@ class Cloud:
         self.clock = Clock()
         self.history = History()
         self.sessions = Sessions(self.clock, self.vault)
+        self.exchange = Exchange(self.clock, self.tenant, self.key.verify)
         self.replicas = Replicas(self.clock, config.seed, config.lag)
         self.issuers = {}
         self.microsoft = microsoft_tenant(config, self.clock)

@@ -33,6 +33,7 @@ class Config:
     port: int = 0
     """Of Entra and Graph; 0 for a free one."""
     admin_port: int = 0
+    smtp_port: int = 0
     hostnames: tuple[str, ...] = ("localhost",)
     """Names that it answers to, the first being the one that it calls itself by."""
     tenants: tuple[str, ...] = ("contoso",)
@@ -65,6 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         ready_file=options.ready_file.absolute(),
         port=options.port,
         admin_port=options.admin_port,
+        smtp_port=options.smtp_port,
         hostnames=tuple(dict.fromkeys(options.hostname or ["localhost"])),
         tenants=tuple(dict.fromkeys(options.tenant or ["contoso"])),
         deployer_roles=tuple(dict.fromkeys(options.deployer_role or DEFAULT_ROLES)),
@@ -101,6 +103,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     )
     add("--port", type=_port, default=0, help="of Entra and Graph (default: a free one)")
     add("--admin-port", type=_port, default=0, help="of the admin interface (default: a free one)")
+    add("--smtp-port", type=_port, default=0, help="of Exchange's SMTP (default: a free one)")
     add(
         "--hostname",
         nargs="+",

@@ -82,10 +82,26 @@ class Exchange:
 
 
 @dataclass
+class Dialogue:
+    """What was said on one SMTP connection: `C: …` by the client, `S: …` by the server.
+
+    Mails are not part of it, and whatever follows AUTH is masked.
+    """
+
+    time: datetime
+    lines: list[str] = field(default_factory=list)
+
+    def as_json(self) -> Json:
+        """Return the form in which the admin port shows it."""
+        return {"time": graph_time(self.time), "lines": self.lines}
+
+
+@dataclass
 class History:
     """All exchanges since the start or the last reset, in the order in which they came."""
 
     exchanges: list[Exchange] = field(default_factory=list)
+    dialogues: list[Dialogue] = field(default_factory=list)
 
     def begin(self, at: datetime, method: str, path: str, batch: int | None = None) -> Exchange:
         """Note that a request has come."""

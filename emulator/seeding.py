@@ -27,7 +27,7 @@ def seed(cloud: Cloud, fields: Fields) -> Json:
 
     AdminError if anything in it is not understood; nothing has been done then.
     """
-    tenant = _tenant(cloud, fields)
+    tenant = tenant_of(cloud, fields)
     users = fields.each("users", lambda one: _user(cloud, tenant, one))
     applications = fields.each("applications", lambda one: _applications(tenant, one))
     others = [
@@ -45,7 +45,8 @@ def seed(cloud: Cloud, fields: Fields) -> Json:
     return {"users": [step() for step in users], "applications": [a for some in made for a in some]}
 
 
-def _tenant(cloud: Cloud, fields: Fields) -> Tenant:
+def tenant_of(cloud: Cloud, fields: Fields) -> Tenant:
+    """Find the tenant that an input names by id or domain; the first one where it names none."""
     tenant = cloud.tenant(fields.text("tenant", cloud.specs[0].id))
     if tenant is None:
         raise fields.refuse("tenant", "the id or a domain of one of the tenants")

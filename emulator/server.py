@@ -1,4 +1,4 @@
-"""Runs the emulator: two ports on loopback, a ready file while it serves, a quick end."""
+"""Runs the emulator: its ports on loopback, a ready file while it serves, a quick end."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,7 @@ import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -22,6 +23,7 @@ from emulator.admin import admin_application
 from emulator.cloud import Cloud
 from emulator.config import Config
 from emulator.entra import tenant_application
+from emulator.smtp import SmtpServer
 from emulator.store import Json
 from emulator.tenant import TenantSpec
 from emulator.tls import Identity
@@ -35,6 +37,15 @@ _ATTEMPTS = 5
 _ENDINGS = [
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)
 ]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each part serves, once that is known."""
+
+    tenant: int
+    admin: int
+    smtp: int
 
 
 class _Protocol(HttpToolsProtocol):
@@ -76,11 +87,12 @@ def run(config: Config) -> None:
 async def _serve(config: Config) -> None:
     sockets = _listen(config.port)
     admin_sockets = _listen(config.admin_port)
-    port, admin_port = (one[0].getsockname()[1] for one in (sockets, admin_sockets))
+    smtp_sockets = _listen(config.smtp_port)
+    ports = Ports(*map(_port_of, (sockets, admin_sockets, smtp_sockets)))
     identity = Identity(config.hostnames)
     cloud = Cloud(config)
     names = dict.fromkeys([*config.hostnames, "localhost", "127.0.0.1", "[::1]"])
-    suffixes = (f":{port}", "") if port == _HTTPS_PORT else (f":{port}",)
+    suffixes = (f":{ports.tenant}", "") if ports.tenant == _HTTPS_PORT else (f":{ports.tenant}",)
     origins = frozenset(f"https://{name}{suffix}" for name in names for suffix in suffixes)
     context = identity.server_context()
     servers = [
@@ -95,11 +107,13 @@ async def _serve(config: Config) -> None:
 
     _on_signals(loop, stop)
     tasks = [asyncio.create_task(server.serve(sockets=socks)) for server, socks in servers]
+    smtp = SmtpServer(cloud, identity)
+    smtp_servers = [await loop.create_server(smtp.connection, sock=one) for one in smtp_sockets]
     await asyncio.gather(*(server.serving.wait() for server, _ in servers))
     bundle = config.ready_file.with_name(f"{config.ready_file.stem}-ca.pem")
     try:
         _write(bundle, identity.bundle())
-        ready = _ready(config, cloud.specs, port, admin_port, bundle)
+        ready = _ready(config, cloud.specs, ports, bundle)
         _write(config.ready_file, json.dumps(ready, indent=2).encode())
         sys.stdout.write(
             f"The embedded tenant serves {ready['authority']}, its admin interface "
@@ -108,8 +122,15 @@ async def _serve(config: Config) -> None:
         sys.stdout.flush()
         await asyncio.gather(*tasks)
     finally:
+        for one in smtp_servers:
+            one.close()
+        smtp.close()
         config.ready_file.unlink(missing_ok=True)
         bundle.unlink(missing_ok=True)
+
+
+def _port_of(sockets: list[socket.socket]) -> int:
+    return int(sockets[0].getsockname()[1])
 
 
 def _listen(port: int) -> list[socket.socket]:
@@ -174,16 +195,16 @@ def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> No
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 
-def _ready(
-    config: Config, specs: tuple[TenantSpec, ...], port: int, admin_port: int, bundle: Path
-) -> Json:
-    host = f"{config.hostnames[0]}:{port}"
+def _ready(config: Config, specs: tuple[TenantSpec, ...], ports: Ports, bundle: Path) -> Json:
+    host = f"{config.hostnames[0]}:{ports.tenant}"
     shared: Json = {
         "metadata_host": host,
         "ca_file": str(bundle),
         "authority": f"https://{host}",
         "graph": f"https://{host}",
-        "admin_url": f"http://127.0.0.1:{admin_port}",
+        "admin_url": f"http://127.0.0.1:{ports.admin}",
+        "smtp_host": config.hostnames[0],
+        "smtp_port": ports.smtp,
         "pid": os.getpid(),
         "seed": config.seed,
     }
@@ -198,6 +219,8 @@ def _ready_tenant(spec: TenantSpec) -> Json:
         "domains": list(spec.domains),
         "client_id": spec.deployer_id,
         "client_secret": spec.deployer_secret,
+        "mailbox": spec.users[-1].name,
+        "mailbox_password": spec.users[-1].password,
         "users": [
             {"id": user.id, "user_principal_name": user.name, "password": user.password}
             for user in spec.users

@@ -10,6 +10,7 @@ import ssl
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import certifi
@@ -23,43 +24,35 @@ _LIFETIME = timedelta(days=1)
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
+class CertificateName(StrEnum):
+    """The certificates that can be served: the right one, and wrong ones for clients to refuse."""
+
+    GOOD = "good"
+    OTHER_NAME = "other-name"
+    """Of the same authority, for a name that nobody asked for."""
+    EXPIRED = "expired"
+    UNTRUSTED = "untrusted"
+    """Of an authority that nobody trusts."""
+
+
 class Identity:
-    """The server's certificate, ready for use, and the authority's, for clients to trust."""
+    """The server's certificates, ready for use, and the authority's, for clients to trust."""
 
     def __init__(self, hostnames: Sequence[str]) -> None:
         now = datetime.now(UTC)
-        authority_key = ec.generate_private_key(ec.SECP256R1())
-        authority = _authority(authority_key, hostnames, now)
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(_name("proself-mail embedded tenant"), authority.subject, key, now)
-            .add_extension(x509.SubjectAlternativeName(_loopback_names(hostnames)), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),
-                critical=False,
-            )
-            .sign(authority_key, hashes.SHA256())
-        )
-        self.authority_pem = authority.public_bytes(Encoding.PEM)
-        self._chain = certificate.public_bytes(Encoding.PEM)
-        self._key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        authority = _Authority(hostnames, now)
+        names = _loopback_names(hostnames)
+        self.authority_pem = authority.certificate.public_bytes(Encoding.PEM)
+        self._contexts = {
+            CertificateName.GOOD: authority.context(names, now),
+            CertificateName.OTHER_NAME: authority.context([x509.DNSName("other.localhost")], now),
+            CertificateName.EXPIRED: authority.context(names, now - 2 * _LIFETIME),
+            CertificateName.UNTRUSTED: _Authority(hostnames, now).context(names, now),
+        }
 
-    def server_context(self) -> ssl.SSLContext:
-        """Return a context that serves TLS 1.2 and later with this certificate."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # The ssl module loads keys from files only; this one is private and gone at once.
-        descriptor, path = tempfile.mkstemp(suffix=".pem")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self._key + self._chain)
-            context.load_cert_chain(path)
-        finally:
-            Path(path).unlink()
-        return context
+    def server_context(self, name: CertificateName = CertificateName.GOOD) -> ssl.SSLContext:
+        """Return a context that serves TLS 1.2 and later with one of the certificates."""
+        return self._contexts[name]
 
     def bundle(self) -> bytes:
         """PEM of this authority and of those that the system trusts anyway.
@@ -82,24 +75,60 @@ def system_roots() -> bytes:
     return Path(certifi.where()).read_bytes()
 
 
-def _authority(
-    key: ec.EllipticCurvePrivateKey, hostnames: Sequence[str], now: datetime
-) -> x509.Certificate:
-    name = _name("proself-mail embedded tenant, authority for one day")
-    allowed: list[x509.GeneralName] = [
-        x509.DNSName("localhost"),
-        x509.IPAddress(ipaddress.ip_network("127.0.0.0/8")),
-        x509.IPAddress(ipaddress.ip_network("::1/128")),
-        *(x509.DNSName(host) for host in hostnames if not _is_address(host)),
-    ]
-    return (
-        _builder(name, name, key, now)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(key_cert_sign=True), critical=True)
-        .add_extension(x509.NameConstraints(allowed, None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
+class _Authority:
+    """One authority, which lives as long as it takes to sign what it is asked for."""
+
+    def __init__(self, hostnames: Sequence[str], now: datetime) -> None:
+        name = _name("proself-mail embedded tenant, authority for one day")
+        allowed: list[x509.GeneralName] = [
+            x509.DNSName("localhost"),
+            x509.IPAddress(ipaddress.ip_network("127.0.0.0/8")),
+            x509.IPAddress(ipaddress.ip_network("::1/128")),
+            *(x509.DNSName(host) for host in hostnames if not _is_address(host)),
+        ]
+        key = self._key = ec.generate_private_key(ec.SECP256R1())
+        self.certificate = (
+            _builder(name, name, key, now)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(key_cert_sign=True), critical=True)
+            .add_extension(x509.NameConstraints(allowed, None), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .sign(key, hashes.SHA256())
+        )
+
+    def context(self, names: list[x509.GeneralName], now: datetime) -> ssl.SSLContext:
+        """Make a certificate for these names, good for a day from `now`, and a context with it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(_name("proself-mail embedded tenant"), self.certificate.subject, key, now)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        chain = certificate.public_bytes(Encoding.PEM)
+        return _context(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), chain)
+
+
+def _context(key: bytes, chain: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # The ssl module loads keys from files only; this one is private and gone at once.
+    descriptor, path = tempfile.mkstemp(suffix=".pem")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key + chain)
+        context.load_cert_chain(path)
+    finally:
+        Path(path).unlink()
+    return context
 
 
 def _builder(

@@ -56,7 +56,7 @@ class MailAppArgs:
             target=target,
             display_name=settings.display_name,
             audience=settings.audience,
-            redirect_uris=[settings.redirect_uri],
+            redirect_uris=settings.redirect_uris(now),
             permissions=settings.permissions,
             grant_consent=settings.manages_grant,
             secret_description=settings.secret_description,
@@ -134,8 +134,9 @@ class MailApp(pulumi.ComponentResource):
             tags=args.stamp.tags(),
             opts=self._child(
                 "application",
-                # An update of the application would otherwise wipe the URI set below.
-                ignore_changes=["identifierUris"],
+                # An update of the application would otherwise wipe the URI set below, and, once a
+                # refresh has shown them to the state, the notes that `rotate` keeps.
+                ignore_changes=["identifierUris", "notes"],
                 protect=args.protect,
             ),
         )

@@ -11,18 +11,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from proself_mail.errors import ConfigurationError, Error
+from proself_mail.errors import ConfigurationError, Error, PersonNeeded, Refused
 from proself_mail.settings import Environment, TargetName
 
 if TYPE_CHECKING:
     from proself_mail.check import Check
+    from proself_mail.rotation import Plan
     from proself_mail.session import Session
+    from proself_mail.verify import Verified
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -66,8 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_init(commands)
     _add_up(commands)
+    _add_rotate(commands)
+    _add_handover(commands)
     _add_preflight(commands)
     _add_config(commands)
+    _add_verify(commands)
+    _add_explain(commands)
     _add_teardown(commands)
     _add_sweep(commands)
     _add_rehearse(commands)
@@ -178,6 +185,114 @@ def _minutes(text: str) -> timedelta:
     return timedelta(minutes=minutes)
 
 
+def _add_rotate(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    rotate = commands.add_parser(
+        "rotate",
+        help="make what secret is due, remove what has expired, say what a person has to do",
+    )
+    rotate.add_argument("--stack", required=True)
+    what = rotate.add_mutually_exclusive_group()
+    what.add_argument("--now", action="store_true", help="rotate early: append to `secrets`")
+    what.add_argument(
+        "--revoke", action="store_true", help="after a leak: a new secret, and the others die"
+    )
+    what.add_argument(
+        "--acknowledge",
+        nargs="?",
+        const="",
+        metavar="KEY_ID",
+        help="record that Proself has the newest secret (or that one), proven by a mail",
+    )
+    what.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    rotate.set_defaults(run=_rotate)
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    from proself_mail import pipeline, report, rotate, rotation_report
+    from proself_mail.stack import find_project
+
+    stack, project = arguments.stack, find_project(Path.cwd())
+
+    def show(plan: "Plan") -> None:
+        for line in rotation_report.plan(plan):
+            report.commentary().print(line, markup=False)
+        if arguments.revoke:
+            _confirm_revocation(plan, stack)
+
+    if arguments.acknowledge is not None:
+        plan = asyncio.run(rotate.acknowledge(stack, project, arguments.acknowledge or None, _say))
+        reminder, lines = plan.reminder, [f"Recorded: Proself has {plan.ledger.pasted}."]
+    else:
+        append = rotate.Append.NOW if arguments.now else None
+        done = asyncio.run(
+            rotate.run(
+                stack,
+                project,
+                _say,
+                append=rotate.Append.REVOKE if arguments.revoke else append,
+                show=show,
+                dry_run=arguments.dry_run,
+            )
+        )
+        if arguments.dry_run:
+            return 0
+        reminder, lines = done.after.reminder, list(rotation_report.end(done))
+        outputs = {"person": reminder.level if reminder else "none"}
+        if reminder:
+            outputs["title"] = rotation_report.title(stack, reminder)
+        told = pipeline.publish(
+            rotation_report.summary(stack, str(done.settings.tenant_id), done),
+            project / "out" / stack / "rotation.md",
+            outputs,
+        )
+        lines += [told] if told else []
+    if reminder:
+        lines += rotation_report.person(stack, reminder)
+    for line in lines:
+        report.output().print(line, markup=False, soft_wrap=True)
+    return PersonNeeded.exit_code if reminder and reminder.level.is_red else 0
+
+
+def _confirm_revocation(plan: "Plan", stack: str) -> None:
+    """Have a person type the stack's name. Raises `Refused` where nobody does."""
+    dying = ", ".join(plan.keys[each.id] for each in plan.windows if each.id in plan.keys)
+    sys.stderr.write(
+        f"These client secrets die as soon as a new one is proven: {dying or 'none'}.\n"
+        "Mail stops then, until somebody pastes the new one into Proself and signs in there.\n"
+        f"Type the stack's name ({stack}) to go on: "
+    )
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != stack:
+        raise Refused(
+            "The revocation was not confirmed; nothing was changed.",
+            f"`proself-mail rotate --revoke --stack {stack}` asks again.",
+        )
+
+
+def _add_handover(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    handover = commands.add_parser("handover", help="let a pipeline's identity look after a stack")
+    handover.add_argument("--stack", required=True)
+    handover.add_argument(
+        "--to", required=True, metavar="OBJECT_ID", help="objectId of infra/pipeline's stack"
+    )
+    handover.set_defaults(run=_handover)
+
+
+def _handover(arguments: argparse.Namespace) -> int:
+    from proself_mail import handover, report
+    from proself_mail.stack import find_project
+
+    file = asyncio.run(handover.run(arguments.stack, find_project(Path.cwd()), arguments.to))
+    report.output().print(
+        f"{file.name} is changed: commit it. Next, as the person who owns the application: "
+        f"`proself-mail up --stack {arguments.stack}`."
+        if file
+        else "The identity looks after this stack already; nothing was changed.",
+        markup=False,
+    )
+    return 0
+
+
 def _add_preflight(commands: "_Commands[argparse.ArgumentParser]") -> None:
     preflight = commands.add_parser(
         "preflight", help="look whether `up` can end well, without a write"
@@ -231,6 +346,126 @@ def _config(arguments: argparse.Namespace) -> int:
     shown = config.without_secret() if arguments.without_secret else config
     sys.stdout.write(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
     return 0
+
+
+def _add_verify(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    verify = commands.add_parser(
+        "verify", help="look whether everything of a stack is as it should be, without a write"
+    )
+    which = verify.add_mutually_exclusive_group(required=True)
+    which.add_argument("--stack")
+    which.add_argument("--all", action="store_true", help="every stack on this backend")
+    verify.add_argument("--json", action="store_true", help="JSON instead of a table")
+    verify.add_argument(
+        "--mail",
+        action="store_true",
+        help="also sign the mailbox's user in through the browser and send one mail to itself",
+    )
+    verify.add_argument("--smtp-host", metavar="HOST", help="with --mail: a relay")
+    verify.add_argument("--smtp-port", metavar="PORT", type=_port, help="with --mail: its port")
+    verify.add_argument(
+        "--timeout", type=_minutes, metavar="MINUTES", help="for the sign-in (default: 5)"
+    )
+    verify.set_defaults(run=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from proself_mail import stack, verify, verify_report
+    from proself_mail.stack import find_project
+
+    project = find_project(Path.cwd())
+    found: Mapping[str, verify.Verified | Error]
+    if arguments.all and arguments.mail:
+        raise ConfigurationError(
+            "--mail needs a person for one stack, and --all is about every one.",
+            "Give --stack instead of --all.",
+        )
+    if arguments.all:
+        found = asyncio.run(verify.run_all(stack.names(project), project))
+    else:
+        found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
+    code = verify.exit_code(found)
+    if arguments.json:
+        sys.stdout.write(verify_report.to_json(found, code))
+    else:
+        verify_report.show(found, japanese_first=_is_japanese())
+    for line in verify_report.write_summary(found, os.environ):
+        # A command to the agent, which reads it from either stream.
+        (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")
+    return code
+
+
+async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified":
+    from proself_mail import facts, mail_proof, verify
+    from proself_mail.smtp import Server
+
+    if not arguments.mail:
+        return await verify.run(arguments.stack, project)
+    if arguments.smtp_port and not arguments.smtp_host:
+        raise ConfigurationError("--smtp-port is of a relay.", "Give its --smtp-host too.")
+    person = mail_proof.Person(
+        webbrowser.open, _tell_address, arguments.timeout or mail_proof.PATIENCE
+    )
+    relay = None
+    if arguments.smtp_host:
+        relay = Server(arguments.smtp_host, arguments.smtp_port or facts.SMTP_PORT)
+    return await mail_proof.run(arguments.stack, project, person, relay)
+
+
+def _tell_address(address: str) -> None:
+    from proself_mail import report
+
+    console = report.commentary()
+    console.print("Sign in as the mailbox's user. If no browser opens, open this address:")
+    console.print(address, markup=False, soft_wrap=True)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError("a number from 1 to 65535")
+    return port
+
+
+def _add_explain(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    explain = commands.add_parser(
+        "explain", help="say what a refusal means and what mends it, in Japanese and English"
+    )
+    explain.add_argument(
+        "text",
+        nargs="*",
+        help="an SMTP reply, a message with AADSTS, or a sign-in page's address, in quotes "
+        "(default: standard input)",
+    )
+    explain.add_argument("--stack", help="compare with this stack, and use its names")
+    explain.add_argument("--table", action="store_true", help="print all that is known")
+    explain.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from proself_mail import diagnosis_view, explain, report
+    from proself_mail.stack import Stack, find_project
+
+    if arguments.table:
+        sys.stdout.write(diagnosis_view.page())
+        return 0
+    expected = None
+    if arguments.stack:
+        stack = Stack(arguments.stack, find_project(Path.cwd()))
+        expected = explain.expected_of(arguments.stack, stack.settings(), stack.outputs())
+    text = " ".join(arguments.text) or sys.stdin.buffer.read().decode("utf-8", "replace")
+    found = explain.explain(text, expected)
+    console = report.output()
+    diagnosis_view.show_asked(console, found.asked)
+    diagnosis_view.show(console, found.diagnoses, japanese_first=_is_japanese())
+    if not found.diagnoses:
+        compared = "matches the stack" if expected else "is well formed"
+        console.print(f"\nThe address {compared}. / アドレスに問題はありません。", markup=False)
+    return found.exit_code
+
+
+def _is_japanese() -> bool:
+    return os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
 
 
 def _add_teardown(commands: "_Commands[argparse.ArgumentParser]") -> None:
@@ -385,18 +620,24 @@ def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:
-    from proself_mail import rehearse, report
+    from proself_mail import diagnosis_view, rehearse, report
     from proself_mail.stack import CHECKOUT
     from tools import setup
 
     setup.run(_say)
     done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", _say, keep=arguments.keep))
     console = report.output()
-    japanese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
     console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
-    console.print(report.steps(done.steps, japanese=japanese))
+    console.print(report.steps(done.steps, japanese=_is_japanese()))
     console.print(f"\n{done.outputs.config_file}:\n", markup=False)
     console.print(done.config.without_secret().to_toml(), markup=False)
+    console.print("The mail (the rehearsal played the mailbox's user at the sign-in page):\n")
+    console.print(report.checks(done.proof.checks))
+    if done.mail:
+        shown = f"{done.mail['from']} → {', '.join(done.mail['to'])}: {done.mail['subject']}"
+        console.print(f"\nDelivered, as the tenant's outbox shows: {shown}\n", markup=False)
+    elif done.proof.diagnosis:
+        diagnosis_view.show(console, [done.proof.diagnosis], japanese_first=_is_japanese())
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
     console.print(_look_around(done.project, done.ready_file, keep=arguments.keep), markup=False)
     return 0 if done.holds else 1

@@ -66,6 +66,8 @@ class ApplicationRecord:
     """Ids of delegated permissions, by the resource's application id."""
     passwords: tuple[PasswordRecord, ...]
     notes: str = ""
+    other_redirect_uris: tuple[str, ...] = ()
+    """Those under another platform than Web."""
     deleted: datetime | None = None
     """When it went to the recycle bin; none for a live one."""
 
@@ -109,6 +111,18 @@ class GrantRecord:
     principal_id: str | None
     """The one user it is for; none for everybody, which is admin consent."""
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class UserRecord:
+    """A user of the tenant."""
+
+    object_id: str
+    principal_name: str
+    """What one signs in by (`userPrincipalName`)."""
+    mail: str
+    """The primary mail address; empty where there is none."""
+    enabled: bool
 
 
 @dataclass(frozen=True)
@@ -207,6 +221,10 @@ class Directory(Protocol):
         """Remove one client secret of an application; `NotFound` where it is not there."""
         ...
 
+    async def set_notes(self, application_id: str, notes: str) -> None:
+        """Replace an application's notes; `NotFound` where it is not there."""
+        ...
+
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the object ids of an application's owners."""
         ...
@@ -215,8 +233,20 @@ class Directory(Protocol):
         """Return the service principal of an application id; none where the tenant has none."""
         ...
 
+    async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
+        """Return one service principal; `NotFound` where no such object is one."""
+        ...
+
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return what a service principal may do on behalf of users."""
+        ...
+
+    async def user(self, principal_name: str) -> UserRecord:
+        """Return a user by sign-in name; `NotFound` where there is none."""
+        ...
+
+    async def users_with_mail(self, address: str) -> tuple[UserRecord, ...]:
+        """Return the users with this primary mail address."""
         ...
 
     async def app_policy(self) -> AppPolicy:

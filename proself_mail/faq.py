@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from proself_mail import facts
 from proself_mail.credentials import Caller
-from proself_mail.directory import Directory
+from proself_mail.directory import Directory, Forbidden, GrantRecord
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Audience, Settings
 from proself_mail.stack import Outputs
@@ -35,6 +35,18 @@ class Step:
     holds: bool
 
 
+async def _grants(
+    directory: Directory, settings: Settings, outputs: Outputs
+) -> Sequence[GrantRecord] | None:
+    """Return the grants; None where an identity may not read what is a person's to give."""
+    try:
+        return await directory.grants(outputs.service_principal_object_id)
+    except Forbidden:
+        if settings.manages_grant:
+            raise
+        return None
+
+
 async def read_back(
     directory: Directory, caller: Caller, settings: Settings, outputs: Outputs
 ) -> Sequence[Step]:
@@ -43,7 +55,7 @@ async def read_back(
         directory.application(outputs.application_object_id),
         directory.service_principal(facts.EXCHANGE_ONLINE_APP_ID),
         directory.service_principal(outputs.client_id),
-        directory.grants(outputs.service_principal_object_id),
+        _grants(directory, settings, outputs),
     )
     names = {
         scope: name for name, scope in (exchange.delegated_permissions if exchange else {}).items()
@@ -55,7 +67,7 @@ async def read_back(
     }
     granted: set[str] = set()
     if principal and exchange:
-        for grant in grants:
+        for grant in grants or ():
             if grant.resource_id == exchange.object_id and grant.principal_id is None:
                 granted |= grant.scopes
     audience, audience_shown = _AUDIENCES[settings.audience]
@@ -99,6 +111,8 @@ async def read_back(
             "管理者の同意を与えます",
             f"granted: {', '.join(sorted(granted))}"
             if granted
+            else f"unknown to {caller.name}, which may not read it"
+            if grants is None
             else f"not granted; {outputs.consent_url}",
             wanted <= granted or not settings.manages_grant,
         ),

@@ -50,6 +50,8 @@ from msgraph.generated.oauth2_permission_grants.oauth2_permission_grants_request
 from msgraph.generated.service_principals.service_principals_request_builder import (
     ServicePrincipalsRequestBuilder,
 )
+from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
+from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
@@ -66,6 +68,7 @@ from proself_mail.directory import (
     OrganizationRecord,
     PasswordRecord,
     ServicePrincipalRecord,
+    UserRecord,
 )
 
 if TYPE_CHECKING:
@@ -75,11 +78,12 @@ if TYPE_CHECKING:
 
 _APPLICATION_FIELDS = [
     "id", "appId", "displayName", "createdDateTime", "deletedDateTime", "tags", "notes",
-    "signInAudience", "identifierUris", "web", "api", "requiredResourceAccess",
-    "passwordCredentials",
+    "signInAudience", "identifierUris", "web", "spa", "publicClient", "api",
+    "requiredResourceAccess", "passwordCredentials",
 ]  # fmt: skip
 
 
+_USER_FIELDS = ["id", "userPrincipalName", "mail", "accountEnabled"]
 _PRINCIPAL_FIELDS = ["id", "appId", "displayName", "accountEnabled", "tags", "deletedDateTime"]
 _PAGE = 999
 """The most that Graph gives at once (Microsoft, list applications)."""
@@ -246,6 +250,14 @@ class GraphDirectory:
                 raise NotFound(error.status, error.code, error.message) from error
             raise
 
+    async def set_notes(self, application_id: str, notes: str) -> None:
+        """Replace the notes; Application.ReadWrite.OwnedBy suffices for an owner."""
+        item = self._client.applications.by_application_id(application_id)
+        request = item.to_delete_request_information()  # for its address: no model, docs/adr/0007
+        request.http_method = Method.PATCH
+        request.set_stream_content(json.dumps({"notes": notes}).encode(), "application/json")
+        await self._tell(request)
+
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.applications.by_application_id(application_id).owners
@@ -262,6 +274,11 @@ class GraphDirectory:
         for found in page["value"]:
             return _principal(found)
         return None
+
+    async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
+        """Return one service principal; Application.ReadWrite.OwnedBy suffices."""
+        item = self._client.service_principals.by_service_principal_id(object_id)
+        return _principal(await self._ask(item.to_get_request_information()))
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return a service principal's grants; needs DelegatedPermissionGrant.Read.All or more."""
@@ -281,6 +298,20 @@ class GraphDirectory:
             )
             for found in page["value"]
         )
+
+    async def user(self, principal_name: str) -> UserRecord:
+        """Return a user by sign-in name; needs User.Read.All for `accountEnabled`."""
+        query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
+        item = self._client.users.by_user_id(principal_name)
+        return _user(await self._ask(item.to_get_request_information(_with(query))))
+
+    async def users_with_mail(self, address: str) -> tuple[UserRecord, ...]:
+        """Return the users with this primary mail address; needs User.Read.All."""
+        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
+            filter=f"mail eq {_quoted(address)}", select=_USER_FIELDS
+        )
+        page = await self._ask(self._client.users.to_get_request_information(_with(query)))
+        return tuple(_user(found) for found in page["value"])
 
     async def app_policy(self) -> AppPolicy:
         """Return the default app management policy; needs Policy.Read.All."""
@@ -418,7 +449,21 @@ def _application(found: Mapping[str, Any]) -> ApplicationRecord:
             for password in found.get("passwordCredentials") or ()
         ),
         notes=found.get("notes") or "",
+        other_redirect_uris=tuple(
+            uri
+            for platform in ("spa", "publicClient")
+            for uri in (found.get(platform) or {}).get("redirectUris") or ()
+        ),
         deleted=_utc(found.get("deletedDateTime")),
+    )
+
+
+def _user(found: Mapping[str, Any]) -> UserRecord:
+    return UserRecord(
+        object_id=found["id"],
+        principal_name=found["userPrincipalName"],
+        mail=found.get("mail") or "",
+        enabled=found.get("accountEnabled") is not False,
     )
 
 

@@ -13,7 +13,7 @@ from proself_mail.check import Check, Outcome
 from proself_mail.credentials import Caller
 from proself_mail.directory import ApplicationRecord, AppPolicy, Directory, DirectoryError
 from proself_mail.lock import Holder
-from proself_mail.schedule import open_windows
+from proself_mail.schedule import open_windows, vanishing
 from proself_mail.settings import Settings, config_set
 from proself_mail.stamp import stack_tag
 from proself_mail.state import State
@@ -112,10 +112,9 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
     """Find live secrets in the state that the stack file does not declare."""
     name = "stack file"
     declared = {window.id for window in open_windows(settings.entries, now)}
-    revoked = any(entry.revokes_earlier for entry in settings.entries)
     ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
-    lost = [window for window, end in ends.items() if window not in declared and end > now]
-    if not lost or revoked:
+    lost = vanishing(ends, settings.entries, now)
+    if not lost:
         return Check(name, Outcome.OK, f"{len(declared)} client secret(s) are due")
     return Check(
         name,
@@ -205,7 +204,7 @@ async def _secrets(asked: Awaitable[AppPolicy], settings: Settings) -> Check:
 
 async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:
     """Say what restricts Application ID URIs; ours is the default one, which no rule refuses."""
-    name = "policy on Application ID URIs"
+    name = "policy on Application ID URI"
 
     async def look() -> Check:
         rules = ", ".join(sorted((await asked).identifier_uri_rules)) or "no restriction"

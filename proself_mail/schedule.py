@@ -6,8 +6,8 @@ earlier one opened run out, unless the later one revokes them. Entries are only 
 window's expiry never changes. Nothing here reads a clock or knows what Entra holds.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 
@@ -69,6 +69,42 @@ def open_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window
         Window(starts, expires, entry=place, newest=index == len(found) - 1)
         for index, (starts, expires, place) in enumerate(found)
     )
+
+
+def most_open(entries: Sequence[SecretsEntry]) -> int:
+    """Return how many windows are open at once at most, from the last entry's instant on."""
+    last, most = entries[-1], 0
+    opens = last.starts
+    while True:
+        found = open_windows(entries, opens)
+        most = max(most, len(found))
+        # As many again, once nothing of an earlier entry is left and one has run its course.
+        if found[0].entry == len(entries) - 1 and opens > last.starts:
+            return most
+        opens += last.every
+
+
+def revoked_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window, ...]:
+    """Return the windows that would be open at `now` had no entry revoked them, the oldest first.
+
+    Their secrets are the leaked ones that Entra goes on accepting until somebody removes them.
+    """
+    standing = {window.id for window in open_windows(entries, now)}
+    unrevoked = open_windows([replace(each, revokes_earlier=False) for each in entries], now)
+    return tuple(window for window in unrevoked if window.id not in standing)
+
+
+def vanishing(
+    ends: Mapping[str, datetime], entries: Sequence[SecretsEntry], now: datetime
+) -> tuple[str, ...]:
+    """Return the windows of live secrets that the entries do not open, or not with that end.
+
+    `ends` says when each secret ends that was made, by its window's id. As long as entries are only
+    appended there are none: what is found was edited, moved or removed, or the file is an old one.
+    """
+    opened = {window.id: window.expires for window in open_windows(entries, now)}
+    opened |= {window.id: window.expires for window in revoked_windows(entries, now)}
+    return tuple(window for window, end in ends.items() if end > now and opened.get(window) != end)
 
 
 def parse_instant(text: str) -> datetime:

@@ -49,6 +49,17 @@ def find_project(start: Path) -> Path:
     return CHECKOUT
 
 
+def names(project: Path) -> Sequence[str]:
+    """Return the project's stacks on this backend, in the order of their names."""
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        listed = Engine().run(["stack", "ls", "--json"], str(project), environment).stdout
+    except CommandError as error:
+        said = str(error).strip().splitlines()[-1]
+        raise failure.classify(said).error() from error
+    return sorted(entry["name"] for entry in json.loads(listed))
+
+
 @dataclass(frozen=True)
 class Outputs:
     """What a stack gives after an `up`."""
@@ -131,6 +142,14 @@ class Stack:
         exported = json.loads(self._run("stack", "export", "--show-secrets"))
         return state.read(exported.get("deployment") or {})
 
+    @property
+    def file(self) -> Path:
+        """Where its configuration lies; `pulumi config` writes it there."""
+        folder = Path(self._workspace.work_dir)
+        project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+        short = self.name.rpartition("/")[2]
+        return folder / (project.get("stackConfigDir") or ".") / f"Pulumi.{short}.yaml"
+
     def covered_state(self) -> State | None:
         """Return its state with secrets covered, which needs no passphrase; None without a stack.
 
@@ -149,9 +168,7 @@ class Stack:
 
         Raises `ConfigurationError` where there is no file or it cannot be used.
         """
-        project = Path(self._workspace.work_dir)
-        document = yaml.safe_load((project / "Pulumi.yaml").read_text(encoding="utf-8"))
-        path = project / (document.get("stackConfigDir") or "") / f"Pulumi.{self.name}.yaml"
+        path = self.file
         try:
             entries = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
             prefix = f"{settings.PROJECT}:"

@@ -38,7 +38,7 @@ class Journey:
         state.mkdir()
         self.environment["PULUMI_BACKEND_URL"] = state.as_uri()  # stacks of this test's own
 
-    def _caller(self) -> str:
+    def caller(self) -> str:
         """Return the object id of the identity that the environment signs in."""
         claims: dict[str, str] = jwt.decode(
             self.tenant.sign_in().json()["access_token"], options={"verify_signature": False}
@@ -82,7 +82,7 @@ class Journey:
             "mailbox": MAILBOX,
             "secrets": [{"from": instant(timedelta()), "everyDays": 150, "overlapDays": 30}],
             "environment": "test",
-            "owners": [self._caller()],
+            "owners": [self.caller()],
             "configFile": str(self.config_file),
         }
         self.configure(stack, configuration | changes)

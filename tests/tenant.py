@@ -181,6 +181,19 @@ class Tenant:
         made: dict[str, Any] = self.admin("POST", "/seed", what).json()
         return made
 
+    def outbox(self) -> list[dict[str, Any]]:
+        """List the mails that have gone out."""
+        mails: list[dict[str, Any]] = self.admin("GET", "/outbox").json()
+        return mails
+
+    def smtp(self, **switches: Any) -> None:
+        """Switch what an administrator of Exchange can, and what a test needs (POST /smtp)."""
+        self.admin("POST", "/smtp", switches)
+
+    def dialogues(self) -> list[list[str]]:
+        """List what was said on each SMTP connection."""
+        return [one["lines"] for one in self.admin("GET", "/smtp").json()["dialogues"]]
+
     def secrets(self) -> list[str]:
         """List every secret, token and code that the tenant ever handed out."""
         headers = {"authorization": f"Bearer {self.client_secret}"}

@@ -1,5 +1,6 @@
 """The open windows, over years of random schedules and run times."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -10,8 +11,11 @@ from proself_mail.schedule import (
     SecretsEntry,
     Window,
     format_instant,
+    most_open,
     open_windows,
     parse_instant,
+    revoked_windows,
+    vanishing,
 )
 
 DAY = timedelta(days=1)
@@ -124,6 +128,59 @@ def test_two_secrets_overlap_and_the_older_ends_with_its_own_window() -> None:
 def test_three_are_open_only_after_an_early_rotation() -> None:
     now = T0 + 160 * DAY
     assert len(open_windows([entry(T0), entry(now)], now)) == 3
+
+
+@given(histories(), st.integers(1, 400), st.data())
+def test_the_most_that_are_ever_open_is_known_beforehand(
+    entries: list[SecretsEntry], days: int, data: st.DataObject
+) -> None:
+    """From an appended entry on, until everything that was there before has run out twice over."""
+    added = entry(entries[-1].starts + days * DAY, data.draw(st.integers(2, 400)), 1)
+    most = most_open([*entries, added])
+    sampled = st.lists(st.integers(0, 365 * 4), min_size=20, max_size=20)
+    found = [
+        len(open_windows([*entries, added], added.starts + after * DAY))
+        for after in data.draw(sampled)
+    ]
+    assert max(found) <= most
+
+
+@given(histories(), instants)
+def test_what_leaked_and_what_stands_is_all_that_would_be_open(
+    entries: list[SecretsEntry], now: datetime
+) -> None:
+    unrevoked = [replace(each, revokes_earlier=False) for each in entries]
+    standing, leaked = open_windows(entries, now), revoked_windows(entries, now)
+    assert {w.id for w in (*standing, *leaked)} == {w.id for w in open_windows(unrevoked, now)}
+    assert not {w.id for w in standing} & {w.id for w in leaked}
+    assert bool(leaked) <= any(each.revokes_earlier for each in entries)
+
+
+@given(histories(), instants, instants)
+def test_nothing_vanishes_while_entries_are_only_appended(
+    entries: list[SecretsEntry], one: datetime, other: datetime
+) -> None:
+    made, now = sorted((one, other))
+    known = [each for each in entries if each.starts <= made]
+    ends = {w.id: w.expires for w in open_windows(known, made)}
+    assert vanishing(ends, entries, now) == ()
+
+
+@given(histories(), instants)
+def test_a_live_secret_whose_entry_is_gone_or_edited_is_told(
+    entries: list[SecretsEntry], now: datetime
+) -> None:
+    newest = open_windows(entries, now)[-1]
+    ends = {newest.id: newest.expires}
+    without = [each for place, each in enumerate(entries) if place != newest.entry]
+    longer = [
+        replace(each, overlap=each.overlap + timedelta(seconds=1))
+        if place == newest.entry
+        else each
+        for place, each in enumerate(entries)
+    ]
+    assert vanishing(ends, without, now) == (newest.id,)
+    assert vanishing(ends, longer, now) == (newest.id,)
 
 
 def test_nothing_is_open_before_the_first_entry_begins() -> None:

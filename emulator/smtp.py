@@ -1,0 +1,283 @@
+"""Exchange Online's SMTP submission: STARTTLS, XOAUTH2, mails; spoken by aiosmtpd.
+
+Who may sign in and send is `exchange`'s to judge. Of what Exchange offers after EHLO, CHUNKING,
+BINARYMIME and DSN are left out: aiosmtpd does not speak them. The dialogue is kept for the admin
+port, with everything that was said to AUTH masked.
+"""
+
+import asyncio
+import base64
+import binascii
+import logging
+import weakref
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session
+
+from emulator import smtp_replies as replies
+from emulator.cloud import Cloud
+from emulator.exchange import Mailbox
+from emulator.history import MASK, Dialogue
+from emulator.smtp_replies import SmtpRefusal
+from emulator.smtp_script import Action, Step
+from emulator.tls import Identity
+
+_LONGEST_COMMAND = 16 * 1024
+"""A token is longer than the 512 bytes of a command; RFC 4954 wants room for 12 288."""
+_LARGEST_MAIL = 157_286_400
+_FOREVER_SECONDS = 24 * 3600
+_MECHANISMS = ("LOGIN", "XOAUTH2")
+
+_Method = Callable[[str | None], Awaitable[None]]
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)
+
+
+class SmtpServer:
+    """Makes the protocol of each connection, and ends them all."""
+
+    def __init__(self, cloud: Cloud, identity: Identity) -> None:
+        self._cloud = cloud
+        self._identity = identity
+        self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
+
+    def connection(self) -> SMTP:
+        """Return the protocol for a new connection."""
+        cloud = self._cloud
+        server = cloud.exchange.server
+        context = self._identity.server_context(server.certificate) if server.starttls else None
+        dialogue = Dialogue(cloud.clock.now())
+        cloud.history.dialogues.append(dialogue)
+        connection = _Connection(
+            _Handler(cloud),
+            cloud=cloud,
+            dialogue=dialogue,
+            tls_context=context,
+            hostname=replies.HOST,
+            ident=replies.greeting(cloud.clock.now()),
+            data_size_limit=_LARGEST_MAIL,
+            enable_SMTPUTF8=True,
+            auth_exclude_mechanism=["PLAIN"],
+            loop=asyncio.get_running_loop(),
+        )
+        self._open.add(connection)
+        return connection
+
+    def close(self) -> None:
+        """End every connection, those that hang too."""
+        for connection in self._open:
+            if connection.transport is not None:
+                connection.transport.close()
+
+
+class _Connection(SMTP):
+    """One client's connection; the library's own texts give way to Exchange's."""
+
+    line_length_limit = _LONGEST_COMMAND
+
+    def __init__(self, handler: "_Handler", *, cloud: Cloud, dialogue: Dialogue, **options: Any):
+        super().__init__(handler, **options)
+        self.command_size_limits = defaultdict(lambda: _LONGEST_COMMAND)
+        self._cloud = cloud
+        self._dialogue = dialogue
+        self._exchange = cloud.exchange
+        self._greeted = False
+        self.mailbox: Mailbox | None = None
+        for command, method in self._smtp_methods.items():
+            self._smtp_methods[command] = self._noted(command, method)
+
+    def _noted(self, command: str, method: _Method) -> _Method:
+        """Let a command be noted, and a script act in its place."""
+        step = Step(command.lower()) if command.lower() in list(Step) else None
+
+        async def respond(argument: str | None) -> None:
+            said = argument or ""
+            if command == "AUTH":
+                said = f"{said.partition(' ')[0]} {MASK}"
+            self._dialogue.lines.append(f"C: {command} {said}".rstrip())
+            scripted = await self.scripted(step) if step is not None else None
+            if scripted is not None:
+                await self._say(scripted)
+            else:
+                await method(argument)
+
+        return respond
+
+    async def scripted(self, step: Step) -> str | None:
+        """Return what a script wants answered at this step, None if there is none.
+
+        Hangs or raises ConnectionResetError where that is what it says.
+        """
+        script = self._exchange.server.scripts.next(step)
+        if script is None:
+            return None
+        if script.action is Action.HANG:
+            await asyncio.sleep(_FOREVER_SECONDS)
+        if script.action is Action.DROP:
+            raise ConnectionResetError
+        return script.reply
+
+    async def push(self, status: str | bytes) -> None:
+        """Send a reply, in Exchange's words."""
+        text = status.decode() if isinstance(status, bytes) else status
+        now = self._cloud.clock.now()
+        if not self._greeted:
+            self._greeted = True
+            text = await self.scripted(Step.CONNECT) or text
+        elif text.startswith("220 "):
+            text = replies.START_TLS
+        elif text.startswith("354 "):
+            text = replies.START_DATA
+        elif text.startswith("503 Error: send"):
+            text = replies.HELLO_FIRST
+        elif text.startswith(("504 ", "538 ")):
+            text = replies.unknown_mechanism(now)
+        elif text.startswith(("500 Error: command", "454 ", "502 ")):
+            text = replies.unknown_command(now)
+        await self._say(text)
+
+    async def _say(self, text: str) -> None:
+        self._dialogue.lines.append(f"S: {text}")
+        await super().push(text)
+        if text.startswith("421") and self.transport is not None:
+            self.transport.close()
+
+    async def check_auth_needed(self, caller_method: str) -> bool:
+        """Refuse MAIL, RCPT and DATA before a sign-in."""
+        if self.mailbox is not None or caller_method not in ("MAIL", "RCPT", "DATA"):
+            return False
+        await self.push(replies.not_authenticated(self._cloud.clock.now()))
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Give the mailbox's connection back."""
+        if self.mailbox is not None:
+            self._exchange.disconnect(self.mailbox)
+            self.mailbox = None
+        super().connection_lost(error)
+
+
+class _Handler:
+    """The hooks that aiosmtpd calls; what they return goes over the wire."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._exchange = cloud.exchange
+        self._now = cloud.clock.now
+        self._tenant = cloud.tenant
+
+    async def handle_EHLO(  # noqa: N802 (aiosmtpd's name)
+        self,
+        _: _Connection,
+        session: Session,
+        __: Envelope,
+        hostname: str,
+        offered: list[str],
+    ) -> list[str]:
+        """Offer what Exchange offers, in its order."""
+        session.host_name = hostname
+        peer = session.peer[0] if session.peer else ""
+        lines = [f"{replies.HOST} Hello [{peer}]", f"SIZE {_LARGEST_MAIL}", "PIPELINING"]
+        lines.append("ENHANCEDSTATUSCODES")
+        if any("STARTTLS" in line for line in offered):
+            lines.append("STARTTLS")
+        if session.ssl is not None:
+            lines.append(f"AUTH {' '.join(_MECHANISMS)}")
+        lines += ["8BITMIME", "SMTPUTF8"]
+        return [*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"]
+
+    async def handle_MAIL(  # noqa: N802
+        self, _: _Connection, __: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take the sender; whether he may is said after the message."""
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return replies.SENDER_OK
+
+    async def handle_RCPT(  # noqa: N802
+        self, _: _Connection, __: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take a recipient."""
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return replies.RECIPIENT_OK
+
+    async def handle_RSET(self, *_: Any) -> str:  # noqa: N802
+        """Forget the mail under way."""
+        return replies.RESETTING
+
+    async def handle_NOOP(self, *_: Any) -> str:  # noqa: N802
+        """Do nothing."""
+        return replies.OK
+
+    async def handle_QUIT(self, *_: Any) -> str:  # noqa: N802
+        """Say good-bye."""
+        return replies.QUIT
+
+    async def handle_DATA(  # noqa: N802
+        self, server: _Connection, _: Session, envelope: Envelope
+    ) -> str:
+        """Take the mail, or say why not."""
+        scripted = await server.scripted(Step.MESSAGE)
+        if scripted is not None:
+            return scripted
+        mailbox, content = server.mailbox, envelope.original_content
+        if mailbox is None or content is None:
+            return replies.not_authenticated(self._now())
+        try:
+            return self._exchange.submit(
+                mailbox, envelope.mail_from or "", envelope.rcpt_tos, content
+            )
+        except SmtpRefusal as refusal:
+            return str(refusal)
+
+    async def auth_XOAUTH2(self, server: _Connection, arguments: list[str]) -> AuthResult:  # noqa: N802
+        """Sign in by a token, in one line or in two steps."""
+        if len(arguments) == 1:
+            said = await server.challenge_auth(b"", encode_to_b64=False)
+            if said is MISSING:
+                return AuthResult(success=False, handled=True)
+        else:
+            try:
+                said = base64.b64decode(arguments[1], validate=True)
+            except binascii.Error:
+                return _refused(replies.malformed_xoauth2())
+        try:
+            user, token = parse_xoauth2(bytes(said))
+            mailbox = self._exchange.sign_in(user, token)
+        except SmtpRefusal as refusal:
+            return _refused(refusal)
+        server.mailbox = mailbox
+        self._exchange.connect(mailbox)
+        return AuthResult(success=True, auth_data=mailbox, message=replies.AUTHENTICATED)
+
+    async def auth_LOGIN(self, server: _Connection, arguments: list[str]) -> AuthResult:  # noqa: N802
+        """Refuse a password, once it has been typed."""
+        said: list[bytes] = []
+        for challenge in ("Username:", "Password:")[len(arguments) - 1 :]:
+            answer = await server.challenge_auth(challenge)
+            if answer is MISSING:
+                return AuthResult(success=False, handled=True)
+            said.append(bytes(answer))
+        name = said[0].decode("utf-8", "replace") if len(arguments) == 1 else ""
+        tenant = self._tenant(name.rpartition("@")[2])
+        removed = tenant is not None and (
+            self._exchange.switches(tenant.id).basic_authentication_removed
+        )
+        return _refused(replies.basic_authentication(removed, self._now()))
+
+
+def parse_xoauth2(said: bytes) -> tuple[str, str]:
+    """Read `user=…^Aauth=Bearer …^A^A`. SmtpRefusal if it is something else."""
+    fields = dict(
+        part.partition("=")[::2] for part in said.decode("utf-8", "replace").split("\x01") if part
+    )
+    user, (scheme, _, token) = fields.get("user", ""), fields.get("auth", "").partition(" ")
+    if not user or scheme.lower() != "bearer" or not token or not said.endswith(b"\x01\x01"):
+        raise replies.malformed_xoauth2()
+    return user, token
+
+
+def _refused(refusal: SmtpRefusal) -> AuthResult:
+    return AuthResult(success=False, handled=False, message=str(refusal))

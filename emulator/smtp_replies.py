@@ -1,0 +1,141 @@
+"""Exchange Online's replies to an SMTP client: codes and texts; FIDELITY.md has their sources.
+
+Where a text ends in a host, a time and an id, those are made up in Exchange's form. What an error
+page calls `…` in a text is left out here: no text of Microsoft's is invented.
+"""
+
+import secrets
+from datetime import datetime
+
+HOST = "TYAPR01CA0001.outlook.office365.com"
+"""The server's name in the greeting; made up in the form of real ones."""
+_BACKEND = "TYAPR01MB0001.jpnprd01.prod.outlook.com"
+
+START_TLS = "220 2.0.0 SMTP server ready"
+AUTHENTICATED = "235 2.7.0 Authentication successful"
+QUIT = "221 2.0.0 Service closing transmission channel"
+SENDER_OK = "250 2.1.0 Sender OK"
+RECIPIENT_OK = "250 2.1.5 Recipient OK"
+START_DATA = "354 Start mail input; end with <CRLF>.<CRLF>"
+RESETTING = "250 2.0.0 Resetting"
+OK = "250 2.0.0 OK"
+HELLO_FIRST = "503 5.5.2 Send hello first"
+
+_UNSUCCESSFUL = "535 5.7.139 Authentication unsuccessful,"
+
+
+class SmtpRefusal(Exception):
+    """A reply that refuses; its text is what goes over the wire."""
+
+
+def greeting(now: datetime) -> str:
+    """Write what comes after `220`."""
+    return f"Microsoft ESMTP MAIL Service ready at {now:%a, %d %b %Y %H:%M:%S} +0000"
+
+
+def bracket(now: datetime) -> str:
+    """Write what the front end's refusals end with, by which support finds them."""
+    front_end = HOST.partition(".")[0]
+    stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"[{front_end}.JPNP301.PROD.OUTLOOK.COM {stamp} 08DE{secrets.token_hex(6).upper()}]"
+
+
+def accepted(message_id: str) -> str:
+    """Reply to a message that is taken."""
+    return f"250 2.0.0 OK {message_id} [Hostname={_BACKEND}]"
+
+
+def bad_token(now: datetime) -> SmtpRefusal:
+    """Refuse: token, scope, user or mailbox; Exchange does not say which."""
+    return SmtpRefusal(f"535 5.7.3 Authentication unsuccessful {bracket(now)}")
+
+
+def malformed_xoauth2() -> SmtpRefusal:
+    """Refuse what is no `user=…^Aauth=Bearer …^A^A`."""
+    return SmtpRefusal("501 5.5.124 Invalid XOAUTH2 auth data")
+
+
+def smtp_auth_disabled(scope: str, now: datetime) -> SmtpRefusal:
+    """Refuse: authenticated SMTP is off for the `Tenant` or the `Mailbox`."""
+    return SmtpRefusal(
+        f"{_UNSUCCESSFUL} SmtpClientAuthentication is disabled for the {scope}. Visit "
+        f"https://aka.ms/smtp_auth_disabled for more information. {bracket(now)}"
+    )
+
+
+def security_defaults(now: datetime) -> SmtpRefusal:
+    """Refuse: the organization has security defaults on."""
+    return SmtpRefusal(
+        f"{_UNSUCCESSFUL} user is locked by your organization's security defaults policy. Contact "
+        f"your administrator. {bracket(now)}"
+    )
+
+
+def conditional_access(now: datetime) -> SmtpRefusal:
+    """Refuse: a policy of Conditional Access is not met."""
+    return SmtpRefusal(
+        f"{_UNSUCCESSFUL} the request did not meet the criteria to be authenticated successfully. "
+        f"Contact your administrator. {bracket(now)}"
+    )
+
+
+def basic_authentication(removed: bool, now: datetime) -> SmtpRefusal:
+    """Refuse a password: disabled, or removed for good."""
+    if removed:
+        return SmtpRefusal(
+            "550 5.7.30 Basic authentication is not supported for Client Submission. "
+            f"{bracket(now)}"
+        )
+    return SmtpRefusal(f"{_UNSUCCESSFUL} basic authentication is disabled. {bracket(now)}")
+
+
+def unknown_mechanism(now: datetime) -> str:
+    """Refuse a mechanism that is not offered, and all of them before STARTTLS."""
+    return f"504 5.7.4 Unrecognized authentication type {bracket(now)}"
+
+
+def unknown_command(now: datetime) -> str:
+    """Refuse a command that is none, or is not offered."""
+    return f"500 5.3.3 Unrecognized command 'unknown' {bracket(now)}"
+
+
+def not_authenticated(now: datetime) -> str:
+    """Refuse to take a mail from somebody who has not signed in."""
+    return f"530 5.7.57 Client not authenticated to send mail. {bracket(now)}"
+
+
+def _submission(text: str) -> SmtpRefusal:
+    return SmtpRefusal(f"{text} [Hostname={_BACKEND}]")
+
+
+def send_as_denied(mailbox: str, sender: str) -> SmtpRefusal:
+    """Refuse: From is not the signed-in mailbox."""
+    return _submission(
+        f"554 5.2.252 SendAsDenied; {mailbox} not allowed to send as {sender}; "
+        "STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;"
+    )
+
+
+def too_many_connections() -> SmtpRefusal:
+    """Refuse: more connections than one mailbox may have."""
+    return _submission(
+        "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending "
+        "for more information."
+    )
+
+
+def too_many_recipients() -> SmtpRefusal:
+    """Refuse: the mailbox has written to as many recipients as it may in a day."""
+    return _submission("554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException")
+
+
+def mailbox_full() -> SmtpRefusal:
+    """Refuse: there is no room for the copy in Sent Items."""
+    return _submission(
+        "554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException"
+    )
+
+
+def blocked_sender() -> SmtpRefusal:
+    """Refuse: the sender is on the list of those restricted for spam."""
+    return _submission("550 5.1.8 Bad outbound sender")

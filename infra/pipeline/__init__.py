@@ -1,0 +1,1 @@
+"""A second, small Pulumi project: the identity that a pipeline signs in with."""

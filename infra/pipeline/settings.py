@@ -1,0 +1,104 @@
+"""The configuration of the pipeline's identity: every key, its form, what it means.
+
+Its own small set, apart from a mail stack's (`proself_mail.settings`): one identity serves the
+stacks of one tenant.
+"""
+
+import json
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+import pulumi
+from pulumi.runtime.config import get_config_env
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from proself_mail import clock, target
+from proself_mail.errors import Error
+from proself_mail.settings import TargetName
+from proself_mail.target import Target
+
+PROJECT = "proself-mail-pipeline"
+GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+"""GitHub, "OpenID Connect reference"; a GitHub Enterprise Server has its own."""
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=600)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class ServiceConnection(_Model):
+    """A service connection of Azure DevOps, as its page for workload identity federation shows."""
+
+    name: _Name
+    issuer: _Text
+    subject: _Text
+
+
+class Settings(_Model):
+    """The configuration, validated."""
+
+    tenant_id: UUID
+    target: TargetName
+    display_name: _Text = "Proself mail pipeline"
+    owners: Annotated[tuple[UUID, ...], Field(min_length=1)]
+    """Object ids of the people who look after the identity; never its own."""
+    repository: Annotated[str, StringConstraints(pattern=r"^[^/\s*]+/[^/\s*]+$")] | None = None
+    """GitHub's OWNER/NAME."""
+    environments: tuple[_Name, ...] = ()
+    """GitHub environments, named as the stacks; protect them."""
+    github_issuer: _Text = GITHUB_ISSUER
+    service_connections: tuple[ServiceConnection, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.environments and not self.repository:
+            raise ValueError("`environments` are GitHub's: `repository` (OWNER/NAME) is missing")
+        if not self.environments and not self.service_connections:
+            raise ValueError(
+                "name the pipelines that may sign in: `repository` and `environments`, or "
+                "`serviceConnections`"
+            )
+        # Microsoft, "Workload identity federation considerations": at most 20 an application.
+        if len(self.environments) + len(self.service_connections) > 20:
+            raise ValueError("more than the 20 federated credentials that Entra allows")
+        return self
+
+
+def load() -> tuple[Settings, Target]:
+    """Return the settings, and the target that the environment leads to.
+
+    Raises `pulumi.RunError` where they cannot be used or do not fit together.
+    """
+    values: dict[str, Any] = {}
+    for key, value in get_config_env().items():
+        namespace, _, name = key.partition(":")
+        if namespace == PROJECT:
+            values[name] = json.loads(value) if value[:1] in "[{" else value
+    try:
+        settings = Settings.model_validate(values)
+        target.check_environment(settings.target, str(settings.tenant_id))
+        where, there = target.reach(settings.target, str(settings.tenant_id))
+        clock.check(clock.now(), there)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}" if each["loc"] else each["msg"]
+            for each in error.errors(include_url=False, include_input=False)
+        )
+        raise pulumi.RunError(
+            f"The configuration of the pipeline's identity cannot be used: {problems}. Next: "
+            "correct it by `pulumi config set`, then try again."
+        ) from error
+    except Error as error:
+        raise pulumi.RunError(str(error)) from error
+    return settings, where

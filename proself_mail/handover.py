@@ -1,0 +1,51 @@
+"""`proself-mail handover`: let a pipeline's identity look after a stack.
+
+It writes the stack file and nothing else: the identity joins `owners`, and the consent becomes a
+person's to give, because that identity may not. The `up` that carries it out is a person's, who
+owns the application; a grant that was made stays (docs/adr/0020).
+"""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID
+
+from proself_mail import session
+from proself_mail.directory import NotFound
+from proself_mail.errors import CheckFailed, ConfigurationError
+from proself_mail.settings import Consent
+from proself_mail.stack import Stack
+
+
+async def run(name: str, project: Path, object_id: str) -> Path | None:
+    """Write the identity into a stack's configuration; return the file, or None for no change.
+
+    `object_id` is the service principal's (`objectId` of `infra/pipeline`), and the tenant is asked
+    whether it is one. Raises `CheckFailed` where it is not.
+    """
+    try:
+        identity = UUID(object_id)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{object_id!r} is not an object id.",
+            "`pulumi -C infra/pipeline stack output objectId` prints it.",
+        ) from error
+    stack = Stack(name, project)
+    settings = await asyncio.to_thread(stack.settings)
+    async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+        try:
+            await opened.directory.service_principal_by_id(str(identity))
+        except NotFound as error:
+            raise CheckFailed(
+                f"{identity} is no service principal of the tenant {settings.tenant_id}; a client "
+                "ID or an application's object id would not do.",
+                "`pulumi -C infra/pipeline stack output objectId` prints the right one.",
+            ) from error
+    changes: dict[str, str] = {}
+    if identity not in settings.owners:
+        changes[f"owners[{len(settings.owners)}]"] = str(identity)
+    if settings.consent is not Consent.BY_ADMINISTRATOR:
+        changes["consent"] = Consent.BY_ADMINISTRATOR
+    if not changes:
+        return None
+    await asyncio.to_thread(stack.configure, changes)
+    return stack.file

@@ -1,0 +1,69 @@
+"""What rotation remembers of an application's secrets, in the application's notes.
+
+Two things outlive the state and the machine that a pipeline ran on: which key ids this product
+made, because a secret leaves the state when its window closes and Entra's listing does not say who
+made it; and which of them a person pasted into Proself. Both stand in one line of JSON, beside
+whatever people write into the notes. No secret is part of it. Reading and writing the notes is
+`rotate`'s; docs/adr/0019 says why they are there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+from uuid import UUID
+
+_MARK = "proself-mail: "
+"""How the line begins."""
+
+
+class Damaged(ValueError):
+    """The line is there and cannot be read: what it said is unknown."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The record."""
+
+    made: Mapping[str, str] = field(default_factory=dict)
+    """Windows' ids by the key ids of the secrets that were made for them."""
+    pasted: str | None = None
+    """Key id of the secret that Proself was last said to have; none where nobody said."""
+
+    @classmethod
+    def read(cls, notes: str) -> Self:
+        """Read it out of an application's notes; an empty one where they hold none.
+
+        Raises `Damaged` where it was edited by hand or stands there twice.
+        """
+        lines = [line for line in notes.splitlines() if line.startswith(_MARK)]
+        if not lines:
+            return cls()
+        try:
+            [line] = lines
+            found = json.loads(line.removeprefix(_MARK))
+            made = {str(UUID(key)): str(window) for key, window in found["made"].items()}
+            pasted = found.get("pasted")
+            return cls(made, str(UUID(pasted)) if pasted else None)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Damaged(str(error)) from error
+
+    def into(self, notes: str) -> str:
+        """Return the notes with this in them instead of what they held of it; the rest stays."""
+        kept = [line for line in notes.splitlines() if not line.startswith(_MARK)]
+        entry: dict[str, object] = {"made": dict(sorted(self.made.items(), key=_by_window))}
+        if self.pasted:
+            entry["pasted"] = self.pasted
+        return "\n".join([*kept, _MARK + json.dumps(entry, separators=(",", ":"))])
+
+    def adding(self, made: Mapping[str, str]) -> Self:
+        """Return it with more key ids."""
+        return replace(self, made={**self.made, **made})
+
+    def keeping(self, key_ids: frozenset[str]) -> Self:
+        """Return it without what is no longer on the application; what was pasted stays."""
+        return replace(self, made={key: w for key, w in self.made.items() if key in key_ids})
+
+
+def _by_window(item: tuple[str, str]) -> str:
+    return item[1]

@@ -1,0 +1,88 @@
+"""Whether a person must act for the mail to go on, and how soon: a pure function.
+
+A new secret stops nothing and starts nothing: somebody pastes it into Proself and signs in there
+again, before the one that Proself has ends. Which one that is, people say by `rotate
+--acknowledge`; while nobody said so, it is taken to be the one that ends first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+AT_LEAST = timedelta(days=14)
+"""It is urgent at the latest so long before the end: two runs of a weekly pipeline."""
+
+
+class Level(StrEnum):
+    """How soon a person must act."""
+
+    NONE = "none"
+    NOTICE = "notice"
+    """There is time; a pipeline stays green."""
+    URGENT = "urgent"
+    """The time is running out; a pipeline turns red."""
+    OVERDUE = "overdue"
+    """The secret in Proself has ended: mail has stopped."""
+
+    @property
+    def is_red(self) -> bool:
+        """Whether a command ends with the exit code for it."""
+        return self in (Level.URGENT, Level.OVERDUE)
+
+
+@dataclass(frozen=True)
+class LiveSecret:
+    """A client secret of ours that signs in now."""
+
+    key_id: str
+    window: str
+    starts: datetime
+    expires: datetime
+    overlap: timedelta
+    """How long it goes on after its successor was made."""
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """What a person is to be told."""
+
+    level: Level
+    newest: LiveSecret
+    in_proself: LiveSecret | None
+    """The one that Proself has, or is taken to have; none where that one has ended."""
+    is_known: bool
+    """Whether somebody said which one it is."""
+
+    @property
+    def mail_ends(self) -> datetime | None:
+        """When mail stops unless somebody acts; none where nobody has to, or it has stopped."""
+        return self.in_proself.expires if self.in_proself else None
+
+
+def remind(
+    live: Sequence[LiveSecret], pasted: str | None, now: datetime, *, first: bool
+) -> Reminder:
+    """Say what a person is to be told.
+
+    `live` is in the order of the windows, at least one; `pasted` is the key id of the one that was
+    acknowledged last; `first` says that no window was ever open before these.
+    """
+    newest = live[-1]
+    if pasted is not None:
+        found = next((each for each in live if each.key_id == pasted), None)
+        if found is None:
+            return Reminder(Level.OVERDUE, newest, None, is_known=True)
+        level = Level.NONE if found is newest else _how_soon(found, now)
+        return Reminder(level, newest, found, is_known=True)
+    oldest = min(live, key=lambda each: each.expires)
+    if oldest is not newest:
+        return Reminder(_how_soon(oldest, now), newest, oldest, is_known=False)
+    # The only one left: Proself has it, or it has one that ended.
+    level = Level.NOTICE if first else Level.URGENT
+    return Reminder(level, newest, newest if first else None, is_known=False)
+
+
+def _how_soon(secret: LiveSecret, now: datetime) -> Level:
+    near = max(AT_LEAST, secret.overlap / 2)
+    return Level.URGENT if secret.expires - now <= near else Level.NOTICE

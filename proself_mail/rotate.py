@@ -1,0 +1,364 @@
+"""`proself-mail rotate`: new secrets when their time comes, expired ones away, mail never stopped.
+
+A rotation is a converging `up` on a timer: whatever window is open without a secret gets one, which
+is proven and written to the Proself config file. What has expired is removed before, what a leak
+revoked only after that proof; each by its recorded key id, after a fresh look. What is to be done
+is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `rotation_report`'s.
+"""
+
+import asyncio
+import importlib
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from proself_mail import clock, lock, rotation, session, up
+from proself_mail.converge import Done
+from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
+from proself_mail.errors import (
+    CheckFailed,
+    ConfigurationError,
+    Error,
+    PartlyFailed,
+    Refused,
+    RemoteError,
+)
+from proself_mail.ledger import Damaged, Ledger
+from proself_mail.patience import AGREEING, Patience, Say
+from proself_mail.rotation import Plan
+from proself_mail.schedule import format_instant, most_open
+from proself_mail.session import Session
+from proself_mail.settings import Settings
+from proself_mail.stack import Stack
+from proself_mail.stamp import stack_tag
+from proself_mail.state import State
+
+MOST_AT_ONCE = 3
+"""Valid secrets of ours at a time: two that overlap, and one after an early rotation."""
+_LONGEST = up.DEADLINE + timedelta(minutes=5)
+_SURVIVING = timedelta(seconds=60)
+"""What readers still show so long after its removal is no lag."""
+
+
+class Append(StrEnum):
+    """An entry to append to the stack's `secrets` before rotating."""
+
+    NOW = "now"
+    """Rotate early; the secrets before it run out in their own time."""
+    REVOKE = "revoke"
+    """A secret leaked: those before it die."""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How a rotation ended."""
+
+    settings: Settings
+    before: Plan
+    after: Plan
+    done: Done | None
+    """How the update ended; none where none was needed."""
+    removed: Sequence[PasswordRecord]
+    appended_to: Path | None = None
+    """The stack file, where an entry was appended to it: it must be committed."""
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """A stack as it is now, and the way to its tenant."""
+
+    stack: Stack
+    project: Path
+    settings: Settings
+    state: State
+    opened: Session
+    patience: Patience
+
+
+async def run(
+    name: str,
+    project: Path,
+    say: Say,
+    *,
+    append: Append | None = None,
+    show: Callable[[Plan], None] = lambda _: None,
+    dry_run: bool = False,
+) -> Rotation:
+    """Rotate a stack's secrets as far as their time has come.
+
+    `show` is given the plan before anything is written, and may raise to stop it. Raises `Refused`
+    where the stack file is older than the state, and the error of whatever else stands against it.
+    """
+    stack = Stack(name, project)
+    settings, state = await _read(stack)
+    async with (
+        _no_longer(name),
+        session.sign_in(settings.target, str(settings.tenant_id)) as opened,
+    ):
+        at = _Stack(stack, project, settings, state, opened, Patience(say))
+        before = await _plan(at)
+        if append is None:
+            _check_newest(before, name)
+            show(before)
+            if dry_run or not before.is_due:
+                return Rotation(settings, before, before, None, ())
+            return await _apply(at, before, say)
+        _check_room(before, append, settings)
+        show(before)
+        return await _append(at, before, append, say)
+
+
+async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) -> Plan:
+    """Record that Proself has a secret now: the newest, or the one of `key_id`.
+
+    Raises `ConfigurationError` where it is none of those that sign in.
+    """
+    stack = Stack(name, project)
+    settings, state = await _read(stack)
+    async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+        at = _Stack(stack, project, settings, state, opened, Patience(say))
+        found = await _plan(at)
+        live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
+        chosen = key_id.lower() if key_id else live[-1] if live else "none"
+        if chosen not in live:
+            raise ConfigurationError(
+                f"{chosen} is not the key id of a client secret of this stack that signs in now; "
+                f"those are: {', '.join(live) or 'none'}.",
+                f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
+            )
+        ledger = replace(found.ledger, pasted=chosen)
+        await _note(at, found.application_id, ledger)
+        application = replace(await _application(at), notes=ledger.into(""))
+        return _planned(at, application)
+
+
+@asynccontextmanager
+async def _no_longer(name: str) -> AsyncIterator[None]:
+    """End what waits for the tenant for ever."""
+    try:
+        async with asyncio.timeout(_LONGEST.total_seconds()):
+            yield
+    except TimeoutError:
+        raise RemoteError(
+            f"The tenant did not answer as it should for {_LONGEST.total_seconds() / 60:.0f} "
+            "minutes.",
+            f"`proself-mail rotate --stack {name}` goes on from here.",
+        ) from None
+
+
+async def _read(stack: Stack) -> tuple[Settings, State]:
+    settings, state, _ = await asyncio.gather(
+        asyncio.to_thread(stack.settings),
+        asyncio.to_thread(stack.state),
+        asyncio.to_thread(importlib.import_module, "proself_mail.graph"),
+    )
+    return settings, state
+
+
+async def _plan(at: _Stack) -> Plan:
+    """Look at the application and decide. Raises `Refused` where it is not this stack's."""
+    found = _planned(at, await _application(at))
+    for _ in range(AGREEING - 1):  # a reader that trails does not show the newest yet
+        if not found.vanished:
+            break
+        found = _planned(at, await _application(at))
+    return found
+
+
+def _planned(at: _Stack, application: ApplicationRecord) -> Plan:
+    now = clock.now()
+    surely = min(now, at.opened.tenant_now())
+    return rotation.plan(at.settings.entries, at.state, application, now, surely)
+
+
+async def _application(at: _Stack) -> ApplicationRecord:
+    """Read the stack's application. Raises what keeps it from being this stack's."""
+    name, object_id = at.stack.name, at.state.application_id
+    if object_id is None:
+        raise ConfigurationError(
+            f"The stack {name} has no application yet: nothing has been set up.",
+            f"`proself-mail up --stack {name}`, then try again.",
+        )
+    for attempt in range(AGREEING):
+        try:
+            found = await at.patience.told(lambda: at.opened.directory.application(object_id))
+            break
+        except NotFound:
+            if attempt == AGREEING - 1:
+                raise CheckFailed(
+                    f"The application {object_id} of the stack {name} is not in the tenant.",
+                    "If somebody deleted it, restore it from Entra's recycle bin within 30 days.",
+                ) from None
+            await at.patience.moment(0.3)
+    if stack_tag(at.settings.stack_id) not in found.tags:
+        raise Refused(
+            f"The application {object_id} does not bear this stack's stamp: it is another's.",
+            f"Check `stackId` in the stack file of {name} against the application's tags.",
+        )
+    return found
+
+
+def _check_newest(plan: Plan, name: str) -> None:
+    """Stop where the newest secret was removed by somebody: no run makes it again."""
+    if plan.vanished and not plan.add and plan.windows[-1] in plan.vanished:
+        raise CheckFailed(
+            f"The newest client secret (window {plan.windows[-1].id}) is in the state and not on "
+            "the application any more: somebody removed it in Entra.",
+            f"`proself-mail rotate --now --stack {name}` makes a new one.",
+        )
+
+
+def _check_room(plan: Plan, append: Append, settings: Settings) -> None:
+    last = settings.entries[-1]
+    if last.starts >= plan.now:
+        raise Refused(
+            f"The last entry of `secrets` begins at {format_instant(last.starts)}, which is now or "
+            "still to come; an entry after it would begin later.",
+            "Wait for it, or take it away if no run has made its secret yet.",
+        )
+    appended = replace(last, starts=plan.now, revokes_earlier=append is Append.REVOKE)
+    most = most_open([*settings.entries, appended])
+    if append is Append.NOW and most > MOST_AT_ONCE:
+        raise Refused(
+            f"{most} client secrets would be valid at once some day, after an early rotation that "
+            "has not run out yet.",
+            f"Wait until the oldest ends at {format_instant(plan.windows[0].expires)}; after a "
+            "leak, --revoke ends them all.",
+        )
+
+
+async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotation:
+    """Append an entry to the stack file and rotate; take it back where nothing came of it."""
+    file = at.stack.file
+    as_it_was = file.read_bytes()
+    last, place = at.settings.secrets[-1], len(at.settings.secrets)
+    starts = clock.now()
+    values = {
+        "from": format_instant(starts),
+        "everyDays": str(last.every_days),
+        "overlapDays": str(last.overlap_days),
+    }
+    if append is Append.REVOKE:
+        values["revokesEarlier"] = "true"
+    entry = {f"secrets[{place}].{key}": value for key, value in values.items()}
+    try:
+        await asyncio.to_thread(at.stack.configure, entry)
+        settings, state = await _read(at.stack)
+        changed = replace(at, settings=settings, state=state)
+        rotated = await _apply(changed, await _plan(changed), say)
+    except Error:
+        if await _came_to_nothing(at, before):
+            file.write_bytes(as_it_was)
+            say(f"{file.name} is as it was: no secret was made")
+        raise
+    return replace(rotated, before=before, appended_to=file)
+
+
+async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
+    """Say whether surely no secret was made; what cannot be told may have been."""
+    try:
+        state = await asyncio.to_thread(at.stack.state)
+        application = await _application(at)
+    except Error:
+        return False
+    known = {*before.ledger.made, *(each.key_id for each in before.foreign)}
+    made = [each for each in application.passwords if each.key_id not in known]
+    return not made and set(state.key_ids) <= set(at.state.key_ids)
+
+
+async def _apply(at: _Stack, plan: Plan, say: Say) -> Rotation:
+    """Carry a plan out."""
+    await _remove(at, plan.expired, say)
+    done: Done | None = None
+    if plan.needs_engine:
+        if plan.revoked:
+            # The engine is about to forget them, and a kill would leave them valid and unknown.
+            await _note(at, plan.application_id, plan.ledger)
+        if plan.add or plan.revoked or not await _forget(at, say):
+            done = await up.run(at.stack.name, at.project, say)
+        at = replace(at, state=await asyncio.to_thread(at.stack.state))
+    await _remove(at, plan.revoked, say)
+    removed = (*plan.expired, *plan.revoked)
+    await _settle(at, frozenset(each.key_id for each in removed))
+    application = await _application(at)
+    if plan.revoked or done is not None:
+        there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
+        made = {key: window for window, key in at.state.key_ids.items()}
+        # From before the engine ran: an update of the application blanks its notes.
+        ledger = plan.ledger.adding(made).keeping(frozenset(there))
+        await _note(at, plan.application_id, ledger)
+        application = replace(application, notes=ledger.into(application.notes))
+    after = _planned(at, application)
+    if after.suspects:
+        raise PartlyFailed(
+            "A client secret of a revoked window may be alive, and no record says whose it is: "
+            f"{'; '.join(map(rotation.shown, after.suspects))}.",
+            "If it is not somebody else's, remove it in Entra: App registrations → Certificates & "
+            "secrets.",
+        )
+    return Rotation(at.settings, plan, after, done, removed)
+
+
+async def _forget(at: _Stack, say: Say) -> bool:
+    """Let the engine take closed windows out of the state; say whether that was all there was.
+
+    Nothing new is made, so nothing has to be proven, which is most of what an update costs.
+    """
+    environment = {lock.DRIVER_VARIABLE: str(os.getpid())}
+    observed = await asyncio.to_thread(at.stack.up, say, environment)
+    return not observed.failures and set(observed.changes) <= {"same", "delete", "discard"}
+
+
+async def _remove(at: _Stack, passwords: Sequence[PasswordRecord], say: Say) -> None:
+    """Remove secrets by key id, those that a fresh look still shows as they were planned."""
+    if not passwords:
+        return
+    application = await _application(at)
+    for password in passwords:
+        if password not in application.passwords:
+            continue  # gone by now, or a reader that trails: the next run looks again
+        try:
+            await at.patience.told(
+                partial(at.opened.directory.remove_password, application.object_id, password.key_id)
+            )
+        except NotFound:
+            continue
+        say(f"  removed  client secret {rotation.shown(password)}")
+
+
+async def _settle(at: _Stack, removed: frozenset[str]) -> None:
+    """Read until no reader shows what was removed. Raises `PartlyFailed` where it stays."""
+    if not removed:
+        return
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + _SURVIVING.total_seconds()
+    agreeing = 0
+    while agreeing < AGREEING:
+        application = await _application(at)
+        left = [each for each in application.passwords if each.key_id in removed]
+        agreeing = 0 if left else agreeing + 1
+        if left and loop.time() > ends:
+            raise PartlyFailed(
+                f"Still there after their removal: {'; '.join(map(rotation.shown, left))}.",
+                f"`proself-mail rotate --stack {at.stack.name}` tries again.",
+            )
+        if left:
+            await at.patience.moment(0.3)
+
+
+async def _note(at: _Stack, application_id: str, ledger: Ledger) -> None:
+    """Write the ledger into the application's notes, if it is not there already."""
+    notes = (await _application(at)).notes
+    try:
+        if Ledger.read(notes) == ledger:
+            return
+    except Damaged:
+        pass
+    await at.patience.told(
+        lambda: at.opened.directory.set_notes(application_id, ledger.into(notes))
+    )

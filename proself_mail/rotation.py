@@ -1,0 +1,161 @@
+"""What a rotation is to do: decided purely, from the schedule, the state and the application.
+
+Three sources say which client secrets are ours: the state, as long as their windows are open; the
+ledger in the application's notes, afterwards; and nothing else. A name or a date that fits makes
+nobody's secret ours. Reading and doing are `rotate`'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.errors import Refused
+from proself_mail.ledger import Damaged, Ledger
+from proself_mail.reminder import LiveSecret, Reminder, remind
+from proself_mail.schedule import (
+    SecretsEntry,
+    Window,
+    format_instant,
+    open_windows,
+    revoked_windows,
+    vanishing,
+)
+from proself_mail.state import State
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a rotation would do, from what is there now."""
+
+    application_id: str
+    """Object id of the application."""
+    client_id: str
+    now: datetime
+    windows: tuple[Window, ...]
+    """Those that are open, the newest last."""
+    keys: Mapping[str, str]
+    """Key ids of our secrets that are on the application, by their windows' ids."""
+    add: tuple[Window, ...]
+    """Open windows without a secret."""
+    expired: tuple[PasswordRecord, ...]
+    """Ours, to remove at once."""
+    revoked: tuple[PasswordRecord, ...]
+    """Ours, valid still, to remove when the newest is proven: one of them leaked."""
+    forget: tuple[str, ...]
+    """Windows that have closed and that the state knows still."""
+    foreign: tuple[PasswordRecord, ...]
+    """Secrets that this product has no record of; left alone."""
+    suspects: tuple[PasswordRecord, ...]
+    """Those of them that end with a revoked window: the leaked one may be among them."""
+    vanished: tuple[Window, ...]
+    """Open windows whose secret was made and is not on the application any more."""
+    ledger: Ledger
+    """With everything that this plan knows to be ours."""
+    is_ledger_damaged: bool
+    reminder: Reminder | None
+    """What a person is to be told; none while no secret of ours signs in."""
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether the stack has to be brought up to date."""
+        return bool(self.add or self.forget)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything is to be done."""
+        return bool(self.needs_engine or self.expired or self.revoked)
+
+
+def plan(
+    entries: Sequence[SecretsEntry],
+    state: State,
+    application: ApplicationRecord,
+    now: datetime,
+    surely: datetime,
+) -> Plan:
+    """Decide.
+
+    `now` is the clock by which the program opens windows; `surely` is not later than `now`, nor
+    than the tenant's clock, and decides what has expired. Raises `Refused` where the entries lack
+    a live secret that the state knows.
+    """
+    ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
+    if lost := vanishing(ends, entries, now):
+        raise _older(lost)
+    try:
+        noted, damaged = Ledger.read(application.notes), False
+    except Damaged:
+        noted, damaged = Ledger(), True
+    ledger = noted.adding({key: window for window, key in state.key_ids.items()})
+    there = {each.key_id: each for each in application.passwords}
+    windows = open_windows(entries, now)
+    is_open = {window.id for window in windows}
+    leaked = {window.id: window.expires for window in revoked_windows(entries, now)}
+    ours = [(window, there[key]) for key, window in ledger.made.items() if key in there]
+    closed = [(window, each) for window, each in ours if window not in is_open]
+    foreign = tuple(each for each in application.passwords if each.key_id not in ledger.made)
+    keys = {
+        window: key for window, key in state.key_ids.items() if window in is_open and key in there
+    }
+    return Plan(
+        application_id=application.object_id,
+        client_id=application.client_id,
+        now=now,
+        windows=windows,
+        keys=keys,
+        add=tuple(window for window in windows if window.id not in state.key_ids),
+        expired=tuple(each for _, each in closed if _has_ended(each, surely)),
+        revoked=tuple(
+            each for window, each in closed if window in leaked and not _has_ended(each, surely)
+        ),
+        forget=tuple(window for window in state.key_ids if window not in is_open),
+        foreign=foreign,
+        suspects=tuple(
+            each
+            for each in foreign
+            if each.expires in leaked.values() and not _has_ended(each, surely)
+        ),
+        vanished=tuple(
+            window for window in windows if window.id in state.key_ids and window.id not in keys
+        ),
+        ledger=ledger,
+        is_ledger_damaged=damaged,
+        reminder=_reminder(entries, windows, keys, ledger, now),
+    )
+
+
+def _has_ended(password: PasswordRecord, at: datetime) -> bool:
+    return password.expires is not None and password.expires <= at
+
+
+def _reminder(
+    entries: Sequence[SecretsEntry],
+    windows: Sequence[Window],
+    keys: Mapping[str, str],
+    ledger: Ledger,
+    now: datetime,
+) -> Reminder | None:
+    live = [
+        LiveSecret(keys[each.id], each.id, each.starts, each.expires, entries[each.entry].overlap)
+        for each in windows
+        if each.id in keys
+    ]
+    if not live:
+        return None
+    return remind(live, ledger.pasted, now, first=live[-1].starts == entries[0].starts)
+
+
+def _older(lost: Sequence[str]) -> Refused:
+    return Refused(
+        "Your stack file is older than the state, or its `secrets` were edited: the state holds "
+        f"live client secrets that it does not declare so: {', '.join(lost)}.",
+        "Bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
+        "only ever appended. Nothing was changed.",
+    )
+
+
+def shown(password: PasswordRecord) -> str:
+    """Name a secret to a person; nothing of its value."""
+    until = format_instant(password.expires) if password.expires else "for ever"
+    return f"{password.display_name!r} (key id {password.key_id}, until {until})"

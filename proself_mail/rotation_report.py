@@ -1,0 +1,165 @@
+"""What a rotation tells: its plan for a terminal, and the summary for people.
+
+The summary is Markdown, in English and Japanese, for a pipeline's page and the issue that it opens.
+Nothing of a secret's value is in it, not even the first characters that Entra shows. Only words
+are made here; who needs them when is `reminder`'s to say, where they go `pipeline`'s.
+"""
+
+from collections.abc import Iterator
+
+from proself_mail.reminder import Level, Reminder
+from proself_mail.rotate import Rotation
+from proself_mail.rotation import Plan, shown
+from proself_mail.schedule import Window, format_instant
+
+
+def plan(of: Plan) -> Iterator[str]:
+    """Say what is there and what a rotation would do, a line each."""
+    for window in of.windows:
+        yield f"Window {window.id}, until {format_instant(window.expires)}: {_state(of, window)}."
+    yield from (f"To make: a client secret for the window {each.id}." for each in of.add)
+    yield from (f"To remove, expired: {shown(each)}." for each in of.expired)
+    yield from (f"To remove, revoked: {shown(each)}." for each in of.revoked)
+    if of.forget:
+        yield f"To take out of the state: {', '.join(of.forget)}."
+    yield from (f"Note: {each}." for each in notes(of))
+
+
+def notes(of: Plan) -> Iterator[str]:
+    """Say what was found and is left alone."""
+    for each in of.foreign:
+        yield f"the client secret {shown(each)} is recorded nowhere as ours and is left alone"
+    for window in of.vanished:
+        yield f"the client secret of the window {window.id} was removed by somebody in Entra"
+    if of.is_ledger_damaged:
+        yield "what the application's notes say of earlier rotations cannot be read"
+
+
+def end(of: Rotation) -> Iterator[str]:
+    """Say how a rotation ended, a line each."""
+    if not of.before.is_due:
+        yield f"Nothing is due; nothing was changed. {_next(of.after)}"
+    for window in of.before.add:
+        yield (
+            f"Made and proven: the client secret of the window {window.id}, until "
+            f"{format_instant(window.expires)}."
+        )
+    yield from (f"Removed: {shown(each)}." for each in of.removed)
+    if of.done and of.done.config_file:
+        yield f"For Proself: {of.done.config_file}"
+    if of.appended_to:
+        yield (
+            f"Commit {of.appended_to.name} now: a run elsewhere with the old file would refuse to "
+            "work."
+        )
+    yield from (f"Note: {each}." for each in notes(of.after))
+
+
+def summary(stack: str, tenant: str, of: Rotation) -> str:
+    """Write the summary as Markdown."""
+    rows = [
+        f"| {window.id} | {format_instant(window.expires)} | {_state(of.after, window)} |"
+        for window in reversed(of.after.windows)
+    ]
+    reminder = of.after.reminder
+    action = "\n\n".join(person(stack, reminder)) if reminder else ""
+    return "\n".join(
+        [
+            f"## Proself mail: {stack}",
+            "",
+            action,
+            "",
+            f"Tenant {tenant}, client ID {of.after.client_id}.",
+            "",
+            "| window | ends | client secret |",
+            "|---|---|---|",
+            *rows,
+            "",
+            *(f"- {line}" for line in end(of)),
+            "",
+        ]
+    )
+
+
+def title(stack: str, reminder: Reminder) -> str:
+    """Write the title of the issue that a pipeline opens for a reminder."""
+    if reminder.level is Level.NOTICE and reminder.newest is reminder.in_proself:
+        return f"Proself mail {stack}: say which client secret Proself has"
+    if reminder.in_proself is None:
+        return f"Proself mail {stack}: mail has stopped, paste the new client secret"
+    ends = format_instant(reminder.in_proself.expires)
+    return f"Proself mail {stack}: paste the new client secret before {ends}"
+
+
+def person(stack: str, of: Reminder) -> tuple[str, str]:
+    """Say what a person has to do, in English and in Japanese."""
+    newest, command = of.newest, f"`proself-mail rotate --acknowledge --stack {stack}`"
+    if of.level is Level.NONE:
+        return (
+            f"Nobody has to act: Proself has the newest client secret, which ends at "
+            f"{format_instant(newest.expires)}.",
+            f"対応は不要です。Proselfには最新のシークレット({format_instant(newest.expires)}まで"
+            "有効)が設定されています。",
+        )
+    if of.in_proself is newest:
+        return (
+            f"Once Proself has the client secret and a mail from it has arrived, {command} "
+            "records so; reminders then know what Proself has.",
+            f"Proselfにシークレットを設定し、テストメールの到着を確認したら、{command} を実行して"
+            "ください。以後の通知はこの記録をもとに行われます。",
+        )
+    english, japanese = _when(of)
+    return (
+        f"{english} Paste the client secret of the window {newest.window} into Proself (システム"
+        f"設定 → メールサーバー情報の設定 → シークレット), press 設定 and sign in there as the "
+        f"mailbox's user, who must be at hand; send a test mail. `proself-mail config --stack "
+        f"{stack} --write` renders the values again. Then {command}.",
+        f"{japanese}Proselfの[システム設定]→[メールサーバー情報の設定]で[シークレット]に新しい値"
+        f"(ウィンドウ {newest.window})を入力し、[設定]からメールボックスのユーザーでサインイン"
+        "し直して、テストメールを送信してください(サインインにはそのユーザー本人の操作が必要です)。"
+        f"設定値は `proself-mail config --stack {stack} --write` で再出力できます。"
+        f"完了後に {command} を実行してください。",
+    )
+
+
+def _when(of: Reminder) -> tuple[str, str]:
+    if of.in_proself is None:
+        if of.is_known:
+            return (
+                "Mail has stopped: the client secret that Proself has is not valid any more.",
+                "メール送信が停止しています。Proselfに設定されているシークレットは無効です。",
+            )
+        return (
+            "Nobody has said that Proself has the newest client secret, and all others have "
+            "ended: if it was not pasted, mail has stopped.",
+            "最新のシークレットがProselfに設定されたという記録がなく、それ以前のシークレットはすべて"
+            "失効しています。未設定の場合、メール送信は停止しています。",
+        )
+    ends = format_instant(of.in_proself.expires)
+    soon, soon_ja = ("Soon: ", "至急:") if of.level is Level.URGENT else ("", "")
+    if of.is_known:
+        return (
+            f"{soon}Mail stops at {ends}, when the client secret that Proself has ends.",
+            f"{soon_ja}Proselfに設定されているシークレットは {ends} に失効し、メール送信が停止し"
+            "ます。",
+        )
+    return (
+        f"{soon}Mail stops at {ends} if Proself still has the older client secret.",
+        f"{soon_ja}Proselfに古いシークレットが設定されたままの場合、{ends} にメール送信が停止し"
+        "ます。",
+    )
+
+
+def _state(of: Plan, window: Window) -> str:
+    key = of.keys.get(window.id)
+    if key is None:
+        return "removed by somebody" if window in of.vanished else "none yet"
+    words = "newest" if window.newest else "still valid"
+    pasted = ", in Proself" if key == of.ledger.pasted else ""
+    return f"key id {key}, {words}{pasted}"
+
+
+def _next(of: Plan) -> str:
+    """Say when the next thing happens by itself."""
+    ends = min(window.expires for window in of.windows)
+    return f"The first client secret to end does so at {format_instant(ends)}."

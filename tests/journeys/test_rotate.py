@@ -1,0 +1,180 @@
+"""`proself-mail rotate` from a shell: what it makes, what it removes, and what it says."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.journey import Journey
+from tests.rotating import (
+    STACK,
+    entries,
+    later,
+    passwords,
+    removals,
+    rotate,
+    set_up,
+    signs_in,
+)
+
+
+@pytest.fixture(autouse=True)
+def _set_up(journey: Journey) -> None:
+    set_up(journey)
+
+
+def test_nothing_due_changes_nothing(journey: Journey) -> None:
+    before = journey.mark()
+    assert "Nothing is due" in rotate(journey)
+    assert journey.writes(before) == []
+
+
+def test_a_window_opens_and_the_one_before_it_runs_out(journey: Journey) -> None:
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    later(journey, 150)
+    before = journey.mark()
+    assert "Made and proven" in rotate(journey)
+    assert removals(journey, before) == []
+    old, new = journey.outputs(STACK)["clientSecrets"]
+    assert old == first
+    assert signs_in(journey, old)
+    assert signs_in(journey, new)
+    assert new["value"] in journey.config_file.read_text()
+    later(journey, 30)
+    before = journey.mark()
+    # Nobody said that Proself has the new one.
+    assert "Removed" in rotate(journey, code=6)
+    assert removals(journey, before) == [first["keyId"]]
+    assert list(passwords(journey)) == [new["keyId"]]
+    assert [each["keyId"] for each in journey.outputs(STACK)["clientSecrets"]] == [new["keyId"]]
+    before = journey.mark()
+    rotate(journey, code=6)
+    assert journey.writes(before) == []
+
+
+def test_early_by_an_entry_that_keeps_everything_else_of_the_file(journey: Journey) -> None:
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    path = journey.folder / f"Pulumi.{STACK}.yaml"
+    path.write_text("# Contoso's\n" + path.read_text())
+    later(journey, 10)
+    before = journey.mark()
+    said = rotate(journey, "--now")
+    assert f"Commit Pulumi.{STACK}.yaml" in said
+    assert path.read_text().startswith("# Contoso's\n")
+    [old, added] = entries(journey)
+    assert (added["everyDays"], added["overlapDays"]) == (150, 30)
+    assert added["from"] > str(old["from"])
+    assert removals(journey, before) == []
+    secrets = journey.outputs(STACK)["clientSecrets"]
+    assert secrets[0] == first
+    assert all(signs_in(journey, each) for each in secrets)
+    later(journey, 10)
+    as_it_is, before = path.read_bytes(), journey.mark()
+    assert "4 client secrets would be valid at once" in rotate(journey, "--now", code=3)
+    assert path.read_bytes() == as_it_is
+    assert journey.writes(before) == []
+
+
+def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journey) -> None:
+    [leaked] = journey.outputs(STACK)["clientSecrets"]
+    application = journey.outputs(STACK)["applicationObjectId"]
+    foreign = {
+        "passwordCredential": {"displayName": "Somebody's", "endDateTime": leaked["expires"]}
+    }
+    with journey.tenant.http(journey.tenant.token()) as http:
+        theirs = http.post(f"/v1.0/applications/{application}/addPassword", json=foreign).json()
+    later(journey, 10)
+    path = journey.folder / f"Pulumi.{STACK}.yaml"
+    as_it_is, before = path.read_bytes(), journey.mark()
+    for typed in (None, "", "yes\n", "contoso.prod\n"):
+        assert "not confirmed" in rotate(journey, "--revoke", code=3, stdin=typed)
+    assert path.read_bytes() == as_it_is
+    assert journey.writes(before) == []
+
+    # Theirs ends with the same window, so it may be a leaked one of ours that nobody recorded.
+    said = rotate(journey, "--revoke", code=5, stdin=f"{STACK}\n")
+    assert leaked["keyId"] in said
+    assert theirs["keyId"] in said
+    assert removals(journey, before) == [leaked["keyId"]]
+    assert entries(journey)[-1]["revokesEarlier"] is True
+    [new] = journey.outputs(STACK)["clientSecrets"]
+    assert signs_in(journey, new)
+    assert not signs_in(journey, leaked)
+    assert set(passwords(journey)) == {theirs["keyId"], new["keyId"]}
+
+
+def test_a_revocation_that_was_killed_is_finished_on_another_machine(journey: Journey) -> None:
+    """The state has forgotten the leaked secret by then; the notes have not."""
+    [leaked] = journey.outputs(STACK)["clientSecrets"]
+    later(journey, 10)
+    removal = {"path": "/applications/*/removePassword"}
+    journey.tenant.faults({"name": "removal", "strike": "reset-before", "match": removal})
+    with subprocess.Popen(
+        [Path(sys.executable).parent / "proself-mail", "rotate", "--revoke", "--stack", STACK],
+        cwd=journey.folder,
+        env=journey.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdin
+        process.stdin.write(f"{STACK}\n")
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not journey.tenant.struck()["removal"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.kill()
+    journey.tenant.faults()
+    assert leaked["keyId"] in passwords(journey)
+    assert leaked["keyId"] not in [e["keyId"] for e in journey.outputs(STACK)["clientSecrets"]]
+    assert entries(journey)[-1]["revokesEarlier"] is True, "a secret was made: the entry stays"
+    shutil.rmtree(journey.folder / "out")
+    before = journey.mark()
+    rotate(journey, code=6)
+    assert removals(journey, before) == [leaked["keyId"]]
+    assert leaked["keyId"] not in passwords(journey)
+
+
+def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey) -> None:
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    application = journey.outputs(STACK)["applicationObjectId"]
+    with journey.tenant.http(journey.tenant.token()) as http:
+        http.patch(f"/v1.0/applications/{application}", json={"notes": "Call Sato first."})
+    said = rotate(journey, "--acknowledge")
+    assert first["keyId"] in said
+    assert "対応は不要です" in said
+    later(journey, 150)
+    assert "Mail stops at" in rotate(journey)
+    with journey.tenant.http(journey.tenant.token()) as http:
+        notes = http.get(f"/v1.0/applications/{application}").json()["notes"]
+    assert notes.startswith("Call Sato first.\n")
+    later(journey, 14)
+    rotate(journey)
+    later(journey, 2)
+    said = rotate(journey, code=6)
+    assert "Soon: Mail stops at" in said
+    assert "至急" in said
+    before = journey.mark()
+    rotate(journey, "--acknowledge", "00000000-0000-4000-8000-000000000000", code=2)
+    assert journey.writes(before) == []
+    assert "Nobody has to act" in rotate(journey, "--acknowledge")
+    later(journey, 20)
+    rotate(journey)
+    preview = journey.pulumi(
+        "preview", "--refresh", "--stack", STACK, "--expect-no-changes", "--json"
+    )
+    assert preview.returncode == 0, preview.stdout[-2000:]
+
+
+def test_an_update_of_the_application_does_not_lose_what_was_pasted(journey: Journey) -> None:
+    """The plugin blanks the notes with every update of the application."""
+    rotate(journey, "--acknowledge")
+    later(journey, 150)
+    renamed = journey.pulumi("config", "set", "displayName", "Another name", "--stack", STACK)
+    assert renamed.returncode == 0, renamed.stderr
+    assert "Mail stops at" in rotate(journey)
+    assert "if Proself still has" not in rotate(journey)

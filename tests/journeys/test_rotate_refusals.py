@@ -1,0 +1,114 @@
+"""`proself-mail rotate` where something is wrong: a clear error, and nothing lost or written."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.journey import Journey, instant
+from tests.rotating import (
+    STACK,
+    entries,
+    later,
+    removals,
+    rotate,
+    set_entries,
+    set_up,
+    signs_in,
+)
+
+
+@pytest.fixture(autouse=True)
+def _set_up(journey: Journey) -> None:
+    set_up(journey)
+
+
+def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
+    """Edited, moved, removed or old; plain `pulumi up` with it leaves what signs in alone."""
+    later(journey, 10)
+    rotate(journey, "--now")
+    secrets = journey.outputs(STACK)["clientSecrets"]
+    first, second = entries(journey)
+    before = journey.mark()
+    for changed in (
+        [second],
+        [first | {"overlapDays": 31}, second],
+        [first],
+        [first | {"from": instant(timedelta(hours=1))}, second],
+    ):
+        set_entries(journey, *changed)
+        assert "stack file is older" in rotate(journey, code=3)
+    set_entries(journey, second, first)
+    assert "in the order of their `from`" in rotate(journey, code=2)
+    assert journey.writes(before) == []
+    set_entries(journey, second)
+    up = journey.up(STACK)
+    assert up.returncode == 0, up.stdout
+    assert removals(journey, before) == []
+    assert all(signs_in(journey, each) for each in secrets)
+
+
+def test_a_secret_that_somebody_removed_is_told(journey: Journey) -> None:
+    made = journey.outputs(STACK)
+    [first] = made["clientSecrets"]
+    with journey.tenant.http(journey.tenant.token()) as http:
+        path = f"/v1.0/applications/{made['applicationObjectId']}/removePassword"
+        assert http.post(path, json={"keyId": first["keyId"]}).status_code == 204
+    later(journey, 1)
+    assert "--now" in rotate(journey, code=1)
+    rotate(journey, "--now", code=6)
+    assert signs_in(journey, journey.outputs(STACK)["clientSecrets"][-1])
+
+
+def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
+    before, path = journey.mark(), journey.folder / f"Pulumi.{STACK}.yaml"
+    as_it_is = path.read_bytes()
+    wrong = {"PULUMI_CONFIG_PASSPHRASE": "wrong", "PULUMI_CONFIG_PASSPHRASE_FILE": ""}
+    for env, code, cause in (
+        (wrong, 2, "passphrase"),
+        ({"ARM_USE_OIDC": "true"}, 2, "id-token: write"),
+        ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "4000"}, 2, "minutes apart"),
+        ({"ARM_CLIENT_SECRET": "wrong"}, 4, "AADSTS7000215"),
+    ):
+        for option in ([], ["--now"]):
+            done = journey.proself_mail("rotate", "--stack", STACK, *option, env=env)
+            assert done.returncode == code, done.stderr
+            assert cause in done.stderr
+            assert "Traceback" not in done.stderr
+    journey.make_stack("bare.test")
+    done = journey.proself_mail("rotate", "--stack", "bare.test")
+    assert done.returncode == 2, done.stderr
+    assert "proself-mail up" in done.stderr
+    assert path.read_bytes() == as_it_is
+    assert journey.writes(before) == []
+
+
+def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:
+    """Another run holds the stack: the file must not promise a secret that nobody made."""
+    path = journey.folder / f"Pulumi.{STACK}.yaml"
+    later(journey, 10)
+    as_it_is = path.read_bytes()
+    locks = journey.folder / "state/.pulumi/locks/organization/proself-mail" / STACK
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = '{"pid":1,"username":"x","hostname":"elsewhere","timestamp":"2026-11-23T00:00:00Z"}'
+    (locks / "11111111-2222-4333-8444-555555555555.json").write_text(lock)
+    before = journey.mark()
+    assert "holds the stack" in rotate(journey, "--now", code=1)
+    assert path.read_bytes() == as_it_is
+    assert journey.writes(before) == []
+
+
+def test_a_policy_that_forbids_the_lifetime_is_told_and_the_old_secret_stays(
+    journey: Journey,
+) -> None:
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    path = journey.folder / f"Pulumi.{STACK}.yaml"
+    later(journey, 10)
+    as_it_is = path.read_bytes()
+    restriction = {"restrictionType": "passwordLifetime", "maxLifetime": "P30D"}
+    policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [restriction]}}
+    journey.tenant.seed(default_policy=policy)
+    before = journey.mark()
+    assert "30 days" in rotate(journey, "--now", code=1)
+    assert path.read_bytes() == as_it_is
+    assert journey.writes(before) == []
+    assert signs_in(journey, first)

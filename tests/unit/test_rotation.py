@@ -1,0 +1,84 @@
+"""What a rotation decides, and years of it: nobody's mail stops, nothing alive is removed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bench.rotation_model import Life
+from proself_mail import rotation_report
+from proself_mail.ledger import Damaged, Ledger
+from proself_mail.reminder import Level, LiveSecret, remind
+
+DAY = timedelta(days=1)
+T0 = datetime(2027, 4, 1, tzinfo=UTC)
+ONE = "11111111-1111-4111-8111-111111111111"
+TWO = "22222222-2222-4222-8222-222222222222"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_three_years_without_a_failed_sign_in(seed: int) -> None:
+    tally = Life(seed).live()
+    assert tally.sign_ins > 1000
+    assert tally.rotations > 5
+    assert tally.removed > 3
+    assert tally.refused == 0
+    assert tally.removed_alive == 0
+    assert tally.most_valid <= 2
+    assert tally.most_valid_early <= 3
+
+
+def secret(key: str, starts: datetime) -> LiveSecret:
+    window = f"{starts:%Y%m%dT%H%M%SZ}"
+    return LiveSecret(key, window, starts, starts + 180 * DAY, 30 * DAY)
+
+
+OLD, NEW = secret(ONE, T0), secret(TWO, T0 + 150 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("live", "pasted", "days", "first", "level", "english"),
+    [
+        ([OLD], None, 1, True, Level.NOTICE, "records so"),
+        ([OLD], ONE, 1, True, Level.NONE, "Nobody has to act"),
+        ([OLD, NEW], ONE, 150, False, Level.NOTICE, "Mail stops at 2027-09-28"),
+        ([OLD, NEW], ONE, 165, False, Level.URGENT, "Soon: Mail stops"),
+        ([OLD, NEW], None, 150, False, Level.NOTICE, "if Proself still has the older"),
+        ([OLD, NEW], None, 170, False, Level.URGENT, "Soon: Mail stops"),
+        ([OLD, NEW], TWO, 170, False, Level.NONE, "Nobody has to act"),
+        ([NEW], ONE, 181, False, Level.OVERDUE, "Mail has stopped"),
+        ([NEW], None, 181, False, Level.URGENT, "if it was not pasted"),
+    ],
+)
+def test_reminders_sharpen(
+    live: list[LiveSecret], pasted: str | None, days: int, first: bool, level: Level, english: str
+) -> None:
+    reminder = remind(live, pasted, T0 + days * DAY, first=first)
+    assert reminder.level is level
+    told, japanese = rotation_report.person("contoso.test", reminder)
+    assert english in told
+    assert "シークレット" in japanese
+    assert rotation_report.title("contoso.test", reminder)
+
+
+def test_the_ledger_stands_beside_what_people_write() -> None:
+    ledger = Ledger({ONE: OLD.window, TWO: NEW.window}, ONE)
+    notes = ledger.into("Call Sato first.\nThen Suzuki.")
+    assert notes.startswith("Call Sato first.\nThen Suzuki.\n")
+    assert Ledger.read(notes) == ledger
+    fewer = ledger.keeping(frozenset({TWO}))
+    assert Ledger.read(fewer.into(notes)) == replace(ledger, made={TWO: NEW.window})
+    assert fewer.into(notes).count("proself-mail: ") == 1
+    assert Ledger.read("") == Ledger()
+    assert len(ledger.into("")) < 250, "the notes hold 1024 characters"
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{}", "[]", '{"made":{"x":"y"}}', '{"made":{},"pasted":"x"}', '{"made":1}']
+)
+def test_a_damaged_ledger_is_unknown_and_not_empty(line: str) -> None:
+    with pytest.raises(Damaged):
+        Ledger.read(f"proself-mail: {line}")
+    good = Ledger().into("")
+    with pytest.raises(Damaged):
+        Ledger.read(f"{good}\n{good}")
