@@ -39,6 +39,9 @@ class EmbeddedTenant:
     pid: int
     mailbox: str
     """Sign-in name, and address, of a user with a mailbox."""
+    mailbox_password: Secret
+    smtp_host: str
+    smtp_port: int
 
     @classmethod
     def read(cls, ready_file: Path) -> Self:
@@ -55,7 +58,10 @@ class EmbeddedTenant:
                 client_secret=Secret(fields["client_secret"]),
                 admin_url=fields["admin_url"].rstrip("/"),
                 pid=int(fields["pid"]),
-                mailbox=fields["users"][-1]["user_principal_name"],
+                mailbox=fields["mailbox"],
+                mailbox_password=Secret(fields["mailbox_password"]),
+                smtp_host=fields["smtp_host"],
+                smtp_port=int(fields["smtp_port"]),
             )
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             what = getattr(error, "strerror", None) or "it is not the ready file of one"
@@ -80,6 +86,8 @@ class EmbeddedTenant:
             "SSL_CERT_FILE": trusted,
             "REQUESTS_CA_BUNDLE": trusted,
             "NODE_EXTRA_CA_CERTS": trusted,
+            "PROSELF_MAIL_SMTP_HOST": self.smtp_host,
+            "PROSELF_MAIL_SMTP_PORT": str(self.smtp_port),
         }
 
 
