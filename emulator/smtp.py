@@ -12,7 +12,7 @@ import logging
 import weakref
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session, TLSSetupException
 
@@ -77,10 +77,10 @@ class _Connection(SMTP):
     """One client's connection; the library's own texts give way to Exchange's."""
 
     line_length_limit = _LONGEST_COMMAND
-    command_size_limits: ClassVar[dict[str, int]] = defaultdict(lambda: _LONGEST_COMMAND)
 
     def __init__(self, handler: "_Handler", *, cloud: Cloud, dialogue: Dialogue, **options: Any):
         super().__init__(handler, **options)
+        self.command_size_limits = defaultdict(lambda: _LONGEST_COMMAND)
         self._cloud = cloud
         self._dialogue = dialogue
         self._exchange = cloud.exchange

@@ -56,7 +56,7 @@ class MailAppArgs:
             target=target,
             display_name=settings.display_name,
             audience=settings.audience,
-            redirect_uris=[settings.redirect_uri],
+            redirect_uris=settings.redirect_uris(now),
             permissions=settings.permissions,
             grant_consent=settings.manages_grant,
             secret_description=settings.secret_description,

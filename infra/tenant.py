@@ -19,7 +19,8 @@ def enter(settings: Settings) -> tuple[Target, datetime]:
     """Return the target's addresses, and the time.
 
     Raises `pulumi.RunError` where the environment leads elsewhere than the stack's configuration,
-    the tenant cannot be reached, a clock is wrong, or no secret would exist yet.
+    the tenant cannot be reached, a clock is wrong, no secret would exist yet, or the mail proof
+    would stay open for too long.
     """
     tenant_id = str(settings.tenant_id)
     now = clock.now()
@@ -28,6 +29,7 @@ def enter(settings: Settings) -> tuple[Target, datetime]:
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
         settings.check_begun(now)
+        settings.check_mail_proof(now)
     except Error as error:
         raise pulumi.RunError(str(error)) from error
     return where, now

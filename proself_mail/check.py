@@ -38,3 +38,13 @@ def exit_code(checks: Iterable[Check]) -> int:
     """Return 1 where a check failed, else 4 where a required one is unknown, else 0."""
     stopping = {check.outcome for check in checks if check.stops}
     return 1 if Outcome.FAIL in stopping else 4 if stopping else 0
+
+
+def ok(name: str, detail: str) -> Check:
+    """Return a check that came out well."""
+    return Check(name, Outcome.OK, detail)
+
+
+def fail(name: str, detail: str, next_step: str) -> Check:
+    """Return a check that found something wrong."""
+    return Check(name, Outcome.FAIL, detail, next_step=next_step)

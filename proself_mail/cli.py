@@ -6,13 +6,17 @@ unknown, 5 part of several failed, 6 a person must act, 130 interrupted.
 
 import argparse
 import asyncio
+import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import UUID
 
 from proself_mail.errors import ConfigurationError, Error
 from proself_mail.settings import Environment, TargetName
@@ -20,6 +24,7 @@ from proself_mail.settings import Environment, TargetName
 if TYPE_CHECKING:
     from proself_mail.check import Check
     from proself_mail.session import Session
+    from proself_mail.verify import Verified
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -65,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands)
     _add_preflight(commands)
     _add_config(commands)
+    _add_verify(commands)
+    _add_explain(commands)
+    _add_teardown(commands)
+    _add_sweep(commands)
     _add_rehearse(commands)
     _add_emulator(commands)
     return parser
@@ -228,6 +237,269 @@ def _config(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_verify(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    verify = commands.add_parser(
+        "verify", help="look whether everything of a stack is as it should be, without a write"
+    )
+    which = verify.add_mutually_exclusive_group(required=True)
+    which.add_argument("--stack")
+    which.add_argument("--all", action="store_true", help="every stack on this backend")
+    verify.add_argument("--json", action="store_true", help="JSON instead of a table")
+    verify.add_argument(
+        "--mail",
+        action="store_true",
+        help="also sign the mailbox's user in through the browser and send one mail to itself",
+    )
+    verify.add_argument("--smtp-host", metavar="HOST", help="with --mail: a relay")
+    verify.add_argument("--smtp-port", metavar="PORT", type=_port, help="with --mail: its port")
+    verify.add_argument(
+        "--timeout", type=_minutes, metavar="MINUTES", help="for the sign-in (default: 5)"
+    )
+    verify.set_defaults(run=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from proself_mail import stack, verify, verify_report
+    from proself_mail.stack import find_project
+
+    project = find_project(Path.cwd())
+    found: Mapping[str, verify.Verified | Error]
+    if arguments.all and arguments.mail:
+        raise ConfigurationError(
+            "--mail needs a person for one stack, and --all is about every one.",
+            "Give --stack instead of --all.",
+        )
+    if arguments.all:
+        found = asyncio.run(verify.run_all(stack.names(project), project))
+    else:
+        found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
+    code = verify.exit_code(found)
+    if arguments.json:
+        sys.stdout.write(verify_report.to_json(found, code))
+    else:
+        verify_report.show(found, japanese_first=_is_japanese())
+    for line in verify_report.write_summary(found, os.environ):
+        # A command to the agent, which reads it from either stream.
+        (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")
+    return code
+
+
+async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified":
+    from proself_mail import facts, mail_proof, verify
+    from proself_mail.smtp import Server
+
+    if not arguments.mail:
+        return await verify.run(arguments.stack, project)
+    if arguments.smtp_port and not arguments.smtp_host:
+        raise ConfigurationError("--smtp-port is of a relay.", "Give its --smtp-host too.")
+    person = mail_proof.Person(
+        webbrowser.open, _tell_address, arguments.timeout or mail_proof.PATIENCE
+    )
+    relay = None
+    if arguments.smtp_host:
+        relay = Server(arguments.smtp_host, arguments.smtp_port or facts.SMTP_PORT)
+    return await mail_proof.run(arguments.stack, project, person, relay)
+
+
+def _tell_address(address: str) -> None:
+    from proself_mail import report
+
+    console = report.commentary()
+    console.print("Sign in as the mailbox's user. If no browser opens, open this address:")
+    console.print(address, markup=False, soft_wrap=True)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError("a number from 1 to 65535")
+    return port
+
+
+def _add_explain(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    explain = commands.add_parser(
+        "explain", help="say what a refusal means and what mends it, in Japanese and English"
+    )
+    explain.add_argument(
+        "text",
+        nargs="*",
+        help="an SMTP reply, a message with AADSTS, or a sign-in page's address, in quotes "
+        "(default: standard input)",
+    )
+    explain.add_argument("--stack", help="compare with this stack, and use its names")
+    explain.add_argument("--table", action="store_true", help="print all that is known")
+    explain.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from proself_mail import diagnosis_view, explain, report
+    from proself_mail.stack import Stack, find_project
+
+    if arguments.table:
+        sys.stdout.write(diagnosis_view.page())
+        return 0
+    expected = None
+    if arguments.stack:
+        stack = Stack(arguments.stack, find_project(Path.cwd()))
+        expected = explain.expected_of(arguments.stack, stack.settings(), stack.outputs())
+    text = " ".join(arguments.text) or sys.stdin.buffer.read().decode("utf-8", "replace")
+    found = explain.explain(text, expected)
+    console = report.output()
+    diagnosis_view.show_asked(console, found.asked)
+    diagnosis_view.show(console, found.diagnoses, japanese_first=_is_japanese())
+    if not found.diagnoses:
+        compared = "matches the stack" if expected else "is well formed"
+        console.print(f"\nThe address {compared}. / アドレスに問題はありません。", markup=False)
+    return found.exit_code
+
+
+def _is_japanese() -> bool:
+    return os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
+
+
+def _add_teardown(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    teardown = commands.add_parser(
+        "teardown", help="remove all that test stacks made, recycle bin and state included"
+    )
+    teardown.add_argument("--stack", required=True, nargs="+", action="extend", metavar="S")
+    _add_removing(teardown)
+    teardown.add_argument("--keep-stack", action="store_true", help="empty its state, keep it")
+    teardown.set_defaults(run=_teardown)
+
+
+def _add_removing(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--confirm", metavar="TENANT", help="the tenant's name or ID, in place of typing it"
+    )
+    command.add_argument(
+        "--include-modified",
+        action="store_true",
+        help="also what got credentials or owners that are not ours",
+    )
+    command.add_argument(
+        "--keep-in-recycle-bin", action="store_true", help="delete without purging"
+    )
+    command.add_argument("--json", action="store_true", help="plan or report as JSON")
+
+
+def _teardown(arguments: argparse.Namespace) -> int:
+    from proself_mail import teardown
+    from proself_mail.stack import find_project
+
+    options = teardown.Options(
+        include_modified=arguments.include_modified,
+        keep_stack=arguments.keep_stack,
+        keep_in_recycle_bin=arguments.keep_in_recycle_bin,
+    )
+    project = find_project(Path.cwd())
+    return _removing(
+        arguments,
+        lambda show, confirm: teardown.run(
+            arguments.stack, project, _say, options, show=show, confirm=confirm
+        ),
+    )
+
+
+def _add_sweep(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    sweep = commands.add_parser(
+        "sweep", help="remove what was made for tests and is past its time, without any state"
+    )
+    sweep.add_argument("--tenant", type=UUID, required=True, metavar="ID", help="tenant ID")
+    sweep.add_argument(
+        "--target", type=TargetName, choices=list(TargetName), default=TargetName.CLOUD
+    )
+    sweep.add_argument(
+        "--older-than", type=_age, metavar="AGE", help="only what is so old, such as 12h or 7d"
+    )
+    sweep.add_argument(
+        "--stack-id", type=UUID, nargs="+", action="extend", default=[], metavar="UUID"
+    )
+    _add_removing(sweep)
+    sweep.set_defaults(run=_sweep)
+
+
+def _age(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
+    if not found or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no age: a whole number above 0 with m, h or d, such as 12h or 7d"
+        )
+    return (
+        int(found[1])
+        * {
+            "m": timedelta(minutes=1),
+            "h": timedelta(hours=1),
+            "d": timedelta(days=1),
+        }[found[2]]
+    )
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from proself_mail import sweep
+    from proself_mail.stack import find_project
+
+    options = sweep.Options(
+        older_than=arguments.older_than,
+        stacks=frozenset(arguments.stack_id),
+        include_modified=arguments.include_modified,
+        keep_in_recycle_bin=arguments.keep_in_recycle_bin,
+    )
+    project = find_project(Path.cwd())
+    return _removing(
+        arguments,
+        lambda show, confirm: sweep.run(
+            arguments.tenant, arguments.target, project, _say, options, show=show, confirm=confirm
+        ),
+    )
+
+
+def _removing(arguments: argparse.Namespace, work: "Callable[[Any, Any], Any]") -> int:
+    """Run a command that removes things: show the plan, ask, report."""
+    from proself_mail import clock, removal_report, report
+
+    plans: list[Any] = []
+
+    def show(plan: Any) -> None:
+        plans.append(plan)
+        if not arguments.json:
+            name = f"{plan.tenant_name} ({plan.tenant_id})" if plan.tenant_name else plan.tenant_id
+            report.output().print(f"In the tenant {name}:", markup=False)
+            for each in plan.stacks:
+                report.output().print(removal_report.items(each.items, clock.now()))
+                for sentence in each.left_alone:
+                    report.output().print(f"Left alone: {sentence}.", markup=False)
+            for sentence in getattr(plan, "left_alone", ()):
+                report.output().print(f"Left alone: {sentence}.", markup=False)
+
+    def confirm(plan: Any) -> str | None:
+        if arguments.confirm or arguments.json or not sys.stdin.isatty():
+            given: str | None = arguments.confirm
+            return given
+        if not any(each.items for each in plan.stacks):
+            return None
+        return input("Type the tenant's name or ID to remove all of this: ").strip() or None
+
+    reports = asyncio.run(work(show, confirm))
+    [plan] = plans
+    if arguments.json:
+        found = (
+            removal_report.plan_json(plan)
+            if reports is None
+            else removal_report.report_json(plan, reports)
+        )
+        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    elif reports is None:
+        report.output().print(
+            "Nothing was removed: this is the plan. --confirm with the tenant's name or ID "
+            "carries it out."
+        )
+    else:
+        for each in reports:
+            report.output().print(f"\n{each.name}:", markup=False)
+            report.output().print(removal_report.outcomes(each.outcomes))
+    return 0 if reports is None else removal_report.exit_code(reports)
+
+
 def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:
     rehearse = commands.add_parser(
         "rehearse", help="run the main job on an embedded tenant, on this machine"
@@ -237,18 +509,24 @@ def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:
-    from proself_mail import rehearse, report
+    from proself_mail import diagnosis_view, rehearse, report
     from proself_mail.stack import CHECKOUT
     from tools import setup
 
     setup.run(_say)
     done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", _say, keep=arguments.keep))
     console = report.output()
-    japanese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
     console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
-    console.print(report.steps(done.steps, japanese=japanese))
+    console.print(report.steps(done.steps, japanese=_is_japanese()))
     console.print(f"\n{done.outputs.config_file}:\n", markup=False)
     console.print(done.config.without_secret().to_toml(), markup=False)
+    console.print("The mail (the rehearsal played the mailbox's user at the sign-in page):\n")
+    console.print(report.checks(done.proof.checks))
+    if done.mail:
+        shown = f"{done.mail['from']} → {', '.join(done.mail['to'])}: {done.mail['subject']}"
+        console.print(f"\nDelivered, as the tenant's outbox shows: {shown}\n", markup=False)
+    elif done.proof.diagnosis:
+        diagnosis_view.show(console, [done.proof.diagnosis], japanese_first=_is_japanese())
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
     console.print(_look_around(done.project, done.ready_file, keep=arguments.keep), markup=False)
     return 0 if done.holds else 1

@@ -8,30 +8,37 @@ Never a refresh: it forgets what a trailing reader does not show.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from proself_mail import backend, lock, proof, proself, stack
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
-from proself_mail.errors import Refused
+from proself_mail.errors import Error, Refused
 from proself_mail.failure import Failure, Kind
 from proself_mail.faq import Step
 from proself_mail.journal import Journal
+from proself_mail.lock import Holder
 from proself_mail.orphans import Orphans
 from proself_mail.patience import Patience, Say
 from proself_mail.proself import ProselfConfig
 from proself_mail.session import Session
-from proself_mail.settings import Settings
+from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import CHECKOUT, Outputs, Stack
 from proself_mail.state import APPLICATION, SECRET_PREFIX, State
 
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 """Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
+
+
+_IN_ORDER = timedelta(seconds=20)
+"""How long an engine that was told to end has for what it has under way."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,18 @@ class Update:
             adoption = await self._orphans.adoption(state, stamped)
             if blocking := (*state.pending, *state.unfinished):
                 self._say(f"taking up what a run before this one left half done: {blocking[0]}")
-                await asyncio.to_thread(self._stack.mend_state)
+                await self._mend()
             observed, state = await self._engine(adoption)
             if not observed.failures:
                 return await self._prove(state, idle=observed.is_idle)
             unclear = APPLICATION in observed.failed_creates
             stamped = await self._after(observed.failures, state)
+
+    async def _mend(self) -> None:
+        """Take out of the state what blocks the engine, which needs the stack unlocked."""
+        while held := lock.standing(self._stack.backend_url, PROJECT, self._stack.name):
+            await self._free(held)
+        await asyncio.to_thread(self._stack.mend_state)
 
     async def _engine(self, adoption: Mapping[str, str]) -> tuple[Observed, State]:
         """Run the engine once, and read what it knows afterwards."""
@@ -102,14 +115,24 @@ class Update:
         try:
             observed = await asyncio.shield(running)
         except asyncio.CancelledError:
-            self._stack.engine.interrupt()
-            await running
+            await self._end(running)
             raise
         self._runs += 1
         self._changes.update(observed.changes)
         if any(name == APPLICATION or name.startswith(SECRET_PREFIX) for name in observed.creates):
             self._last_made = asyncio.get_running_loop().time()
         return observed, await asyncio.to_thread(self._stack.state)
+
+    async def _end(self, running: "asyncio.Future[Observed]") -> None:
+        """End the engine: in order, or at once where its plugin goes on and on."""
+        engine = self._stack.engine
+        engine.interrupt()
+        await asyncio.wait({running}, timeout=_IN_ORDER.total_seconds())
+        if not running.done():
+            self._say("what the engine has under way does not end; dropping it …")
+            engine.kill()
+        with contextlib.suppress(Error):
+            await running
 
     async def _after(
         self, failures: Sequence[Failure], state: State
@@ -134,17 +157,24 @@ class Update:
         An engine whose `proself-mail` was killed ends by itself, and is waited for.
         """
         held = lock.holders(failure.said)
+        if not held:
+            raise self._held_by(failure.said)
+        await self._free(held)
+
+    async def _free(self, held: Sequence[Holder]) -> None:
         on_files = backend.folder(self._stack.backend_url) is not None
-        if held and on_files and all(each.is_dead for each in held):
+        if on_files and all(each.is_dead for each in held):
             self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")
             await asyncio.to_thread(self._stack.cancel)
             return
-        if held and all(each.is_dead or each.is_abandoned for each in held):
+        if all(each.is_dead or each.is_abandoned for each in held):
             self._say(f"waiting for the engine of a killed run: {', '.join(map(str, held))}")
             await self._patience.moment()
             return
-        by = ", ".join(map(str, held)) or failure.said
-        raise Refused(
+        raise self._held_by(", ".join(map(str, held)))
+
+    def _held_by(self, by: str) -> Refused:
+        return Refused(
             f"Another run holds the stack {self._stack.name}: {by}.",
             f"Wait for it to end. If it is surely gone, `pulumi cancel --stack {self._stack.name}`"
             ", then try again.",

@@ -173,6 +173,24 @@ async def signs_in(target: Target, tenant_id: str, client_id: str, secret: Secre
     False where Entra does not accept it, or knows the application, yet: both pass within seconds
     of their making. Raises `RemoteError` where it is refused for another reason, or for good.
     """
+    words = await refusal(target, tenant_id, client_id, secret)
+    if words is None:
+        return True
+    if any(code in words for code in ("AADSTS7000215", "AADSTS700016", "AADSTS7000112")):
+        return False
+    if "AADSTS" not in words:
+        return False  # a lost connection, a throttle: the next try tells
+    raise RemoteError(
+        f"The tenant refuses the application's newest client secret: {words}.",
+        "`proself-mail verify --stack S` looks at it; AADSTS7000222 means that it has expired.",
+    )
+
+
+async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret) -> str | None:
+    """Ask for a token with a client secret; return what was said instead, none for a token.
+
+    Without an AADSTS number in it there was no answer of Entra's.
+    """
     options: dict[str, Any] = {"authority": target.authority}
     if target.metadata_host:
         options["disable_instance_discovery"] = True
@@ -180,20 +198,9 @@ async def signs_in(target: Target, tenant_id: str, client_id: str, secret: Secre
     async with credential:
         try:
             await credential.get_token(f"{target.graph}/.default")
-        except ClientAuthenticationError as error:
-            words = _first_line(error)
-            if any(code in words for code in ("AADSTS7000215", "AADSTS700016", "AADSTS7000112")):
-                return False
-            if "AADSTS" not in words:
-                return False  # a lost connection, a throttle: the next try tells
-            raise RemoteError(
-                f"The tenant refuses the application's newest client secret: {words}.",
-                "`proself-mail verify --stack S` looks at it; AADSTS7000222 means that it has "
-                "expired.",
-            ) from error
-        except AzureError:
-            return False
-    return True
+        except AzureError as error:
+            return _first_line(error) or type(error).__name__
+    return None
 
 
 def _read_claims(token: str) -> Caller:

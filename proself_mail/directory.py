@@ -66,6 +66,8 @@ class ApplicationRecord:
     """Ids of delegated permissions, by the resource's application id."""
     passwords: tuple[PasswordRecord, ...]
     notes: str = ""
+    other_redirect_uris: tuple[str, ...] = ()
+    """Those under another platform than Web."""
     deleted: datetime | None = None
     """When it went to the recycle bin; none for a live one."""
 
@@ -81,6 +83,20 @@ class ServicePrincipalRecord:
     tags: tuple[str, ...]
     delegated_permissions: Mapping[str, str] = field(default_factory=dict)
     """What it offers to others: id by name, the enabled ones."""
+    deleted: datetime | None = None
+    """When it went to the recycle bin; none for a live one."""
+
+
+@dataclass(frozen=True)
+class DeletedItem:
+    """An object in the recycle bin, of whatever kind."""
+
+    object_id: str
+    client_id: str
+    """Of an application or a service principal; blank for others."""
+    display_name: str
+    tags: tuple[str, ...]
+    deleted: datetime | None
 
 
 @dataclass(frozen=True)
@@ -95,6 +111,18 @@ class GrantRecord:
     principal_id: str | None
     """The one user it is for; none for everybody, which is admin consent."""
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class UserRecord:
+    """A user of the tenant."""
+
+    object_id: str
+    principal_name: str
+    """What one signs in by (`userPrincipalName`)."""
+    mail: str
+    """The primary mail address; empty where there is none."""
+    enabled: bool
 
 
 @dataclass(frozen=True)
@@ -153,6 +181,42 @@ class Directory(Protocol):
         """Remove an application from the recycle bin for good; `NotFound` where it is not there."""
         ...
 
+    def service_principals_tagged(self, tag: str) -> AsyncIterator[ServicePrincipalRecord]:
+        """Yield the live service principals that bear a tag, a page at a time."""
+        ...
+
+    def deleted_service_principals_tagged(self, tag: str) -> AsyncIterator[ServicePrincipalRecord]:
+        """Yield the service principals in the recycle bin that bear a tag."""
+        ...
+
+    async def deleted_service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
+        """Return the service principal of an application id from the recycle bin, if any."""
+        ...
+
+    async def deleted_item(self, object_id: str) -> DeletedItem:
+        """Return one object of the recycle bin; `NotFound` where it is not there."""
+        ...
+
+    async def delete_service_principal(self, object_id: str) -> None:
+        """Put a service principal into the recycle bin; `NotFound` where it is not there."""
+        ...
+
+    async def purge_service_principal(self, object_id: str) -> None:
+        """Remove a service principal from the recycle bin for good; `NotFound` likewise."""
+        ...
+
+    async def certificates(self, application_id: str) -> tuple[str, ...]:
+        """Return the key ids of an application's certificates."""
+        ...
+
+    async def federated_credentials(self, application_id: str) -> tuple[str, ...]:
+        """Return the names of an application's federated identity credentials."""
+        ...
+
+    async def service_principal_owners(self, object_id: str) -> frozenset[str]:
+        """Return the object ids of a service principal's owners."""
+        ...
+
     async def remove_password(self, application_id: str, key_id: str) -> None:
         """Remove one client secret of an application; `NotFound` where it is not there."""
         ...
@@ -167,6 +231,14 @@ class Directory(Protocol):
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return what a service principal may do on behalf of users."""
+        ...
+
+    async def user(self, principal_name: str) -> UserRecord:
+        """Return a user by sign-in name; `NotFound` where there is none."""
+        ...
+
+    async def users_with_mail(self, address: str) -> tuple[UserRecord, ...]:
+        """Return the users with this primary mail address."""
         ...
 
     async def app_policy(self) -> AppPolicy:

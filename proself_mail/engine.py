@@ -57,6 +57,16 @@ class Engine(PulumiCommand):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
 
+    def kill(self) -> None:
+        """End the running command and all that it started, at once; its lock stays behind."""
+        process = self._process
+        if process and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                if sys.platform == "win32":
+                    process.kill()
+                else:
+                    os.killpg(process.pid, signal.SIGKILL)
+
     def run(
         self,
         args: list[str],

@@ -21,7 +21,7 @@ DRIVER_VARIABLE = "PROSELF_MAIL_UP"
 
 _HOLDER = re.compile(
     r"(?P<path>\S+): created by (?P<user>[^@\s]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
-    r"(?P<at>\S+)"
+    r"(?P<at>[^\s)]+)"
 )
 _REUSED = timedelta(seconds=2)
 

@@ -205,7 +205,7 @@ async def _secrets(asked: Awaitable[AppPolicy], settings: Settings) -> Check:
 
 async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:
     """Say what restricts Application ID URIs; ours is the default one, which no rule refuses."""
-    name = "policy on Application ID URIs"
+    name = "policy on Application ID URI"
 
     async def look() -> Check:
         rules = ", ".join(sorted((await asked).identifier_uri_rules)) or "no restriction"

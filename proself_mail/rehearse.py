@@ -9,21 +9,38 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import yaml
 
-from proself_mail import embedded, faq, init, proself, sandbox, session
+from proself_mail import (
+    clock,
+    embedded,
+    faq,
+    init,
+    mail_proof,
+    proself,
+    rehearsed_sign_in,
+    sandbox,
+    session,
+    target,
+)
 from proself_mail.embedded import EmbeddedTenant
 from proself_mail.faq import Step
 from proself_mail.init import Answers
+from proself_mail.mail_proof import Person, Proof
 from proself_mail.plugin import Plugin
 from proself_mail.proself import ProselfConfig
+from proself_mail.schedule import format_instant
 from proself_mail.settings import Environment, TargetName
+from proself_mail.smtp import Server
 from proself_mail.stack import CHECKOUT, Outputs, Stack
+from proself_mail.target import Target
 
 STACK = "rehearsal"
 SERVER = "proself.example.jp"
@@ -43,12 +60,15 @@ class Rehearsal:
     outputs: Outputs
     steps: Sequence[Step]
     config: ProselfConfig
+    proof: Proof
+    mail: Mapping[str, Any] | None
+    """The proof's mail as it lies in the tenant's outbox; none where it does not."""
     took: timedelta
 
     @property
     def holds(self) -> bool:
-        """Whether every step of the FAQ is as it should be."""
-        return all(step.holds for step in self.steps)
+        """Whether every step of the FAQ is as it should be, and the mail arrived."""
+        return all(step.holds for step in self.steps) and self.mail is not None
 
 
 async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
@@ -59,13 +79,13 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
     began = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    make_project(folder)
     ready_file = folder / "tenant.json"
     with contextlib.ExitStack() as ending:
         say("starting the embedded tenant …")
         tenant = embedded.start(ready_file, ["--port", "0"])
         if not keep:
             ending.callback(embedded.stop, ready_file)
+        make_project(folder, tenant.tenant_id)
         prepared = sandbox.prepare(ready_file)
         os.environ.update(prepared.environment)
         say(f"tenant {tenant.tenant_id} on {tenant.metadata_host}")
@@ -81,12 +101,16 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         made = await init.run(answers, folder)
         say(f"stack {STACK} made; pulumi up …")
         stack = Stack(STACK, folder)
-        done = stack.up(say)
-        for found in done.failures:
-            raise found.error()
-        outputs = stack.outputs()
+        until = clock.now() + timedelta(hours=1)
+        stack.configure({"mailProofUntil": format_instant(until)})
+        outputs = _up(stack, say)
         async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
             steps = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)
+            say("signing the mailbox's user in: the rehearsal types the password …")
+            proof = await _prove(opened.target, tenant, stack, outputs)
+        say("closing the mail proof: its redirect URI goes by another up …")
+        stack.configure({"mailProofUntil": format_instant(clock.now())})
+        _up(stack, say)
         return Rehearsal(
             tenant=tenant,
             plugin=prepared.plugin,
@@ -95,14 +119,50 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
             outputs=outputs,
             steps=steps,
             config=proself.read(Path(outputs.config_file)),
+            proof=proof,
+            mail=_mail(tenant, proof.mark),
             took=timedelta(seconds=time.monotonic() - began),
         )
 
 
-def make_project(folder: Path) -> None:
-    """Make a Pulumi project in an empty folder, which runs this checkout's program."""
+def _up(stack: Stack, say: Say) -> Outputs:
+    for found in stack.up(say).failures:
+        raise found.error()
+    return stack.outputs()
+
+
+async def _prove(where: Target, tenant: EmbeddedTenant, stack: Stack, outputs: Outputs) -> Proof:
+    """Send the mail proof's mail, with the person played who would sign in."""
+
+    def type_password(address: str) -> None:
+        rehearsed_sign_in.sign_in(
+            address, tenant.mailbox, tenant.mailbox_password, str(tenant.ca_file)
+        )
+
+    person = Person(type_password, lambda _: None, timedelta(seconds=30))
+    server = Server(*target.smtp_server(TargetName.EMBEDDED))
+    return await mail_proof.prove(
+        where, STACK, stack.settings(), outputs, server, person, clock.now()
+    )
+
+
+def _mail(tenant: EmbeddedTenant, mark: str) -> Mapping[str, Any] | None:
+    """Find the proof's mail in the tenant's outbox."""
+    found = httpx.get(f"{tenant.admin_url}/outbox", trust_env=False).raise_for_status().json()
+    for mail in found:
+        if [mail_proof.MARK, mark] in mail["headers"]:
+            return dict(mail)
+    return None
+
+
+def make_project(folder: Path, test_tenant: str | None = None) -> None:
+    """Make a Pulumi project in an empty folder, which runs this checkout's program.
+
+    `test_tenant` is the tenant that test stacks may be torn down in.
+    """
     project = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text(encoding="utf-8"))
     project["main"] = str(CHECKOUT / project["main"])
     project["runtime"]["options"]["virtualenv"] = sys.prefix
     project["stackConfigDir"] = "."
+    project["testTenants"] = [test_tenant] if test_tenant else []
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project), encoding="utf-8")

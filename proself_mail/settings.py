@@ -38,6 +38,12 @@ from proself_mail.schedule import SecretsEntry, format_instant, open_windows, pa
 PROJECT = "proself-mail"
 """The namespace of our keys in a stack's configuration, which is the project's name."""
 
+MAIL_PROOF_REDIRECT_URI = "http://localhost:20587/proself-mail"
+"""Where `verify --mail` receives a sign-in. The port is below those that systems hand out."""
+
+LONGEST_MAIL_PROOF = timedelta(hours=24)
+"""How far ahead `mailProofUntil` may lie: a loopback redirect URI is a door that is to close."""
+
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -63,6 +69,7 @@ _EXAMPLES = {
     "secretDescription": "Proself SMTP OAuth",
     "environment": "test",
     "deleteAfter": "2027-04-01T00:00:00Z",
+    "mailProofUntil": "2027-04-01T00:00:00Z",
     "owners[0]": "11111111-2222-3333-4444-555555555555",
     "configFile": "out/proself.toml",
 }
@@ -230,6 +237,8 @@ class Settings(_Model):
     environment: Environment
     delete_after: Instant | None = None
     """After it a sweep may remove what this test stack made."""
+    mail_proof_until: Instant | None = None
+    """Until then the application has the redirect URI that `verify --mail` needs."""
     owners: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """Object ids of users and service principals; exactly these own the application."""
     config_file: Annotated[str, Field(min_length=1)] | None = None
@@ -298,6 +307,15 @@ class Settings(_Model):
         """Where Proself receives the authorization code."""
         return f"https://{self.server}{facts.PROSELF_CALLBACK_PATH}"
 
+    def proves_mail(self, now: datetime) -> bool:
+        """Say whether the mail proof's redirect URI is to exist at `now`."""
+        return self.mail_proof_until is not None and self.mail_proof_until > now
+
+    def redirect_uris(self, now: datetime) -> tuple[str, ...]:
+        """Return every redirect URI that the application is to have at `now`."""
+        proof = (MAIL_PROOF_REDIRECT_URI,) if self.proves_mail(now) else ()
+        return (self.redirect_uri, *proof)
+
     @property
     def entries(self) -> tuple[SecretsEntry, ...]:
         """The `secrets` in the terms of `schedule`."""
@@ -321,6 +339,17 @@ class Settings(_Model):
                 f"The first entry of `secrets` begins at {format_instant(first)}, which is still "
                 "to come: there would be no client secret.",
                 f"`{config_set('secrets[0].from', format_instant(now))}`",
+            )
+
+    def check_mail_proof(self, now: datetime) -> None:
+        """Refuse a `mailProofUntil` that leaves the loopback redirect URI open for too long."""
+        until = self.mail_proof_until
+        if until is not None and until > now + LONGEST_MAIL_PROOF:
+            hours = LONGEST_MAIL_PROOF // timedelta(hours=1)
+            raise ConfigurationError(
+                f"`mailProofUntil` is {format_instant(until)}, more than {hours} hours ahead.",
+                f"`{config_set('mailProofUntil', format_instant(now + timedelta(hours=1)))}`, "
+                "then try again.",
             )
 
 

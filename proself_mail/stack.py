@@ -49,6 +49,17 @@ def find_project(start: Path) -> Path:
     return CHECKOUT
 
 
+def names(project: Path) -> Sequence[str]:
+    """Return the project's stacks on this backend, in the order of their names."""
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        listed = Engine().run(["stack", "ls", "--json"], str(project), environment).stdout
+    except CommandError as error:
+        said = str(error).strip().splitlines()[-1]
+        raise failure.classify(said).error() from error
+    return sorted(entry["name"] for entry in json.loads(listed))
+
+
 @dataclass(frozen=True)
 class Outputs:
     """What a stack gives after an `up`."""
@@ -130,6 +141,49 @@ class Stack:
         """Return what the engine knows to be there. Raises `ConfigurationError` without a stack."""
         exported = json.loads(self._run("stack", "export", "--show-secrets"))
         return state.read(exported.get("deployment") or {})
+
+    def covered_state(self) -> State | None:
+        """Return its state with secrets covered, which needs no passphrase; None without a stack.
+
+        Only `Error`s about the backend are raised.
+        """
+        try:
+            exported = json.loads(self._run("stack", "export"))
+        except ConfigurationError as error:
+            if "There is no stack" in error.cause:
+                return None
+            raise
+        return state.read(exported.get("deployment") or {})
+
+    def file_settings(self) -> Settings:
+        """Return the configuration that its file alone holds, whatever became of its state.
+
+        Raises `ConfigurationError` where there is no file or it cannot be used.
+        """
+        project = Path(self._workspace.work_dir)
+        document = yaml.safe_load((project / "Pulumi.yaml").read_text(encoding="utf-8"))
+        path = project / (document.get("stackConfigDir") or "") / f"Pulumi.{self.name}.yaml"
+        try:
+            entries = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+            prefix = f"{settings.PROJECT}:"
+            own = {k.removeprefix(prefix): v for k, v in entries.items() if k.startswith(prefix)}
+        except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+            raise ConfigurationError(
+                f"There is no stack {self.name}: its file {path} cannot be read "
+                f"({getattr(error, 'strerror', None) or 'it holds no configuration'}).",
+                "`pulumi stack ls` lists what there is. If the file is lost, bring it back from "
+                "the repository's history: it holds the UUID by which the stack's objects are "
+                "known.",
+            ) from error
+        return settings.parse(own)
+
+    def empty(self) -> None:
+        """Forget every resource; nothing is deleted anywhere."""
+        self._run("state", "delete", "--all", "--yes")
+
+    def remove(self) -> None:
+        """Remove it and the backend's copies of its state, but not its file."""
+        self._run("stack", "rm", "--yes", "--force", "--preserve-config", "--remove-backups")
 
     def mend_state(self) -> None:
         """Take out of the state what blocks the engine (`state.mend`). Secrets stay encrypted."""

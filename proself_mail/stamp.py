@@ -15,7 +15,7 @@ from proself_mail.settings import Environment
 
 PRODUCT_TAG = "proself-mail"
 _STACK = f"{PRODUCT_TAG}:stack="
-_ENVIRONMENT = f"{PRODUCT_TAG}:environment="
+ENVIRONMENT_PREFIX = f"{PRODUCT_TAG}:environment="
 _DELETE_AFTER = f"{PRODUCT_TAG}:deleteAfter="
 
 
@@ -29,7 +29,7 @@ class Stamp:
 
     def tags(self) -> list[str]:
         """Write it as tags."""
-        tags = [PRODUCT_TAG, stack_tag(self.stack_id), f"{_ENVIRONMENT}{self.environment}"]
+        tags = [PRODUCT_TAG, stack_tag(self.stack_id), f"{ENVIRONMENT_PREFIX}{self.environment}"]
         if self.delete_after is not None:
             tags.append(f"{_DELETE_AFTER}{format_instant(self.delete_after)}")
         return tags
@@ -44,7 +44,7 @@ def read(tags: Iterable[str]) -> Stamp | None:
     """Return the stamp among an object's tags; none where it is missing, doubled or damaged."""
     found: dict[str, str] = {}
     for tag in tags:
-        for prefix in (_STACK, _ENVIRONMENT, _DELETE_AFTER):
+        for prefix in (_STACK, ENVIRONMENT_PREFIX, _DELETE_AFTER):
             if tag.startswith(prefix):
                 if prefix in found:
                     return None
@@ -52,7 +52,7 @@ def read(tags: Iterable[str]) -> Stamp | None:
     try:
         return Stamp(
             UUID(found[_STACK]),
-            Environment(found[_ENVIRONMENT]),
+            Environment(found[ENVIRONMENT_PREFIX]),
             parse_instant(found[_DELETE_AFTER]) if _DELETE_AFTER in found else None,
         )
     except (KeyError, ValueError):

@@ -41,6 +41,12 @@ class State:
     """Names of what exists, cannot be changed, and whose making was reported as failed."""
     outputs: Mapping[str, Any]
     """The stack's outputs, secrets in the clear."""
+    protected: tuple[str, ...] = ()
+    """Names of resources that the engine refuses to delete."""
+    projects: frozenset[str] = frozenset()
+    """Names of the projects that its resources are of."""
+    others: tuple[str, ...] = ()
+    """URNs of resources of other plugins."""
 
     @property
     def application_id(self) -> str | None:
@@ -78,18 +84,34 @@ def read(deployment: Mapping[str, Any]) -> State:
     """Read an exported deployment, the inner object of `pulumi stack export`."""
     resources: dict[str, Resource] = {}
     outputs: Mapping[str, Any] = {}
+    protected: list[str] = []
+    projects: set[str] = set()
+    others: list[str] = []
     for each in deployment.get("resources") or ():
+        projects.add(each["urn"].split("::")[1])
+        if each.get("protect"):
+            protected.append(each["urn"].rpartition("::")[2])
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
         elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):
             name = _name(each)
             found = _clear(each.get("outputs") or {})
             resources[name] = Resource(name, each["id"], found, each.get("created") or "")
+        elif each.get("custom") and not each["type"].startswith(("azuread:", "pulumi:providers:")):
+            others.append(each["urn"])
     pending = tuple(
         _name(operation["resource"]) for operation in deployment.get("pending_operations") or ()
     )
     unfinished = tuple(_name(each) for each in _unfinished(deployment))
-    return State(resources, pending, unfinished, outputs)
+    return State(
+        resources,
+        pending,
+        unfinished,
+        outputs,
+        tuple(protected),
+        frozenset(projects),
+        tuple(others),
+    )
 
 
 def mend(deployment: dict[str, Any]) -> None:

@@ -152,6 +152,21 @@ def reach(
     return Target(name, authority, graph, metadata_host), date
 
 
+def smtp_server(name: TargetName, environment: Mapping[str, str] = os.environ) -> tuple[str, int]:
+    """Return host and port of the target's SMTP submission."""
+    if name is TargetName.CLOUD:
+        return facts.SMTP_HOST, facts.SMTP_PORT
+    host = environment.get("PROSELF_MAIL_SMTP_HOST", "")
+    port = environment.get("PROSELF_MAIL_SMTP_PORT", "")
+    if not host or not port.isdigit():
+        raise Refused(
+            "This stack's target is the embedded tenant, and its SMTP server is not set up in "
+            "this shell (PROSELF_MAIL_SMTP_HOST, PROSELF_MAIL_SMTP_PORT).",
+            _ENTER,
+        )
+    return host, int(port)
+
+
 def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
     """Fetch a JSON document that needs no sign-in, and the time at which it was served."""
     try:

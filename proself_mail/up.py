@@ -50,12 +50,12 @@ async def run(
     stands against it, of what will not mend, or `Interrupted`.
     """
     own = project / "out" / name
-    with _alone(own, name):
+    with alone(own, name):
         stack = Stack(name, project)
         settings, state, _ = await asyncio.gather(
             asyncio.to_thread(stack.settings),
             asyncio.to_thread(stack.state),
-            asyncio.to_thread(_import_ahead),
+            asyncio.to_thread(import_ahead),
         )
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
             looked = await look(opened, stack, settings, state)
@@ -69,7 +69,7 @@ async def run(
             return done
 
 
-def _import_ahead() -> None:
+def import_ahead() -> None:
     """Import what signing in and Graph will need, in half a second that the CLI is busy for."""
     for module in ("proself_mail.graph", "aiohttp"):
         importlib.import_module(module)
@@ -103,7 +103,7 @@ def stop_at(checks: Sequence[Check]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
+def alone(folder: Path, name: str) -> Iterator[None]:
     """Keep a second `proself-mail up` of the stack on this machine out."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     held = FileLock(folder / ".update.lock")

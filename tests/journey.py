@@ -33,7 +33,7 @@ class Journey:
         self.folder = folder
         self.config_file = folder / "out" / "proself.toml"
         self.environment = dict(os.environ) | sandbox.prepare(tenant.ready_file).environment
-        rehearse.make_project(folder)
+        rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
         self.environment["PULUMI_BACKEND_URL"] = state.as_uri()  # stacks of this test's own

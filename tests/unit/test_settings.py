@@ -7,7 +7,7 @@ import pytest
 
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import parse_instant
-from proself_mail.settings import Settings, config_set, parse
+from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings, config_set, parse
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 OTHER_TENANT = "99999999-2222-3333-4444-555555555555"
@@ -183,3 +183,20 @@ def test_the_mending_line_can_be_pasted_into_a_shell() -> None:
         "pulumi config set displayName 'Proself mail'"
     )
     assert config_set("owners[0]", "x") == "pulumi config set --path 'owners[0]' x"
+
+
+def test_the_mail_proof_opens_a_loopback_redirect_uri_for_a_time() -> None:
+    settings = good(mailProofUntil="2027-04-02T00:00:00Z")
+    before, after = parse_instant("2027-04-01T23:59:59Z"), parse_instant("2027-04-02T00:00:00Z")
+    assert settings.redirect_uris(before) == (settings.redirect_uri, MAIL_PROOF_REDIRECT_URI)
+    assert settings.redirect_uris(after) == (settings.redirect_uri,)
+    assert good().redirect_uris(before) == (settings.redirect_uri,)
+    settings.check_mail_proof(parse_instant("2027-04-01T00:00:00Z"))
+    with pytest.raises(ConfigurationError, match="more than 24 hours ahead") as refused:
+        settings.check_mail_proof(parse_instant("2027-03-31T23:59:59Z"))
+    assert "pulumi config set mailProofUntil 2027-04-01T00:59:59Z" in refused.value.next_step
+
+
+def test_a_mail_proof_without_an_instant_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="not an instant with a time zone"):
+        good(mailProofUntil="tomorrow")

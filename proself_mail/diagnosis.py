@@ -1,0 +1,82 @@
+"""What a refusal means and what mends it: an SMTP reply or a message of Entra's sign-in, diagnosed.
+
+Pure: it looks texts up in the tables of `smtp_replies` and `sign_in_errors` and fills in the
+stack's own names. It asks nobody and decides nothing. A text that no table knows is quoted and
+called unknown; no text is ever an error here.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from proself_mail import sign_in_errors, smtp_replies
+from proself_mail.quotation import quoted
+from proself_mail.refusal import Entry, Names, Sent, Text
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A refusal, explained."""
+
+    key: str
+    """The table's entry, or `unknown`."""
+    said: str
+    """The refusal, fit to be shown."""
+    cause: Text
+    fix: Text
+    commands: tuple[str, ...] = ()
+    sent: str = ""
+    """What was sent, where that is known."""
+
+    @property
+    def known(self) -> bool:
+        """Whether a table knows it."""
+        return self.key != UNKNOWN
+
+
+UNKNOWN = "unknown"
+
+_UNKNOWN_CAUSE = Text(
+    "この応答は診断表にありません。上に応答をそのまま引用しました。",
+    "No table knows this answer; it is quoted above as it came.",
+)
+_UNKNOWN_FIX = Text(
+    "応答に含まれる番号とともに Microsoft の資料を調べるか、Entra 管理センターの "
+    "「監視 → サインイン ログ」で {mailbox} の該当時刻の記録を確認してください。",
+    "Look the numbers in it up in Microsoft's documentation, or look at the sign-in log of "
+    "{mailbox} at that time: Entra admin center → Monitoring → Sign-in logs.",
+)
+
+
+def diagnose(text: str, names: Names | None = None, sent: Sent | None = None) -> Diagnosis:
+    """Explain a refusal: an SMTP reply, or a message with an AADSTS number."""
+    entry = sign_in_errors.find(text) or smtp_replies.find(text, sent)
+    return explained(entry, text, names, sent)
+
+
+def explained(
+    entry: Entry | None, text: str, names: Names | None = None, sent: Sent | None = None
+) -> Diagnosis:
+    """Fill an entry in for a refusal; None is the entry of what is unknown."""
+    shown = sent.shown() if sent else ""
+    known = asdict(names or Names())
+    if entry is None:
+        cause, fix = _UNKNOWN_CAUSE.filled(known), _UNKNOWN_FIX.filled(known)
+        return Diagnosis(UNKNOWN, quoted(text), cause, fix, sent=shown)
+    return Diagnosis(
+        entry.key,
+        quoted(text),
+        entry.cause.filled(known),
+        entry.fix.filled(known),
+        tuple(command.format_map(known | _for_a_shell(known)) for command in entry.commands),
+        shown,
+    )
+
+
+def _for_a_shell(names: Mapping[str, str]) -> dict[str, str]:
+    """Quote the names that stand in command lines: for PowerShell the mailbox, else for any."""
+    mailbox = names["mailbox"]
+    if not re.fullmatch(r"[\w@.+-]+", mailbox):
+        mailbox = "'" + mailbox.replace("'", "''") + "'"
+    return {"mailbox": mailbox, "stack": shlex.quote(names["stack"])}

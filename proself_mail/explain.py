@@ -1,0 +1,71 @@
+"""`proself-mail explain`: what a person pastes, told apart and explained.
+
+An SMTP reply, a message with an AADSTS number, or the address of a sign-in page. Reads at most the
+stack's own state; asks neither Entra nor Exchange.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proself_mail import sign_in_address
+from proself_mail.diagnosis import Diagnosis, diagnose
+from proself_mail.errors import ConfigurationError
+from proself_mail.refusal import Names
+from proself_mail.settings import Audience, Settings
+from proself_mail.sign_in_address import Expected
+from proself_mail.stack import Outputs
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was pasted, explained."""
+
+    asked: Mapping[str, str]
+    """What a sign-in address asks for; empty for a message."""
+    diagnoses: Sequence[Diagnosis]
+    """None where an address is as it should be."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 explained, 1 an address that will be refused, 4 unknown."""
+        if any(not each.known for each in self.diagnoses):
+            return 4
+        return 1 if self.asked and self.diagnoses else 0
+
+
+def explain(text: str, expected: Expected | None = None) -> Explanation:
+    """Explain a text. Raises `ConfigurationError` where there is none."""
+    text = text.strip()
+    if not text:
+        raise ConfigurationError(
+            "There is nothing to explain.",
+            "Give the message, the SMTP reply or the address as an argument in quotes, or on "
+            "standard input.",
+        )
+    if sign_in_address.is_address(text):
+        reading = sign_in_address.read(text, expected)
+        return Explanation(reading.asked, reading.findings)
+    return Explanation({}, (diagnose(text, expected.names if expected else None),))
+
+
+def names_of(stack: str, settings: Settings, outputs: Outputs) -> Names:
+    """Return what a stack calls the things that a fix speaks of."""
+    return Names(
+        mailbox=settings.mailbox,
+        stack=stack,
+        client_id=outputs.client_id,
+        tenant_id=str(settings.mailbox_tenant),
+        redirect_uri=settings.redirect_uri,
+        consent_url=outputs.consent_url,
+    )
+
+
+def expected_of(stack: str, settings: Settings, outputs: Outputs) -> Expected:
+    """Return what a stack expects of Proself's sign-in."""
+    return Expected(
+        names=names_of(stack, settings, outputs),
+        authority=outputs.consent_url.partition(f"/{settings.mailbox_tenant}/")[0],
+        single_tenant=settings.audience is Audience.SINGLE,
+        tenants=frozenset({str(settings.tenant_id), str(settings.mailbox_tenant)}),
+        permissions=frozenset(settings.permissions),
+    )

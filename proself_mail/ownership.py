@@ -1,0 +1,138 @@
+"""What is ours to remove: decided from a stamp, an object's id and the time, never from a name.
+
+Pure. Whatever cannot be told for sure is not ours: a stamp that is missing, doubled, damaged or of
+another stack, production, a time that has not come, an age that nobody knows. Finding objects is
+`removal`'s, who may remove anything at all is `guards`'.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from proself_mail import stamp
+from proself_mail.directory import PasswordRecord
+from proself_mail.schedule import format_instant
+from proself_mail.settings import Environment
+from proself_mail.stamp import Stamp
+
+_OUR_SECRET = re.compile(r".+ \d{4}-\d\d-\d\d")
+"""How the program names a client secret: a description and the day on which it starts."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an object is ours to remove."""
+
+    ours: bool
+    why: str
+    """In a few words, for a person; the reason either way."""
+
+
+@dataclass(frozen=True)
+class OfStack:
+    """Ours is what bears one test stack's stamp."""
+
+    stack_id: UUID
+
+    def verdict(self, tags: Collection[str], created: datetime | None) -> Verdict:  # noqa: ARG002
+        """Judge an object by its tags; how old it is does not matter."""
+        found = _whole(tags)
+        if found is None:
+            return Verdict(False, "its stamp is missing, doubled or damaged")
+        if found.stack_id != self.stack_id:
+            return Verdict(False, f"it bears the stamp of another stack, {found.stack_id}")
+        if found.environment is not Environment.TEST:
+            return Verdict(False, f"its stamp says {found.environment}")
+        return Verdict(True, "bears this stack's stamp")
+
+
+@dataclass(frozen=True)
+class Due:
+    """Ours is what was made for tests and is past the time that its own stamp gives it."""
+
+    now: datetime
+    """By the tenant's clock."""
+    older_than: timedelta | None = None
+    """Only what was made at least so long ago."""
+    stacks: frozenset[UUID] = frozenset()
+    """Only what is of these stacks; of any where it is empty."""
+
+    def verdict(self, tags: Collection[str], created: datetime | None) -> Verdict:
+        """Judge an object by its tags and when it was made; None is unknown."""
+        found = _whole(tags)
+        if found is None:
+            return Verdict(False, "its stamp is missing, doubled or damaged")
+        if found.environment is not Environment.TEST:
+            return Verdict(False, f"its stamp says {found.environment}")
+        if self.stacks and found.stack_id not in self.stacks:
+            return Verdict(False, "it is of a stack that was not asked for")
+        if found.delete_after is None:
+            return Verdict(False, "its stamp names no end")
+        if found.delete_after > self.now:
+            return Verdict(False, f"its time is not over before {_at(found.delete_after)}")
+        if self.older_than is not None:
+            if created is None:
+                return Verdict(False, "nobody knows when it was made")
+            if self.now - created < self.older_than:
+                return Verdict(False, f"it was made at {_at(created)}, which is too recent")
+        return Verdict(True, f"made for tests, its time was over at {_at(found.delete_after)}")
+
+
+Ours = OfStack | Due
+"""What is ours, in one command."""
+
+
+def of_production(tags: Collection[str], stack_id: UUID) -> bool:
+    """Say whether tags claim a stack's object for production, or may do so."""
+    claims = {tag for tag in tags if tag.startswith(stamp.ENVIRONMENT_PREFIX)}
+    test = f"{stamp.ENVIRONMENT_PREFIX}{Environment.TEST}"
+    return stamp.stack_tag(stack_id) in tags and bool(claims - {test})
+
+
+def additions(
+    *,
+    passwords: Iterable[PasswordRecord],
+    certificates: Sequence[str],
+    federated: Sequence[str],
+    owners: Collection[str],
+    known_keys: Collection[str],
+    description: str | None,
+    expected_owners: Collection[str],
+) -> tuple[str, ...]:
+    """Say what an application got that the program did not give it: credentials and owners.
+
+    A secret is ours whose key id the state knows, or that is named as the program names them:
+    `description` and a day; any description where it is None. Each sentence names one addition.
+    """
+    found = [
+        f"a client secret {password.display_name!r} (key id {password.key_id})"
+        for password in passwords
+        if password.key_id not in known_keys and not _is_named_by_us(password, description)
+    ]
+    found += [f"a certificate (key id {key})" for key in certificates]
+    found += [f"a federated credential {name!r}" for name in federated]
+    found += [f"an owner {owner}" for owner in sorted(set(owners) - set(expected_owners))]
+    return tuple(found)
+
+
+def _is_named_by_us(password: PasswordRecord, description: str | None) -> bool:
+    name, starts = password.display_name, password.starts
+    return (
+        _OUR_SECRET.fullmatch(name) is not None
+        and starts is not None
+        and (description is None or name.startswith(f"{description} "))
+    )
+
+
+def _whole(tags: Collection[str]) -> Stamp | None:
+    """Read a stamp that stands there letter by letter as the program writes it."""
+    found = stamp.read(tags)
+    if found is None or not set(found.tags()) <= set(tags):
+        return None
+    return found
+
+
+def _at(instant: datetime) -> str:
+    return format_instant(instant)

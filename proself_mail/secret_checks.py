@@ -1,0 +1,91 @@
+"""The checks of `verify` on client secrets: known, foreign, how long, and whether Entra takes them.
+
+Pure functions of the evidence; no value of a secret is looked at or shown.
+"""
+
+from datetime import timedelta
+
+from proself_mail.check import Check, Outcome, fail, ok
+from proself_mail.diagnosis import diagnose
+from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.evidence import Evidence
+from proself_mail.explain import names_of
+from proself_mail.judging import of_application, up
+from proself_mail.quotation import quoted
+from proself_mail.schedule import format_instant, open_windows
+
+
+@of_application("client secrets")
+def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
+    """Look whether Entra holds every secret that the stack knows."""
+    name, listed = "client secrets", {password.key_id for password in found.passwords}
+    gone = [secret for secret in seen.outputs.client_secrets if secret.key_id not in listed]
+    if gone:
+        return fail(
+            name,
+            "Entra no longer holds "
+            + ", ".join(f"{s.key_id} (until {format_instant(s.expires)})" for s in gone),
+            f"`pulumi up --refresh --stack {seen.stack}`, which makes a new one for it; then enter "
+            "that in Proself",
+        )
+    ended = sum(1 for p in found.passwords if _has_ended(p, seen))
+    shown = f"{len(seen.outputs.client_secrets)} known to the stack"
+    return ok(name, f"{shown}, {ended} expired and of no use" if ended else shown)
+
+
+@of_application("foreign client secrets")
+def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
+    """Look for secrets that still work and that the stack does not know."""
+    name = "foreign client secrets"
+    known = {s.key_id for s in seen.outputs.client_secrets} | set(seen.state.key_ids.values())
+    foreign = [p for p in found.passwords if p.key_id not in known and not _has_ended(p, seen)]
+    if not foreign:
+        return ok(name, "none")
+    shown = ", ".join(
+        f"{quoted(p.display_name)!r} (key ID {p.key_id}, until "
+        f"{format_instant(p.expires) if p.expires else 'for ever'})"
+        for p in foreign
+    )
+    return fail(
+        name,
+        f"{len(foreign)} that the stack does not know can sign in as the application: {shown}",
+        "find out who made it; if nobody needs it, remove it (Entra → App registrations → "
+        f"{quoted(found.display_name)} → Certificates & secrets)",
+    )
+
+
+def _has_ended(password: PasswordRecord, seen: Evidence) -> bool:
+    return password.expires is not None and password.expires <= seen.at
+
+
+def newest_secret(seen: Evidence) -> Check:
+    """Say how long the newest secret lasts, and whether a newer one is due."""
+    name, newest = "newest client secret", seen.outputs.newest
+    left = newest.expires - seen.at
+    shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"
+    due = [window for window in open_windows(seen.settings.entries, seen.at) if window.newest]
+    if left <= timedelta():
+        return fail(
+            name,
+            f"it ended at {format_instant(newest.expires)}: no mail can be sent with it",
+            f"{up(seen)}, then enter the new one in Proself",
+        )
+    if due and due[0].id != newest.window:
+        return fail(
+            name,
+            f"until {shown}; a new one is due since {format_instant(due[0].starts)}",
+            f"{up(seen)}, then enter the new one in Proself",
+        )
+    return ok(name, f"until {shown}")
+
+
+def secret_signs_in(seen: Evidence) -> Check:
+    """Judge what Entra said to the newest secret."""
+    name, said = "newest secret signs in", seen.secret_refusal
+    if said is None:
+        return ok(name, "Entra gave a token for it")
+    if "AADSTS" not in said:
+        return Check(name, Outcome.UNKNOWN, f"no answer of Entra: {quoted(said)}")
+    found = diagnose(said, names_of(seen.stack, seen.settings, seen.outputs))
+    steps = " ".join(f"`{command}`" for command in found.commands)
+    return fail(name, f"{found.cause.en} ({found.said})", f"{found.fix.en} {steps}".strip())

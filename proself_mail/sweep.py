@@ -1,0 +1,184 @@
+"""`proself-mail sweep`: remove what our stamps say was made for tests and whose time is over.
+
+It needs no state: the stamp's own `deleteAfter` decides, by the tenant's clock. What one stack left
+is removed by the same `removal` as a teardown's; here it is found, a page at a time, and only the
+UUIDs of what is due are kept in memory.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from proself_mail import guards, inspection, removal, session, stamp, teardown
+from proself_mail.directory import (
+    ApplicationRecord,
+    Directory,
+    ServicePrincipalRecord,
+)
+from proself_mail.errors import RemoteError
+from proself_mail.ownership import Due
+from proself_mail.patience import Patience, Say
+from proself_mail.removal import Item, Removal
+from proself_mail.session import Session
+from proself_mail.settings import Environment, TargetName
+from proself_mail.stamp import stack_tag
+from proself_mail.teardown import StackReport
+
+_LOOKING = timedelta(minutes=10)
+_STACKS = 8
+_TEST = f"{stamp.ENVIRONMENT_PREFIX}{Environment.TEST}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may ask for."""
+
+    older_than: timedelta | None = None
+    stacks: frozenset[UUID] = frozenset()
+    include_modified: bool = False
+    keep_in_recycle_bin: bool = False
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What one stack left that is due."""
+
+    stack_id: UUID
+    items: tuple[Item, ...]
+    clients: dict[str, str]
+    left_alone: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is due in a tenant."""
+
+    tenant_id: str
+    tenant_name: str
+    looked_at: int
+    """How many objects bear a test stamp, live or deleted."""
+    stacks: tuple[StackPlan, ...]
+    left_alone: tuple[str, ...]
+    """What is due and was changed by somebody, a sentence each."""
+
+
+async def run(
+    tenant_id: UUID,
+    target: TargetName,
+    project: Path,
+    say: Say,
+    options: Options,
+    *,
+    show: Callable[[Plan], None],
+    confirm: Callable[[Plan], str | None],
+) -> tuple[StackReport, ...] | None:
+    """Sweep one tenant. Returns None where nobody confirmed, and then nothing was written.
+
+    Raises `Refused` by a guard, `RemoteError` where a listing cannot be read.
+    """
+    guards.check_tenant(str(tenant_id), project)
+    async with session.sign_in(target, str(tenant_id)) as opened:
+        ours = Due(opened.tenant_now(), options.older_than, options.stacks)
+        plan = await _plan(opened, ours, options, say)
+        show(plan)
+        typed = confirm(plan)
+        if typed is None:
+            return None
+        guards.check_confirmation(typed, plan.tenant_id, await guards.tenant_of(opened))
+        turns = asyncio.Semaphore(_STACKS)
+
+        async def one(planned: StackPlan) -> StackReport:
+            async with turns:
+                return await _remove(opened, ours, options, planned, say)
+
+        return tuple(await asyncio.gather(*map(one, plan.stacks)))
+
+
+async def _plan(opened: Session, ours: Due, options: Options, say: Say) -> Plan:
+    patience = Patience(say)
+    try:
+        async with asyncio.timeout(_LOOKING.total_seconds()):
+            tenant, (looked_at, due) = await asyncio.gather(
+                guards.tenant_of(opened), _due(opened.directory, ours)
+            )
+            turns = asyncio.Semaphore(_STACKS)
+
+            async def one(stack_id: UUID) -> StackPlan | tuple[str, ...]:
+                async with turns:
+                    return await _plan_stack(opened, patience, ours, stack_id, options)
+
+            found = await asyncio.gather(*map(one, sorted(due, key=str)))
+    except TimeoutError:
+        raise RemoteError(
+            "What is there could not be read in time.", "Nothing was removed. Try again later."
+        ) from None
+    left = [sentence for each in found if isinstance(each, tuple) for sentence in each]
+    stacks = [each for each in found if isinstance(each, StackPlan)]
+    name = tenant.display_name if tenant else ""
+    return Plan(opened.caller.tenant_id, name, looked_at, tuple(stacks), tuple(left))
+
+
+async def _due(directory: Directory, ours: Due) -> tuple[int, set[UUID]]:
+    """Read every test stamp in the tenant; return how many, and the stacks that are due."""
+    listings: tuple[AsyncIterator[ApplicationRecord | ServicePrincipalRecord], ...] = (
+        directory.applications_tagged(_TEST),
+        directory.deleted_applications_tagged(_TEST),
+        directory.service_principals_tagged(_TEST),
+        directory.deleted_service_principals_tagged(_TEST),
+    )
+    looked_at, due = 0, set[UUID]()
+    for listing in listings:
+        async for each in listing:
+            looked_at += 1
+            created: datetime | None = None
+            if isinstance(each, ApplicationRecord):
+                created = each.created
+            elif ours.older_than is not None:
+                continue  # nobody tells when a service principal was made
+            found = stamp.read(each.tags)
+            if found is not None and ours.verdict(each.tags, created).ours:
+                due.add(found.stack_id)
+    return looked_at, due
+
+
+async def _plan_stack(
+    opened: Session, patience: Patience, ours: Due, stack_id: UUID, options: Options
+) -> StackPlan | tuple[str, ...]:
+    """Look at what one stack left; return sentences where somebody changed it."""
+    directory = opened.directory
+    seen = await removal.look(directory, patience, stack_tag(stack_id), ours)
+    inspected = await inspection.inspect(directory, patience, seen)
+    if inspected.additions and not options.include_modified:
+        return tuple(
+            f"what the stack {stack_id} made has {each}: --include-modified removes it"
+            for each in inspected.additions
+        )
+    clients = seen.clients
+    items = (*seen.items(ours), *inspected.items)
+    return StackPlan(stack_id, items, clients, (*seen.left_alone, *inspected.notes))
+
+
+async def _remove(
+    opened: Session, ours: Due, options: Options, planned: StackPlan, say: Say
+) -> StackReport:
+    clock = asyncio.get_running_loop()
+    began = clock.time()
+    work = Removal(
+        opened.directory,
+        Patience(say),
+        stack_tag(planned.stack_id),
+        ours,
+        keep_in_recycle_bin=options.keep_in_recycle_bin,
+    )
+    for item in planned.items:
+        if item.id in planned.clients:
+            work.know(item, planned.clients[item.id])
+    async with teardown.bounded() as reasons:
+        await work.run()
+    outcomes = work.outcomes("".join(reasons))
+    took = timedelta(seconds=clock.time() - began)
+    say(f"{planned.stack_id}: {len(outcomes)} objects in {took.total_seconds():.1f} s")
+    return StackReport(str(planned.stack_id), outcomes, planned.left_alone, took)

@@ -1,0 +1,429 @@
+"""`proself-mail teardown`: remove everything that test stacks made, and nothing else.
+
+Plan, guards, confirmation, apply. The plan only reads. What is applied is ordered so that a kill at
+any instant leaves enough to go on from: the tenant first, the stack's state last, and the stack's
+file, which holds the UUID, stays. The engine is not asked to delete anything: it would poll for
+20 s, and knows nothing of the recycle bin (docs/adr/0022).
+"""
+
+import asyncio
+import contextlib
+import tomllib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from proself_mail import guards, inspection, journal, lock, removal, session, state, up
+from proself_mail.directory import ApplicationRecord, NotFound
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail.ownership import OfStack
+from proself_mail.patience import SETTLING, Patience, Say
+from proself_mail.removal import Item, Kind, Outcome, Removal, Result
+from proself_mail.session import Session
+from proself_mail.settings import PROJECT, Settings
+from proself_mail.stack import CHECKOUT, Stack
+from proself_mail.stamp import stack_tag
+from proself_mail.state import State
+
+DEADLINE = timedelta(minutes=5)
+"""For how long one stack is worked on at most."""
+_LOOKING = timedelta(minutes=2)
+_ENGINES = 2
+"""Processes of Pulumi's at once: each takes a core."""
+_STACKS = 8
+"""Stacks whose objects are removed at once."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may ask for."""
+
+    include_modified: bool = False
+    keep_stack: bool = False
+    keep_in_recycle_bin: bool = False
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What is to be removed of one stack."""
+
+    name: str
+    settings: Settings
+    state: State | None
+    """None where the backend has no such stack (any more)."""
+    items: tuple[Item, ...]
+    clients: dict[str, str]
+    """Client IDs by the object id of applications and service principals."""
+    keys: frozenset[str]
+    """Key ids of the client secrets that were seen."""
+    additions: tuple[str, ...]
+    left_alone: tuple[str, ...]
+    config_file: Path | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be removed, all from one tenant."""
+
+    tenant_id: str
+    tenant_name: str
+    """Blank where it cannot be read."""
+    stacks: tuple[StackPlan, ...]
+
+
+@dataclass(frozen=True)
+class StackReport:
+    """What became of one stack."""
+
+    name: str
+    outcomes: tuple[Outcome, ...]
+    left_alone: tuple[str, ...]
+    took: timedelta
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is left that was to be removed."""
+        return any(each.result is Result.FAILED for each in self.outcomes)
+
+
+async def run(
+    names: Sequence[str],
+    project: Path,
+    say: Say,
+    options: Options,
+    *,
+    show: Callable[[Plan], None],
+    confirm: Callable[[Plan], str | None],
+) -> tuple[StackReport, ...] | None:
+    """Tear stacks down. Returns None where nobody confirmed, and then nothing was written.
+
+    `show` is given the plan; `confirm` returns the tenant's name or ID as it was typed. Raises
+    `Refused` by a guard, and whatever stands against the plan, before the first write.
+    """
+    stacks = [Stack(name, project) for name in dict.fromkeys(names)]
+    configured = {each.name: each.file_settings() for each in stacks}
+    for name, settings in configured.items():
+        guards.check_environment(name, settings)
+    first = _of_one_tenant(configured)
+    guards.check_tenant(str(first.tenant_id), project)
+    engines = asyncio.Semaphore(_ENGINES)
+    with _alone(project, configured):
+        *states, _ = await asyncio.gather(
+            *(_in_turn(engines, each.covered_state) for each in stacks),
+            asyncio.to_thread(up.import_ahead),
+        )
+        for each, found in zip(stacks, states, strict=True):
+            if found is not None:
+                guards.check_state(each.name, found)
+        async with session.sign_in(first.target, str(first.tenant_id)) as opened:
+            plan = await _plan(opened, configured, dict(zip(configured, states, strict=True)))
+            for planned in plan.stacks:
+                guards.check_modified(
+                    planned.name, planned.additions, include=options.include_modified
+                )
+            show(plan)
+            typed = confirm(plan)
+            if typed is None:
+                return None
+            guards.check_confirmation(typed, plan.tenant_id, await guards.tenant_of(opened))
+            work = _Work(opened, project, say, options, engines)
+            reports = await work.apply(stacks, plan)
+    _forget_folders(project, reports)
+    return reports
+
+
+def _of_one_tenant(configured: dict[str, Settings]) -> Settings:
+    first = next(iter(configured.values()))
+    for name, settings in configured.items():
+        if (settings.tenant_id, settings.target) != (first.tenant_id, first.target):
+            raise ConfigurationError(
+                f"{name} is in the tenant {settings.tenant_id}, others are in {first.tenant_id}.",
+                "Tear the stacks of one tenant down at a time.",
+            )
+    return first
+
+
+@contextlib.contextmanager
+def _alone(project: Path, names: dict[str, Settings]) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        for name in sorted(names):
+            held.enter_context(up.alone(project / "out" / name, name))
+        yield
+
+
+async def _in_turn(engines: asyncio.Semaphore, work: Callable[[], T]) -> T:
+    async with engines:
+        return await asyncio.to_thread(work)
+
+
+async def _plan(
+    opened: Session, configured: dict[str, Settings], states: dict[str, State | None]
+) -> Plan:
+    """Read what there is of each stack. Raises `RemoteError` where it cannot be read."""
+    turns = asyncio.Semaphore(_STACKS)
+
+    async def one(name: str, settings: Settings) -> StackPlan:
+        async with turns:
+            return await _plan_stack(opened, name, settings, states[name])
+
+    try:
+        async with asyncio.timeout(_LOOKING.total_seconds()):
+            tenant, stacks = await asyncio.gather(
+                guards.tenant_of(opened),
+                asyncio.gather(*(one(*each) for each in configured.items())),
+            )
+    except TimeoutError:
+        raise RemoteError(
+            f"What is there could not be read within {_LOOKING.total_seconds() / 60:.0f} minutes.",
+            "Nothing was removed. Try again later.",
+        ) from None
+    return Plan(opened.caller.tenant_id, tenant.display_name if tenant else "", tuple(stacks))
+
+
+async def _plan_stack(
+    opened: Session, name: str, settings: Settings, found: State | None
+) -> StackPlan:
+    directory, patience = opened.directory, Patience(lambda _: None)
+    ours = OfStack(settings.stack_id)
+    tag = stack_tag(settings.stack_id)
+    seen, of_state = await asyncio.gather(
+        removal.look(directory, patience, tag, ours), _of_state(opened, patience, found)
+    )
+    guards.check_stamps(name, settings, seen.tagged, of_state)
+    inspected = await inspection.inspect(
+        directory,
+        patience,
+        seen,
+        known_keys=frozenset(found.key_ids.values()) if found else frozenset(),
+        description=settings.secret_description,
+        owners=[str(owner) for owner in settings.owners],
+    )
+    items = [*seen.items(ours), *inspected.items]
+    left = [*seen.left_alone, *inspected.notes]
+    clients = seen.clients
+    items += _known_to_state(found, clients)
+    path, reason = _config_file(name, settings)
+    if path is not None:
+        items.append(Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID"))
+    elif reason:
+        left.append(reason)
+    if found is not None:
+        count = f"{len(found.resources)} resources"
+        items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
+    return StackPlan(
+        name=name,
+        settings=settings,
+        state=found,
+        items=tuple(items),
+        clients=clients,
+        keys=frozenset(p.key_id for each in seen.applications for p in each.passwords),
+        additions=inspected.additions,
+        left_alone=tuple(left),
+        config_file=path,
+    )
+
+
+async def _of_state(
+    opened: Session, patience: Patience, found: State | None
+) -> ApplicationRecord | None:
+    application_id = found.application_id if found else None
+    if application_id is None:
+        return None
+    try:
+        return await patience.told(lambda: opened.directory.application(application_id))
+    except NotFound:
+        return None
+
+
+def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[Item]:
+    """Give what the state knows and no listing showed, and add it to `clients`."""
+    kinds = {
+        state.APPLICATION: Kind.APPLICATION,
+        state.SERVICE_PRINCIPAL: Kind.SERVICE_PRINCIPAL,
+    }
+    for name, kind in kinds.items():
+        resource = found.resources.get(name) if found else None
+        if found is None or resource is None:
+            continue
+        object_id = resource.resource_id.rpartition("/")[2]
+        if object_id not in clients:
+            clients[object_id] = found.client_id or ""
+            yield Item(kind, object_id, "", "is in the stack's state; no listing shows it")
+
+
+def _config_file(name: str, settings: Settings) -> tuple[Path | None, str]:
+    """Return the Proself config file if it is this stack's, else why it is left alone."""
+    path = settings.config_file_path(name, CHECKOUT)
+    if path is None or not path.exists():
+        return None, ""
+    try:
+        names = tomllib.loads(path.read_text(encoding="utf-8")).get("stack_id")
+    except (OSError, ValueError) as error:
+        return None, f"{path}: it is no Proself config file ({type(error).__name__})"
+    if names != str(settings.stack_id):
+        return None, f"{path}: it is of another stack ({names})"
+    return path, ""
+
+
+class _Work:
+    """The removal of planned stacks."""
+
+    def __init__(
+        self,
+        opened: Session,
+        project: Path,
+        say: Say,
+        options: Options,
+        engines: asyncio.Semaphore,
+    ) -> None:
+        self._session = opened
+        self._project = project
+        self._say = say
+        self._options = options
+        self._engines = engines
+
+    async def apply(self, stacks: Sequence[Stack], plan: Plan) -> tuple[StackReport, ...]:
+        """Remove them, several at once. Raises `Refused` where another run holds one."""
+        pairs = list(zip(stacks, plan.stacks, strict=True))
+        await asyncio.gather(*(self._claim(*each) for each in pairs))
+        turns = asyncio.Semaphore(_STACKS)
+        done = 0
+
+        async def one(stack: Stack, planned: StackPlan) -> StackReport:
+            nonlocal done
+            async with turns:
+                report = await self._stack(stack, planned)
+            done += 1
+            word = "not all removed" if report.failed else "removed"
+            seconds = report.took.total_seconds()
+            self._say(f"[{done}/{len(pairs)}] {planned.name}: {word} in {seconds:.1f} s")
+            return report
+
+        return tuple(await asyncio.gather(*(one(*each) for each in pairs)))
+
+    async def _claim(self, stack: Stack, planned: StackPlan) -> None:
+        """See that no other run holds the stack. A lock whose process is dead is taken away.
+
+        A backend that does not lie in files shows its lock only to a write, so the state is written
+        back as it is there, without what a killed run had under way.
+        """
+        if planned.state is None:
+            return
+        holders = lock.standing(stack.backend_url, PROJECT, stack.name)
+        if holders is None:
+            await _in_turn(self._engines, stack.mend_state)
+        elif alive := [each for each in holders if not each.is_dead]:
+            raise Refused(
+                f"Another run holds the stack {stack.name}: {', '.join(map(str, alive))}.",
+                f"Wait for it to end. If it is surely gone, `pulumi cancel --stack {stack.name}`, "
+                "then try again.",
+            )
+        elif holders:
+            self._say(f"removing the lock of a dead run: {', '.join(map(str, holders))}")
+            await _in_turn(self._engines, stack.cancel)
+
+    async def _stack(self, stack: Stack, planned: StackPlan) -> StackReport:
+        clock = asyncio.get_running_loop()
+        began = clock.time()
+        outcomes = list(await self._tenant(planned))
+        tenant_is_clean = all(each.result is not Result.FAILED for each in outcomes)
+        for item in planned.items:
+            if item.kind is Kind.CONFIG_FILE:
+                outcomes.append(_remove_file(item, tenant_is_clean=tenant_is_clean))
+            elif item.kind is Kind.STACK_STATE:
+                outcomes.append(await self._state(stack, item, tenant_is_clean=tenant_is_clean))
+            elif item.kind in (Kind.GRANT, Kind.FEDERATED_CREDENTIAL):
+                outcomes.append(self._dependant(item, tenant_is_clean=tenant_is_clean))
+        took = timedelta(seconds=clock.time() - began)
+        return StackReport(planned.name, tuple(outcomes), planned.left_alone, took)
+
+    async def _tenant(self, planned: StackPlan) -> tuple[Outcome, ...]:
+        settings = planned.settings
+        work = Removal(
+            self._session.directory,
+            Patience(self._say),
+            stack_tag(settings.stack_id),
+            OfStack(settings.stack_id),
+            keep_in_recycle_bin=self._options.keep_in_recycle_bin,
+            still_as_planned=lambda application: self._grown(application, planned),
+        )
+        for item in planned.items:
+            if item.id in planned.clients:
+                work.know(item, planned.clients[item.id])
+        folder = self._project / "out" / planned.name
+        now = self._session.tenant_now()
+        record = journal.begin(folder / "teardown.json", settings.stack_id, now)
+        recently = record.carries_on and now - record.began < timedelta(minutes=2)
+        until = asyncio.get_running_loop().time() + SETTLING.total_seconds() if recently else None
+        async with bounded() as reasons:
+            await work.run(until=until)
+        outcomes = work.outcomes("".join(reasons))
+        if all(each.result is not Result.FAILED for each in outcomes):
+            record.end()
+        return outcomes
+
+    def _grown(self, application: ApplicationRecord, planned: StackPlan) -> str:
+        """Say what an application got since the plan was made."""
+        new = [each for each in application.passwords if each.key_id not in planned.keys]
+        if new and application.object_id in planned.clients and not self._options.include_modified:
+            return "It got a client secret since the plan was made; look at it, then try again."
+        return ""
+
+    def _dependant(self, item: Item, *, tenant_is_clean: bool) -> Outcome:
+        if not tenant_is_clean:
+            return Outcome(item, Result.FAILED, "What it belongs to is left.")
+        if self._options.keep_in_recycle_bin:
+            return Outcome(item, Result.KEPT, "with what it belongs to")
+        return Outcome(item, Result.REMOVED)
+
+    async def _state(self, stack: Stack, item: Item, *, tenant_is_clean: bool) -> Outcome:
+        """Bring Pulumi's state in line, which is done last: a kill before it loses nothing."""
+        if not tenant_is_clean:
+            return Outcome(item, Result.FAILED, "It is kept until the tenant is clean.")
+        try:
+            if self._options.keep_stack:
+                await _in_turn(self._engines, stack.empty)
+                return Outcome(item, Result.KEPT, "empty")
+            await _in_turn(self._engines, stack.remove)
+        except Error as error:
+            return Outcome(item, Result.FAILED, str(error))
+        return Outcome(item, Result.REMOVED)
+
+
+@contextlib.asynccontextmanager
+async def bounded() -> AsyncIterator[list[str]]:
+    """End the work in time, and take what stops it as the reason for what is left."""
+    reasons: list[str] = []
+    try:
+        async with asyncio.timeout(DEADLINE.total_seconds()):
+            yield reasons
+    except TimeoutError:
+        minutes = DEADLINE.total_seconds() / 60
+        reasons.append(f"The tenant did not agree that it is gone within {minutes:.0f} minutes.")
+    except Error as error:
+        reasons.append(error.cause)
+
+
+def _remove_file(item: Item, *, tenant_is_clean: bool) -> Outcome:
+    if not tenant_is_clean:
+        return Outcome(item, Result.FAILED, "It is kept until the tenant is clean.")
+    try:
+        Path(item.id).unlink(missing_ok=True)
+    except OSError as error:
+        return Outcome(item, Result.FAILED, error.strerror or str(error))
+    return Outcome(item, Result.REMOVED)
+
+
+def _forget_folders(project: Path, reports: Sequence[StackReport]) -> None:
+    """Remove what commands keep beside a stack, and the folder where nothing else is in it."""
+    for report in reports:
+        if not report.failed:
+            folder = project / "out" / report.name
+            for name in ("update.json", "teardown.json", ".update.lock"):
+                (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()

@@ -1,0 +1,121 @@
+"""What `verify` found, for a person, for a program, and for a pipeline's summary page.
+
+The JSON is `format` 1: fields are only ever added to it. Results only; nothing here decides.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from proself_mail import diagnosis_view, report
+from proself_mail.check import Check, Outcome
+from proself_mail.errors import Error
+from proself_mail.schedule import format_instant
+from proself_mail.verify import Verified
+
+_MARKS = {Outcome.OK: "✅", Outcome.FAIL: "❌", Outcome.UNKNOWN: "❔"}
+
+Found = Mapping[str, Verified | Error]
+
+
+def show(found: Found, *, japanese_first: bool) -> None:
+    """Print each stack's checks, one line of verdict, and what a refusal means."""
+    console = report.output()
+    for name, each in found.items():
+        if len(found) > 1:
+            console.print(f"\nStack {name}\n", style="bold", markup=False)
+        if isinstance(each, Error):
+            console.print(f"Could not be looked at: {each}", markup=False)
+        else:
+            console.print(report.checks(each.checks))
+            console.print(f"\n{verdict(each)}", markup=False)
+            diagnosis_view.show(console, each.diagnoses, japanese_first=japanese_first)
+    if not found:
+        console.print("There is no stack on this backend.")
+
+
+def verdict(found: Verified) -> str:
+    """Say in one line how a stack is."""
+    failed = [check for check in found.checks if check.outcome is Outcome.FAIL]
+    unseen = [check for check in found.checks if check.outcome is Outcome.UNKNOWN]
+    optional = f"; {len(unseen)} could not be looked at" if unseen else ""
+    if failed:
+        return f"{len(failed)} of {len(found.checks)} checks failed{optional}."
+    if found.exit_code:
+        return f"None of {len(found.checks)} checks failed, but not all could be made{optional}."
+    written = "Exchange Online took the mail" if found.mail_accepted else "nothing was written"
+    return f"All is as it should be ({len(found.checks)} checks{optional}); {written}."
+
+
+def to_json(found: Found, exit_code: int) -> str:
+    """Write what was found as JSON."""
+    stacks = [_stack(name, each) for name, each in found.items()]
+    document = {"format": 1, "exit_code": exit_code, "stacks": stacks}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _stack(name: str, found: Verified | Error) -> dict[str, Any]:
+    if isinstance(found, Error):
+        error = {"cause": found.cause, "next_step": found.next_step}
+        return {"stack": name, "exit_code": found.exit_code, "error": error}
+    return {
+        "stack": name,
+        "exit_code": found.exit_code,
+        "tenant_id": found.tenant_id,
+        "at": format_instant(found.at),
+        "checks": [_check(check) for check in found.checks],
+        "diagnoses": [asdict(diagnosis) for diagnosis in found.diagnoses],
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {key: str(v) if key == "outcome" else v for key, v in asdict(check).items()}
+
+
+def write_summary(found: Found, environment: Mapping[str, str]) -> Iterator[str]:
+    """Add a page to the pipeline's summary; yield the lines that its agent must be told.
+
+    GitHub Actions names a file to append to; Azure Pipelines takes the path of one.
+    """
+    page = "\n".join(_page(found))
+    if path := environment.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(page)
+    if environment.get("TF_BUILD"):
+        folder = environment.get("AGENT_TEMPDIRECTORY")
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, prefix="proself-mail-", suffix=".md", delete=False, encoding="utf-8"
+        ) as kept:
+            kept.write(page)
+        yield f"##vso[task.uploadsummary]{kept.name}"
+
+
+def _page(found: Found) -> Iterator[str]:
+    yield "## proself-mail verify"
+    for name, each in found.items():
+        yield ""
+        yield f"### {_cell(name)}"
+        yield ""
+        if isinstance(each, Error):
+            yield f"❔ {_cell(str(each))}"
+            continue
+        yield verdict(each)
+        yield ""
+        yield "| | check | seen | next |"
+        yield "|---|---|---|---|"
+        for check in each.checks:
+            step = check.next_step or (f"needs {check.permission}" if check.permission else "")
+            yield f"| {_MARKS[check.outcome]} {check.outcome} | {check.name} | " + (
+                f"{_cell(check.detail)} | {_cell(step)} |"
+            )
+    yield ""
+
+
+def _cell(text: str) -> str:
+    """Keep a text of others within its cell, and from being anything else than text."""
+    for mark, shown in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " ")):
+        text = text.replace(mark, shown)
+    return text

@@ -1,0 +1,178 @@
+"""`proself-mail sweep`: by the stamp and the tenant's clock; no write where a guard stands."""
+
+import json
+import subprocess
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journey import Journey, instant
+from tests.journeys.test_teardown import bearing, graph, list_tenants
+from tests.tenant import Tenant
+
+PAST, LONG_PAST = instant(timedelta(hours=-1)), instant(timedelta(days=-20))
+FUTURE = instant(timedelta(days=1))
+
+
+@pytest.fixture
+def sweepable(tmp_path: Path) -> Iterator[Journey]:
+    with Tenant("--deployer-role", "Application.ReadWrite.All") as tenant:
+        yield Journey(tenant, tmp_path)
+
+
+def stamped(until: str | None, **more: Any) -> dict[str, Any]:
+    """Describe a seeded application with a test stack's stamp of its own."""
+    tags = [
+        "proself-mail",
+        f"proself-mail:stack={uuid.uuid4()}",
+        f"proself-mail:environment={more.pop('environment', 'test')}",
+    ]
+    if until:
+        tags.append(f"proself-mail:deleteAfter={until}")
+    tags += more.pop("tags", [])
+    body = {"tags": tags, **more.pop("body", {})}
+    described = {"display_name": "Proself mail", "service_principal": True, "created": LONG_PAST}
+    return {**described, "body": body, **more}
+
+
+def sweep(
+    journey: Journey, *options: str, confirm: bool = True
+) -> subprocess.CompletedProcess[str]:
+    tenant = journey.tenant.tenant_id
+    confirmation = ("--confirm", tenant) if confirm else ()
+    return journey.proself_mail(
+        "sweep", "--tenant", tenant, "--target", "embedded", *confirmation, *options
+    )
+
+
+def live(journey: Journey) -> set[str]:
+    return {each["id"] for each in graph(journey, "GET", "/applications?$top=999")["value"]}
+
+
+def test_what_is_due_goes_and_what_only_looks_alike_stays(sweepable: Journey) -> None:
+    seeds = [
+        stamped(PAST),
+        stamped(PAST, deleted=PAST),
+        stamped(FUTURE),
+        stamped(None),
+        stamped(PAST, environment="production"),
+        stamped(PAST, tags=[f"proself-mail:stack={uuid.uuid4()}"]),
+        stamped(PAST, tags=["proself-mail:environment=production"]),
+        {"display_name": "Proself mail", "body": {"tags": ["proself-mail"]}},
+        {"display_name": "proself-mail:environment=test"},
+        stamped(PAST, body={"passwordCredentials": [{"keyId": str(uuid.uuid4())}]}),
+    ]  # fmt: skip
+    made = [each["id"] for each in sweepable.tenant.seed(applications=seeds)["applications"]]
+    before, there = sweepable.mark(), live(sweepable)
+    dry = sweep(sweepable, confirm=False)
+    assert dry.returncode == 0, dry.stderr
+    assert made[0] in dry.stdout
+    assert made[1] in dry.stdout
+    assert "--include-modified" in dry.stdout
+    assert sweepable.writes(before) == []
+
+    done = sweep(sweepable, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    removed = {
+        item["id"]
+        for stack in json.loads(done.stdout)["stacks"]
+        for item in stack["items"]
+        if item["kind"] == "application"
+    }
+    assert removed == {made[0], made[1]}
+    assert live(sweepable) == there - {made[0]}
+    binned = "/directory/deletedItems/microsoft.graph."
+    for kind in ("application", "servicePrincipal"):
+        assert graph(sweepable, "GET", binned + kind)["value"] == []
+
+    done = sweep(sweepable, "--include-modified")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert live(sweepable) == there - {made[0], made[9]}
+
+
+def test_age_and_stack_narrow_it(sweepable: Journey) -> None:
+    seeds = [stamped(PAST), stamped(PAST, created=PAST), stamped(PAST)]
+    old, young, other = (
+        each["id"] for each in sweepable.tenant.seed(applications=seeds)["applications"]
+    )
+    ids = [each["body"]["tags"][1].partition("=")[2] for each in seeds]
+    done = sweep(sweepable, "--older-than", "7d", "--stack-id", ids[0], ids[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert old not in live(sweepable)
+    assert {young, other} <= live(sweepable)
+
+
+def test_the_tenants_clock_decides(sweepable: Journey) -> None:
+    seed = stamped(instant(timedelta(minutes=3)))
+    [made] = sweepable.tenant.seed(applications=[seed])["applications"]
+    assert sweep(sweepable).returncode == 0
+    assert made["id"] in live(sweepable)
+    sweepable.tenant.advance(200)
+    assert sweep(sweepable).returncode == 0
+    assert made["id"] not in live(sweepable)
+
+
+def test_a_service_principal_whose_application_is_purged(sweepable: Journey) -> None:
+    """Entra leaves it in the recycle bin; a run that was killed between the two purges as well."""
+    seed = stamped(PAST, deleted=PAST)
+    [made] = sweepable.tenant.seed(applications=[seed])["applications"]
+    graph(sweepable, "DELETE", f"/directory/deletedItems/{made['id']}")
+    assert sweep(sweepable).returncode == 0
+    assert bearing(sweepable, seed["body"]["tags"][1].partition("=")[2]) == []
+
+
+def test_thousands_are_read_in_pages_that_the_tenant_filters(sweepable: Journey) -> None:
+    sweepable.tenant.seed(
+        applications=[
+            {"display_name": "foreign {n}", "count": 5000},
+            stamped(FUTURE, count=1200),
+            stamped(PAST),
+        ]
+    )
+    before = sweepable.mark()
+    done = sweep(sweepable)
+    assert done.returncode == 0, done.stdout + done.stderr
+    listings = [
+        each
+        for each in sweepable.tenant.history(before)
+        if each["path"] == "/v1.0/applications" and "environment" in str(each.get("query"))
+    ]
+    history = sweepable.tenant.history(before)
+    assert len(history) < 80
+    assert len(listings) <= 2
+    assert len(sweepable.writes(before)) == 3
+
+
+@pytest.mark.parametrize("age", ["-1d", "0d", "7", "99999d", "1.5d", "week"])
+def test_an_age_that_is_none(journey: Journey, age: str) -> None:
+    done = sweep(journey, f"--older-than={age}")
+    assert done.returncode == 2
+    assert "is no age" in done.stderr
+
+
+def test_a_tenant_that_is_not_listed(journey: Journey) -> None:
+    before = journey.mark()
+    list_tenants(journey, [])
+    done = sweep(journey)
+    assert done.returncode == 3
+    assert journey.writes(before) == []
+
+
+def test_a_wrong_confirmation(journey: Journey) -> None:
+    before = journey.mark()
+    done = sweep(journey, "--confirm", "contoso", confirm=False)
+    assert done.returncode == 3
+    assert journey.writes(before) == []
+
+
+def test_a_listing_that_is_refused_is_not_an_empty_one(tmp_path: Path) -> None:
+    with Tenant("--deployer-role", "DelegatedPermissionGrant.ReadWrite.All") as blind:
+        journey = Journey(blind, tmp_path)
+        done = sweep(journey)
+        assert done.returncode == 4
+        assert "Authorization_RequestDenied" in " ".join(done.stderr.split())
+        assert journey.tenant.writes() == []

@@ -1,0 +1,362 @@
+"""`proself-mail up`: it ends with one application, or with a reason and nothing touched."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.journey import Journey
+from tests.tenant import Tenant
+
+STACK = "dev"
+GRAPH = {"service": "graph"}
+
+
+@pytest.fixture(autouse=True)
+def tenant_as_at_its_start(tenant: Tenant) -> Iterator[None]:
+    yield
+    tenant.reset()
+
+
+def up(journey: Journey, *options: str) -> subprocess.CompletedProcess[str]:
+    return journey.proself_mail("up", "--stack", STACK, *options)
+
+
+def start(journey: Journey) -> "subprocess.Popen[str]":
+    """Start an `up` and leave it running."""
+    command = [str(Path(sys.executable).parent / "proself-mail"), "up", "--stack", STACK]
+    return subprocess.Popen(
+        command, cwd=journey.folder, env=journey.environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def graph(journey: Journey) -> httpx.Client:
+    return journey.tenant.http(journey.tenant.sign_in().json()["access_token"])
+
+
+def stamped(journey: Journey, stack_id: str) -> list[dict[str, Any]]:
+    """List the live applications with the stack's stamp, as the tenant knows them."""
+    with graph(journey) as http:
+        query = f"tags/any(t:t eq 'proself-mail:stack={stack_id}')"
+        answer = http.get("/v1.0/applications", params={"$filter": query}).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["value"]
+        return found
+
+
+def assert_whole(journey: Journey, stack: Mapping[str, Any]) -> None:
+    """Assert that there is one application with one secret, and that the state is the tenant's."""
+    [application] = stamped(journey, stack["stackId"])
+    assert len(application["passwordCredentials"]) == 1
+    made = journey.outputs(STACK)
+    assert made["applicationObjectId"] == application["id"]
+    assert made["clientSecret"] in journey.config_file.read_text()
+    same = journey.pulumi("preview", "--refresh", "--expect-no-changes", "--stack", STACK)
+    assert same.returncode == 0, same.stdout
+
+
+def wait_for(condition: Any, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def engine_of(process: "subprocess.Popen[str]") -> psutil.Process | None:
+    """Return the engine's `up` below a running `proself-mail`."""
+    for child in psutil.Process(process.pid).children(recursive=True):
+        if child.name() == "pulumi" and "up" in child.cmdline():
+            return child
+    return None
+
+
+def test_it_proves_what_it_made_and_a_second_one_changes_nothing(journey: Journey) -> None:
+    stack = journey.make_stack(STACK)
+    done = up(journey)
+    assert done.returncode == 0, done.stderr
+    assert "Signed in to tenant" in done.stderr
+    assert "Proven" in done.stdout
+    assert_whole(journey, stack)
+    before = journey.mark()
+    again = up(journey)
+    assert again.returncode == 0, again.stderr
+    assert "nothing had to change" in again.stdout
+    assert journey.writes(before) == []
+
+
+def test_the_look_before_names_everything(journey: Journey) -> None:
+    journey.make_stack(STACK)
+    before = journey.mark()
+    done = journey.proself_mail("preflight", "--stack", STACK, env={"COLUMNS": "200"})
+    assert done.returncode == 0, done.stdout
+    for name in ("tenant", "Office 365 Exchange Online", "policy on client secrets",
+                 "policy on Application ID URI", "quota", "may manage its applications",
+                 "may give admin consent", "owners", "stack file", "left by earlier runs",
+                 "clock", "lock"):  # fmt: skip
+        assert name in done.stdout, name
+    assert journey.writes(before) == []
+
+
+def test_what_more_rights_can_see_stops_it_before_the_first_write(tmp_path: Path) -> None:
+    rights = ["Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All",
+              "Organization.Read.All", "Policy.Read.All"]  # fmt: skip
+    with Tenant("--deployer-role", *rights) as tenant:
+        journey = Journey(tenant, tmp_path)
+        journey.make_stack(STACK)
+        tenant.seed(directory_quota=1)
+        before = journey.mark()
+        full = up(journey)
+        assert full.returncode == 1
+        assert "no room for an application" in " ".join(full.stderr.split())
+        forbidden = {"restrictionType": "passwordAddition", "state": "enabled"}
+        tenant.seed(
+            directory_quota=300_000,
+            default_policy={
+                "isEnabled": True,
+                "applicationRestrictions": {"passwordCredentials": [forbidden]},
+            },
+        )
+        refused = up(journey)
+        assert refused.returncode == 1
+        assert "forbids client secrets" in " ".join(refused.stderr.split())
+        assert journey.writes(before) == []
+
+
+def test_it_ends_well_where_readers_trail_and_replies_are_lost(journey: Journey) -> None:
+    stack = journey.make_stack(STACK)
+    journey.tenant.faults(
+        {"match": {"method": "POST", "path": "/applications"}, "nth": 1, "strike": "reset-after"},
+        {"match": {"method": "POST", "path": "/oauth2PermissionGrants"}, "nth": 1,
+         "strike": "reset-after"},
+        {"match": {"method": "POST", "path": "/applications/*/addPassword"}, "nth": 1,
+         "strike": "reset-after"},
+        lag={"seconds": 1.5, "stale_ratio": 0.4},
+        seed=7,
+    )  # fmt: skip
+    done = up(journey)
+    assert done.returncode == 0, done.stderr
+    assert "waiting" in done.stderr
+    journey.tenant.faults()
+    assert_whole(journey, stack)
+
+
+@pytest.mark.parametrize("victim", ["proself-mail", "pulumi", "plugin"])
+def test_a_run_that_was_killed_is_made_good_by_the_next(journey: Journey, victim: str) -> None:
+    stack = journey.make_stack(STACK)
+    journey.tenant.faults(latency_ms=150)
+    before = journey.mark()
+    process = start(journey)
+    wait_for(lambda: any(path.endswith("/applications") for _, path in journey.writes(before)))
+    engine = engine_of(process)
+    assert engine is not None
+    if victim == "proself-mail":
+        process.kill()
+    elif victim == "pulumi":
+        engine.kill()
+    else:
+        plugins = [p for p in engine.children(recursive=True) if "azuread" in " ".join(p.cmdline())]
+        assert plugins
+        plugins[0].kill()
+    process.communicate(timeout=100)
+    journey.tenant.faults()
+    done = up(journey)
+    assert done.returncode == 0, done.stderr
+    assert_whole(journey, stack)
+
+
+def test_a_second_one_at_the_same_time_says_so(journey: Journey) -> None:
+    stack = journey.make_stack(STACK)
+    journey.tenant.faults(latency_ms=150)
+    first = start(journey)
+    wait_for(lambda: (journey.folder / "out" / STACK / ".update.lock").exists())
+    second = up(journey)
+    assert second.returncode == 3
+    assert "Another `proself-mail` works on the stack" in " ".join(second.stderr.split())
+    said, _ = first.communicate(timeout=100)
+    assert first.returncode == 0, said
+    journey.tenant.faults()
+    assert_whole(journey, stack)
+
+
+def test_ctrl_c_ends_in_order_and_says_what_is_left(journey: Journey) -> None:
+    stack = journey.make_stack(STACK)
+    journey.tenant.faults(latency_ms=150)
+    before = journey.mark()
+    process = start(journey)
+    wait_for(lambda: any(path.endswith("/applications") for _, path in journey.writes(before)))
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "In the stack's state so far" in " ".join(said.split())
+    assert "Traceback" not in said
+    assert not list((journey.folder / "state").rglob("locks/**/*.json")), (
+        "the engine's lock is left"
+    )
+    journey.tenant.faults()
+    done = up(journey)
+    assert done.returncode == 0, done.stderr
+    assert_whole(journey, stack)
+
+
+def plant_lock(journey: Journey, pid: int) -> Path:
+    """Put the engine's own kind of lock on the stack, as held by a process of this machine."""
+    folder = journey.folder / "state/.pulumi/locks/organization/proself-mail" / STACK
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11.json"
+    entry = {"pid": pid, "username": "aki", "hostname": socket.gethostname(),
+             "timestamp": datetime.now(UTC).isoformat()}  # fmt: skip
+    path.write_text(json.dumps(entry))
+    return path
+
+
+def test_a_lock_of_a_live_engine_is_never_taken(journey: Journey, tmp_path: Path) -> None:
+    journey.make_stack(STACK)
+    alive = tmp_path / "pulumi"  # the name that an engine's process bears
+    alive.symlink_to("/bin/sleep")
+    with subprocess.Popen([str(alive), "60"]) as engine:
+        lock = plant_lock(journey, engine.pid)
+        before = journey.mark()
+        done = up(journey)
+        engine.kill()
+    assert done.returncode in (1, 3)
+    assert "aki@" in done.stderr
+    assert f"pulumi cancel --stack {STACK}" in " ".join(done.stderr.split())
+    assert lock.exists()
+    assert journey.writes(before) == []
+
+
+def test_a_lock_of_a_dead_engine_is_taken_away(journey: Journey) -> None:
+    stack = journey.make_stack(STACK)
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    lock = plant_lock(journey, gone.pid)
+    done = up(journey)
+    assert done.returncode == 0, done.stderr
+    assert "lock of a dead run" in done.stderr
+    assert not lock.exists()
+    assert_whole(journey, stack)
+
+
+@pytest.mark.parametrize(
+    ("seeded", "status", "words"),
+    [
+        ({"quota": 0}, 403, "as many objects as it may"),
+        (
+            {
+                "default_policy": {
+                    "isEnabled": True,
+                    "applicationRestrictions": {
+                        "passwordCredentials": [
+                            {"restrictionType": "passwordAddition", "state": "enabled"}
+                        ]
+                    },
+                }
+            },
+            400,
+            "forbids client secrets",
+        ),
+    ],
+)
+def test_what_will_not_mend_is_told_within_five_seconds(
+    journey: Journey, seeded: dict[str, Any], status: int, words: str
+) -> None:
+    journey.make_stack(STACK)
+    journey.tenant.seed(**seeded)
+    before = journey.mark()
+    done = up(journey)
+    ended = journey.tenant.now()
+    assert done.returncode == 4, done.stderr
+    assert words in " ".join(done.stderr.split())
+    assert "Next:" in done.stderr
+    refusals = [e for e in journey.tenant.history(before) if e["status"] == status]
+    writes = [e for e in refusals if e["method"] == "POST"]
+    assert (ended - datetime.fromisoformat(writes[0]["time"])).total_seconds() < 5
+    assert not journey.config_file.exists()
+
+
+def test_two_candidates_stop_it_and_neither_is_touched(journey: Journey) -> None:
+    stack = journey.make_stack(STACK)
+    tags = ["proself-mail", f"proself-mail:stack={stack['stackId']}"]
+    password = {
+        "keyId": "6f0f7a35-3a5a-4a39-9f0e-4f3c7a0c9a11",
+        "displayName": "by hand",
+        "startDateTime": "2026-01-01T00:00:00Z",
+        "endDateTime": "2099-01-01T00:00:00Z",
+    }
+    body = {"tags": tags, "passwordCredentials": [password]}
+    journey.tenant.seed(
+        applications=[{"display_name": "Proself mail {n}", "body": body, "count": 2}]
+    )
+    before = journey.mark()
+    done = up(journey)
+    assert done.returncode == 3, done.stderr
+    assert "bear this stack's stamp" in " ".join(done.stderr.split())
+    assert journey.writes(before) == []
+
+
+def test_look_alikes_are_never_touched(journey: Journey) -> None:
+    stack = journey.make_stack(STACK)
+    other = "proself-mail:stack=00000000-0000-4000-8000-00000000beef"
+    journey.tenant.seed(
+        applications=[
+            {"display_name": "Proself mail", "service_principal": True},
+            {"display_name": "Proself mail", "body": {"tags": ["proself-mail", other]}},
+            {"display_name": "Proself mail copy", "body": {"tags": ["proself-mail"]}},
+        ]
+    )
+    before = journey.mark()
+    done = up(journey)
+    assert done.returncode == 0, done.stderr
+    assert_whole(journey, stack)
+    own = journey.outputs(STACK)["applicationObjectId"]
+    touched = {path for _, path in journey.writes(before) if path.startswith("/v1.0/applications/")}
+    assert touched
+    assert all(own in path for path in touched)
+
+
+def test_no_secret_is_left_anywhere_but_in_the_config_file(journey: Journey) -> None:
+    journey.make_stack(STACK)
+    journey.tenant.faults(
+        {"match": {"method": "POST", "path": "/applications/*/addPassword"}, "nth": 1,
+         "strike": "reset-after"},
+        {"match": GRAPH, "ratio": 0.05, "strike": "status", "status": 503},
+        seed=3,
+    )  # fmt: skip
+    # The plugin's and the engine's own debug output is as loud as it gets.
+    loud = {"TF_LOG": "TRACE", "PULUMI_DEBUG_GRPC": "", "ARM_DEBUG": "1"}
+    done = journey.proself_mail("up", "--stack", STACK, env=loud)
+    assert done.returncode == 0, done.stderr
+    issued = [text for text in journey.tenant.secrets() if text]
+    assert issued
+    said = done.stdout + done.stderr
+    places = {"what it said": said.encode()} | {
+        str(path.relative_to(journey.folder)): path.read_bytes()
+        for path in journey.folder.rglob("*")
+        if path.is_file() and path != journey.config_file
+    }
+    for place, content in places.items():
+        assert not [s for s in issued if s.encode() in content], place
+
+
+def test_the_deadline_ends_it_in_order(journey: Journey) -> None:
+    journey.make_stack(STACK)
+    journey.tenant.faults(
+        {"match": {"method": "POST", "path": "/servicePrincipals"}, "strike": "status",
+         "status": 503, "retry_after_seconds": 1}
+    )  # fmt: skip
+    done = up(journey, "--deadline", "0.2")
+    assert done.returncode == 4
+    assert "Not done within" in done.stderr
+    assert "goes on from here" in " ".join(done.stderr.split())
+    assert os.path.lexists(journey.folder / "out" / STACK / "update.json")

@@ -1,0 +1,293 @@
+"""Every refusal that is documented has its cause and its fix; what is not is quoted."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proself_mail import diagnosis_view, explain, sign_in_errors, smtp_replies
+from proself_mail.diagnosis import UNKNOWN, diagnose
+from proself_mail.errors import ConfigurationError
+from proself_mail.quotation import LONGEST, quoted
+from proself_mail.refusal import Entry, Names, Sent
+from proself_mail.sign_in_address import Expected
+
+ROOT = Path(__file__).resolve().parents[2]
+PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")
+
+REPLIES = {
+    "535 5.7.3 Authentication unsuccessful [AM6P193CA0001.EURP193.PROD.OUTLOOK.COM]": (
+        "authentication-unsuccessful"
+    ),
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. "
+    "Visit https://aka.ms/smtp_auth_disabled for more information. [host timestamp id]": (
+        "smtp-auth-disabled-for-tenant"
+    ),
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+    "Mailbox. Visit https://aka.ms/smtp_auth_disabled for more information. [host]": (
+        "smtp-auth-disabled-for-mailbox"
+    ),
+    "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security "
+    "defaults policy. Contact your administrator. [host]": "security-defaults",
+    "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be "
+    "authenticated successfully. Contact your administrator. [host]": "conditional-access",
+    "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [host]": (
+        "password-instead-of-token"
+    ),
+    "530 5.7.57 Client not authenticated to send mail. [host]": "not-authenticated",
+    "550 5.7.60 SMTP; Client does not have permissions to send as this sender": (
+        "sender-is-not-user"
+    ),
+    "554 5.2.252 SendAsDenied; a@x.example not allowed to send as b@x.example; "
+    "STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed": (
+        "send-as-denied"
+    ),
+    "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;": (
+        "send-as-denied"
+    ),
+    "432 4.3.2 Concurrent connections limit exceeded. [host]": "too-many-connections",
+    "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded": "too-many-threads",
+    "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException": "recipient-limit",
+    "554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException": "mailbox-full",
+    "550 5.1.8 Bad outbound sender": "bad-outbound-sender",
+    "451 4.7.500 Server busy. Please try again later": "server-busy",
+    "451 4.7.650 Something of the same family": "server-busy",
+    "550 5.7.30 Basic authentication is not supported for Client Submission.": (
+        "basic-authentication-removed"
+    ),
+}
+"""Every reply of Exchange Online to a client that Microsoft documents or others have seen."""
+
+NAMES = Names("proself@contoso.example", "contoso.prod", "client-1", "tenant-1")
+EXCHANGE = "https://outlook.office.com"
+EXPECTED = Expected(
+    names=Names(
+        "proself@contoso.example",
+        "contoso.prod",
+        "00000000-0000-4000-8000-00000000000c",
+        "00000000-0000-4000-8000-00000000000a",
+        "https://proself.example.jp/proself/oauth2callback/smtp",
+    ),
+    authority="https://login.microsoftonline.com",
+    single_tenant=True,
+    tenants=frozenset({"00000000-0000-4000-8000-00000000000a"}),
+    permissions=frozenset({"Mail.Send"}),
+)
+
+
+def sent(**changes: object) -> Sent:
+    fields: dict[str, object] = {
+        "user": "proself@contoso.example",
+        "sender": "proself@contoso.example",
+        "signed_in": "Proself@Contoso.example",
+        "audience": EXCHANGE,
+        "scopes": frozenset({"Mail.Send", "SMTP.Send"}),
+    }
+    return Sent(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("reply", "key"), REPLIES.items())
+def test_every_documented_reply_is_diagnosed(reply: str, key: str) -> None:
+    folded = reply.replace(". ", ".\r\n535 5.7.139 ", 1) if "5.7.139" in reply else reply
+    for text in (reply, reply.lower(), f"(535, b'{reply}')", f"  {folded}\n"):
+        assert diagnose(text).key == key
+
+
+@pytest.mark.parametrize("entry", [*smtp_replies.REPLIES, *sign_in_errors.ERRORS])
+def test_every_row_is_found_by_its_example_and_is_whole(entry: Entry) -> None:
+    found = diagnose(entry.example, NAMES)
+    assert found.key == entry.key
+    for text in (found.cause.ja, found.cause.en, found.fix.ja, found.fix.en, *found.commands):
+        assert text.strip()
+        assert not re.search(r"[{}]", text)
+    assert re.search(r"[ぁ-ん]", found.cause.ja + found.fix.ja)
+    assert found.cause.en.isascii() or re.match(r"[A-Za-z{“]", entry.cause.en)
+    assert re.match(r"[A-Za-z{“]", entry.fix.en)
+
+
+def test_keys_and_numbers_are_unique() -> None:
+    entries = [
+        *smtp_replies.REPLIES, *smtp_replies.NARROWED.values(),
+        *smtp_replies.CONNECTION.values(), *sign_in_errors.ERRORS,
+    ]  # fmt: skip
+    assert len({entry.key for entry in entries}) == len(entries)
+    numbers = [number for row in sign_in_errors.ROWS for number in row["numbers"]]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_the_commands_are_exact() -> None:
+    found = diagnose("535 5.7.139 x, SmtpClientAuthentication is disabled for the Mailbox.", NAMES)
+    assert found.commands[1] == (
+        "Set-CASMailbox -Identity proself@contoso.example -SmtpClientAuthenticationDisabled $false"
+    )
+
+
+def test_a_name_with_special_characters_is_quoted_for_its_shell() -> None:
+    names = Names(mailbox="o'neil$x@contoso.example", stack="a b")
+    found = diagnose("SmtpClientAuthentication is disabled for the Mailbox", names)
+    assert "-Identity 'o''neil$x@contoso.example' -Smtp" in found.commands[1]
+    assert diagnose("AADSTS65001", names).commands == ("proself-mail up --stack 'a b'",)
+
+
+@pytest.mark.parametrize(
+    ("what", "key"),
+    [
+        (sent(audience="https://graph.microsoft.com"), "token-for-another-resource"),
+        (sent(signed_in="other@contoso.example"), "signed-in-as-another-user"),
+        (sent(scopes=frozenset({"Mail.Send"})), "mail-send-alone"),
+        (sent(scopes=frozenset({"IMAP.AccessAsUser.All"})), "permission-missing-in-token"),
+        (sent(), "no-mailbox"),
+        (None, "authentication-unsuccessful"),
+    ],
+)
+def test_the_reply_without_a_cause_is_narrowed_by_what_was_sent(
+    what: Sent | None, key: str
+) -> None:
+    assert diagnose("535 5.7.3 Authentication unsuccessful", NAMES, what).key == key
+
+
+def test_a_message_of_a_client_is_read_by_its_number() -> None:
+    message = (
+        "invalid_grant: AADSTS50173: The provided grant has expired due to it being revoked.\r\n"
+        "Trace ID: 00000000-0000-0000-0000-000000000000"
+    )
+    assert diagnose(message).key == "refresh-token-ended"
+    # A longer number that begins with a known one is another error.
+    assert diagnose("AADSTS501739").key == UNKNOWN
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_garbage_is_never_an_error(text: str) -> None:
+    found = diagnose(text, NAMES, sent())
+    assert found.said.isprintable()
+    assert len(found.said) <= LONGEST + 2
+    for line in diagnosis_view.folded(found.said, 40):
+        assert line
+    try:
+        explained = explain.explain(text, EXPECTED)
+    except ConfigurationError:
+        assert not text.strip()
+    else:
+        assert explained.exit_code in (0, 1, 4)
+
+
+@given(st.text())
+def test_a_garbled_address_is_never_an_error(tail: str) -> None:
+    for head in ("https://", "https://login.microsoftonline.com/x?client_id=", "http://["):
+        try:
+            explain.explain(head + tail, EXPECTED)
+        except Exception as error:
+            raise AssertionError(repr(head + tail)) from error
+
+
+TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL291dGxvb2sifQ.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"refused: {TOKEN}",
+        f"AUTH XOAUTH2 user=a\x01auth=Bearer {TOKEN}\x01\x01",
+        "auth=Bearer EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA",
+        "http://localhost:1/?code=0.AXEA-c0de-0f-a-sign-in&state=x",
+        '{"refresh_token": "0.ARoA-refresh", "code_verifier":"verify-me"}',
+        "client_secret=Zx8Q~secret.of_the-app",
+        "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3QkFBbDNCQUFVRg==",
+    ],
+)
+def test_credentials_are_covered_in_a_quotation(text: str) -> None:
+    shown = quoted(text)
+    for secret in (
+        TOKEN, "EwBAAl3BAAUF", "c0de-0f", "ARoA-refresh", "verify-me", "Zx8Q", "dXNlcj10ZXN0"
+    ):  # fmt: skip
+        assert secret not in shown
+    assert "•" in shown
+
+
+def test_a_quotation_does_not_drive_the_terminal() -> None:
+    assert quoted("a\x1b[2J\x07b\r\nc") == "a [2J b c"
+
+
+ADDRESS = (
+    "https://login.microsoftonline.com/00000000-0000-4000-8000-00000000000a/oauth2/v2.0/authorize"
+    "?client_id=00000000-0000-4000-8000-00000000000c&response_type=code"
+    "&redirect_uri=https%3A%2F%2Fproself.example.jp%2Fproself%2Foauth2callback%2Fsmtp"
+    "&scope=https%3A%2F%2Foutlook.office.com%2FMail.Send%20offline_access"
+)
+
+
+def test_an_address_that_is_as_it_should_be() -> None:
+    found = explain.explain(ADDRESS, EXPECTED)
+    assert not found.diagnoses
+    assert found.exit_code == 0
+    assert found.asked["scope"] == "https://outlook.office.com/Mail.Send offline_access"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        ("/00000000-0000-4000-8000-00000000000a/", "/common/", ["tenant-blank-for-single-tenant"]),
+        ("00000000000a/", "00000000000b/", ["tenant-unknown"]),
+        ("00000000000c", "00000000000d", ["application-unknown"]),
+        ("https%3A%2F%2Fproself.example.jp", "http%3A%2F%2Fproself", ["redirect-uri-mismatch"]),
+        ("%2Fsmtp", "%2FSMTP", ["redirect-uri-mismatch"]),
+        ("%2FMail.Send", "%2FSMTP.Send", ["permission-not-in-stack"]),
+        ("outlook.office.com", "graph.microsoft.com", ["scope-of-another-resource"]),
+        ("https%3A%2F%2Foutlook.office.com%2F", "", ["scope-of-another-resource"]),
+        ("%20offline_access", "", ["no-offline-access"]),
+        ("login.microsoftonline.com", "login.example.com", ["address-of-another-host"]),
+        ("&scope", "&login_hint=x%40contoso.example&scope", ["another-user-hinted"]),
+        ("client_id=", "id=", [UNKNOWN]),
+    ],
+)
+def test_an_address_is_compared_with_the_stack(old: str, new: str, keys: list[str]) -> None:
+    assert old in ADDRESS
+    found = explain.explain(ADDRESS.replace(old, new), EXPECTED)
+    assert [each.key for each in found.diagnoses] == keys
+    assert found.exit_code == (4 if keys == [UNKNOWN] else 1)
+
+
+def test_the_answer_of_a_sign_in_is_read_without_its_code() -> None:
+    error = (
+        "https://proself.example.jp/proself/oauth2callback/smtp?error=access_denied"
+        "&error_description=AADSTS65004%3a+User+declined+to+consent&state=x"
+    )
+    assert [d.key for d in explain.explain(error, EXPECTED).diagnoses] == ["sign-in-cancelled"]
+    answer = "https://proself.example.jp/proself/oauth2callback/smtp?code=0.c0de-of-it&state=x"
+    [found] = explain.explain(answer, EXPECTED).diagnoses
+    assert found.key == "answer-of-a-sign-in"
+    assert "c0de" not in found.said
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROSELF_MAIL, "explain", *arguments], input=stdin, capture_output=True, text=True,
+        env={"COLUMNS": "80", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "said"),
+    [
+        (["AADSTS50194: Application"], "", 0, "テナントID"),
+        ([], "535 5.7.3 Authentication unsuccessful\n", 0, "verify --mail"),
+        (["250 2.0.0", "all", "is", "well"], "", 4, "No table knows"),
+        ([], "", 2, "nothing to explain"),
+        ([], "\x1b[2J\x00\xff", 4, "No table knows"),
+    ],
+)
+def test_the_command(arguments: list[str], stdin: str, code: int, said: str) -> None:
+    done = run(*arguments, stdin=stdin)
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stdout
+
+
+def test_the_page_in_the_documentation_is_the_table() -> None:
+    written = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+    assert written == diagnosis_view.page(), "proself-mail explain --table > docs/diagnosis.md"

@@ -1,0 +1,104 @@
+"""Where a sign-in comes back to: one answer, of this sign-in, on this machine."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from proself_mail import loopback
+from proself_mail.errors import ConfigurationError, RemoteError
+from proself_mail.loopback import Loopback
+
+STATE = "the-state-of-this-sign-in"
+LONG, SHORT = timedelta(seconds=20), timedelta(seconds=0.3)
+
+
+def uri() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"http://localhost:{free.getsockname()[1]}/proself-mail"
+
+
+def listen(
+    use: Callable[[Loopback, httpx.AsyncClient, str], Awaitable[object]], patience: timedelta
+) -> Mapping[str, str]:
+    async def run() -> Mapping[str, str]:
+        address = uri()
+        with loopback.listening(address, STATE) as receiver:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                await use(receiver, http, address)
+            return await receiver.answer(patience)
+
+    return asyncio.run(run())
+
+
+def test_the_answer_of_this_sign_in_is_taken_once() -> None:
+    async def use(_: Loopback, http: httpx.AsyncClient, address: str) -> None:
+        done = await http.post(address, data={"state": STATE, "code": "first"})
+        assert done.status_code == 200
+        assert done.headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in done.headers["content-security-policy"]
+        assert "first" not in done.text
+        await asyncio.sleep(0.05)
+        again = await http.post(address, data={"state": STATE, "code": "replayed"})
+        assert again.status_code == 400
+
+    assert listen(use, LONG) == {"state": STATE, "code": "first"}
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"data": {"state": "foreign", "code": "x"}}, 400),
+        ({"data": {"code": "x"}}, 400),
+        ({"content": b"\xff\x00", "headers": {"content-length": "2"}}, 400),
+        ({"headers": {"host": "evil.example"}, "data": {"state": STATE, "code": "x"}}, 400),
+        ({"path": "/other", "data": {"state": STATE, "code": "x"}}, 400),
+        ({"content": b"state=" + STATE.encode() + b"&x=" + b"y" * 70_000}, 400),
+        ({"method": "GET", "params": {"state": STATE, "code": "x"}}, 404),
+    ],
+)
+def test_what_is_not_of_this_sign_in_is_refused_and_waited_on(
+    change: dict[str, object], status: int
+) -> None:
+    async def use(_: Loopback, http: httpx.AsyncClient, address: str) -> None:
+        given = dict(change)
+        path = given.pop("path", "/proself-mail")
+        address = address.replace("/proself-mail", str(path))
+        method = str(given.pop("method", "POST"))
+        answer = await http.request(method, address, **given)  # type: ignore[arg-type]
+        assert answer.status_code == status
+
+    with pytest.raises(RemoteError, match="Nobody finished the sign-in"):
+        listen(use, SHORT)
+
+
+def test_a_connection_that_says_nothing_holds_nobody_up() -> None:
+    async def use(_: Loopback, http: httpx.AsyncClient, address: str) -> None:
+        port = int(address.split(":")[2].split("/")[0])
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert (await http.post(address, data={"state": STATE, "error": "x"})).status_code == 200
+        writer.close()
+
+    assert listen(use, LONG)["error"] == "x"
+
+
+def test_it_is_not_to_be_reached_from_elsewhere() -> None:
+    async def use(receiver: Loopback, http: httpx.AsyncClient, address: str) -> None:
+        hosts = {server.server_address[0] for server in receiver._servers}
+        assert hosts <= {"127.0.0.1", "::1"}
+        await http.post(address, data={"state": STATE})
+
+    listen(use, LONG)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            Loopback(f"http://localhost:{port}/x", STATE)
+
+    with pytest.raises(ConfigurationError, match="is taken"):
+        asyncio.run(run())

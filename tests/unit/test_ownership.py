@@ -1,0 +1,77 @@
+"""What is ours: nothing but a whole stamp of a test stack, whatever else an object bears."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proself_mail.ownership import Due, OfStack, of_production
+from proself_mail.settings import Environment
+from proself_mail.stamp import Stamp
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+OURS = UUID(int=1)
+
+instants = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(  # noqa: DTZ001
+    lambda naive: naive.replace(microsecond=0, tzinfo=UTC)
+)
+stamps = st.builds(
+    Stamp,
+    st.integers(0, 3).map(lambda number: UUID(int=number)),
+    st.sampled_from(Environment),
+    st.none() | instants,
+)
+noise = st.lists(st.text(max_size=20) | st.sampled_from(["proself-mail", "Proself mail"]))
+
+
+@given(stamps, noise)
+def test_a_stack_owns_what_bears_its_whole_test_stamp(found: Stamp, others: list[str]) -> None:
+    verdict = OfStack(OURS).verdict([*others, *found.tags()], None)
+    assert verdict.ours == (found.stack_id == OURS and found.environment is Environment.TEST)
+
+
+@given(stamps, st.data())
+def test_a_stamp_that_lacks_a_part_is_nobodys(found: Stamp, data: st.DataObject) -> None:
+    tags = found.tags()[:3]
+    tags.remove(data.draw(st.sampled_from(tags)))
+    assert not OfStack(found.stack_id).verdict(tags, None).ours
+    assert not Due(NOW).verdict(tags, NOW).ours
+
+
+@given(stamps, stamps)
+def test_two_stamps_are_nobodys(one: Stamp, other: Stamp) -> None:
+    tags = [*one.tags(), *other.tags()]
+    assert not OfStack(one.stack_id).verdict(tags, None).ours
+    assert not Due(NOW).verdict(tags, NOW).ours
+
+
+@given(stamps, st.sampled_from([str.upper, str.title, lambda tag: f" {tag}", lambda t: f"{t} "]))
+def test_a_stamp_in_other_letters_is_nobodys(found: Stamp, change: object) -> None:
+    assert callable(change)
+    tags: Sequence[str] = [change(tag) for tag in found.tags()]
+    assert not OfStack(found.stack_id).verdict(tags, None).ours
+    assert not Due(NOW).verdict(tags, NOW).ours
+
+
+@given(stamps, st.none() | instants, st.none() | st.timedeltas(timedelta(minutes=1)))
+def test_due_is_what_is_for_tests_past_its_end_and_old_enough(
+    found: Stamp, created: datetime | None, older_than: timedelta | None
+) -> None:
+    verdict = Due(NOW, older_than).verdict(found.tags(), created)
+    old_enough = older_than is None or (created is not None and NOW - created >= older_than)
+    assert verdict.ours == (
+        found.environment is Environment.TEST
+        and found.delete_after is not None
+        and found.delete_after <= NOW
+        and old_enough
+    )
+    other = frozenset({UUID(int=9)})
+    assert not Due(NOW, older_than, other).verdict(found.tags(), created).ours
+
+
+@given(stamps, noise)
+def test_a_claim_for_production_is_seen_beside_any_other(found: Stamp, others: list[str]) -> None:
+    claim = "proself-mail:environment=production"
+    assert of_production([*others, *found.tags(), claim], found.stack_id)
