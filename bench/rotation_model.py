@@ -149,7 +149,7 @@ class Life:
         application: Mapping[str, Resource] = {
             APPLICATION: Resource(APPLICATION, "/applications/app", {"clientId": "client"})
         }
-        return State({**application, **resources}, (), {})
+        return State({**application, **resources}, (), (), {})
 
     def _newest(self, now: datetime) -> str:
         return self.state[open_windows(self.entries, now)[-1].id][0]

@@ -1,4 +1,4 @@
-"""`python -m bench.teardown`: what a teardown costs, and seeded runs among look-alikes.
+"""What a teardown costs, and seeded runs of it among look-alikes: `python -m bench.teardown`.
 
 The seeded runs are of the removal itself, in process, without the engine: the tenant has faults
 and trailing readers, every other run is cancelled at a random instant and run again. Judged by the

@@ -1,17 +1,16 @@
-"""The authorize and admin consent endpoints: a form for account and password, then a redirect.
+"""The authorize and admin consent endpoints: who signs in, to what, and where the answer goes.
 
-The form is plain HTML and works without JavaScript. Nothing is remembered between two sign-ins, and
-consent is not asked for on the way: what nobody has granted is refused (AADSTS65001).
+The pages are `sign_in_page`'s. There are no sessions: every sign-in asks for the password. Consent
+is not asked for on the way: what nobody has granted is refused (AADSTS65001).
 """
 
-import html
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from emulator import admin_consent
 from emulator import login_problems as problems
@@ -20,12 +19,15 @@ from emulator.history import Exchange
 from emulator.login_problems import LoginError
 from emulator.permissions import ADMINISTRATOR_ROLES
 from emulator.sessions import SignIn
+from emulator.sign_in_page import FIELDS, SignInPage
 from emulator.sign_in_view import ANY_TENANT, Client, SignInView, redirect_platform
 from emulator.store import Kind, Record
 from emulator.tenant import Tenant
 
-_FIELDS = ("login", "passwd", "cancel")
-"""What the form itself adds to the parameters that it carries along."""
+_MENDED_IN_THE_FORM = (50034, 50126)
+"""Refusals that the person answers by typing something else."""
+_AFTER_THE_PASSWORD = (50057, 50105, 65001, 90094)
+"""Refusals that the person is shown before they go back to the application."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class _Asked:
     tenant_name: str
     exchange: Exchange
     correlation_id: str
+    page: SignInPage
 
     def need(self, name: str) -> str:
         """Return a parameter that must be there. LoginError AADSTS900144 if not."""
@@ -46,7 +49,12 @@ class _Asked:
     @property
     def submitted(self) -> bool:
         """Whether a button of the form was pressed."""
-        return any(name in self.params for name in _FIELDS)
+        return any(name in self.params for name in FIELDS if name != "pick")
+
+    @property
+    def prompt(self) -> frozenset[str]:
+        """Read `prompt`: what the person is to be asked in any case."""
+        return frozenset(self.params.get("prompt", "").split())
 
 
 class Authorize:
@@ -66,11 +74,12 @@ class Authorize:
         try:
             sign_in = self._signed_in(asked, client, redirect_uri)
         except LoginError as error:
-            return self._refused(asked, redirect_uri, error)
+            return self._refused(asked, client, redirect_uri, error)
         if sign_in is None:
-            return _form(asked, client, "")
-        code = self._cloud.sessions.new_code(sign_in)
-        return _redirect(asked, redirect_uri, {"code": code})
+            return self._form(asked, client)
+        answer = _redirect(asked, redirect_uri, {"code": self._cloud.sessions.new_code(sign_in)})
+        asked.page.remember(answer, asked.params["login"].strip())
+        return answer
 
     async def respond_to_consent(self, request: Request) -> Response:
         """Let an administrator consent for the whole tenant."""
@@ -80,14 +89,14 @@ class Authorize:
         except LoginError as error:
             return self._error_page(asked, error)
         if not asked.submitted:
-            return _form(asked, client, "Sign in as an administrator to consent for everyone.")
+            return self._form(asked, client, asked.page.consent_note())
         try:
             tenant, user = self._authenticated(asked)
             if not ADMINISTRATOR_ROLES & set(user.linked("directoryRoles")):
                 raise problems.consent_needs_administrator()
             granted = admin_consent.consent(tenant, client, asked.params.get("scope", ""))
         except LoginError as error:
-            return self._refused(asked, redirect_uri, error)
+            return self._refused(asked, client, redirect_uri, error)
         answer = {"admin_consent": "True", "tenant": tenant.id}
         return _redirect(asked, redirect_uri, answer | ({"scope": granted} if granted else {}))
 
@@ -121,7 +130,7 @@ class Authorize:
         if asked.need("response_type") != "code":
             raise problems.unsupported_response_type()
         scope = asked.need("scope")
-        if asked.params.get("prompt") == "none":
+        if "none" in asked.prompt:
             raise problems.no_session()
         if not asked.submitted:
             return None
@@ -142,6 +151,8 @@ class Authorize:
         """Find the user who typed account and password. LoginError if he may not sign in."""
         if "cancel" in asked.params:
             raise problems.consent_declined()
+        if "refused_error" in asked.params:
+            raise _ShownRefusal(asked.params)
         login = asked.params.get("login", "").strip().lower()
         tenant = self._cloud.tenant(asked.tenant_name) or self._cloud.tenant(
             login.rpartition("@")[2]
@@ -164,6 +175,8 @@ class Authorize:
         principal = view.principal(client.id)
         if principal is None:
             raise problems.no_consent(client.id, client.name)
+        if principal.body["appRoleAssignmentRequired"] and not view.is_assigned(user, principal):
+            raise problems.not_assigned(user.body["userPrincipalName"], client.id, client.name)
         wanted = view.wanted(scope, client)
         if wanted.resource is None:
             return
@@ -171,23 +184,48 @@ class Authorize:
         if wanted.scopes - granted or not granted:
             raise problems.no_consent(client.id, client.name)
 
-    def _refused(self, asked: _Asked, redirect_uri: str, error: LoginError) -> Response:
-        """Show what a person can mend in the form; send everything else back to the application."""
-        if error.number in (50034, 50126):
-            page = _form(asked, None, error.message)
+    def _form(self, asked: _Asked, client: Client, note: str = "") -> Response:
+        """Ask who it is: by the accounts that this browser knows, or by the form."""
+        tenant = self._cloud.tenant(asked.tenant_name)
+        whose = tenant.spec.display_name if tenant is not None else ""
+        login = asked.params.get("login_hint", "")
+        wants_choice = "select_account" in asked.prompt or not (login or "login" in asked.prompt)
+        if asked.page.known_accounts and wants_choice and "pick" not in asked.params:
+            return asked.page.accounts(whose, client.name)
+        login = asked.params.get("login") or asked.params.get("pick", login)
+        return asked.page.form(whose, client.name, login, note)
+
+    def _refused(
+        self, asked: _Asked, client: Client, redirect_uri: str, error: LoginError
+    ) -> Response:
+        """Say no: in the form, on a page of its own, or to the application."""
+        if isinstance(error, _ShownRefusal):
+            return _redirect(asked, redirect_uri, error.answer)
+        if error.number in _MENDED_IN_THE_FORM:
+            page = self._form(asked, client, error.message)
             page.status_code = 401
             return page
         oauth = {"invalid_grant": error.suberror or "access_denied"}.get(error.error, error.error)
-        now = self._cloud.clock.now()
-        description = error.description(now, str(uuid.uuid4()), asked.correlation_id)
+        description = self._description(asked, error)
+        if error.number in _AFTER_THE_PASSWORD:
+            approval = error.number in (65001, 90094)
+            return asked.page.refusal(description, oauth_error=oauth, admin_approval=approval)
         return _redirect(asked, redirect_uri, {"error": oauth, "error_description": description})
 
     def _error_page(self, asked: _Asked, error: LoginError) -> Response:
+        return asked.page.refusal(self._description(asked, error))
+
+    def _description(self, asked: _Asked, error: LoginError) -> str:
         now = self._cloud.clock.now()
-        text = error.description(now, str(uuid.uuid4()), asked.correlation_id)
-        return _page(
-            "Sorry, but we're having trouble signing you in.", f"<p>{html.escape(text)}</p>", 400
-        )
+        return error.description(now, str(uuid.uuid4()), asked.correlation_id)
+
+
+class _ShownRefusal(LoginError):
+    """A refusal that the person has read, on its way to the application."""
+
+    def __init__(self, params: Mapping[str, str]) -> None:
+        super().__init__(0, params["refused_error"], params.get("refused_description", ""))
+        self.answer = {"error": self.error, "error_description": self.message}
 
 
 async def _asked(request: Request) -> _Asked:
@@ -201,6 +239,7 @@ async def _asked(request: Request) -> _Asked:
         tenant_name=request.path_params["tenant"],
         exchange=request.scope["emulator.exchange"],
         correlation_id=params.get("client-request-id", str(uuid.uuid4())),
+        page=SignInPage(request, params),
     )
 
 
@@ -210,55 +249,6 @@ def _redirect(asked: _Asked, redirect_uri: str, answer: dict[str, str]) -> Respo
         answer = {**answer, "state": asked.params["state"]}
     mode = asked.params.get("response_mode", "query")
     if mode == "form_post":
-        inputs = "".join(_hidden(name, value) for name, value in answer.items())
-        action = html.escape(redirect_uri, quote=True)
-        return _page(
-            "Continue",
-            f'<form method="post" action="{action}">{inputs}<button>Continue</button></form>',
-            200,
-        )
+        return asked.page.post_back(redirect_uri, answer)
     mark = "#" if mode == "fragment" else "&" if "?" in redirect_uri else "?"
     return RedirectResponse(f"{redirect_uri}{mark}{urlencode(answer)}", 302)
-
-
-def _form(asked: _Asked, client: Client | None, message: str) -> HTMLResponse:
-    """Show the sign-in form; it carries the parameters along."""
-    carried = "".join(
-        _hidden(name, value) for name, value in asked.params.items() if name not in _FIELDS
-    )
-    login = html.escape(asked.params.get("login") or asked.params.get("login_hint", ""), quote=True)
-    whom = f"<p>to continue to {html.escape(client.name)}</p>" if client is not None else ""
-    note = f'<p role="alert">{html.escape(message)}</p>' if message else ""
-    return _page(
-        "Sign in",
-        f"""{whom}{note}<form method="post">{carried}
-<p><label for="login">Account</label>
-<input id="login" name="login" type="email" autocomplete="username" value="{login}"></p>
-<p><label for="passwd">Password</label>
-<input id="passwd" name="passwd" type="password" autocomplete="current-password"></p>
-<p><button type="submit">Sign in</button>
-<button type="submit" name="cancel" value="1" formnovalidate>Cancel</button></p></form>""",
-        200,
-    )
-
-
-def _hidden(name: str, value: str) -> str:
-    return (
-        f'<input type="hidden" name="{html.escape(name, quote=True)}" '
-        f'value="{html.escape(value, quote=True)}">'
-    )
-
-
-def _page(title: str, content: str, status: int) -> HTMLResponse:
-    """Wrap content into a page that no other one may frame or cache."""
-    return HTMLResponse(
-        f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>
-<meta name="viewport" content="width=device-width">
-<h1>{html.escape(title)}</h1>{content}</html>""",
-        status,
-        {
-            "cache-control": "no-store",
-            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-            "referrer-policy": "no-referrer",
-        },
-    )

@@ -283,6 +283,16 @@ def disabled_user() -> LoginError:
     return LoginError(50057, "invalid_grant", "The user account is disabled.")
 
 
+def not_assigned(user: str, client_id: str, name: str) -> LoginError:
+    """Refuse: the application is for users who are assigned to it, and this one is not."""
+    return LoginError(
+        50105,
+        "invalid_grant",
+        f"The signed in user '{user}' is not assigned to a role for the application "
+        f"'{client_id}'({name}).",
+    )
+
+
 def no_session() -> LoginError:
     """Silent sign-in was asked for, and nobody is signed in."""
     return LoginError(

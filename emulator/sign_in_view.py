@@ -143,6 +143,14 @@ class SignInView:
         }
         return frozenset(words & enabled)
 
+    def is_assigned(self, user: Record, principal: Record) -> bool:
+        """Whether a user is assigned to an application, in whatever role."""
+        entries = self.tenant.store.entries(Kind.APP_ROLE_ASSIGNMENT, "principalId", user.id)
+        return any(
+            assignment.body["resourceId"] == principal.id
+            for _, assignment in self._view.records(entries)
+        )
+
     def app_roles(self, principal: Record, resource: Record) -> list[str]:
         """List the values of the resource's app roles that are assigned to a principal."""
         values = {role["id"]: role["value"] for role in resource.body["appRoles"]}

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session, TLSSetupException
 
 from emulator import smtp_replies as replies
 from emulator.cloud import Cloud
@@ -32,6 +32,7 @@ _MECHANISMS = ("LOGIN", "XOAUTH2")
 
 _Method = Callable[[str | None], Awaitable[None]]
 
+_LOG = logging.getLogger(__name__)
 logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
@@ -167,6 +168,12 @@ class _Handler:
         self._now = cloud.clock.now
         self._tenant = cloud.tenant
 
+    async def handle_exception(self, error: Exception) -> str:
+        """Log what went wrong, unless it is a client that did not like the certificate."""
+        if not isinstance(error, TLSSetupException):
+            _LOG.error("the SMTP server failed", exc_info=error)
+        return replies.LOCAL_ERROR
+
     async def handle_EHLO(  # noqa: N802 (aiosmtpd's name)
         self,
         _: _Connection,
@@ -254,14 +261,16 @@ class _Handler:
 
     async def auth_LOGIN(self, server: _Connection, arguments: list[str]) -> AuthResult:  # noqa: N802
         """Refuse a password, once it has been typed."""
-        said: list[bytes] = []
+        try:
+            said = [base64.b64decode(one, validate=True) for one in arguments[1:]]
+        except binascii.Error:
+            return AuthResult(success=False, message=replies.UNDECODABLE)
         for challenge in ("Username:", "Password:")[len(arguments) - 1 :]:
             answer = await server.challenge_auth(challenge)
             if answer is MISSING:
                 return AuthResult(success=False, handled=True)
             said.append(bytes(answer))
-        name = said[0].decode("utf-8", "replace") if len(arguments) == 1 else ""
-        tenant = self._tenant(name.rpartition("@")[2])
+        tenant = self._tenant(said[0].decode("utf-8", "replace").rpartition("@")[2])
         removed = tenant is not None and (
             self._exchange.switches(tenant.id).basic_authentication_removed
         )

@@ -270,9 +270,12 @@ class Removal:
         """
         clock = asyncio.get_running_loop()
         agreeing = 0
+        await self._carry_out(Seen((), (), ()))  # what is known; each is read again before
         while True:
-            seen = await look(self._directory, self._patience, self._tag, self._ours)
-            nothing = self._is_settled(seen) and await self._none_answers()
+            seen, none_answers = await asyncio.gather(
+                look(self._directory, self._patience, self._tag, self._ours), self._none_answers()
+            )
+            nothing = none_answers and self._is_settled(seen)
             if nothing and not self._unsettled(clock.time()):
                 agreeing += 1
                 if agreeing >= AGREEING and (until is None or clock.time() >= until):

@@ -16,6 +16,7 @@ from proself_mail import guards, inspection, removal, session, stamp, teardown
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
+    OrganizationRecord,
     ServicePrincipalRecord,
 )
 from proself_mail.errors import RemoteError
@@ -57,12 +58,18 @@ class Plan:
     """What is due in a tenant."""
 
     tenant_id: str
-    tenant_name: str
+    tenant: OrganizationRecord | None
+    """None where it cannot be read."""
     looked_at: int
     """How many objects bear a test stamp, live or deleted."""
     stacks: tuple[StackPlan, ...]
     left_alone: tuple[str, ...]
     """What is due and was changed by somebody, a sentence each."""
+
+    @property
+    def tenant_name(self) -> str:
+        """What the tenant calls itself; blank where it cannot be read."""
+        return self.tenant.display_name if self.tenant else ""
 
 
 async def run(
@@ -87,7 +94,7 @@ async def run(
         typed = confirm(plan)
         if typed is None:
             return None
-        guards.check_confirmation(typed, plan.tenant_id, await guards.tenant_of(opened))
+        guards.check_confirmation(typed, plan.tenant_id, plan.tenant)
         turns = asyncio.Semaphore(_STACKS)
 
         async def one(planned: StackPlan) -> StackReport:
@@ -117,8 +124,7 @@ async def _plan(opened: Session, ours: Due, options: Options, say: Say) -> Plan:
         ) from None
     left = [sentence for each in found if isinstance(each, tuple) for sentence in each]
     stacks = [each for each in found if isinstance(each, StackPlan)]
-    name = tenant.display_name if tenant else ""
-    return Plan(opened.caller.tenant_id, name, looked_at, tuple(stacks), tuple(left))
+    return Plan(opened.caller.tenant_id, tenant, looked_at, tuple(stacks), tuple(left))
 
 
 async def _due(directory: Directory, ours: Due) -> tuple[int, set[UUID]]:

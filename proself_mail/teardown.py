@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from proself_mail import guards, inspection, journal, lock, removal, session, state, up
-from proself_mail.directory import ApplicationRecord, NotFound
+from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.ownership import OfStack
 from proself_mail.patience import SETTLING, Patience, Say
@@ -70,9 +70,14 @@ class Plan:
     """What is to be removed, all from one tenant."""
 
     tenant_id: str
-    tenant_name: str
-    """Blank where it cannot be read."""
+    tenant: OrganizationRecord | None
+    """None where it cannot be read."""
     stacks: tuple[StackPlan, ...]
+
+    @property
+    def tenant_name(self) -> str:
+        """What the tenant calls itself; blank where it cannot be read."""
+        return self.tenant.display_name if self.tenant else ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ async def run(
             typed = confirm(plan)
             if typed is None:
                 return None
-            guards.check_confirmation(typed, plan.tenant_id, await guards.tenant_of(opened))
+            guards.check_confirmation(typed, plan.tenant_id, plan.tenant)
             work = _Work(opened, project, say, options, engines)
             reports = await work.apply(stacks, plan)
     _forget_folders(project, reports)
@@ -181,7 +186,7 @@ async def _plan(
             f"What is there could not be read within {_LOOKING.total_seconds() / 60:.0f} minutes.",
             "Nothing was removed. Try again later.",
         ) from None
-    return Plan(opened.caller.tenant_id, tenant.display_name if tenant else "", tuple(stacks))
+    return Plan(opened.caller.tenant_id, tenant, tuple(stacks))
 
 
 async def _plan_stack(

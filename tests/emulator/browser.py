@@ -58,7 +58,11 @@ def authorize(
     with tenant.http() as http:
         page = Page(http.get(f"/{address}?{urlencode(params)}"))
         login, password = user["user_principal_name"], user["password"]
-        return answer(page.submit(http, login=login, passwd=password))
+        response = page.submit(http, login=login, passwd=password)
+        if response.status_code == 200:  # a refusal, which the user reads before going on
+            assert "AADSTS" in response.text
+            response = Page(response).submit(http)
+        return answer(response)
 
 
 def challenge(verifier: str) -> str:
