@@ -9,7 +9,7 @@ It knows nothing of Pulumi, and asks nobody whether it may: that is `guards`'.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -213,8 +213,8 @@ class _Progress:
     """It was in the recycle bin, or went there by our deletion."""
     purged: bool = False
     failure: str = ""
-    since: float = field(default=0.0)
-    """When it was deleted, by the loop's clock."""
+    since: float = 0.0
+    """When it was deleted, or seen to be, by the loop's clock."""
 
 
 class Removal:
@@ -246,7 +246,13 @@ class Removal:
     def know(self, item: Item, client_id: str) -> None:
         """Add an object that the plan or the state names, whether a listing shows it or not."""
         self._objects.setdefault(
-            item.id, _Progress(item, client_id, deleted=item.deleted is not None)
+            item.id,
+            _Progress(
+                item,
+                client_id,
+                deleted=item.deleted is not None,
+                since=asyncio.get_running_loop().time(),
+            ),
         )
 
     def outcomes(self, unfinished: str = "") -> tuple[Outcome, ...]:
@@ -360,9 +366,16 @@ class Removal:
                 did = True
         if self._keep:
             return did
-        # The service principal first: whether its application's purge takes it along differs.
-        for each in (*principals, *applications):
+        # The service principal first, and its application only after it: one that bears no tag is
+        # found by its application alone, and a kill may come between the two.
+        for each in principals:
             if each.deleted and not each.failure and await self._purge(each):
+                did = True
+        unsettled = self._unsettled(asyncio.get_running_loop().time())
+        awaited = {e.client_id for e in unsettled if e.item.kind is Kind.SERVICE_PRINCIPAL}
+        for each in applications:
+            ready = each.deleted and each.client_id not in awaited
+            if ready and not each.failure and await self._purge(each):
                 did = True
         return did
 
