@@ -307,7 +307,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
 
     async def look() -> "Sequence[Check]":
         stack = Stack(arguments.stack, find_project(Path.cwd()))
-        settings, state = stack.settings(), stack.state()
+        settings, state = await session.read(stack)
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
             return (await up.look(opened, stack, settings, state)).checks
 

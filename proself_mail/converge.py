@@ -10,7 +10,6 @@ Never a refresh: it forgets what a trailing reader does not show.
 import asyncio
 import contextlib
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 from proself_mail import backend, lock, proof, proself, stack
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
-from proself_mail.errors import Error, Refused
+from proself_mail.errors import Error
 from proself_mail.failure import Failure, Kind
 from proself_mail.faq import Step
 from proself_mail.journal import Journal
@@ -107,7 +106,7 @@ class Update:
 
     async def _engine(self, adoption: Mapping[str, str]) -> tuple[Observed, State]:
         """Run the engine once, and read what it knows afterwards."""
-        environment = {lock.DRIVER_VARIABLE: str(os.getpid())}
+        environment = lock.driver()
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
             environment[_ADOPT_VARIABLE] = json.dumps(dict(adoption))
@@ -158,7 +157,7 @@ class Update:
         """
         held = lock.holders(failure.said)
         if not held:
-            raise self._held_by(failure.said)
+            raise lock.refusal(self._stack.name, failure.said)
         await self._free(held)
 
     async def _free(self, held: Sequence[Holder]) -> None:
@@ -171,14 +170,7 @@ class Update:
             self._say(f"waiting for the engine of a killed run: {', '.join(map(str, held))}")
             await self._patience.moment()
             return
-        raise self._held_by(", ".join(map(str, held)))
-
-    def _held_by(self, by: str) -> Refused:
-        return Refused(
-            f"Another run holds the stack {self._stack.name}: {by}.",
-            f"Wait for it to end. If it is surely gone, `pulumi cancel --stack {self._stack.name}`"
-            ", then try again.",
-        )
+        raise lock.refusal(self._stack.name, ", ".join(map(str, held)))
 
     async def _prove(self, state: State, *, idle: bool) -> Done:
         """Prove it, and only then write the config file."""

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from proself_mail.errors import RemoteError
+from proself_mail.stamp import stack_tag
 
 
 class DirectoryError(RemoteError):
@@ -47,6 +49,10 @@ class PasswordRecord:
     expires: datetime | None
     hint: str = ""
     """The value's first three characters."""
+
+    def has_ended(self, at: datetime) -> bool:
+        """Say whether it signs nobody in any more."""
+        return self.expires is not None and self.expires <= at
 
 
 @dataclass(frozen=True)
@@ -256,3 +262,8 @@ class Directory(Protocol):
     async def quota(self) -> DirectoryQuota:
         """Return the tenant's size and its limit."""
         ...
+
+
+async def stamped(directory: Directory, stack_id: UUID) -> list[ApplicationRecord]:
+    """List the live applications that bear a stack's stamp."""
+    return [each async for each in directory.applications_tagged(stack_tag(stack_id))]

@@ -19,11 +19,11 @@ from proself_mail.directory import (
     NotFound,
     ServicePrincipalRecord,
     UserRecord,
+    stamped,
 )
 from proself_mail.session import Session
 from proself_mail.settings import Settings
 from proself_mail.stack import Outputs
-from proself_mail.stamp import stack_tag
 from proself_mail.state import State
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ async def gather(
             _read(directory.grants(outputs.service_principal_object_id), grants)
         )
         owners = tasks.create_task(_read(directory.owners(outputs.application_object_id), manage))
-        stamped = tasks.create_task(_read(_stamped(directory, settings), manage))
+        bearers = tasks.create_task(_read(stamped(directory, settings.stack_id), manage))
         mailbox = tasks.create_task(_read_mailbox(directory, settings, users))
         refusal = tasks.create_task(
             credentials.refusal(
@@ -104,7 +104,7 @@ async def gather(
         principal=principal.result(),
         grants=granted.result(),
         owners=owners.result(),
-        stamped=stamped.result(),
+        stamped=bearers.result(),
         mailbox=user,
         mailbox_namesakes=namesakes,
         secret_refusal=refusal.result(),
@@ -133,8 +133,3 @@ async def _read(reading: Awaitable[T], permission: str) -> T | Unread | None:
         denied = error.status in (401, 403)
         reason = f"{error.code}: needs {permission}" if denied else error.cause.rstrip(".")
         return Unread(reason, permission)
-
-
-async def _stamped(directory: Directory, settings: Settings) -> Sequence[ApplicationRecord]:
-    tag = stack_tag(settings.stack_id)
-    return [each async for each in directory.applications_tagged(tag)]

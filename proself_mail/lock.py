@@ -7,6 +7,7 @@ other backend the holder may be on another machine, and a lock is never taken.
 
 import contextlib
 import json
+import os
 import re
 import socket
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 
 from proself_mail import backend
+from proself_mail.errors import Refused
 
 DRIVER_VARIABLE = "PROSELF_MAIL_UP"
 """In an engine's environment the process id of the `proself-mail` that drives it."""
@@ -78,6 +80,20 @@ class Holder:
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host} (process {self.pid}) since {self.since:%H:%M:%S} UTC"
+
+
+def driver() -> dict[str, str]:
+    """Return what marks an engine in its environment as driven by this process."""
+    return {DRIVER_VARIABLE: str(os.getpid())}
+
+
+def refusal(stack: str, by: str) -> Refused:
+    """Return the error for a stack that another run holds."""
+    return Refused(
+        f"Another run holds the stack {stack}: {by}.",
+        f"Wait for it to end. If it is surely gone, `pulumi cancel --stack {stack}`, then try "
+        "again.",
+    )
 
 
 def holders(said: str) -> tuple[Holder, ...]:

@@ -9,7 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from proself_mail import facts, leftovers
-from proself_mail.directory import ApplicationRecord, Directory, GrantRecord, NotFound
+from proself_mail.directory import (
+    ApplicationRecord,
+    Directory,
+    GrantRecord,
+    NotFound,
+    stamped,
+)
 from proself_mail.errors import Refused
 from proself_mail.journal import Journal
 from proself_mail.leftovers import Plan
@@ -48,7 +54,7 @@ class Orphans:
         """List the live applications with this stack's stamp."""
 
         async def ask() -> list[ApplicationRecord]:
-            return [each async for each in self._directory.applications_tagged(self._tag)]
+            return await stamped(self._directory, self._settings.stack_id)
 
         return await self._patience.told(ask)
 

@@ -1,6 +1,6 @@
 """Where a command's summary goes on a pipeline: GitHub Actions' and Azure Pipelines' own files.
 
-Both are told by files that their runners name; the words are `rotation_report`'s. Sources: GitHub,
+Both are told by files that their runners name; the words are the commands'. Sources: GitHub,
 "Workflow commands" (GITHUB_STEP_SUMMARY, GITHUB_OUTPUT); Azure Pipelines, "Logging commands"
 (task.uploadsummary).
 """
@@ -23,10 +23,25 @@ def publish(
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.write_text(summary, encoding="utf-8")
-    if path := environment.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as page:
-            page.write(summary)
+    show_on_github(summary, environment)
     if path := environment.get("GITHUB_OUTPUT"):
         with Path(path).open("a", encoding="utf-8") as told:
             told.writelines(f"{name}={value}\n" for name, value in outputs.items())
-    return f"##vso[task.uploadsummary]{file.absolute()}" if environment.get("TF_BUILD") else None
+    return show_on_azure(file) if is_azure(environment) else None
+
+
+def show_on_github(summary: str, environment: Mapping[str, str]) -> None:
+    """Add to the summary of a GitHub job; elsewhere nothing."""
+    if path := environment.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as page:
+            page.write(summary)
+
+
+def is_azure(environment: Mapping[str, str]) -> bool:
+    """Say whether this runs in a job of Azure Pipelines."""
+    return bool(environment.get("TF_BUILD"))
+
+
+def show_on_azure(file: Path) -> str:
+    """Return the line that tells an agent of Azure Pipelines to show a file."""
+    return f"##vso[task.uploadsummary]{file.absolute()}"

@@ -388,30 +388,28 @@ class Removal:
                 each.deleted, each.since = True, application.since
 
     async def _delete_application(self, each: _Progress) -> bool:
-        try:
-            again = await self._patience.told(lambda: self._directory.application(each.item.id))
+        async def look_and_delete() -> None:
+            again = await self._directory.application(each.item.id)
             verdict = self._ours.verdict(again.tags, again.created)
             each.failure = self._still_as_planned(again) if verdict.ours else verdict.why
-            if each.failure:
-                return False
-            await self._patience.told(lambda: self._directory.delete_application(each.item.id))
-        except NotFound:
-            return await self._find_deleted(each)
-        except DirectoryError as error:
-            each.failure = _refusal(error, "delete it")
-            return False
-        self._note_deleted(each)
-        return True
+            if not each.failure:
+                await self._directory.delete_application(each.item.id)
+
+        return await self._delete(each, look_and_delete)
 
     async def _delete_principal(self, each: _Progress) -> bool:
+        return await self._delete(
+            each, lambda: self._directory.delete_service_principal(each.item.id)
+        )
+
+    async def _delete(self, each: _Progress, work: Callable[[], Awaitable[None]]) -> bool:
         try:
-            await self._patience.told(
-                lambda: self._directory.delete_service_principal(each.item.id)
-            )
+            await self._patience.told(work)
         except NotFound:
             return await self._find_deleted(each)
         except DirectoryError as error:
             each.failure = _refusal(error, "delete it")
+        if each.failure:
             return False
         self._note_deleted(each)
         return True

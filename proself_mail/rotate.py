@@ -7,8 +7,6 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 """
 
 import asyncio
-import importlib
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -95,7 +93,7 @@ async def run(
     where the stack file is older than the state, and the error of whatever else stands against it.
     """
     stack = Stack(name, project)
-    settings, state = await _read(stack)
+    settings, state = await session.read(stack)
     async with (
         _no_longer(name),
         session.sign_in(settings.target, str(settings.tenant_id)) as opened,
@@ -119,7 +117,7 @@ async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) ->
     Raises `ConfigurationError` where it is none of those that sign in.
     """
     stack = Stack(name, project)
-    settings, state = await _read(stack)
+    settings, state = await session.read(stack)
     async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
         at = _Stack(stack, project, settings, state, opened, Patience(say))
         found = await _plan(at)
@@ -149,15 +147,6 @@ async def _no_longer(name: str) -> AsyncIterator[None]:
             "minutes.",
             f"`proself-mail rotate --stack {name}` goes on from here.",
         ) from None
-
-
-async def _read(stack: Stack) -> tuple[Settings, State]:
-    settings, state, _ = await asyncio.gather(
-        asyncio.to_thread(stack.settings),
-        asyncio.to_thread(stack.state),
-        asyncio.to_thread(importlib.import_module, "proself_mail.graph"),
-    )
-    return settings, state
 
 
 async def _plan(at: _Stack) -> Plan:
@@ -248,7 +237,7 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
     entry = {f"secrets[{place}].{key}": value for key, value in values.items()}
     try:
         await asyncio.to_thread(at.stack.configure, entry)
-        settings, state = await _read(at.stack)
+        settings, state = await session.read(at.stack)
         changed = replace(at, settings=settings, state=state)
         rotated = await _apply(changed, await _plan(changed), say)
     except Error:
@@ -309,8 +298,7 @@ async def _forget(at: _Stack, say: Say) -> bool:
 
     Nothing new is made, so nothing has to be proven, which is most of what an update costs.
     """
-    environment = {lock.DRIVER_VARIABLE: str(os.getpid())}
-    observed = await asyncio.to_thread(at.stack.up, say, environment)
+    observed = await asyncio.to_thread(at.stack.up, say, lock.driver())
     return not observed.failures and set(observed.changes) <= {"same", "delete", "discard"}
 
 

@@ -105,16 +105,16 @@ def plan(
         windows=windows,
         keys=keys,
         add=tuple(window for window in windows if window.id not in state.key_ids),
-        expired=tuple(each for _, each in closed if _has_ended(each, surely)),
+        expired=tuple(each for _, each in closed if each.has_ended(surely)),
         revoked=tuple(
-            each for window, each in closed if window in leaked and not _has_ended(each, surely)
+            each for window, each in closed if window in leaked and not each.has_ended(surely)
         ),
         forget=tuple(window for window in state.key_ids if window not in is_open),
         foreign=foreign,
         suspects=tuple(
             each
             for each in foreign
-            if each.expires in leaked.values() and not _has_ended(each, surely)
+            if each.expires in leaked.values() and not each.has_ended(surely)
         ),
         vanished=tuple(
             window for window in windows if window.id in state.key_ids and window.id not in keys
@@ -123,10 +123,6 @@ def plan(
         is_ledger_damaged=damaged,
         reminder=_reminder(entries, windows, keys, ledger, now),
     )
-
-
-def _has_ended(password: PasswordRecord, at: datetime) -> bool:
-    return password.expires is not None and password.expires <= at
 
 
 def _reminder(

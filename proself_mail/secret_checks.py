@@ -8,7 +8,7 @@ from datetime import timedelta
 from proself_mail import rotation, rotation_report
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import diagnose
-from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.directory import ApplicationRecord
 from proself_mail.errors import Refused
 from proself_mail.evidence import Evidence
 from proself_mail.explain import names_of
@@ -31,7 +31,7 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
             f"`pulumi up --refresh --stack {seen.stack}`, which makes a new one for it; then enter "
             "that in Proself",
         )
-    ended = sum(1 for p in found.passwords if _has_ended(p, seen))
+    ended = sum(1 for p in found.passwords if p.has_ended(seen.at))
     shown = f"{len(seen.outputs.client_secrets)} known to the stack"
     return ok(name, f"{shown}, {ended} expired and of no use" if ended else shown)
 
@@ -41,7 +41,7 @@ def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for secrets that still work and that the stack does not know."""
     name = "foreign client secrets"
     known = {s.key_id for s in seen.outputs.client_secrets} | set(seen.state.key_ids.values())
-    foreign = [p for p in found.passwords if p.key_id not in known and not _has_ended(p, seen)]
+    foreign = [p for p in found.passwords if p.key_id not in known and not p.has_ended(seen.at)]
     if not foreign:
         return ok(name, "none")
     shown = ", ".join(
@@ -55,10 +55,6 @@ def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
         "find out who made it; if nobody needs it, remove it (Entra → App registrations → "
         f"{quoted(found.display_name)} → Certificates & secrets)",
     )
-
-
-def _has_ended(password: PasswordRecord, seen: Evidence) -> bool:
-    return password.expires is not None and password.expires <= seen.at
 
 
 def newest_secret(seen: Evidence) -> Check:

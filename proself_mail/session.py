@@ -1,5 +1,7 @@
 """A signed-in look at one tenant: the credential, the caller, and the directory behind them."""
 
+import asyncio
+import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ from proself_mail import clock, credentials, target
 from proself_mail.credentials import Caller
 from proself_mail.directory import Directory
 from proself_mail.errors import Refused
-from proself_mail.settings import TargetName
+from proself_mail.settings import Settings, TargetName
+from proself_mail.stack import Stack
+from proself_mail.state import State
 from proself_mail.target import Target
 
 
@@ -28,6 +32,25 @@ class Session:
     def tenant_now(self) -> datetime:
         """Return the time by the tenant's clock, never later than it is there."""
         return clock.now() + self.skew
+
+
+async def read(stack: Stack) -> tuple[Settings, State]:
+    """Read a stack's configuration and state, while what signing in will need is imported.
+
+    Raises `ConfigurationError` where there is no such stack or its configuration cannot be used.
+    """
+    settings, state, _ = await asyncio.gather(
+        asyncio.to_thread(stack.settings),
+        asyncio.to_thread(stack.state),
+        asyncio.to_thread(import_ahead),
+    )
+    return settings, state
+
+
+def import_ahead() -> None:
+    """Import what signing in and Graph will need, in half a second that the CLI is busy for."""
+    for module in ("proself_mail.graph", "aiohttp"):
+        importlib.import_module(module)
 
 
 @asynccontextmanager

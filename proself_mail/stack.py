@@ -35,6 +35,10 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 """Where Pulumi.yaml and the program lie; relative paths in a stack's configuration begin here."""
 
 
+class NoStackError(ConfigurationError):
+    """The backend has no stack of this name."""
+
+
 def find_project(start: Path) -> Path:
     """Return the Pulumi project that a command typed in `start` is about.
 
@@ -55,8 +59,7 @@ def names(project: Path) -> Sequence[str]:
     try:
         listed = Engine().run(["stack", "ls", "--json"], str(project), environment).stdout
     except CommandError as error:
-        said = str(error).strip().splitlines()[-1]
-        raise failure.classify(said).error() from error
+        raise failure.classify(_words(error)).error() from error
     return sorted(entry["name"] for entry in json.loads(listed))
 
 
@@ -157,10 +160,8 @@ class Stack:
         """
         try:
             exported = json.loads(self._run("stack", "export"))
-        except ConfigurationError as error:
-            if "There is no stack" in error.cause:
-                return None
-            raise
+        except NoStackError:
+            return None
         return state.read(exported.get("deployment") or {})
 
     def file_settings(self) -> Settings:
@@ -257,7 +258,7 @@ class Stack:
     def _converted(self, error: CommandError) -> Error:
         words = _words(error)
         if isinstance(error, StackNotFoundError) or "failed to load stack" in words:
-            return ConfigurationError(
+            return NoStackError(
                 f"There is no stack {self.name} on this backend.",
                 f"`proself-mail init --stack {self.name}` makes it; `pulumi stack ls` lists what "
                 "there is.",

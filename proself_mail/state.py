@@ -90,7 +90,7 @@ def read(deployment: Mapping[str, Any]) -> State:
     for each in deployment.get("resources") or ():
         projects.add(each["urn"].split("::")[1])
         if each.get("protect"):
-            protected.append(each["urn"].rpartition("::")[2])
+            protected.append(_name(each))
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
         elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from proself_mail import guards, inspection, journal, lock, removal, session, state, up
 from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
-from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail.errors import ConfigurationError, Error, RemoteError
 from proself_mail.ownership import OfStack
 from proself_mail.patience import SETTLING, Patience, Say
 from proself_mail.removal import Item, Kind, Outcome, Removal, Result
@@ -119,7 +119,7 @@ async def run(
     with _alone(project, configured):
         *states, _ = await asyncio.gather(
             *(_in_turn(engines, each.covered_state) for each in stacks),
-            asyncio.to_thread(up.import_ahead),
+            asyncio.to_thread(session.import_ahead),
         )
         for each, found in zip(stacks, states, strict=True):
             if found is not None:
@@ -322,11 +322,7 @@ class _Work:
         if holders is None:
             await _in_turn(self._engines, stack.mend_state)
         elif alive := [each for each in holders if not each.is_dead]:
-            raise Refused(
-                f"Another run holds the stack {stack.name}: {', '.join(map(str, alive))}.",
-                f"Wait for it to end. If it is surely gone, `pulumi cancel --stack {stack.name}`, "
-                "then try again.",
-            )
+            raise lock.refusal(stack.name, ", ".join(map(str, alive)))
         elif holders:
             self._say(f"removing the lock of a dead run: {', '.join(map(str, holders))}")
             await _in_turn(self._engines, stack.cancel)

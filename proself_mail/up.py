@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import importlib
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from filelock import FileLock, Timeout
 from proself_mail import journal, lock, preflight, session
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
-from proself_mail.directory import ApplicationRecord
+from proself_mail.directory import ApplicationRecord, stamped
 from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
 from proself_mail.patience import Say
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import Stack
-from proself_mail.stamp import stack_tag
 from proself_mail.state import State
 
 DEADLINE = timedelta(minutes=10)
@@ -52,11 +50,7 @@ async def run(
     own = project / "out" / name
     with alone(own, name):
         stack = Stack(name, project)
-        settings, state, _ = await asyncio.gather(
-            asyncio.to_thread(stack.settings),
-            asyncio.to_thread(stack.state),
-            asyncio.to_thread(import_ahead),
-        )
+        settings, state = await session.read(stack)
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
             looked = await look(opened, stack, settings, state)
             show(opened, looked.checks)
@@ -69,26 +63,16 @@ async def run(
             return done
 
 
-def import_ahead() -> None:
-    """Import what signing in and Graph will need, in half a second that the CLI is busy for."""
-    for module in ("proself_mail.graph", "aiohttp"):
-        importlib.import_module(module)
-
-
 async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:
     """Look at everything that can be told before the first write."""
-    found, stamped = await asyncio.gather(
-        preflight.look(opened.directory, opened.caller, settings), _stamped(opened, settings)
+    found, bearers = await asyncio.gather(
+        preflight.look(opened.directory, opened.caller, settings),
+        stamped(opened.directory, settings.stack_id),
     )
-    of_stack = preflight.of_stack(state, settings, stamped, opened.caller, opened.tenant_now())
+    of_stack = preflight.of_stack(state, settings, bearers, opened.caller, opened.tenant_now())
     holders = lock.standing(stack.backend_url, PROJECT, stack.name)
     here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
-    return Looked((*found, *of_stack, *here), state, stamped)
-
-
-async def _stamped(opened: Session, settings: Settings) -> list[ApplicationRecord]:
-    tag = stack_tag(settings.stack_id)
-    return [each async for each in opened.directory.applications_tagged(tag)]
+    return Looked((*found, *of_stack, *here), state, bearers)
 
 
 def stop_at(checks: Sequence[Check]) -> None:

@@ -3,8 +3,6 @@
 Named checks over one look at the tenant. It mends nothing; each check says what does.
 """
 
-import asyncio
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,18 +83,8 @@ async def run(name: str, project: Path) -> Verified:
 async def read(name: str, project: Path) -> Known:
     """Read what this machine knows of a stack. Raises `ConfigurationError` before its first up."""
     found = Stack(name, project)
-    settings, state, _ = await asyncio.gather(
-        asyncio.to_thread(found.settings),
-        asyncio.to_thread(found.state),
-        asyncio.to_thread(_import_ahead),
-    )
+    settings, state = await session.read(found)
     return Known(settings, state, stack.outputs_of(state, name))
-
-
-def _import_ahead() -> None:
-    """Import what the tenant will be asked with while the engine's commands run."""
-    for module in ("proself_mail.graph", "aiohttp"):
-        importlib.import_module(module)
 
 
 async def look(name: str, known: Known, opened: Session) -> Verified:

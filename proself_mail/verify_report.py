@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from proself_mail import diagnosis_view, report
+from proself_mail import diagnosis_view, pipeline, report
 from proself_mail.check import Check, Outcome
 from proself_mail.errors import Error
 from proself_mail.schedule import format_instant
@@ -81,16 +81,14 @@ def write_summary(found: Found, environment: Mapping[str, str]) -> Iterator[str]
     GitHub Actions names a file to append to; Azure Pipelines takes the path of one.
     """
     page = "\n".join(_page(found))
-    if path := environment.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(page)
-    if environment.get("TF_BUILD"):
+    pipeline.show_on_github(page, environment)
+    if pipeline.is_azure(environment):
         folder = environment.get("AGENT_TEMPDIRECTORY")
         with tempfile.NamedTemporaryFile(
             "w", dir=folder, prefix="proself-mail-", suffix=".md", delete=False, encoding="utf-8"
         ) as kept:
             kept.write(page)
-        yield f"##vso[task.uploadsummary]{kept.name}"
+        yield pipeline.show_on_azure(Path(kept.name))
 
 
 def _page(found: Found) -> Iterator[str]:
