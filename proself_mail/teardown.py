@@ -59,7 +59,7 @@ class StackPlan:
     clients: dict[str, str]
     """Client IDs by the object id of applications and service principals."""
     keys: frozenset[str]
-    """Key ids of the client secrets that were seen."""
+    """Key ids of the client secrets that were seen, or that the state knows."""
     additions: tuple[str, ...]
     left_alone: tuple[str, ...]
     config_file: Path | None
@@ -199,11 +199,12 @@ async def _plan_stack(
         removal.look(directory, patience, tag, ours), _of_state(opened, patience, found)
     )
     guards.check_stamps(name, settings, seen.tagged, of_state)
+    known_keys = frozenset(found.key_ids.values() if found else ())
     inspected = await inspection.inspect(
         directory,
         patience,
         seen,
-        known_keys=frozenset(found.key_ids.values()) if found else frozenset(),
+        known_keys=known_keys,
         description=settings.secret_description,
         owners=[str(owner) for owner in settings.owners],
     )
@@ -225,7 +226,8 @@ async def _plan_stack(
         state=found,
         items=tuple(items),
         clients=clients,
-        keys=frozenset(p.key_id for each in seen.applications for p in each.passwords),
+        # A listing that trails shows no application; what the state knows is no addition either.
+        keys=known_keys.union(p.key_id for each in seen.applications for p in each.passwords),
         additions=inspected.additions,
         left_alone=tuple(left),
         config_file=path,

@@ -1,6 +1,8 @@
 """`proself-mail rotate` where something is wrong: a clear error, and nothing lost or written."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.rotating import (
     set_up,
     signs_in,
 )
+from tests.tenant import Tenant
 
 
 @pytest.fixture(autouse=True)
@@ -97,9 +100,22 @@ def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:
     assert journey.writes(before) == []
 
 
+@pytest.fixture
+def seeing_journey(tmp_path: Path) -> Iterator[Journey]:
+    """Sign in as an identity that may see policies, which the least privileges do not include."""
+    rights = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
+    folder = tmp_path / "seeing"
+    folder.mkdir()
+    with Tenant("--deployer-role", *rights, "Policy.Read.All") as tenant:
+        journey = Journey(tenant, folder)
+        set_up(journey)
+        yield journey
+
+
 def test_a_policy_that_forbids_the_lifetime_is_told_and_the_old_secret_stays(
-    journey: Journey,
+    seeing_journey: Journey,
 ) -> None:
+    journey = seeing_journey
     [first] = journey.outputs(STACK)["clientSecrets"]
     path = journey.folder / f"Pulumi.{STACK}.yaml"
     later(journey, 10)
