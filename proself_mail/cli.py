@@ -630,7 +630,7 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
     console.print(report.steps(done.steps, japanese=_is_japanese()))
     console.print(f"\n{done.outputs.config_file}:\n", markup=False)
-    console.print(done.config.without_secret().to_toml(), markup=False)
+    console.print(done.config.without_secret().to_toml(), markup=False, soft_wrap=True)
     console.print("The mail (the rehearsal played the mailbox's user at the sign-in page):\n")
     console.print(report.checks(done.proof.checks))
     if done.mail:

@@ -3,7 +3,7 @@
 A pure function of the words in the engine's diagnostics, which are the azuread plugin's, which
 quotes Graph. What is known to pass with time is told apart from what never mends; words that
 nobody has seen stop the run and are quoted. Sources: recorded failures of the azuread plugin 6.10,
-its code, and the replies collected from Microsoft's pages and users' reports (docs/reliability.md).
+its code, and the replies collected from Microsoft's pages and users' reports (docs/failures.md).
 """
 
 import re
