@@ -1,6 +1,7 @@
-"""What rotation remembers of an application's secrets, in the application's notes.
+"""Which client secrets are ours: those that the state or the application's notes know.
 
-Two things outlive the state and the machine that a pipeline ran on: which key ids this product
+That is the only rule, for every command: a name or a date that fits makes nobody's secret ours. Two
+things outlive the state and the machine that a pipeline ran on: which key ids this product
 made, because a secret leaves the state when its window closes and Entra's listing does not say who
 made it; and which of them a person pasted into Proself. Both stand in one line of JSON, beside
 whatever people write into the notes. No secret is part of it. Reading and writing the notes is
@@ -8,10 +9,12 @@ whatever people write into the notes. No secret is part of it. Reading and writi
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 from uuid import UUID
+
+from proself_mail.directory import PasswordRecord
 
 _MARK = "proself-mail: "
 """How the line begins."""
@@ -47,6 +50,22 @@ class Ledger:
             return cls(made, str(UUID(pasted)) if pasted else None)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise Damaged(str(error)) from error
+
+    @classmethod
+    def known(cls, notes: str, key_ids: Mapping[str, str]) -> tuple[Self, bool]:
+        """Return all that is known to be ours, and whether the notes' part of it is damaged.
+
+        `notes` are the application's, `key_ids` the state's by their windows (`State.key_ids`).
+        """
+        made = {key: window for window, key in key_ids.items()}
+        try:
+            return cls.read(notes).adding(made), False
+        except Damaged:
+            return cls(made), True
+
+    def foreign(self, passwords: Iterable[PasswordRecord]) -> tuple[PasswordRecord, ...]:
+        """Return those that are not known to be ours."""
+        return tuple(each for each in passwords if each.key_id not in self.made)
 
     def into(self, notes: str) -> str:
         """Return the notes with this in them instead of what they held of it; the rest stays."""

@@ -1,8 +1,6 @@
 """What a rotation is to do: decided purely, from the schedule, the state and the application.
 
-Three sources say which client secrets are ours: the state, as long as their windows are open; the
-ledger in the application's notes, afterwards; and nothing else. A name or a date that fits makes
-nobody's secret ours. Reading and doing are `rotate`'s.
+Which client secrets are ours is `ledger`'s to say; reading and doing are `rotate`'s.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +9,7 @@ from datetime import datetime
 
 from proself_mail.directory import ApplicationRecord, PasswordRecord
 from proself_mail.errors import Refused
-from proself_mail.ledger import Damaged, Ledger
+from proself_mail.ledger import Ledger
 from proself_mail.reminder import LiveSecret, Reminder, remind
 from proself_mail.schedule import (
     SecretsEntry,
@@ -83,18 +81,14 @@ def plan(
     ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
     if lost := vanishing(ends, entries, now):
         raise _older(lost)
-    try:
-        noted, damaged = Ledger.read(application.notes), False
-    except Damaged:
-        noted, damaged = Ledger(), True
-    ledger = noted.adding({key: window for window, key in state.key_ids.items()})
+    ledger, damaged = Ledger.known(application.notes, state.key_ids)
     there = {each.key_id: each for each in application.passwords}
     windows = open_windows(entries, now)
     is_open = {window.id for window in windows}
     leaked = {window.id: window.expires for window in revoked_windows(entries, now)}
     ours = [(window, there[key]) for key, window in ledger.made.items() if key in there]
     closed = [(window, each) for window, each in ours if window not in is_open]
-    foreign = tuple(each for each in application.passwords if each.key_id not in ledger.made)
+    foreign = ledger.foreign(application.passwords)
     keys = {
         window: key for window, key in state.key_ids.items() if window in is_open and key in there
     }

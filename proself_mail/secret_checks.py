@@ -3,16 +3,18 @@
 Pure functions of the evidence; no value of a secret is looked at or shown.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from proself_mail import rotation, rotation_report
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import diagnose
-from proself_mail.directory import ApplicationRecord
+from proself_mail.directory import ApplicationRecord, PasswordRecord
 from proself_mail.errors import Refused
 from proself_mail.evidence import Evidence
 from proself_mail.explain import names_of
 from proself_mail.judging import of_application, up
+from proself_mail.ledger import Ledger
 from proself_mail.quotation import quoted
 from proself_mail.reminder import Level
 from proself_mail.schedule import format_instant, open_windows
@@ -31,27 +33,45 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
             f"`pulumi up --refresh --stack {seen.stack}`, which makes a new one for it; then enter "
             "that in Proself",
         )
+    if alive := _revoked(seen, found):
+        return fail(
+            name,
+            "Entra still accepts "
+            + ", ".join(f"{p.key_id} (until {_until(p)})" for p in alive)
+            + ", which the stack file revokes",
+            f"`proself-mail rotate --stack {seen.stack}`, which removes it",
+        )
     ended = sum(1 for p in found.passwords if p.has_ended(seen.at))
     shown = f"{len(seen.outputs.client_secrets)} known to the stack"
     return ok(name, f"{shown}, {ended} expired and of no use" if ended else shown)
+
+
+def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecord]:
+    try:
+        return rotation.plan(seen.settings.entries, seen.state, found, seen.at, seen.at).revoked
+    except Refused:
+        return ()  # the stack file is too old to say what it revokes; "secret in Proself" says so
+
+
+def _until(password: PasswordRecord) -> str:
+    return format_instant(password.expires) if password.expires else "for ever"
 
 
 @of_application("foreign client secrets")
 def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for secrets that still work and that the stack does not know."""
     name = "foreign client secrets"
-    known = {s.key_id for s in seen.outputs.client_secrets} | set(seen.state.key_ids.values())
-    foreign = [p for p in found.passwords if p.key_id not in known and not p.has_ended(seen.at)]
+    ours, damaged = Ledger.known(found.notes, seen.state.key_ids)
+    foreign = [p for p in ours.foreign(found.passwords) if not p.has_ended(seen.at)]
     if not foreign:
         return ok(name, "none")
     shown = ", ".join(
-        f"{quoted(p.display_name)!r} (key ID {p.key_id}, until "
-        f"{format_instant(p.expires) if p.expires else 'for ever'})"
-        for p in foreign
+        f"{quoted(p.display_name)!r} (key ID {p.key_id}, until {_until(p)})" for p in foreign
     )
     return fail(
         name,
-        f"{len(foreign)} that the stack does not know can sign in as the application: {shown}",
+        f"{len(foreign)} that the stack does not know can sign in as the application: {shown}"
+        + "; the application's notes, which may know more, cannot be read" * damaged,
         "find out who made it; if nobody needs it, remove it (Entra → App registrations → "
         f"{quoted(found.display_name)} → Certificates & secrets)",
     )

@@ -1,5 +1,6 @@
 """`proself-mail rotate` from a shell: what it makes, what it removes, and what it says."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,12 @@ def test_a_revocation_that_was_killed_is_finished_on_another_machine(journey: Jo
     assert leaked["keyId"] in passwords(journey)
     assert leaked["keyId"] not in [e["keyId"] for e in journey.outputs(STACK)["clientSecrets"]]
     assert entries(journey)[-1]["revokesEarlier"] is True, "a secret was made: the entry stays"
+    verified = journey.proself_mail("verify", "--stack", STACK, "--json")
+    assert verified.returncode == 1, verified.stdout
+    [seen] = json.loads(verified.stdout)["stacks"]
+    checks = {each["name"]: each for each in seen["checks"]}
+    assert leaked["keyId"] in checks["client secrets"]["detail"]
+    assert checks["foreign client secrets"]["detail"] == "none"
     shutil.rmtree(journey.folder / "out")
     before = journey.mark()
     rotate(journey, code=6)
