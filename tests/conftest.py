@@ -1,8 +1,11 @@
-"""What every test shares: the set-up, and the embedded tenant."""
+"""What every test shares: the set-up, the embedded tenant, and a browser."""
 
 import pytest
 
+from tests.browser import browser, visit
 from tools import setup
+
+__all__ = ["browser", "visit"]  # fixtures, found here by every test
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -6,21 +6,31 @@ Safe to run again and again; where all is there, it looks and is done in a secon
 """
 
 import compileall
+import importlib.util
 import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-from proself_mail.errors import Error
-from tools import pulumi_cli
+from proself_mail.errors import Error, MissingTool
+from tools import browser, pulumi_cli
 
 Say = Callable[[str], None]
 
 
 def run(say: Say) -> None:
-    """Get what is missing; `say` hears each thing with its version and place."""
+    """Get what is missing; `say` hears each thing with its version and place.
+
+    A browser that cannot be had is said, and is no error here: a rotation needs none. What does
+    (the tests of pages, the picture of the sheet) says so again.
+    """
     pulumi_cli.get(say)
     _compile_packages(say)
+    if importlib.util.find_spec("playwright"):  # only the tests' packages ask for a browser
+        try:
+            browser.get(say)
+        except MissingTool as error:
+            say(f"browser: {error}")
 
 
 def _compile_packages(say: Say) -> None:

@@ -1,0 +1,103 @@
+"""A real browser for tests of pages: Playwright driving the Chromium that the set-up found.
+
+One browser a module, for it takes a second to start; a context (its own cookies, nothing kept)
+for each visitor.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools import browser as tool
+
+if TYPE_CHECKING:  # half a second that only the tests of pages should pay
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+_FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""So that it asks nobody but the pages under test."""
+_PATIENCE_MS = 30_000
+"""How long an expected element or page may take, on a machine that does much else."""
+
+
+class Visitor:
+    """A person at a browser of their own, and everything its console complained of."""
+
+    def __init__(self, context: "BrowserContext") -> None:
+        self.context = context
+        self.complaints: list[str] = []
+        """Console errors and warnings, and exceptions of scripts, of all pages so far."""
+        context.set_default_timeout(_PATIENCE_MS)
+        context.on(
+            "console",
+            lambda message: (
+                self.complaints.append(f"{message.type}: {message.text}")
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
+        context.on("weberror", lambda error: self.complaints.append(f"exception: {error.error}"))
+
+    def page(self, address: str) -> "Page":
+        """Open an address in a new page."""
+        page = self.context.new_page()
+        page.goto(address)
+        return page
+
+    def clipboard(self, page: "Page") -> str:
+        """Return the clipboard's text; the page's origin must have been permitted to read it."""
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A browser for a module's tests."""
+    from playwright.sync_api import sync_playwright
+
+    root = sys.platform != "win32" and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=tool.needed().path,
+            args=_FLAGS,
+            chromium_sandbox=not root,  # which refuses to run as root
+        )
+        yield running
+        running.close()
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def visit(browser: "Browser") -> Iterator[Visit]:
+    """Let a visitor in: `visit(embedded=True, width=400, …)`; all leave when the test ends.
+
+    `embedded` lets pages in that the embedded tenant serves: its authority lives a day, in a file
+    of one test, and the browser has no option to trust one for a context. Other options are those
+    of Playwright's `new_context` (`locale`, `permissions`, …).
+    """
+    visitors: list[Visitor] = []
+
+    def let_in(
+        *, embedded: bool = False, width: int = 1280, height: int = 900, **options: object
+    ) -> Visitor:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            ignore_https_errors=embedded,
+            **{"locale": "ja-JP"} | options,  # type: ignore[arg-type]
+        )
+        visitors.append(Visitor(context))
+        return visitors[-1]
+
+    yield let_in
+    for visitor in visitors:
+        visitor.context.close()
