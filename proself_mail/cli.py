@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_handover(commands)
     _add_preflight(commands)
     _add_config(commands)
+    _add_sheet(commands)
     _add_verify(commands)
     _add_explain(commands)
     _add_teardown(commands)
@@ -346,6 +347,90 @@ def _config(arguments: argparse.Namespace) -> int:
     shown = config.without_secret() if arguments.without_secret else config
     sys.stdout.write(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
     return 0
+
+
+def _add_sheet(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    sheet = commands.add_parser(
+        "sheet", help="show what to enter on Proself's screens, with a copy button for each value"
+    )
+    sheet.add_argument("--stack", required=True)
+    sheet.add_argument(
+        "--out", type=Path, metavar="FILE", help="write it to a file instead, without the secret"
+    )
+    sheet.add_argument(
+        "--with-secret", action="store_true", help="with --out: the secret too, for you alone"
+    )
+    sheet.add_argument(
+        "--port", metavar="PORT", type=_port, help="serve it there (default: any free one)"
+    )
+    sheet.add_argument(
+        "--timeout", type=_minutes, metavar="MINUTES", help="for opening it (default: 5)"
+    )
+    sheet.set_defaults(run=_sheet)
+
+
+def _sheet(arguments: argparse.Namespace) -> int:
+    from proself_mail import report, sheet, sheet_file, sheet_server
+    from proself_mail.stack import find_project
+
+    out, with_secret = arguments.out, arguments.with_secret
+    if with_secret and out is None:
+        raise ConfigurationError(
+            "--with-secret is for a file; the page in the browser has the secret anyway.",
+            "Give --out FILE too, or leave --with-secret out.",
+        )
+    if out and (arguments.port or arguments.timeout):
+        raise ConfigurationError(
+            "--port and --timeout are for the page in the browser, and --out writes a file.",
+            "Leave them or --out out.",
+        )
+    if out:
+        sheet_file.check(out, with_secret=with_secret)
+    made = asyncio.run(sheet.read(arguments.stack, find_project(Path.cwd())))
+    if out:
+        sheet_file.write(out, made, with_secret=with_secret)
+        lines = [str(out)]
+        if with_secret:
+            lines.append(
+                "It holds the client secret. Delete it as soon as the values are in Proself, from "
+                "the recycle bin too."
+            )
+        for line in lines:
+            report.output().print(line, markup=False, soft_wrap=True)
+        return 0
+    console = report.commentary()
+    console.print(
+        f"Opening the setup sheet of {made.stack} in the browser. It ends when its page is closed, "
+        "or by Ctrl-C here; the secret is kept nowhere.",
+        markup=False,
+    )
+    person = sheet_server.Person(
+        webbrowser.open, _tell_sheet_address, arguments.timeout or sheet_server.PATIENCE
+    )
+    again = sheet_server.serve(made, person, arguments.port or 0)
+    console.print("The page was closed, and nothing is served any more.")
+    if again:
+        console.print(
+            f"Its address was opened again ({again} times) and gave nothing. If that was not you, "
+            f"another user of this machine knew it: `proself-mail rotate --revoke --stack "
+            f"{made.stack}` if you did not see the sheet yourself.",
+            markup=False,
+        )
+    console.print(f"Once a mail from Proself has arrived: `{made.acknowledge}`.", markup=False)
+    return 0
+
+
+def _tell_sheet_address(address: str) -> None:
+    from proself_mail import report
+
+    port = address.split(":")[2].partition("/")[0]
+    console = report.commentary()
+    console.print("No browser opened it. Open this address on this machine; it works once:")
+    console.print(address, markup=False, soft_wrap=True)
+    console.print(
+        f"From another machine, first: `ssh -L {port}:127.0.0.1:{port} THIS-MACHINE`.",
+        markup=False,
+    )
 
 
 def _add_verify(commands: "_Commands[argparse.ArgumentParser]") -> None:

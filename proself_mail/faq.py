@@ -7,6 +7,7 @@ have made. It decides nothing and writes nothing.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from proself_mail import facts
 from proself_mail.credentials import Caller
@@ -21,15 +22,31 @@ _AUDIENCES = {
 }
 
 
-@dataclass(frozen=True)
-class Step:
+class Label(NamedTuple):
     """One step, or a few that make one thing."""
 
     numbers: str
-    label: str
+    english: str
     """What the console calls it, in English."""
-    label_ja: str
+    japanese: str
     """What the FAQ calls it."""
+
+
+SIGN_IN = Label("1", "Sign in to Entra ID", "Microsoft Entra ID にサインイン")
+REGISTRATION = Label("2", "New registration", "新規登録")
+IDENTIFIER_URI = Label("3", "Application ID URI", "アプリケーション ID の URI")
+PERMISSIONS = Label("4–6", "API permissions", "API のアクセス許可")
+CONSENT = Label("7", "Grant admin consent", "管理者の同意を与えます")
+REDIRECT_URI = Label("8–9", "Web redirect URI", "リダイレクト URI")
+SECRET = Label("10–11", "New client secret", "新しいクライアントシークレット")
+IDS = Label("12", "Client ID, tenant ID", "クライアントID、テナントID")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step as the tenant answers it."""
+
+    label: Label
     answer: str
     """What the tenant says of it now."""
     holds: bool
@@ -76,39 +93,29 @@ async def read_back(
     password = listed.get(newest.key_id)
     return (
         Step(
-            "1",
-            "Sign in to Entra ID",
-            "Microsoft Entra ID にサインイン",
+            SIGN_IN,
             f"{caller.name} in tenant {caller.tenant_id}",
             caller.tenant_id == str(settings.tenant_id),
         ),
         Step(
-            "2",
-            "New registration",
-            "新規登録",
+            REGISTRATION,
             f"{application.display_name}, {audience_shown} ({application.sign_in_audience})",
             application.sign_in_audience == audience
             and application.display_name == settings.display_name,
         ),
         Step(
-            "3",
-            "Application ID URI",
-            "アプリケーション ID の URI",
+            IDENTIFIER_URI,
             ", ".join(application.identifier_uris) or "none",
             f"api://{application.client_id}" in application.identifier_uris,
         ),
         Step(
-            "4–6",
-            "API permissions",
-            "API のアクセス許可",
+            PERMISSIONS,
             f"{exchange.display_name if exchange else 'no Exchange Online'}, delegated: "
             f"{', '.join(sorted(asked_for)) or 'none'}",
             asked_for == wanted,
         ),
         Step(
-            "7",
-            "Grant admin consent",
-            "管理者の同意を与えます",
+            CONSENT,
             f"granted: {', '.join(sorted(granted))}"
             if granted
             else f"unknown to {caller.name}, which may not read it"
@@ -117,25 +124,19 @@ async def read_back(
             wanted <= granted or not settings.manages_grant,
         ),
         Step(
-            "8–9",
-            "Web redirect URI",
-            "リダイレクト URI",
+            REDIRECT_URI,
             ", ".join(application.redirect_uris) or "none",
             settings.redirect_uri in application.redirect_uris,
         ),
         Step(
-            "10–11",
-            "New client secret",
-            "新しいクライアントシークレット",
+            SECRET,
             f"{password.display_name}, until {format_instant(newest.expires)}"
             if password
             else "none",
             password is not None and password.expires == newest.expires,
         ),
         Step(
-            "12",
-            "Client ID, tenant ID",
-            "クライアントID、テナントID",
+            IDS,
             f"{application.client_id}, {outputs.tenant_id}",
             application.client_id == outputs.client_id
             and outputs.tenant_id == str(settings.tenant_id),

@@ -9,18 +9,16 @@ import asyncio
 import contextlib
 import hmac
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from proself_mail.errors import ConfigurationError, RemoteError
+from proself_mail.errors import RemoteError
+from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
 
 _LONGEST_FORM_BYTES = 64 * 1024
-_SILENT_CONNECTION = timedelta(seconds=10)
 
 _PAGE = """<!doctype html><html lang="ja"><meta charset="utf-8"><title>proself-mail</title>
 <meta name="viewport" content="width=device-width"><p>{ja}</p><p lang="en">{en}</p></html>"""
@@ -47,7 +45,7 @@ class Loopback:
         self.foreign = 0
         """How many answers were refused because they were not of this sign-in."""
         self._servers = [
-            _Server(address, family, parts.netloc, parts.path, state, self)
+            _Server(address, family, parts.hostname or "", parts.path, state, self)
             for family, address in _addresses(parts.port or 80)
         ]
         for server in self._servers:
@@ -102,76 +100,51 @@ def _addresses(port: int) -> Iterator[tuple[socket.AddressFamily, tuple[Any, ...
             yield socket.AF_INET6, ("::1", port)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    # It passes over what an earlier proof left closing; Windows would share the port with others.
-    allow_reuse_address = sys.platform != "win32"
-
+class _Server(LoopbackServer):
     def __init__(
         self,
         address: tuple[Any, ...],
         family: socket.AddressFamily,
-        netloc: str,
+        host: str,
         path: str,
         state: str,
         loopback: Loopback,
     ) -> None:
-        self.address_family = family
-        self.netloc, self.path, self.state, self.loopback = netloc, path, state, loopback
-        try:
-            super().__init__(address, _Handler)
-        except OSError as error:
-            raise ConfigurationError(
-                f"Port {address[1]} of this machine, where the sign-in comes back to, is taken: "
-                f"{error.strerror or error}.",
-                f"End what listens there (`ss -ltnp 'sport = :{address[1]}'` names it; it may be "
-                "another mail proof), then try again.",
-            ) from error
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Leave broken connections alone; the terminal is for our own words."""
+        self.path, self.state, self.loopback = path, state, loopback
+        super().__init__(
+            address,
+            _Handler,
+            purpose="where the sign-in comes back to",
+            family=family,
+            name=host,
+        )
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     server: _Server
-    timeout = _SILENT_CONNECTION.total_seconds()
-    server_version, sys_version = "proself-mail", ""
 
-    def do_GET(self) -> None:
-        self._reply(404, _FOREIGN)
+    def do_GET(self) -> None:  # noqa: N802
+        self._say(404, _FOREIGN)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         fields = self._fields()
         state = fields.get("state", "")
         if not hmac.compare_digest(state.encode(), self.server.state.encode()):
             self.server.loopback.foreign += 1
-            self._reply(400, _FOREIGN)
+            self._say(400, _FOREIGN)
         elif self.server.loopback.take(fields):
-            self._reply(200, _DONE)
+            self._say(200, _DONE)
         else:
-            self._reply(400, _FOREIGN)
+            self._say(400, _FOREIGN)
 
     def _fields(self) -> Mapping[str, str]:
         """Read the form; nothing where it is not for us."""
         length = self.headers.get("content-length", "")
-        # By name, so that a page of another site cannot reach it through a name of its own.
-        ours = self.headers.get("host") == self.server.netloc and self.path == self.server.path
+        ours = self.is_for_us() and self.path == self.server.path
         if not ours or not length.isdigit() or int(length) > _LONGEST_FORM_BYTES:
             return {}
         body = self.rfile.read(int(length)).decode("utf-8", "replace")
         return {name: values[0] for name, values in parse_qs(body).items()}
 
-    def _reply(self, status: int, text: tuple[str, str]) -> None:
-        page = _PAGE.format(ja=text[0], en=text[1]).encode()
-        self.send_response(status)
-        self.send_header("content-type", "text/html; charset=utf-8")
-        self.send_header("content-length", str(len(page)))
-        self.send_header("cache-control", "no-store")
-        self.send_header("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
-        self.send_header("referrer-policy", "no-referrer")
-        self.send_header("connection", "close")
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing: requests hold authorization codes."""
+    def _say(self, status: int, text: tuple[str, str]) -> None:
+        self.reply(status, _PAGE.format(ja=text[0], en=text[1]))

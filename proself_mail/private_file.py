@@ -16,9 +16,9 @@ def check(path: Path) -> None:
     """Look whether `write` could write there, without writing. Raises as `write` does."""
     folder = next(parent for parent in path.parents if parent.exists())
     if not folder.is_dir() or path.is_dir():
-        raise _unwritable(path, "a folder is where a file should be, or a file is in its way")
+        raise unwritable(path, "a folder is where a file should be, or a file is in its way")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise _unwritable(path, f"{folder} may not be written to")
+        raise unwritable(path, f"{folder} may not be written to")
     if folder == path.parent:
         _check_folder(folder)
 
@@ -46,7 +46,7 @@ def write(path: Path, text: str) -> None:
                 Path(scratch).unlink()
             raise
     except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+        raise unwritable(path, error.strerror or str(error)) from error
 
 
 def read(path: Path) -> str:
@@ -71,11 +71,12 @@ def read(path: Path) -> str:
     return text
 
 
-def _unwritable(path: Path, reason: str) -> ConfigurationError:
+def unwritable(path: Path, reason: str) -> ConfigurationError:
+    """Return the error of a file that cannot be written."""
     return ConfigurationError(
         f"{path} cannot be written: {reason}.",
-        f"Make {path.parent} a folder that you may write to, or name another place by "
-        "`pulumi config set configFile PATH`, then try again.",
+        f"Make {path.parent} a folder that you may write to, or name another place (for the "
+        "Proself config file by `pulumi config set configFile PATH`), then try again.",
     )
 
 

@@ -33,7 +33,9 @@ async def read_back(
             steps = await patience.told(
                 lambda: faq.read_back(opened.directory, opened.caller, settings, outputs)
             )
-            wrong = [f"step {each.numbers} ({each.answer})" for each in steps if not each.holds]
+            wrong = [
+                f"step {each.label.numbers} ({each.answer})" for each in steps if not each.holds
+            ]
         except NotFound as error:
             steps, wrong = (), [error.message]
         if not wrong:

@@ -6,10 +6,11 @@ of 2025-09-12. It holds one secret, the newest; other valid ones are not in it.
 """
 
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import tomlkit
 from pydantic import (
@@ -51,49 +52,110 @@ This file holds a client secret: keep it to yourself, and delete it when the val
 """
 
 
-class _Screen(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class ThisServer(_Screen):
+@dataclass(frozen=True)
+class Label:
+    """What a field is called, and what a person does with it."""
+
+    faq: str
+    """On Proself's screen, as the FAQ writes it."""
+    english: str
+    """What that means."""
+    option: str = ""
+    """Which of its radio buttons is switched on."""
+    is_chosen: bool = False
+    """Whether it is chosen from a list, not typed."""
+    remark: str = ""
+    is_entered: bool = True
+    """Whether it stands on the screen at all."""
+
+    @property
+    def comment(self) -> str:
+        """The line above the value in the file."""
+        option = f": {self.option}" if self.option else ""
+        return f"{self.faq}{option}" + (f" ({self.remark})" if self.remark else "")
+
+
+class Screen(_Strict):
+    """One of Proself's settings screens; the docstring of each is its name there."""
+
+    english: ClassVar[str]
+
+    @classmethod
+    def name(cls) -> str:
+        """Its name on Proself's menus."""
+        return (cls.__doc__ or "").rstrip(".")
+
+    @classmethod
+    def labels(cls) -> Mapping[str, Label]:
+        """Labels by the fields' names, in the screen's order."""
+        return {
+            name: next(each for each in field.metadata if isinstance(each, Label))
+            for name, field in cls.model_fields.items()
+        }
+
+
+class ThisServer(Screen):
     """このサーバー情報の設定."""
 
-    host_name: Annotated[Text, Field(title="ホスト名(FQDN)")]
+    english = "This server"
+
+    host_name: Annotated[Text, Label("ホスト名(FQDN)", "Host name (FQDN)")]
 
 
-class MailServer(_Screen):
+class MailServer(Screen):
     """メールサーバー情報の設定."""
 
-    smtp_server: Annotated[Text, Field(title="SMTPサーバー")]
-    port: Annotated[int, Field(title="ポート")]
-    starttls: Annotated[bool, Field(title="STARTTLSを使用する")]
-    smtp_authentication: Annotated[bool, Field(title="送信時にSMTP認証を行う")]
-    authentication_method: Annotated[Literal["OAuth"], Field(title="認証方式")]
-    user_id: Annotated[Text, Field(title="ユーザーID")]
-    tenant_id: Annotated[str, Field(title="テナントID (マルチテナントでは空欄可)")]
-    client_id: Annotated[Text, Field(title="クライアントID")]
-    client_secret: Annotated[Text, Field(title="シークレット", repr=False)]
-    client_secret_key_id: Annotated[Text, Field(title="シークレットのキーID (入力不要)")]
+    english = "Mail server"
+
+    smtp_server: Annotated[Text, Label("SMTPサーバー", "SMTP server")]
+    port: Annotated[int, Label("ポート", "Port")]
+    starttls: Annotated[bool, Label("STARTTLSを使用する", "Use STARTTLS")]
+    smtp_authentication: Annotated[
+        bool, Label("送信時にSMTP認証を行う", "Authenticate by SMTP when sending")
+    ]
+    authentication_method: Annotated[
+        Literal["OAuth"], Label("認証方式", "Authentication method", is_chosen=True)
+    ]
+    user_id: Annotated[Text, Label("ユーザーID", "User ID")]
+    tenant_id: Annotated[str, Label("テナントID", "Tenant ID", remark="マルチテナントでは空欄可")]
+    client_id: Annotated[Text, Label("クライアントID", "Client ID")]
+    client_secret: Annotated[Text, Field(repr=False), Label("シークレット", "Secret")]
+    client_secret_key_id: Annotated[
+        Text,
+        Label("シークレットのキーID", "The secret's key ID", remark="入力不要", is_entered=False),
+    ]
     client_secret_expires: Annotated[
-        AwareDatetime, Field(title="シークレットの有効期限 (入力不要)")
+        AwareDatetime,
+        Label("シークレットの有効期限", "The secret's end", remark="入力不要", is_entered=False),
     ]
 
 
-class SystemMail(_Screen):
+class SystemMail(Screen):
     """システムメールの設定."""
 
-    mail_address: Annotated[Text, Field(title="メールアドレス (ユーザーIDと同じ)")]
+    english = "System mail"
 
-
-class WebPublicationMail(_Screen):
-    """メール文書設定 → Web公開/受取フォルダ → Web公開メール送信のデフォルト文書設定."""
-
-    from_system_mail_address: Annotated[
-        Literal[True], Field(title="Fromのメールアドレス: システムメールアドレス")
+    mail_address: Annotated[
+        Text, Label("メールアドレス", "Mail address", remark="ユーザーIDと同じ")
     ]
 
 
-class ProselfConfig(_Screen):
+class WebPublicationMail(Screen):
+    """メール文書設定 → Web公開/受取フォルダ → Web公開メール送信のデフォルト文書設定."""
+
+    english = "Mail texts → Web publication and receiving folders → Default text of its mail"
+
+    from_system_mail_address: Annotated[
+        Literal[True],
+        Label("Fromのメールアドレス", "Mail address in From", option="システムメールアドレス"),
+    ]
+
+
+class ProselfConfig(_Strict):
     """What a person enters into Proself, and which stack it is of."""
 
     format: Literal[1]
@@ -150,19 +212,24 @@ class ProselfConfig(_Screen):
         document.add(tomlkit.nl())
         document.add("format", tomlkit.item(self.format))
         document.add("stack_id", tomlkit.item(self.stack_id))
-        for name in type(self).model_fields:
-            screen = getattr(self, name)
-            if isinstance(screen, _Screen):
-                document.add(tomlkit.nl())
-                document.add(name, _table(screen))
+        for name, screen in self.screens():
+            document.add(tomlkit.nl())
+            document.add(name, _table(screen))
         return tomlkit.dumps(document)
 
+    def screens(self) -> Iterator[tuple[str, Screen]]:
+        """Return the screens with their tables' names, in the FAQ's order."""
+        for name in type(self).model_fields:
+            screen = getattr(self, name)
+            if isinstance(screen, Screen):
+                yield name, screen
 
-def _table(screen: _Screen) -> Table:
+
+def _table(screen: Screen) -> Table:
     table = tomlkit.table()
-    table.comment((type(screen).__doc__ or "").rstrip("."))
-    for name, field in type(screen).model_fields.items():
-        table.add(tomlkit.comment(str(field.title)))
+    table.comment(screen.name())
+    for name, label in screen.labels().items():
+        table.add(tomlkit.comment(label.comment))
         table.add(name, tomlkit.item(getattr(screen, name)))
     return table
 

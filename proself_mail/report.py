@@ -54,8 +54,10 @@ def steps(found: Sequence[Step], *, japanese: bool) -> Table:
     table.add_column(overflow="fold")
     for step in found:
         state = Outcome.OK if step.holds else Outcome.FAIL
-        label = step.label_ja if japanese else step.label
-        table.add_row(Text(state, style=_STYLES[state]), step.numbers, label, Text(step.answer))
+        label = step.label.japanese if japanese else step.label.english
+        table.add_row(
+            Text(state, style=_STYLES[state]), step.label.numbers, label, Text(step.answer)
+        )
     return table
 
 
