@@ -16,6 +16,8 @@ from emulator.admin_input import AdminError, Fields
 from emulator.clock import graph_time
 from emulator.cloud import Cloud
 from emulator.faults import Plan, read_rules
+from emulator.proself import ProselfServers
+from emulator.proself_server import Habits
 from emulator.replicas import Lag
 from emulator.store import Json
 from emulator.throttle import SIZES
@@ -26,8 +28,9 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 class Admin:
     """Seeds, resets, moves the clock, makes faults, and tells what happened."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, proself: ProselfServers) -> None:
         self._cloud = cloud
+        self._proself = proself
 
     async def history(self, request: Request) -> Response:
         """GET /history[?since=N]: every exchange numbered above N, secrets masked."""
@@ -40,6 +43,7 @@ class Admin:
     async def reset(self, _: Request) -> Response:
         """POST /reset: be as at the start, history included."""
         self._cloud.reset()
+        self._proself.reset()
         return Response(status_code=204)
 
     async def show_clock(self, _: Request) -> Response:
@@ -110,6 +114,21 @@ class Admin:
         for step in steps:
             step()
         return await self.show_smtp(request)
+
+    async def show_proself(self, _: Request) -> Response:
+        """GET /proself: of each server its habits, what is set on it, and what it last said."""
+        servers = self._proself.servers
+        return JSONResponse({name: server.as_json() for name, server in servers.items()})
+
+    async def set_proself(self, request: Request) -> Response:
+        """POST /proself: other habits of one server, the first by default."""
+        servers = self._proself.servers
+        fields = Fields(await _body(request))
+        server = servers[fields.choice("server", servers, next(iter(servers)))]
+        habits = Habits.read(fields, server.habits)
+        fields.done()
+        server.habits = habits
+        return await self.show_proself(request)
 
     async def secrets(self, request: Request) -> Response:
         """GET /secrets: every secret, token and code ever handed out, for tests of leaks.
@@ -186,9 +205,9 @@ class _NoPages:
             await self._app(scope, receive, send)
 
 
-def admin_application(cloud: Cloud) -> Starlette:
+def admin_application(cloud: Cloud, proself: ProselfServers) -> Starlette:
     """Make the application that the admin port serves."""
-    admin = Admin(cloud)
+    admin = Admin(cloud, proself)
 
     def route(method: str, path: str, endpoint: _Endpoint) -> Route:
         return Route(path, endpoint, methods=[method])
@@ -207,6 +226,8 @@ def admin_application(cloud: Cloud) -> Starlette:
             route("GET", "/outbox", admin.show_outbox),
             route("GET", "/smtp", admin.show_smtp),
             route("POST", "/smtp", admin.switch_smtp),
+            route("GET", "/proself", admin.show_proself),
+            route("POST", "/proself", admin.set_proself),
         ],
         # A page in a browser may reach loopback by a name of its own choosing; not this way.
         middleware=[

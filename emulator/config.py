@@ -20,6 +20,9 @@ from emulator.throttle import SIZES
 DEFAULT_ROLES = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
 """The least app roles of Microsoft Graph that set up an application, its secret and consent."""
 
+PROSELF_HOST = "proself.localhost"
+"""Browsers know without a resolver that names below `localhost` are this machine."""
+
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _NONE = timedelta()
 _TOKEN_LIFETIME = timedelta(seconds=3599)
@@ -34,8 +37,11 @@ class Config:
     """Of Entra and Graph; 0 for a free one."""
     admin_port: int = 0
     smtp_port: int = 0
+    proself_port: int = 0
     hostnames: tuple[str, ...] = ("localhost",)
     """Names that it answers to, the first being the one that it calls itself by."""
+    proself_hostnames: tuple[str, ...] = (PROSELF_HOST,)
+    """A Proself server each."""
     tenants: tuple[str, ...] = ("contoso",)
     """A label each: the initial domain is `<label>.onmicrosoft.com`."""
     deployer_roles: tuple[str, ...] = DEFAULT_ROLES
@@ -67,7 +73,9 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         port=options.port,
         admin_port=options.admin_port,
         smtp_port=options.smtp_port,
+        proself_port=options.proself_port,
         hostnames=tuple(dict.fromkeys(options.hostname or ["localhost"])),
+        proself_hostnames=tuple(dict.fromkeys(options.proself_hostname or [PROSELF_HOST])),
         tenants=tuple(dict.fromkeys(options.tenant or ["contoso"])),
         deployer_roles=tuple(dict.fromkeys(options.deployer_role or DEFAULT_ROLES)),
         with_exchange=not options.without_exchange,
@@ -104,6 +112,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     add("--port", type=_port, default=0, help="of Entra and Graph (default: a free one)")
     add("--admin-port", type=_port, default=0, help="of the admin interface (default: a free one)")
     add("--smtp-port", type=_port, default=0, help="of Exchange's SMTP (default: a free one)")
+    add("--proself-port", type=_port, default=0, help="of Proself (default: a free one)")
     add(
         "--hostname",
         nargs="+",
@@ -111,6 +120,14 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         type=_hostname,
         metavar="NAME",
         help="names it answers to (default: localhost)",
+    )
+    add(
+        "--proself-hostname",
+        nargs="+",
+        action="extend",
+        type=_dns_name,
+        metavar="NAME",
+        help=f"Proself servers, by their names (default: {PROSELF_HOST})",
     )
 
 
@@ -206,6 +223,12 @@ def _hostname(text: str) -> str:
     except ValueError:
         if _HOST_NAME.fullmatch(text) is None:
             raise argparse.ArgumentTypeError(f"{text!r} is no host name") from None
+    return text.lower()
+
+
+def _dns_name(text: str) -> str:
+    if _HOST_NAME.fullmatch(text) is None or text.rpartition(".")[2].isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no host name")
     return text.lower()
 
 

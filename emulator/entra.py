@@ -16,6 +16,7 @@ from emulator.login_problems import LoginError, unknown_tenant
 from emulator.sign_in_view import ANY_TENANT
 from emulator.store import Json
 from emulator.token_endpoint import TokenEndpoint
+from emulator.web_pages import NO_ICON
 
 
 def tenant_application(cloud: Cloud, origins: frozenset[str]) -> Front:
@@ -47,6 +48,7 @@ def tenant_application(cloud: Cloud, origins: frozenset[str]) -> Front:
     graph_methods = ["GET", "POST", "PATCH", "PUT", "DELETE"]
     app = Starlette(
         routes=[
+            NO_ICON,
             Route("/metadata/endpoints", metadata),
             Route("/{tenant}/discovery/instance", instances),
             Route("/{tenant}/v2.0/.well-known/openid-configuration", openid(2)),

@@ -37,7 +37,11 @@ class Front:
         exchange.request = masked(body, _header(scope["headers"], b"content-type"))
         service, client_id = _origin_of(path, _header(scope["headers"], b"authorization"), body)
         exchange.client_id = client_id
-        rule = cloud.faults.decide(service, scope["method"], plain_path(path), client_id)
+        rule = (
+            cloud.faults.decide(service, scope["method"], plain_path(path), client_id)
+            if service != "proself"  # which is no part of Microsoft's cloud
+            else None
+        )
         exchange.fault = rule.name if rule is not None else None
         scope["emulator.exchange"] = exchange
         scope["emulator.rule"] = rule
@@ -77,9 +81,11 @@ class Front:
 
 
 def _origin_of(path: str, authorization: str, body: bytes) -> tuple[str, str | None]:
-    """Tell Graph from the sign-in, and which application asks."""
+    """Tell Graph, the sign-in and Proself apart, and which application asks."""
     if path.lower().startswith(("/v1.0/", "/beta/")):
         return "graph", claimed_client(authorization)
+    if path.lower().startswith("/proself/"):
+        return "proself", None
     fields = dict(parse_qsl(body.decode("latin-1")))
     return "login", fields.get("client_id")
 

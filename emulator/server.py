@@ -23,6 +23,9 @@ from emulator.admin import admin_application
 from emulator.cloud import Cloud
 from emulator.config import Config
 from emulator.entra import tenant_application
+from emulator.proself import ProselfServers
+from emulator.proself_server import Proself
+from emulator.proself_world import World
 from emulator.smtp import SmtpServer
 from emulator.store import Json
 from emulator.tenant import TenantSpec
@@ -46,6 +49,7 @@ class Ports:
     tenant: int
     admin: int
     smtp: int
+    proself: int
 
 
 class _Protocol(HttpToolsProtocol):
@@ -88,16 +92,27 @@ async def _serve(config: Config) -> None:
     sockets = _listen(config.port)
     admin_sockets = _listen(config.admin_port)
     smtp_sockets = _listen(config.smtp_port)
-    ports = Ports(*map(_port_of, (sockets, admin_sockets, smtp_sockets)))
-    identity = Identity(config.hostnames)
+    proself_sockets = _listen(config.proself_port)
+    ports = Ports(*map(_port_of, (sockets, admin_sockets, smtp_sockets, proself_sockets)))
+    identity = Identity(config.hostnames, config.proself_hostnames)
     cloud = Cloud(config)
     names = dict.fromkeys([*config.hostnames, "localhost", "127.0.0.1", "[::1]"])
     suffixes = (f":{ports.tenant}", "") if ports.tenant == _HTTPS_PORT else (f":{ports.tenant}",)
     origins = frozenset(f"https://{name}{suffix}" for name in names for suffix in suffixes)
+    world = World(
+        authority=f"https://{config.hostnames[0]}:{ports.tenant}",
+        smtp_port=ports.smtp,
+        trust=identity.client_context(),
+        now=lambda: cloud.clock.now(),
+    )
+    proself = ProselfServers(
+        lambda: {name: Proself(name, world) for name in config.proself_hostnames}
+    )
     context = identity.server_context()
     servers = [
         (_server(tenant_application(cloud, origins), context), sockets),
-        (_server(admin_application(cloud), None), admin_sockets),
+        (_server(admin_application(cloud, proself), None), admin_sockets),
+        (_server(proself.application(cloud), identity.proself), proself_sockets),
     ]
     loop = asyncio.get_running_loop()
 
@@ -197,6 +212,7 @@ def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> No
 
 def _ready(config: Config, specs: tuple[TenantSpec, ...], ports: Ports, bundle: Path) -> Json:
     host = f"{config.hostnames[0]}:{ports.tenant}"
+    proself = [f"{name}:{ports.proself}" for name in config.proself_hostnames]
     shared: Json = {
         "metadata_host": host,
         "ca_file": str(bundle),
@@ -205,6 +221,9 @@ def _ready(config: Config, specs: tuple[TenantSpec, ...], ports: Ports, bundle: 
         "admin_url": f"http://127.0.0.1:{ports.admin}",
         "smtp_host": config.hostnames[0],
         "smtp_port": ports.smtp,
+        "proself_server": proself[0],
+        "proself_servers": proself,
+        "proself_url": f"https://{proself[0]}/proself/",
         "pid": os.getpid(),
         "seed": config.seed,
     }

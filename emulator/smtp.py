@@ -126,7 +126,7 @@ class _Connection(SMTP):
         now = self._cloud.clock.now()
         if not self._greeted:
             self._greeted = True
-            text = await self.scripted(Step.CONNECT) or text
+            text = await self._greeting() or text
         elif text.startswith("220 "):
             text = replies.START_TLS
         elif text.startswith("354 "):
@@ -138,6 +138,16 @@ class _Connection(SMTP):
         elif text.startswith(("500 Error: command", "454 ", "502 ")):
             text = replies.unknown_command(now)
         await self._say(text)
+
+    async def _greeting(self) -> str | None:
+        """Return what a script wants said first. Before it, the library looks after no drop."""
+        try:
+            return await self.scripted(Step.CONNECT)
+        except ConnectionResetError:
+            if self.transport is not None:
+                self.transport.close()
+            await asyncio.sleep(_FOREVER_SECONDS)  # until `connection_lost` ends this task
+            raise
 
     async def _say(self, text: str) -> None:
         self._dialogue.lines.append(f"S: {text}")

@@ -38,9 +38,10 @@ class CertificateName(StrEnum):
 class Identity:
     """The server's certificates, ready for use, and the authority's, for clients to trust."""
 
-    def __init__(self, hostnames: Sequence[str]) -> None:
+    def __init__(self, hostnames: Sequence[str], proself: Sequence[str]) -> None:
+        """Make them for the names of the tenant and of Proself's servers."""
         now = datetime.now(UTC)
-        authority = _Authority(hostnames, now)
+        authority = _Authority([*hostnames, *proself], now)
         names = _loopback_names(hostnames)
         self.authority_pem = authority.certificate.public_bytes(Encoding.PEM)
         self._contexts = {
@@ -49,10 +50,16 @@ class Identity:
             CertificateName.EXPIRED: authority.context(names, now - 2 * _LIFETIME),
             CertificateName.UNTRUSTED: _Authority(hostnames, now).context(names, now),
         }
+        self.proself = authority.context([x509.DNSName(name) for name in proself], now)
+        """Serves with a certificate for Proself's names alone."""
 
     def server_context(self, name: CertificateName = CertificateName.GOOD) -> ssl.SSLContext:
         """Return a context that serves TLS 1.2 and later with one of the certificates."""
         return self._contexts[name]
+
+    def client_context(self) -> ssl.SSLContext:
+        """Return a context that trusts this authority and no other."""
+        return ssl.create_default_context(cadata=self.authority_pem.decode())
 
     def bundle(self) -> bytes:
         """PEM of this authority and of those that the system trusts anyway.
@@ -84,7 +91,7 @@ class _Authority:
             x509.DNSName("localhost"),
             x509.IPAddress(ipaddress.ip_network("127.0.0.0/8")),
             x509.IPAddress(ipaddress.ip_network("::1/128")),
-            *(x509.DNSName(host) for host in hostnames if not _is_address(host)),
+            *(x509.DNSName(host) for host in hostnames if not _is_known_loopback(host)),
         ]
         key = self._key = ec.generate_private_key(ec.SECP256R1())
         self.certificate = (
@@ -151,6 +158,11 @@ def _loopback_names(hostnames: Sequence[str]) -> list[x509.GeneralName]:
         x509.IPAddress(ipaddress.ip_address(name)) if _is_address(name) else x509.DNSName(name)
         for name in names
     ]
+
+
+def _is_known_loopback(host: str) -> bool:
+    """Whether the constraint to loopback lets a name in: addresses, and names below localhost."""
+    return _is_address(host) or host.endswith(".localhost")
 
 
 def _is_address(host: str) -> bool:

@@ -69,7 +69,7 @@ class ScriptedGraph:
 
     def __init__(self, folder: Path) -> None:
         """Serve; the plugin's way here is in `environment`."""
-        identity = Identity(("localhost",))
+        identity = Identity(("localhost",), ("proself.localhost",))
         self.requests: list[Request] = []
         self._answers: defaultdict[str, list[Answer]] = defaultdict(list)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))

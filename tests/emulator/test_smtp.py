@@ -401,6 +401,9 @@ def test_a_connection_that_hangs_or_drops(tenant: Tenant) -> None:
         pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)),
     ):
         client.starttls(context=tenant.ssl_context)
+    tenant.smtp(scripts=[{"at": "connect", "do": "drop"}])
+    with socket.create_connection((host, port), timeout=5) as raw:
+        assert raw.recv(100) == b""
     tenant.smtp(scripts=[{"at": "connect", "reply": "421 4.3.2 Service not available"}])
     with socket.create_connection((host, port)) as raw:
         assert raw.recv(100) == b"421 4.3.2 Service not available\r\n"
