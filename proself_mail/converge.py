@@ -46,6 +46,8 @@ class Done:
 
     settings: Settings
     outputs: Outputs
+    state: State
+    """What the engine knows now."""
     steps: Sequence[Step]
     """The FAQ's, as the tenant answers."""
     changes: Mapping[str, int]
@@ -71,6 +73,7 @@ class Update:
         self._patience.trailing = record.carries_on
         self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
         self._changes: Counter[str] = Counter()
+        self._state: State
         self._runs = 0
         self._last_made = asyncio.get_running_loop().time()
         """When an application or a secret was made last, by the loop's clock."""
@@ -120,7 +123,8 @@ class Update:
         self._changes.update(observed.changes)
         if any(name == APPLICATION or name.startswith(SECRET_PREFIX) for name in observed.creates):
             self._last_made = asyncio.get_running_loop().time()
-        return observed, await asyncio.to_thread(self._stack.state)
+        self._state = await asyncio.to_thread(self._stack.state)
+        return observed, self._state
 
     async def _end(self, running: "asyncio.Future[Observed]") -> None:
         """End the engine: in order, or at once where its plugin goes on and on."""
@@ -190,6 +194,7 @@ class Update:
         return Done(
             self._settings,
             outputs,
+            self._state,
             steps.result(),
             self._changes,
             self._runs,

@@ -151,7 +151,8 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
     tenant refuses.
     """
     try:
-        token = await credential.get_token(f"{target.graph}/.default")
+        # As the SDK asks: azure-identity keeps tokens that can be revoked early apart.
+        token = await credential.get_token(f"{target.graph}/.default", enable_cae=True)
     except CredentialUnavailableError as error:
         raise ConfigurationError(
             f"Nobody is signed in: {source} gives no token ({_first_line(error)}).",

@@ -75,6 +75,13 @@ class Ledger:
             entry["pasted"] = self.pasted
         return "\n".join([*kept, _MARK + json.dumps(entry, separators=(",", ":"))])
 
+    def is_in(self, notes: str) -> bool:
+        """Say whether an application's notes hold just this."""
+        try:
+            return Ledger.read(notes) == self
+        except Damaged:
+            return False
+
     def adding(self, made: Mapping[str, str]) -> Self:
         """Return it with more key ids."""
         return replace(self, made={**self.made, **made})

@@ -26,7 +26,7 @@ from proself_mail.errors import (
     Refused,
     RemoteError,
 )
-from proself_mail.ledger import Damaged, Ledger
+from proself_mail.ledger import Ledger
 from proself_mail.patience import AGREEING, Patience, Say
 from proself_mail.rotation import Plan
 from proself_mail.schedule import format_instant, most_open
@@ -71,7 +71,6 @@ class _Stack:
     """A stack as it is now, and the way to its tenant."""
 
     stack: Stack
-    project: Path
     settings: Settings
     state: State
     opened: Session
@@ -93,22 +92,17 @@ async def run(
     where the stack file is older than the state, and the error of whatever else stands against it.
     """
     stack = Stack(name, project)
-    settings, state = await session.read(stack)
-    async with (
-        _no_longer(name),
-        session.sign_in(settings.target, str(settings.tenant_id)) as opened,
-    ):
-        at = _Stack(stack, project, settings, state, opened, Patience(say))
+    async with _no_longer(name), _opened(stack, project, say) as at:
         before = await _plan(at)
         if append is None:
             _check_newest(before, name)
             show(before)
             if dry_run or not before.is_due:
-                return Rotation(settings, before, before, None, ())
-            return await _apply(at, before, say)
-        _check_room(before, append, settings)
+                return Rotation(at.settings, before, before, None, ())
+            return await _apply(at, before, project, say)
+        _check_room(before, append, at.settings)
         show(before)
-        return await _append(at, before, append, say)
+        return await _append(at, before, append, project, say)
 
 
 async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) -> Plan:
@@ -116,10 +110,7 @@ async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) ->
 
     Raises `ConfigurationError` where it is none of those that sign in.
     """
-    stack = Stack(name, project)
-    settings, state = await session.read(stack)
-    async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-        at = _Stack(stack, project, settings, state, opened, Patience(say))
+    async with _opened(Stack(name, project), project, say) as at:
         found = await _plan(at)
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
         chosen = key_id.lower() if key_id else live[-1] if live else "none"
@@ -130,9 +121,16 @@ async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) ->
                 f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
             )
         ledger = replace(found.ledger, pasted=chosen)
-        await _note(at, found.application_id, ledger)
-        application = replace(await _application(at), notes=ledger.into(""))
-        return _planned(at, application)
+        return _planned(at, await _note(at, await _application(at), ledger))
+
+
+@asynccontextmanager
+async def _opened(stack: Stack, project: Path, say: Say) -> AsyncIterator[_Stack]:
+    """Give a stack, read while nothing else on this machine changes it, and a session."""
+    with up.alone(up.own(project, stack.name), stack.name):
+        settings, state = await session.read(stack)
+        async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+            yield _Stack(stack, settings, state, opened, Patience(say))
 
 
 @asynccontextmanager
@@ -221,7 +219,7 @@ def _check_room(plan: Plan, append: Append, settings: Settings) -> None:
         )
 
 
-async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotation:
+async def _append(at: _Stack, before: Plan, append: Append, project: Path, say: Say) -> Rotation:
     """Append an entry to the stack file and rotate; take it back where nothing came of it."""
     file = at.stack.file
     as_it_was = file.read_bytes()
@@ -237,9 +235,8 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
     entry = {f"secrets[{place}].{key}": value for key, value in values.items()}
     try:
         await asyncio.to_thread(at.stack.configure, entry)
-        settings, state = await session.read(at.stack)
-        changed = replace(at, settings=settings, state=state)
-        rotated = await _apply(changed, await _plan(changed), say)
+        changed = replace(at, settings=await asyncio.to_thread(at.stack.settings))
+        rotated = await _apply(changed, await _plan(changed), project, say)
     except Error:
         if await _came_to_nothing(at, before):
             file.write_bytes(as_it_was)
@@ -260,28 +257,36 @@ async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
     return not made and set(state.key_ids) <= set(at.state.key_ids)
 
 
-async def _apply(at: _Stack, plan: Plan, say: Say) -> Rotation:
+async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
     """Carry a plan out."""
+    if plan.forget and not plan.is_noted:
+        # The engine is about to forget them, and whatever is not removed then would be nobody's.
+        await _note(at, await _application(at), plan.ledger)
     await _remove(at, plan.expired, say)
     done: Done | None = None
-    if plan.needs_engine:
-        if plan.revoked:
-            # The engine is about to forget them, and a kill would leave them valid and unknown.
-            await _note(at, plan.application_id, plan.ledger)
-        if plan.add or plan.revoked or not await _forget(at, say):
-            done = await up.run(at.stack.name, at.project, say)
-        at = replace(at, state=await asyncio.to_thread(at.stack.state))
-    await _remove(at, plan.revoked, say)
-    removed = (*plan.expired, *plan.revoked)
-    await _settle(at, frozenset(each.key_id for each in removed))
-    application = await _application(at)
+    settled = asyncio.ensure_future(_settled(at, plan.expired))  # while the engine is busy
+    try:
+        forgets = bool(plan.forget) and not (plan.add or plan.revoked)
+        is_done = not plan.needs_engine or (forgets and await _forget(at, say))
+        if forgets:
+            at = replace(at, state=await asyncio.to_thread(at.stack.state))
+        if not is_done:
+            done = await up.signed_in(at.opened, at.stack, at.settings, at.state, project, say)
+            at = replace(at, state=done.state)
+        application = await settled
+    finally:
+        settled.cancel()
+    if plan.revoked:
+        await _remove(at, plan.revoked, say)
+        application = await _settled(at, plan.revoked)
+    elif done is not None:
+        application = await _application(at)
     if plan.revoked or done is not None:
         there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
         made = {key: window for window, key in at.state.key_ids.items()}
         # From before the engine ran: an update of the application blanks its notes.
         ledger = plan.ledger.adding(made).keeping(frozenset(there))
-        await _note(at, plan.application_id, ledger)
-        application = replace(application, notes=ledger.into(application.notes))
+        application = await _note(at, application, ledger)
     after = _planned(at, application)
     if after.suspects:
         raise PartlyFailed(
@@ -290,7 +295,7 @@ async def _apply(at: _Stack, plan: Plan, say: Say) -> Rotation:
             "If it is not somebody else's, remove it in Entra: App registrations → Certificates & "
             "secrets.",
         )
-    return Rotation(at.settings, plan, after, done, removed)
+    return Rotation(at.settings, plan, after, done, (*plan.expired, *plan.revoked))
 
 
 async def _forget(at: _Stack, say: Say) -> bool:
@@ -319,17 +324,21 @@ async def _remove(at: _Stack, passwords: Sequence[PasswordRecord], say: Say) -> 
         say(f"  removed  client secret {rotation.shown(password)}")
 
 
-async def _settle(at: _Stack, removed: frozenset[str]) -> None:
-    """Read until no reader shows what was removed. Raises `PartlyFailed` where it stays."""
-    if not removed:
-        return
+async def _settled(at: _Stack, removed: Sequence[PasswordRecord]) -> ApplicationRecord:
+    """Read the application until no reader shows what was removed.
+
+    Raises `PartlyFailed` where it stays.
+    """
+    gone = {each.key_id for each in removed}
     loop = asyncio.get_running_loop()
     ends = loop.time() + _SURVIVING.total_seconds()
     agreeing = 0
-    while agreeing < AGREEING:
+    while True:
         application = await _application(at)
-        left = [each for each in application.passwords if each.key_id in removed]
+        left = [each for each in application.passwords if each.key_id in gone]
         agreeing = 0 if left else agreeing + 1
+        if agreeing == AGREEING or not gone:
+            return application
         if left and loop.time() > ends:
             raise PartlyFailed(
                 f"Still there after their removal: {'; '.join(map(rotation.shown, left))}.",
@@ -339,14 +348,10 @@ async def _settle(at: _Stack, removed: frozenset[str]) -> None:
             await at.patience.moment(0.3)
 
 
-async def _note(at: _Stack, application_id: str, ledger: Ledger) -> None:
-    """Write the ledger into the application's notes, if it is not there already."""
-    notes = (await _application(at)).notes
-    try:
-        if Ledger.read(notes) == ledger:
-            return
-    except Damaged:
-        pass
-    await at.patience.told(
-        lambda: at.opened.directory.set_notes(application_id, ledger.into(notes))
-    )
+async def _note(at: _Stack, application: ApplicationRecord, ledger: Ledger) -> ApplicationRecord:
+    """Write the ledger into the application's notes; return the application with it."""
+    if ledger.is_in(application.notes):
+        return application
+    notes = ledger.into(application.notes)
+    await at.patience.told(lambda: at.opened.directory.set_notes(application.object_id, notes))
+    return replace(application, notes=notes)

@@ -51,6 +51,8 @@ class Plan:
     ledger: Ledger
     """With everything that this plan knows to be ours."""
     is_ledger_damaged: bool
+    is_noted: bool
+    """Whether the application's notes hold all of it."""
     reminder: Reminder | None
     """What a person is to be told; none while no secret of ours signs in."""
 
@@ -115,6 +117,7 @@ def plan(
         ),
         ledger=ledger,
         is_ledger_damaged=damaged,
+        is_noted=ledger.is_in(application.notes),
         reminder=_reminder(entries, windows, keys, ledger, now),
     )
 

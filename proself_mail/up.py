@@ -47,20 +47,37 @@ async def run(
     `show` is given the outcome of the look before anything is written. Raises the error of what
     stands against it, of what will not mend, or `Interrupted`.
     """
-    own = project / "out" / name
-    with alone(own, name):
+    with alone(own(project, name), name):
         stack = Stack(name, project)
         settings, state = await session.read(stack)
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-            looked = await look(opened, stack, settings, state)
-            show(opened, looked.checks)
-            stop_at(looked.checks)
-            record = journal.begin(own / "update.json", settings.stack_id, opened.tenant_now())
-            update = Update(stack, opened, settings, record, say)
-            async with _ending_in_order(update, stack, deadline):
-                done = await update.run(looked.state, looked.stamped)
-            record.end()
-            return done
+            return await signed_in(
+                opened, stack, settings, state, project, say, deadline=deadline, show=show
+            )
+
+
+async def signed_in(
+    opened: Session,
+    stack: Stack,
+    settings: Settings,
+    state: State,
+    project: Path,
+    say: Say,
+    *,
+    deadline: timedelta = DEADLINE,
+    show: Callable[[Session, Sequence[Check]], None] = lambda *_: None,
+) -> Done:
+    """Do the same with a session that is open and a state just read, `alone` with the stack."""
+    looked = await look(opened, stack, settings, state)
+    show(opened, looked.checks)
+    stop_at(looked.checks)
+    record_file = own(project, stack.name) / "update.json"
+    record = journal.begin(record_file, settings.stack_id, opened.tenant_now())
+    update = Update(stack, opened, settings, record, say)
+    async with _ending_in_order(update, stack, deadline):
+        done = await update.run(looked.state, looked.stamped)
+    record.end()
+    return done
 
 
 async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:
@@ -88,7 +105,7 @@ def stop_at(checks: Sequence[Check]) -> None:
 
 @contextlib.contextmanager
 def alone(folder: Path, name: str) -> Iterator[None]:
-    """Keep a second `proself-mail up` of the stack on this machine out."""
+    """Keep a second `proself-mail` that changes the stack on this machine out."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     held = FileLock(folder / ".update.lock")
     try:
@@ -102,6 +119,11 @@ def alone(folder: Path, name: str) -> Iterator[None]:
         yield
     finally:
         held.release()
+
+
+def own(project: Path, name: str) -> Path:
+    """Return the folder of what updates of a stack keep on this machine."""
+    return project / "out" / name
 
 
 @contextlib.asynccontextmanager
