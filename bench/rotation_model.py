@@ -8,9 +8,10 @@ the seed.
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from proself_mail import rotate, rotation
 from proself_mail.directory import ApplicationRecord, PasswordRecord
@@ -55,9 +56,7 @@ class Life:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311  no secret hangs on it
         self._made: list[tuple[str, Window]] = []
-        every = self._random.choice([45, 60, 90, 150])
-        overlap = self._random.randint(15, min(30, every - 1))
-        self.entries.append(SecretsEntry(_START, every * DAY, overlap * DAY))
+        self.entries.append(self._entry(_START))
 
     def live(self, years: float = 3) -> Tally:
         """Live it, a day at a time."""
@@ -87,22 +86,26 @@ class Life:
 
     def _append(self, now: datetime) -> None:
         """Rotate early, or change the lengths, as `--now` and people do: by a new entry."""
-        every = self._random.choice([45, 60, 90, 150])
-        overlap = self._random.randint(15, min(30, every - 1))
-        entry = SecretsEntry(now, every * DAY, overlap * DAY)
+        entry = self._entry(now)
         if most_open([*self.entries, entry]) <= rotate.MOST_AT_ONCE:
             self.entries.append(entry)
             self.tally.early += 1
+
+    def _entry(self, starts: datetime) -> SecretsEntry:
+        every = self._random.choice([30, 35, 40, 60])
+        overlap = self._random.randint(15, min(30, every - 1))
+        return SecretsEntry(starts, every * DAY, overlap * DAY)
 
     def _run(self, now: datetime, *, may_die: bool) -> bool:
         """One run of the pipeline; says whether it was killed on its way."""
         dies_at = self._random.randint(1, 6) if may_die and self._random.random() < 0.2 else 99
         plan = rotation.plan(self.entries, self._as_state(), self.application, now, now)
-        steps = [
-            *(lambda each=each: self._remove(each, now) for each in plan.expired),
-            *(lambda each=each: self._add(each) for each in plan.add),
-            *([lambda: self._forget(plan.forget)] if plan.forget else []),
-            lambda: self._note(now),
+        steps: list[Callable[[], None]] = [
+            *([partial(self._note, now)] if plan.forget and not plan.is_noted else []),
+            *(partial(self._remove, each, now) for each in plan.expired),
+            *(partial(self._add, each) for each in plan.add),
+            *([partial(self._forget, plan.forget)] if plan.forget else []),
+            partial(self._note, now),
         ]
         if not plan.is_due:
             return False
