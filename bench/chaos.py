@@ -1,10 +1,15 @@
-"""`python -m bench.chaos`: many seeded runs under faults, ours beside plain `pulumi up`."""
+"""`python -m bench.chaos`: many seeded runs under faults, ours beside plain `pulumi up`.
+
+With `--store` every run is kept by its seed in bench/chaos.json. What is measured again takes the
+place of what was there; `--append` adds seeds to it, for what takes longer than one sitting.
+"""
 
 import argparse
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from bench import chaos_run
 from bench.chaos_run import Outcome
@@ -24,8 +29,9 @@ def main() -> None:
     parser.add_argument("--kill-runs", type=int, default=100)
     parser.add_argument("--only", help="the scenario of this name alone")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--store", action="store_true", help="write bench/chaos.json")
+    parser.add_argument("--append", action="store_true", help="keep the seeds that it holds")
     options = parser.parse_args()
     results = Results("chaos", options.seed)
     for scenario in SCENARIOS:
@@ -33,34 +39,52 @@ def main() -> None:
             count = {"all together": options.mixed_runs, "killed": options.kill_runs}.get(
                 scenario.name, options.runs
             )
-            _measure(results, scenario, OURS, count, options)
-            _measure(results, scenario, PLAIN, options.plain_runs, options)
-            if options.store:
-                results.store()
+            for how, runs in ((OURS, count), (PLAIN, options.plain_runs)):
+                if runs:
+                    _measure(results, scenario, how, runs, options)
+                    if options.store:
+                        results.store()
 
 
 def _measure(
     results: Results, scenario: Scenario, how: str, count: int, options: argparse.Namespace
 ) -> None:
-    if count == 0:
-        return
+    name = f"{how}: {scenario.name}"
+    before = results.stored(name) if options.append else {}
     seeds = range(options.seed, options.seed + count)
     with ThreadPoolExecutor(options.workers) as pool:
         outcomes = list(pool.map(lambda seed: _one(scenario, how, seed), seeds))
-    right = [each for each in outcomes if each.completed and not each.problems]
+    runs = before.get("by_seed", {}) | {str(each.seed): _row(each) for each in outcomes}
+    commits = dict.fromkeys([*before.get("commits", ()), results.commit])
     results.add(
-        f"{how}: {scenario.name}",
+        name,
         "s",
-        [each.seconds for each in outcomes],
-        runs=count,
-        completed=sum(each.completed for each in outcomes),
-        right=len(right),
-        applications=_span([each.applications for each in outcomes]),
-        requests=round(statistics.median(each.requests for each in outcomes)),
-        seeds=f"{seeds[0]}–{seeds[-1]}",
+        [row["seconds"] for row in runs.values()],
+        runs=len(runs),
+        completed=sum(row["completed"] for row in runs.values()),
+        right=sum(not row["wrong"] for row in runs.values()),
+        killed=sum(bool(row["killed"]) for row in runs.values()),
+        applications=_span([row["applications"] for row in runs.values()]),
+        secrets_left=sum(row["secrets_left"] for row in runs.values()),
+        requests=round(statistics.median(row["requests"] for row in runs.values())),
+        wrong_seeds=[int(seed) for seed, row in runs.items() if row["wrong"]],
         workers=options.workers,
-        wrong_seeds=[each.seed for each in outcomes if each not in right],
+        commits=list(commits),
+        by_seed=runs,
     )
+
+
+def _row(outcome: Outcome) -> Mapping[str, Any]:
+    wrong = outcome.problems or ([] if outcome.completed else ["not completed"])
+    return {
+        "seconds": round(outcome.seconds, 1),
+        "completed": outcome.completed,
+        "applications": outcome.applications,
+        "secrets_left": outcome.secrets_left,
+        "requests": outcome.requests,
+        "killed": outcome.killed,
+        "wrong": "; ".join(wrong)[:200],
+    }
 
 
 def _one(scenario: Scenario, how: str, seed: int) -> Outcome:
@@ -68,6 +92,7 @@ def _one(scenario: Scenario, how: str, seed: int) -> Outcome:
     state = "right" if outcome.completed and not outcome.problems else "WRONG"
     sys.stderr.write(
         f"{how}: {scenario.name}: seed {seed}: {state} in {outcome.seconds:.1f} s"
+        f"{f' ({outcome.killed} killed)' if outcome.killed else ''}"
         f"{'' if outcome.completed else ', not completed'}"
         f"{': ' + '; '.join(outcome.problems) if outcome.problems else ''}\n"
     )

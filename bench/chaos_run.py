@@ -41,7 +41,12 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
     """What is not as it should be afterwards; empty is right in all respects."""
     applications: int = 0
+    """With the stack's stamp, live and in the recycle bin."""
+    secrets_left: int = 0
+    """Client secrets beyond the one that is wanted."""
     requests: int = 0
+    killed: str = ""
+    """What was killed on the way, and when; blank where nothing was."""
     said: str = ""
     """The last of what the command said, where there is a problem."""
 
@@ -77,12 +82,11 @@ class Run:
         faults = {"seed": self._seed, **scenario.faults}
         self._admin.post("/faults", json=faults).raise_for_status()
         began = time.monotonic()
-        if scenario.kill:
-            self._kill_midway(how)
+        killed = self._kill_midway(how) if scenario.kill else ""
         code = self._run(how)
         seconds = time.monotonic() - began
         self._admin.delete("/faults").raise_for_status()
-        outcome = Outcome(self._seed, code == 0, seconds)
+        outcome = Outcome(self._seed, code == 0, seconds, killed=killed)
         outcome.requests = len(self._admin.get("/history").json())
         self._judge(outcome, foreign)
         if outcome.problems or not outcome.completed:
@@ -130,7 +134,8 @@ class Run:
     def _foreign(self) -> Mapping[str, Any]:
         return {
             each["id"]: each
-            for each in self._list("/v1.0/applications?$top=999")
+            for kind in ("applications", "servicePrincipals")
+            for each in self._list(f"/v1.0/{kind}?$top=999")
             if f"proself-mail:stack={self._stack_id}" not in each["tags"]
         }
 
@@ -158,36 +163,61 @@ class Run:
                 _kill_family(process.pid)
                 return process.wait()
 
-    def _kill_midway(self, how: str) -> None:
-        """Kill us, the engine or the plugin at an instant that follows from the seed."""
+    def _kill_midway(self, how: str) -> str:
+        """Kill us, the engine, the plugin or all at an instant that follows from the seed.
+
+        The instant is told in requests, which machines of any speed have in common. Where the
+        victim does not run then, we are it. Returns what was killed when.
+        """
         chance = random.Random(self._seed)  # noqa: S311
         victim = chance.choice(("us", "engine", "plugin", "all"))
+        after, moment = chance.randint(0, 50), chance.uniform(0, 0.4)
+        since = len(self._admin.get("/history").json())
         with self._started(how) as process:
-            try:
-                process.wait(chance.uniform(0.2, 9.0))
-            except subprocess.TimeoutExpired:
+            while process.poll() is None and self._fewer_than(since + after):
+                time.sleep(0.03)
+            time.sleep(moment)
+            if process.poll() is not None:
+                return ""
+            if not _kill(process.pid, victim):
+                victim = "us"
                 _kill(process.pid, victim)
-                if victim in ("us", "all"):
+            if victim in ("us", "all"):
+                process.wait()
+            else:
+                try:  # what is left of the run may go on, as it does for real
+                    process.wait(_LONGEST_SECONDS)
+                except subprocess.TimeoutExpired:
+                    _kill_family(process.pid)
                     process.wait()
-                else:
-                    try:  # what is left of the run may go on, as it does for real
-                        process.wait(_LONGEST_SECONDS)
-                    except subprocess.TimeoutExpired:
-                        _kill_family(process.pid)
-                        process.wait()
+            return f"{victim} after {after} requests"
+
+    def _fewer_than(self, number: int) -> bool:
+        """Whether the tenant has had fewer requests than that."""
+        if number == 0:
+            return False
+        return not self._admin.get("/history", params={"since": number - 1}).json()
 
     def _judge(self, outcome: Outcome, foreign: Mapping[str, Any]) -> None:
         found = outcome.problems
         tag = f"proself-mail:stack={self._stack_id}"
         ours = [each for each in self._list("/v1.0/applications?$top=999") if tag in each["tags"]]
-        outcome.applications = len(ours)
         if len(ours) != 1:
             found.append(f"{len(ours)} applications")
-        deleted = self._list("/v1.0/directory/deletedItems/microsoft.graph.application")
-        if in_bin := [each for each in deleted if tag in each["tags"]]:
-            found.append(f"{len(in_bin)} applications in the recycle bin")
+        in_bin = {
+            kind: [
+                each
+                for each in self._list(f"/v1.0/directory/deletedItems/microsoft.graph.{kind}")
+                if tag in each["tags"]
+            ]
+            for kind in ("application", "servicePrincipal")
+        }
+        found += [f"{len(of)} {kind} in the recycle bin" for kind, of in in_bin.items() if of]
+        outcome.applications = len(ours) + len(in_bin["application"])
+        held = sum(len(each["passwordCredentials"]) for each in ours + in_bin["application"])
+        outcome.secrets_left = max(0, held - 1)
         if foreign and foreign != self._foreign():
-            found.append("a foreign application was touched")
+            found.append("a foreign object was touched")
         if len(ours) == 1:
             self._judge_application(ours[0], found)
         if found or not outcome.completed:
@@ -279,7 +309,9 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _kill(pid: int, victim: str) -> None:
+def _kill(pid: int, victim: str) -> int:
+    """Kill what is meant of a process and all below it; return how many that were."""
+    killed = 0
     for process in _family(pid):
         try:
             command = " ".join(process.cmdline())
@@ -292,8 +324,10 @@ def _kill(pid: int, victim: str) -> None:
                 or (victim == "plugin" and is_plugin)
             ):
                 process.send_signal(signal.SIGKILL)
+                killed += 1
         except psutil.NoSuchProcess:
             continue
+    return killed
 
 
 def _kill_family(pid: int) -> None:

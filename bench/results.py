@@ -44,6 +44,18 @@ class Results:
             "figures": {},
         }
 
+    @property
+    def commit(self) -> str:
+        """What is measured."""
+        return str(self._document["versions"]["commit"])
+
+    def stored(self, name: str) -> dict[str, Any]:
+        """Return a figure as the file has it; empty where it has none."""
+        if not self.path.exists():
+            return {}
+        figures: dict[str, dict[str, Any]] = json.loads(self.path.read_text())["figures"]
+        return figures.get(name, {})
+
     def note(self, name: str, value: object) -> None:
         """Add something that describes the run."""
         self._document[name] = value
@@ -58,10 +70,11 @@ class Results:
             "samples": len(samples),
             **more,
             "measured": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "commit": self._document["versions"]["commit"],
+            "commit": self.commit,
         }
         self._document["figures"][name] = figure
-        extra = "  ".join(f"{key} {value}" for key, value in more.items())
+        short = {key: value for key, value in more.items() if not isinstance(value, dict)}
+        extra = "  ".join(f"{key} {value}" for key, value in short.items())
         sys.stdout.write(
             f"{name:<44} {figure['median']:>8.3f} {unit:<3} "
             f"({figure['minimum']:.3f} to {figure['maximum']:.3f})  {extra}\n"

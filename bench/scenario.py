@@ -63,7 +63,7 @@ SCENARIOS = (
     Scenario("throttled", {"rules": [_THROTTLE]}),
     Scenario("5 % of answers 503", {"rules": [_FAULTY]}),
     Scenario("5 % of replies lost", {"rules": [_LOST]}),
-    Scenario("killed", {"lag": _lag(3, 0.2)}, kill=True),
+    Scenario("killed", {"lag": _lag(3, 0.2)}, kill=True, foreign=True),
     Scenario(
         "all together",
         {"lag": {**_lag(4, 0.3), **_NEW_SECRET}, "rules": list(_MIXED), "latency_ms": 20},

@@ -151,7 +151,7 @@ def _add_up(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    from proself_mail import report, up
+    from proself_mail import up
     from proself_mail.stack import find_project
 
     done = asyncio.run(
@@ -163,6 +163,8 @@ def _up(arguments: argparse.Namespace) -> int:
             show=_show_preflight,
         )
     )
+    from proself_mail import report
+
     for sentence in report.done(done):
         report.output().print(sentence, markup=False, soft_wrap=True)
     return 0

@@ -12,8 +12,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proself_mail import backend, lock, proof, proself, stack
@@ -36,8 +35,8 @@ _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 """Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
 
 
-_IN_ORDER = timedelta(seconds=20)
-"""How long an engine that was told to end has for what it has under way."""
+_LAST_EXPIRY = 3
+"""So many runs in a row sign in anew and are told that their token has expired."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,19 @@ class Update:
     """One update of one stack, after the look before it."""
 
     def __init__(
-        self, of: Stack, opened: Session, settings: Settings, record: Journal, say: Say
+        self,
+        of: Stack,
+        opened: Session,
+        settings: Settings,
+        record: Journal,
+        patience: Patience,
+        say: Say,
     ) -> None:
         self._stack = of
         self._session = opened
         self._settings = settings
         self._say = say
-        self._patience = Patience(say)
+        self._patience = patience
         self._patience.trailing = record.carries_on
         self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
         self._changes: Counter[str] = Counter()
@@ -77,8 +82,9 @@ class Update:
         self._runs = 0
         self._last_made = asyncio.get_running_loop().time()
         """When an application or a secret was made last, by the loop's clock."""
-        self.last_failure: Failure | None = None
-        """What the update waits for, or waited for last."""
+        self._last_failure: Failure | None = None
+        self._expired = 0
+        """How many runs in a row were refused for an expired token."""
 
     async def run(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
         """Converge from a state and a listing of what bears the stamp.
@@ -89,7 +95,7 @@ class Update:
         unclear = APPLICATION in state.pending
         while True:
             if unclear and state.application_id is None:
-                said = self.last_failure.said if self.last_failure else ""
+                said = self._last_failure.said if self._last_failure else ""
                 stamped = await self._orphans.watch(surely_made="nil state" in said)
             adoption = await self._orphans.adoption(state, stamped)
             if blocking := (*state.pending, *state.unfinished):
@@ -127,15 +133,13 @@ class Update:
         return observed, self._state
 
     async def _end(self, running: "asyncio.Future[Observed]") -> None:
-        """End the engine: in order, or at once where its plugin goes on and on."""
-        engine = self._stack.engine
-        engine.interrupt()
-        await asyncio.wait({running}, timeout=_IN_ORDER.total_seconds())
-        if not running.done():
-            self._say("what the engine has under way does not end; dropping it …")
-            engine.kill()
+        """End the engine: in order, or less so where its plugin goes on and on."""
+        self._say("ending in order: what is under way is finished first …")
+        while not running.done():  # it may be about to start
+            await asyncio.to_thread(self._stack.engine.end)
+            await asyncio.wait({running}, timeout=0.2)
         with contextlib.suppress(Error):
-            await running
+            running.result()
 
     async def _after(
         self, failures: Sequence[Failure], state: State
@@ -150,19 +154,43 @@ class Update:
                 return await self._orphans.listed()
             if not each.kind.passes:
                 raise each.error()
-        self.last_failure = failures[0]
+        self._raise_in_disguise(failures)
+        self._last_failure = failures[0]
         await self._patience.after(failures[0], self._runs)
         return await self._orphans.settle(state)
+
+    def _raise_in_disguise(self, failures: Sequence[Failure]) -> None:
+        """Raise what is said in the words of a failure that passes, and does not."""
+        owners = {str(owner) for owner in self._settings.owners}
+        for each in failures:
+            if each.kind is Kind.LAG and (missing := [o for o in owners if o in each.said]):
+                raise replace(
+                    each,
+                    cause=f"the tenant knows no {missing[0]}, which is configured as an owner",
+                    next_step=f"`pulumi config --stack {self._stack.name}` shows `owners`: take "
+                    "it out there, then try again; wait a minute first if it has just been made.",
+                ).error()
+        self._expired = self._expired + 1 if failures[0].kind is Kind.EXPIRED else 0
+        if self._expired == _LAST_EXPIRY:
+            raise replace(
+                failures[0],
+                cause="the tenant refuses tokens that it has just issued",
+                next_step="Look at the identity's sign-ins in Entra (is it disabled, does a "
+                "Conditional Access policy hold it back?), then try again.",
+            ).error()
 
     async def _unlock(self, failure: Failure) -> None:
         """Take a lock away whose process is dead. Raises `Refused` where it may be alive.
 
         An engine whose `proself-mail` was killed ends by itself, and is waited for.
         """
-        held = lock.holders(failure.said)
-        if not held:
-            raise lock.refusal(self._stack.name, failure.said)
-        await self._free(held)
+        held = lock.standing(self._stack.backend_url, PROJECT, self._stack.name)
+        if held is None:
+            held = lock.holders(failure.said)
+            if not held:
+                raise lock.refusal(self._stack.name, failure.said)
+        if held:
+            await self._free(held)
 
     async def _free(self, held: Sequence[Holder]) -> None:
         on_files = backend.folder(self._stack.backend_url) is not None
@@ -171,7 +199,7 @@ class Update:
             await asyncio.to_thread(self._stack.cancel)
             return
         if all(each.is_dead or each.is_abandoned for each in held):
-            self._say(f"waiting for the engine of a killed run: {', '.join(map(str, held))}")
+            self._patience.wait_for(f"the engine of a killed run: {', '.join(map(str, held))}")
             await self._patience.moment()
             return
         raise lock.refusal(self._stack.name, ", ".join(map(str, held)))
@@ -182,7 +210,7 @@ class Update:
         self._say("reading everything back, signing in with the newest secret …")
         try:
             async with asyncio.TaskGroup() as proofs:
-                proofs.create_task(proof.sign_in(self._session, outputs, self._patience, self._say))
+                proofs.create_task(proof.sign_in(self._session, outputs, self._patience))
                 clean = proofs.create_task(self._orphans.clean(state, self._last_made))
                 steps = proofs.create_task(self._read_back(state, outputs, idle=idle))
         except BaseExceptionGroup as failed:
@@ -211,7 +239,7 @@ class Update:
             if observed.failures:
                 await self._after(observed.failures, state)
             idle = observed.is_idle and not observed.failures
-        wrote = set(self._changes) > {"same"}
+        wrote = bool(set(self._changes) - {"same"})
         return await proof.read_back(
             self._session, self._settings, outputs, self._patience, wrote=wrote
         )

@@ -5,28 +5,23 @@ this order, workload identity first: GitHub Actions, Azure Pipelines, a token fi
 certificate, a client secret, and the Azure CLI's sign-in.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.identity import CredentialUnavailableError
-from azure.identity.aio import (
-    AzureCliCredential,
-    AzurePipelinesCredential,
-    CertificateCredential,
-    ClientAssertionCredential,
-    ClientSecretCredential,
-    WorkloadIdentityCredential,
-)
+from typing import TYPE_CHECKING, Any
 
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.target import Target
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+# azure-identity is imported where it is used: 0.2 s, for which `session` finds a better time.
 
 
 @dataclass(frozen=True)
@@ -52,6 +47,12 @@ def choose(
 
     Nothing is asked of the tenant yet. Raises `ConfigurationError` where a variable is missing.
     """
+    from azure.identity.aio import (
+        AzureCliCredential,
+        CertificateCredential,
+        ClientSecretCredential,
+    )
+
     client_id = environment.get("ARM_CLIENT_ID") or environment.get("AZURE_CLIENT_ID") or ""
     options: dict[str, Any] = {"authority": target.authority}
     if target.metadata_host:
@@ -80,6 +81,12 @@ def choose(
 def _workload_identity(
     tenant_id: str, client_id: str, environment: Mapping[str, str], options: dict[str, Any]
 ) -> tuple[AsyncTokenCredential, str]:
+    from azure.identity.aio import (
+        AzurePipelinesCredential,
+        ClientAssertionCredential,
+        WorkloadIdentityCredential,
+    )
+
     if not client_id:
         raise ConfigurationError(
             "Workload identity is asked for (ARM_USE_OIDC) without ARM_CLIENT_ID.",
@@ -148,8 +155,11 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
     """Get a token for Microsoft Graph and return who it is for.
 
     Raises `ConfigurationError` where there is nothing to sign in with, `RemoteError` where the
-    tenant refuses.
+    tenant refuses or gives no answer, which azure-identity waits for a few times by itself.
     """
+    from azure.core.exceptions import AzureError, ClientAuthenticationError
+    from azure.identity import CredentialUnavailableError
+
     try:
         # As the SDK asks: azure-identity keeps tokens that can be revoked early apart.
         token = await credential.get_token(f"{target.graph}/.default", enable_cae=True)
@@ -165,7 +175,20 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "Check the client ID, and make a new client secret if it has expired "
             "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
         ) from error
+    except AzureError as error:
+        raise RemoteError(
+            f"{target.authority} gives no token: {_first_line(error)}.",
+            "Check the network and the proxy variables, then try again.",
+        ) from error
     return _read_claims(token.token)
+
+
+_PASSING = (
+    "AADSTS7000215",  # a secret that is wrong, or that it does not know yet
+    "AADSTS700016",  # the same of the application
+    "AADSTS7000112",
+    "AADSTS90033",  # it is out of order for a moment
+)
 
 
 async def signs_in(target: Target, tenant_id: str, client_id: str, secret: Secret) -> bool:
@@ -177,7 +200,7 @@ async def signs_in(target: Target, tenant_id: str, client_id: str, secret: Secre
     words = await refusal(target, tenant_id, client_id, secret)
     if words is None:
         return True
-    if any(code in words for code in ("AADSTS7000215", "AADSTS700016", "AADSTS7000112")):
+    if any(code in words for code in _PASSING):
         return False
     if "AADSTS" not in words:
         return False  # a lost connection, a throttle: the next try tells
@@ -192,6 +215,9 @@ async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret
 
     Without an AADSTS number in it there was no answer of Entra's.
     """
+    from azure.core.exceptions import AzureError
+    from azure.identity.aio import ClientSecretCredential
+
     options: dict[str, Any] = {"authority": target.authority}
     if target.metadata_host:
         options["disable_instance_discovery"] = True

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,16 @@ from pulumi.runtime.proto import events_pb2_grpc
 from semver import VersionInfo
 
 from proself_mail import failure
-from proself_mail.failure import Failure
+from proself_mail.failure import Failure, Kind
 from tools import pulumi_cli
 
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+IN_ORDER = timedelta(seconds=20)
+"""How long an engine that was told to end has for what it has under way."""
+_REFUSED = timedelta(seconds=2)
+"""The same after a failure that will not mend: a person is to hear of it."""
+_DROPPING = timedelta(seconds=2)
+"""How long it has to free the stack, once told to drop that."""
 
 
 class Engine(PulumiCommand):
@@ -43,29 +50,31 @@ class Engine(PulumiCommand):
         self.version = VersionInfo.parse(cli.version)
         self._process: subprocess.Popen[str] | None = None
 
-    @property
-    def pid(self) -> int | None:
-        """The process that runs now; none between commands."""
-        process = self._process
-        return process.pid if process and process.poll() is None else None
+    def end(self, in_order: timedelta = IN_ORDER) -> None:
+        """End the running command, and return when it has ended.
 
-    def interrupt(self) -> None:
-        """Ask the running command to end in order: finish what is under way, start no more."""
+        Told once, it finishes what is under way and starts no more. Told again after `in_order`,
+        it drops that and still frees the stack. What stays even then is killed.
+        """
         process = self._process
-        if process and process.poll() is None:
-            number = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
+        if process is None:
+            return
+        number = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
+        for patience in (in_order, _DROPPING):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(patience.total_seconds())
+                return
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform == "win32":
+                process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
 
-    def kill(self) -> None:
-        """End the running command and all that it started, at once; its lock stays behind."""
-        process = self._process
-        if process and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                if sys.platform == "win32":
-                    process.kill()
-                else:
-                    os.killpg(process.pid, signal.SIGKILL)
+    def end_refused(self) -> None:
+        """End the running command without waiting for it: a failure of it will not mend."""
+        threading.Thread(target=self.end, args=(_REFUSED,), daemon=True).start()
 
     def run(
         self,
@@ -147,9 +156,10 @@ class Observed:
 class Observer:
     """Takes engine events one by one; says what is worth a line, collects what failed."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], stop: Callable[[], None]) -> None:
+        """`stop` is called once, at the first failure that will not mend."""
         self._say = say
-        self._words: list[tuple[str, str]] = []
+        self._stop = stop
         self.observed = Observed()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -185,12 +195,20 @@ class Observer:
             return
         words = _plain(diagnostic.get("message", ""))
         urn = diagnostic.get("urn") or ""
-        if words and words != "update failed" and "an unhandled error occurred" not in words:
-            kind_is_stack = "pulumi:pulumi:Stack" in urn
-            name = "" if kind_is_stack or not urn else name_of(urn)
-            found = failure.classify(words, name)
-            if found not in self.observed.failures:
-                self.observed.failures.append(found)
+        if not words or words in _SUMS or "an unhandled error occurred" in words:
+            return
+        kind_is_stack = "pulumi:pulumi:Stack" in urn
+        name = "" if kind_is_stack or not urn else name_of(urn)
+        found = failure.classify(words, name)
+        failures = self.observed.failures
+        if found.kind is Kind.PERMANENT and all(each.kind.passes for each in failures):
+            self._stop()
+        if found not in failures:
+            failures.append(found)
+
+
+_SUMS = ("update failed", "update canceled", "update cancelled")
+"""What the engine says of a run as a whole."""
 
 
 def name_of(urn: str) -> str:

@@ -171,8 +171,8 @@ _RULES = (
     _Rule(r"ConcurrencyViolation", Kind.CONFLICT),
     _Rule(r"InvalidAuthenticationToken|[Tt]oken (is|has) expired|status 401", Kind.EXPIRED),
     _Rule(
-        r"TooManyRequests|unexpected status (429|500|502|503|504)|ServiceUnavailable|"
-        r"[Tt]hrottl|giving up after \d+ attempt",
+        r"TooManyRequests|(unexpected|HTTP) status (429|500|502|503|504)|ServiceUnavailable|"
+        r"[Tt]hrottl|giving up after \d+ attempt|AADSTS90033|temporarily_unavailable",
         Kind.BUSY,
     ),
     _Rule(

@@ -14,8 +14,8 @@ from uuid import UUID
 from proself_mail import private_file
 from proself_mail.schedule import format_instant, parse_instant
 
-_STALE = timedelta(hours=1)
-"""A run that was cut short longer ago is not carried on: others may have worked since."""
+_STALE = timedelta(days=7)
+"""A run that was cut short longer ago is not carried on: too much may have happened since."""
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """What an update left in the tenant and not in its state: adopt it, remove it, or stop and say so.
 
 Decided purely, from the state, the tenant's listing and the instant at which the update began.
-Only what bears this stack's own UUID is looked at; a name decides nothing. Removed is only what
-this update made and what holds nothing worth keeping: an application without a secret, a secret
-that reached no state. With doubt it stops.
+Only what bears this stack's own UUID, letter by letter, is looked at; a name decides nothing.
+Removed is only what this update made and what holds nothing worth keeping: an application without
+a secret, a secret that reached no state. With doubt it stops.
 """
 
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
+from proself_mail import stamp
 from proself_mail.directory import (
     ApplicationRecord,
     GrantRecord,
@@ -43,15 +45,30 @@ class Plan:
 
 
 def plan(
-    state: State, stamped: Sequence[ApplicationRecord], began: datetime, description: str
+    state: State,
+    stamped: Sequence[ApplicationRecord],
+    stack_id: UUID,
+    began: datetime,
+    description: str,
 ) -> Plan:
-    """Decide about the live applications that bear the stack's stamp.
+    """Decide about live applications that a listing by the stack's stamp shows.
 
     `description` is what names of this stack's secrets begin with. Raises `Refused` where nothing
     can be decided without a person.
     """
     own = [each for each in stamped if each.object_id == state.application_id]
-    others = [each for each in stamped if each.object_id != state.application_id]
+    others = [
+        each
+        for each in stamped  # Graph compares without regard to case
+        if each.object_id != state.application_id and stamp.stack_tag(stack_id) in each.tags
+    ]
+    if claimed := [each for each in others if stamp.read(each.tags) is None]:
+        raise Refused(
+            f"The application {_shown(claimed[0])} bears this stack's stamp, and not it alone or "
+            f"not whole: {', '.join(claimed[0].tags)}.",
+            "Take the tags that begin with `proself-mail` off it in its manifest if it is not "
+            "this stack's, then try again.",
+        )
     if state.application_id is not None:
         if doubtful := [each for each in others if not is_empty(each, began)]:
             raise _in_doubt([*own, *doubtful], state)

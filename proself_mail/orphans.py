@@ -151,6 +151,7 @@ class Orphans:
             if agreeing >= AGREEING and (settled or not self._patience.trailing):
                 return plan.reports
             if self._patience.trailing:
+                self._patience.wait_for("listings to agree that nothing is there twice")
                 await self._patience.moment(0.5)
 
     def _plan(self, state: State, stamped: Sequence[ApplicationRecord]) -> Plan:
@@ -163,7 +164,11 @@ class Orphans:
             if each.object_id not in self._removed
         ]
         return leftovers.plan(
-            state, standing, self._record.began, self._settings.secret_description
+            state,
+            standing,
+            self._settings.stack_id,
+            self._record.began,
+            self._settings.secret_description,
         )
 
     def _lacks_something(self, state: State) -> bool:

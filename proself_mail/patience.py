@@ -16,6 +16,8 @@ SETTLING = timedelta(seconds=12)
 _SHORTEST = timedelta(seconds=5)
 
 _LONGEST_SECONDS = 15.0
+_LAST_REFUSAL = 2
+"""A token that was just renewed and is refused so often in a row is not one that ran out."""
 _WAITING_FOR = {
     Kind.LAG: "Entra's readers to catch up with its writes",
     Kind.BUSY: "Entra to have time",
@@ -39,6 +41,8 @@ class Patience:
         self.trailing = False
         """Whether a reader was seen to trail behind a write, or an answer was lost."""
         self._furthest = timedelta()
+        self.waits_for = ""
+        """What is waited for, or was last."""
 
     def seen_trailing(self, how_far: timedelta) -> None:
         """Note how long a reader took to catch up."""
@@ -56,11 +60,15 @@ class Patience:
         longest = 0.4 if failure.kind in _READ_AGAIN else min(_LONGEST_SECONDS, 0.75 * 2**runs)
         seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret hangs on it
         about = f"{failure.resource}: " if failure.resource else ""
-        self._say(
-            f"waiting {seconds:.1f} s for {_WAITING_FOR[failure.kind]} "
-            f"({about}{failure.said[:160]})"
-        )
+        self.waits_for = f"{_WAITING_FOR[failure.kind]} ({about}{failure.said[:160]})"
+        self._say(f"waiting {seconds:.1f} s for {self.waits_for}")
         await asyncio.sleep(seconds)
+
+    def wait_for(self, what: str) -> None:
+        """Say what is waited for, where it is something else than before."""
+        if what != self.waits_for:
+            self.waits_for = what
+            self._say(f"waiting for {what} …")
 
     async def moment(self, seconds: float = 1.0) -> None:
         """Wait about so long."""
@@ -68,6 +76,7 @@ class Patience:
 
     async def told(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the directory until it answers. Raises what does not pass, `NotFound` included."""
+        refused = 0
         while True:
             try:
                 return await ask()
@@ -75,8 +84,10 @@ class Patience:
                 raise
             except DirectoryError as error:
                 # 401: a token that ran out, which the credential renews.
+                refused = refused + 1 if error.status == 401 else 0
                 passes = error.status in (None, 401, 409, 429) or (error.status or 0) >= 500
-                if not passes:
+                if not passes or refused == _LAST_REFUSAL:
                     raise
                 self.trailing = True
+                self.wait_for(f"Microsoft Graph ({error.status or 'no answer'}: {error.code})")
                 await self.moment()

@@ -8,7 +8,7 @@ from proself_mail import credentials, faq
 from proself_mail.directory import NotFound
 from proself_mail.errors import CheckFailed
 from proself_mail.faq import Step
-from proself_mail.patience import AGREEING, Patience, Say
+from proself_mail.patience import AGREEING, Patience
 from proself_mail.session import Session
 from proself_mail.settings import Settings
 from proself_mail.stack import Outputs
@@ -52,16 +52,14 @@ async def read_back(
             )
         if not no_lag:
             patience.trailing = True
+            patience.wait_for(f"Entra's readers to show {'; '.join(wrong)}")
         await patience.moment(0.3)
 
 
-async def sign_in(opened: Session, outputs: Outputs, patience: Patience, say: Say) -> None:
+async def sign_in(opened: Session, outputs: Outputs, patience: Patience) -> None:
     """Sign in with the newest secret, waiting while Entra does not accept it yet."""
-    told = False
     while not await credentials.signs_in(
         opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
     ):
-        if not told:
-            say("waiting for Entra to accept the new client secret …")
-            told = True
+        patience.wait_for("Entra to accept the new client secret")
         await patience.moment()

@@ -12,7 +12,7 @@ from proself_mail.credentials import Caller
 from proself_mail.directory import Directory
 from proself_mail.errors import Refused
 from proself_mail.settings import Settings, TargetName
-from proself_mail.stack import Stack
+from proself_mail.stack import Stack, no_stack
 from proself_mail.state import State
 from proself_mail.target import Target
 
@@ -34,22 +34,25 @@ class Session:
         return clock.now() + self.skew
 
 
-async def read(stack: Stack) -> tuple[Settings, State]:
+async def read(stack: Stack, *, covered: bool = False) -> tuple[Settings, State]:
     """Read a stack's configuration and state, while what signing in will need is imported.
 
+    With `covered` the state comes without the values of secrets, which takes the CLI half as long.
     Raises `ConfigurationError` where there is no such stack or its configuration cannot be used.
     """
     settings, state, _ = await asyncio.gather(
         asyncio.to_thread(stack.settings),
-        asyncio.to_thread(stack.state),
+        asyncio.to_thread(stack.covered_state if covered else stack.state),
         asyncio.to_thread(import_ahead),
     )
+    if state is None:
+        raise no_stack(stack.name)
     return settings, state
 
 
 def import_ahead() -> None:
     """Import what signing in and Graph will need, in half a second that the CLI is busy for."""
-    for module in ("proself_mail.graph", "aiohttp"):
+    for module in ("proself_mail.graph", "azure.identity.aio", "aiohttp"):
         importlib.import_module(module)
 
 

@@ -39,6 +39,14 @@ class NoStackError(ConfigurationError):
     """The backend has no stack of this name."""
 
 
+def no_stack(name: str) -> NoStackError:
+    """Return the error for a stack that is not there."""
+    return NoStackError(
+        f"There is no stack {name} on this backend.",
+        f"`proself-mail init --stack {name}` makes it; `pulumi stack ls` lists what there is.",
+    )
+
+
 def find_project(start: Path) -> Path:
     """Return the Pulumi project that a command typed in `start` is about.
 
@@ -211,9 +219,10 @@ class Stack:
     ) -> Observed:
         """Run `pulumi up` once, without a preview before it; `say` hears what is made.
 
-        Returns what happened, failures included. `log` hears the engine's own output.
+        Returns what happened, failures included; one that will not mend ends it at once. `log`
+        hears the engine's own output.
         """
-        observer = Observer(say)
+        observer = Observer(say, self.engine.end_refused)
         with events(observer) as address:
             arguments = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--color=never"]
             try:
@@ -258,11 +267,7 @@ class Stack:
     def _converted(self, error: CommandError) -> Error:
         words = _words(error)
         if isinstance(error, StackNotFoundError) or "failed to load stack" in words:
-            return NoStackError(
-                f"There is no stack {self.name} on this backend.",
-                f"`proself-mail init --stack {self.name}` makes it; `pulumi stack ls` lists what "
-                "there is.",
-            )
+            return no_stack(self.name)
         return failure.classify(words).error()
 
 

@@ -15,7 +15,7 @@ from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, stamped
 from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
-from proself_mail.patience import Say
+from proself_mail.patience import Patience, Say
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import Stack
@@ -47,35 +47,40 @@ async def run(
     `show` is given the outcome of the look before anything is written. Raises the error of what
     stands against it, of what will not mend, or `Interrupted`.
     """
+    stack, patience = Stack(name, project), Patience(say)
     with alone(own(project, name), name):
-        stack = Stack(name, project)
-        settings, state = await session.read(stack)
-        async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-            return await signed_in(
-                opened, stack, settings, state, project, say, deadline=deadline, show=show
-            )
+        async with _ending_in_order(patience, stack, deadline):
+            settings, state = await session.read(stack, covered=True)
+            async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+                looked = await look(opened, stack, settings, state)
+                show(opened, looked.checks)
+                return await _update(opened, stack, settings, looked, project, patience, say)
 
 
 async def signed_in(
+    opened: Session, stack: Stack, settings: Settings, state: State, project: Path, say: Say
+) -> Done:
+    """Do the same with a session that is open and a state just read, `alone` with the stack."""
+    patience = Patience(say)
+    async with _ending_in_order(patience, stack, DEADLINE):
+        looked = await look(opened, stack, settings, state)
+        return await _update(opened, stack, settings, looked, project, patience, say)
+
+
+async def _update(
     opened: Session,
     stack: Stack,
     settings: Settings,
-    state: State,
+    looked: Looked,
     project: Path,
+    patience: Patience,
     say: Say,
-    *,
-    deadline: timedelta = DEADLINE,
-    show: Callable[[Session, Sequence[Check]], None] = lambda *_: None,
 ) -> Done:
-    """Do the same with a session that is open and a state just read, `alone` with the stack."""
-    looked = await look(opened, stack, settings, state)
-    show(opened, looked.checks)
     stop_at(looked.checks)
     record_file = own(project, stack.name) / "update.json"
     record = journal.begin(record_file, settings.stack_id, opened.tenant_now())
-    update = Update(stack, opened, settings, record, say)
-    async with _ending_in_order(update, stack, deadline):
-        done = await update.run(looked.state, looked.stamped)
+    update = Update(stack, opened, settings, record, patience, say)
+    done = await update.run(looked.state, looked.stamped)
     record.end()
     return done
 
@@ -128,7 +133,7 @@ def own(project: Path, name: str) -> Path:
 
 @contextlib.asynccontextmanager
 async def _ending_in_order(
-    update: Update, stack: Stack, deadline: timedelta
+    patience: Patience, stack: Stack, deadline: timedelta
 ) -> AsyncIterator[None]:
     """Let Ctrl-C and the deadline end the engine in order, and say what is left."""
     task = asyncio.current_task()
@@ -155,8 +160,7 @@ async def _ending_in_order(
             f"`proself-mail up --stack {stack.name}` goes on from here.",
         ) from None
     except TimeoutError:
-        last = update.last_failure
-        waited_for = f" It waited for: {last.said}." if last else ""
+        waited_for = f" It waited for {patience.waits_for}." if patience.waits_for else ""
         raise RemoteError(
             f"Not done within {deadline.total_seconds() / 60:.0f} minutes.{waited_for} "
             f"{await _what_is_left(stack)}",

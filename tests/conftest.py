@@ -1,11 +1,16 @@
 """What every test shares: the set-up, the embedded tenant, and a browser."""
 
+import hypothesis
 import pytest
 
 from tests.browser import browser, visit
 from tools import setup
 
 __all__ = ["browser", "visit"]  # fixtures, found here by every test
+
+# On a busy machine one example may take long for no reason of its own.
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -91,6 +91,8 @@ def _on_path(environment: Mapping[str, str], say: Say) -> PulumiCli | None:
     if path is None:
         say("pulumi: none on PATH")
         return None
+    if (cached := _in_cache()) and cached.path == Path(path).resolve():
+        return cached  # what it is called tells its version, in no time
     version = _version(Path(path))
     if version is None or not facts.supports_pulumi(version):
         shown = "of an unknown version" if version is None else f"v{version}"

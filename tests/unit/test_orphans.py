@@ -1,0 +1,199 @@
+"""Orphans carried out: against a directory in memory whose readers trail, by a clock that jumps.
+
+Whatever the readers show and when, what is left is one application with the secret that the state
+knows; what is foreign is as it was.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from proself_mail import settings
+from proself_mail.directory import ApplicationRecord, DirectoryError, NotFound, PasswordRecord
+from proself_mail.errors import Refused
+from proself_mail.journal import Journal
+from proself_mail.orphans import Orphans
+from proself_mail.patience import Patience
+from proself_mail.schedule import format_instant
+from proself_mail.state import APPLICATION, Resource, State
+
+STACK = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
+BEGAN = datetime(2027, 4, 1, 12, tzinfo=UTC)
+ENDS = datetime(2027, 9, 28, tzinfo=UTC)
+TAGS = ("proself-mail", f"proself-mail:stack={STACK}", "proself-mail:environment=test")
+OWN = "11111111-1111-4111-8111-111111111111"
+KEY = "99999999-9999-4999-8999-999999999999"
+T = TypeVar("T")
+
+
+class Jumping(asyncio.SelectorEventLoop):
+    """A loop whose clock goes to the next thing that is due, instead of waiting for it."""
+
+    at = 0.0
+
+    def time(self) -> float:
+        return self.at
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
+            self.at = max(self.at, self._scheduled[0].when())  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    async def main() -> T:
+        return await work()
+
+    with asyncio.Runner(loop_factory=Jumping) as runner:
+        return runner.run(main())
+
+
+class Trailing:
+    """A directory whose reads see it as it was up to `lag` seconds ago, and fail now and then."""
+
+    def __init__(self, chance: random.Random, live: list[ApplicationRecord], lag: float) -> None:
+        self._chance = chance
+        self._lag = lag
+        self._versions: list[tuple[float, dict[str, ApplicationRecord]]] = [
+            (-1e9, {}),
+            (0.0, {each.object_id: each for each in live}),
+        ]
+        self.bin: set[str] = set()
+        self.purged: list[str] = []
+
+    @property
+    def live(self) -> dict[str, ApplicationRecord]:
+        return dict(self._versions[-1][1])
+
+    def _seen(self) -> dict[str, ApplicationRecord]:
+        if self._chance.random() < 0.05:
+            raise DirectoryError(self._chance.choice((None, 429, 503)), "busy", "for a moment")
+        at = asyncio.get_running_loop().time() - self._chance.uniform(0, self._lag)
+        return next(seen for since, seen in reversed(self._versions) if since <= at)
+
+    def _becomes(self, live: dict[str, ApplicationRecord]) -> None:
+        self._versions.append((asyncio.get_running_loop().time(), live))
+
+    def _there(self, object_id: str, seen: dict[str, ApplicationRecord]) -> ApplicationRecord:
+        if object_id not in seen:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return seen[object_id]
+
+    async def applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
+        for each in self._seen().values():
+            if tag.lower() in (one.lower() for one in each.tags):
+                yield each
+
+    async def application(self, object_id: str) -> ApplicationRecord:
+        return self._there(object_id, self._seen())
+
+    async def remove_password(self, application_id: str, key_id: str) -> None:
+        self._there(application_id, self._seen())
+        held = self.live[application_id]
+        if key_id not in {each.key_id for each in held.passwords}:
+            raise NotFound(400, "BadRequest", key_id)
+        kept = tuple(each for each in held.passwords if each.key_id != key_id)
+        self._becomes(self.live | {application_id: replace(held, passwords=kept)})
+        if self._chance.random() < 0.2:  # carried out, and the reply lost
+            raise DirectoryError(None, "ReadError", "no answer")
+
+    async def delete_application(self, object_id: str) -> None:
+        self._there(object_id, self._seen())
+        self._there(object_id, self.live)
+        self._becomes({key: each for key, each in self.live.items() if key != object_id})
+        self.bin.add(object_id)
+
+    async def purge_application(self, object_id: str) -> None:
+        if object_id not in self.bin or self._chance.random() < 0.3:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        self.bin.remove(object_id)
+        self.purged.append(object_id)
+
+
+def secret(key: str, expires: datetime = ENDS) -> PasswordRecord:
+    return PasswordRecord(key, "proself 2027-04-01", BEGAN + timedelta(seconds=3), expires)
+
+
+def application(
+    object_id: str, tags: tuple[str, ...] = TAGS, held: tuple[PasswordRecord, ...] = ()
+) -> ApplicationRecord:
+    return ApplicationRecord(
+        object_id, f"client-{object_id}", "Proself mail", BEGAN + timedelta(seconds=1), tags, "",
+        (), (), 2, {}, held,
+    )  # fmt: skip
+
+
+def orphans(directory: Any) -> Orphans:
+    configuration = settings.parse(
+        {
+            "tenantId": str(uuid.UUID(int=1)),
+            "target": "embedded",
+            "stackId": str(STACK),
+            "server": "proself.example.jp",
+            "mailbox": "proself@contoso.example",
+            "environment": "test",
+            "owners": [str(uuid.UUID(int=2))],
+            "secretDescription": "proself",
+            "secrets": [{"from": format_instant(BEGAN), "everyDays": 150, "overlapDays": 30}],
+        }
+    )
+    journal = Journal(Path("update.json"), BEGAN, carries_on=True)
+    patience = Patience(lambda _: None)
+    patience.trailing = True
+    return Orphans(directory, configuration, journal, patience, lambda _: None)
+
+
+STATE = State(
+    {
+        APPLICATION: Resource(APPLICATION, f"/applications/{OWN}", {"clientId": f"client-{OWN}"}),
+        "secret-w": Resource(
+            "secret-w", f"{OWN}/password/{KEY}", {"endDate": format_instant(ENDS)}
+        ),
+    },
+    (),
+    (),
+    {},
+)
+FOREIGN = [
+    application("other-stack", (*TAGS[:1], f"proself-mail:stack={uuid.UUID(int=9)}", TAGS[2])),
+    application("same-name", ()),
+    application("in-capitals", tuple(tag.upper() for tag in TAGS)),
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_there_twice_goes_and_nothing_else(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    doubles = [application(f"double-{n}") for n in range(chance.randint(0, 3))]
+    extra = tuple(secret(str(uuid.UUID(int=100 + n))) for n in range(chance.randint(0, 2)))
+    another = secret(str(uuid.UUID(int=500)), ENDS + timedelta(days=1))
+    own = application(OWN, held=(secret(KEY), *extra, another))
+    directory = Trailing(chance, [own, *doubles, *FOREIGN], lag=chance.uniform(0, 8))
+    told = run(lambda: orphans(directory).clean(STATE, last_made=0))
+    left = directory.live
+    assert {each for each in left if each not in {f.object_id for f in FOREIGN}} == {OWN}
+    assert [left[each.object_id] for each in FOREIGN] == FOREIGN
+    assert {each.key_id for each in left[OWN].passwords} == {KEY, another.key_id}
+    assert sorted(directory.purged) == sorted(each.object_id for each in doubles)
+    assert len(told) == 1, "the secret of another window is left alone and told of"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_double_that_was_used_meanwhile_is_not_deleted(seed: int) -> None:
+    class Filling(Trailing):
+        async def application(self, object_id: str) -> ApplicationRecord:
+            found = await super().application(object_id)
+            return replace(found, passwords=(secret(str(uuid.UUID(int=7))),))
+
+    chance = random.Random(seed)  # noqa: S311
+    directory = Filling(chance, [application(OWN), application("double")], lag=0)
+    with pytest.raises(Refused, match="no longer what it was"):
+        run(lambda: orphans(directory).clean(STATE, last_made=0))
+    assert set(directory.live) == {OWN, "double"}
