@@ -44,6 +44,12 @@ _CONFLICT = {
 }
 _EXPIRED = {"name": "expired tokens", "strike": "expire-token", "match": GRAPH, "ratio": 0.01}
 _SLOW = {"name": "slow", "strike": "slow", "seconds": 1.5, "match": GRAPH, "ratio": 0.02}
+_TWICE = {
+    "name": "arrives twice",
+    "strike": "twice",
+    "match": {"service": "graph", "method": "POST"},
+    "ratio": 0.05,
+}
 _NEW_SECRET = {"sign_in_seconds": 4, "sign_in_stale_ratio": 1.0}
 
 _MIXED: Sequence[Mapping[str, Any]] = (
@@ -54,6 +60,23 @@ _MIXED: Sequence[Mapping[str, Any]] = (
     _CONFLICT | {"ratio": 0.05},
     _EXPIRED,
     _SLOW,
+    _TWICE,
+    {
+        "name": "sign-in",
+        "strike": "status",
+        "status": 503,
+        "match": {"service": "login"},
+        "ratio": 0.05,
+    },
+)
+
+IN_TESTS = (
+    Scenario(
+        "all together, shorter",
+        {"lag": {**_lag(1, 0.3), "sign_in_seconds": 1}, "rules": list(_MIXED)},
+        foreign=True,
+    ),
+    Scenario("killed, shorter", {"lag": _lag(1, 0.3)}, kill=True, foreign=True),
 )
 
 SCENARIOS = (

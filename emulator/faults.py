@@ -29,6 +29,8 @@ class Strike(StrEnum):
     """Do what was asked, then cut the connection: the reply is lost."""
     RESET_IN_BODY = "reset-in-body"
     """Do what was asked, send half of the reply, then cut the connection."""
+    TWICE = "twice"
+    """Do what was asked two times, and reply to the second: a client that sends again."""
     SLOW = "slow"
     """Do what was asked, wait, then reply."""
     STALE = "stale"

@@ -49,12 +49,22 @@ class Front:
         if rule is not None and rule.strike is Strike.RESET_BEFORE:
             await _cut(scope, receive)
             return
+        if rule is not None and rule.strike is Strike.TWICE:
+            await self._reply_to_nobody(scope, body, exchange)
         reply = await self._reply(scope, body)
         if rule is not None and rule.strike is Strike.SLOW:
             await asyncio.sleep(rule.seconds)
         _note(exchange, reply, rule)
         exchange.duration_ms = (time.perf_counter() - started) * 1000
         await _deliver(scope, receive, send, reply, rule)
+
+    async def _reply_to_nobody(self, scope: Scope, body: bytes, again: Exchange) -> None:
+        """Do what is asked for once more, as an exchange of its own whose reply is not seen."""
+        cloud = self._cloud
+        first = cloud.history.begin(cloud.clock.now(), again.method, again.path)
+        first.request, first.client_id, first.fault = again.request, again.client_id, again.fault
+        _note(first, await self._reply({**scope, "emulator.exchange": first}, body), None)
+        first.delivered = False
 
     async def _reply(self, scope: Scope, body: bytes) -> tuple[Message, Message]:
         """Return the reply of the tenant, as the two messages of ASGI."""

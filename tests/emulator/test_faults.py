@@ -106,6 +106,20 @@ class TestConnections:
         assert create(graph).status_code == 201
         assert len(applications(graph)) == 2
 
+    def test_a_write_that_arrives_twice(self, tenant: Tenant, graph: httpx.Client) -> None:
+        tenant.faults({**CREATE, "strike": "twice", "times": 1})
+        seen = create(graph).raise_for_status().json()["id"]
+        made = applications(graph)
+        assert len(made) == 2
+        assert seen in made
+        writes = [(one["status"], one["delivered"], one["fault"]) for one in tenant.writes()]
+        assert sorted(writes) == [(201, False, "rule 1"), (201, True, "rule 1")]
+        grants = {"match": {"method": "POST", "path": "/servicePrincipals"}, "strike": "twice"}
+        tenant.faults(grants)
+        app_id = graph.get(f"/v1.0/applications/{seen}").json()["appId"]
+        second = graph.post("/v1.0/servicePrincipals", json={"appId": app_id})
+        assert second.status_code == 409  # what can be there but once answers as if it was before
+
     def test_cut_in_the_middle_of_the_reply(self, tenant: Tenant, graph: httpx.Client) -> None:
         tenant.faults({**CREATE, "strike": "reset-in-body", "times": 1})
         with graph.stream("POST", "/v1.0/applications", json={"displayName": "App"}) as response:
