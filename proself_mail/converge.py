@@ -98,10 +98,7 @@ class Update:
                 said = self._last_failure.said if self._last_failure else ""
                 stamped = await self._orphans.watch(surely_made="nil state" in said)
             adoption = await self._orphans.adoption(state, stamped)
-            if blocking := (*state.pending, *state.unfinished):
-                self._say(f"taking up what a run before this one left half done: {blocking[0]}")
-                await self._mend()
-            observed, state = await self._engine(adoption)
+            observed, state = await self._engine(state, adoption)
             if not observed.failures:
                 return await self._prove(state, idle=observed.is_idle)
             unclear = APPLICATION in observed.failed_creates
@@ -113,8 +110,11 @@ class Update:
             await self._free(held)
         await asyncio.to_thread(self._stack.mend_state)
 
-    async def _engine(self, adoption: Mapping[str, str]) -> tuple[Observed, State]:
-        """Run the engine once, and read what it knows afterwards."""
+    async def _engine(self, state: State, adoption: Mapping[str, str]) -> tuple[Observed, State]:
+        """Run the engine once from a state, and read what it knows afterwards."""
+        if blocking := (*state.pending, *state.unfinished):
+            self._say(f"taking up what a run before this one left half done: {blocking[0]}")
+            await self._mend()
         environment = lock.driver()
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
@@ -232,10 +232,10 @@ class Update:
 
     async def _read_back(self, state: State, outputs: Outputs, *, idle: bool) -> Sequence[Step]:
         """See that the state has all of it, and that the tenant says the same."""
-        while self._patience.trailing and not idle:
+        while (self._patience.trailing or state.is_behind) and not idle:
             # Trailing readers may have told the plugin what was, and the state now says so.
             await self._orphans.settle(state)
-            observed, state = await self._engine({})
+            observed, state = await self._engine(state, {})
             if observed.failures:
                 await self._after(observed.failures, state)
             idle = observed.is_idle and not observed.failures

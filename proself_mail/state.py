@@ -17,6 +17,9 @@ CONSENT = "consent"
 SECRET_PREFIX = "secret-"  # noqa: S105
 """Names of the program's resources; a secret's goes on with its window's id."""
 
+_FOR_A_MOMENT = "TERRAFORM_UPDATE_"
+"""How names begin by which the plugin asks a new object's replica for its attention."""
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -60,6 +63,15 @@ class State:
         """The application's client ID."""
         found = self.resources.get(APPLICATION)
         return found.outputs.get("clientId") if found else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a trailing reader told the plugin what was: a name that it gives for a moment."""
+        return any(
+            isinstance(value, str) and value.startswith(_FOR_A_MOMENT)
+            for each in self.resources.values()
+            for value in each.outputs.values()
+        )
 
     @property
     def key_ids(self) -> Mapping[str, str]:
