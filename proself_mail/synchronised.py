@@ -13,9 +13,9 @@ from pathlib import Path
 
 _NAMES = {
     "OneDrive": r"OneDrive( ?-.*)?",
-    "Dropbox": r"Dropbox( ?[-(].*)?",
+    "Dropbox": r"Dropbox( ?\(.*\))?",
     "iCloud Drive": r"iCloud ?Drive|Mobile Documents|com~apple~CloudDocs",
-    "Google Drive": r"Google ?Drive( ?[-(].*)?|My Drive|マイドライブ",
+    "Google Drive": r"Google ?Drive( ?\(.*\)|-.*)?|My Drive|マイドライブ",
     "Box": r"Box( Sync|-.*)?",
     "Nextcloud": r"(Nextcloud|ownCloud).*",
     "a cloud storage of macOS": r"CloudStorage",

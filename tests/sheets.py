@@ -1,13 +1,24 @@
-"""Setup sheets of stacks that were never made: settings, outputs, and secrets of the tests' own."""
+"""Setup sheets of stacks that were never made, and servers that show them."""
 
-from collections.abc import Sequence
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from queue import Queue
+from urllib.parse import urlsplit
 
-from proself_mail import sheet
+import httpx
+import pytest
+
+from proself_mail import sheet, sheet_server
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
 from proself_mail.sheet import Sheet
+from proself_mail.sheet_server import Person
 from proself_mail.stack import Outputs
 from tests.unit.test_settings import TENANT, good
 
@@ -50,3 +61,73 @@ def sheet_of(
     settings = good(**changes)
     outputs = outputs_of(settings, secrets or [client_secret(now=now)])
     return sheet.of(STACK, settings, outputs, now)
+
+
+PATIENCE = timedelta(seconds=30)
+
+
+@dataclass
+class Serving:
+    """A server in a thread, and the client that speaks to it as a browser would."""
+
+    address: str
+    http: httpx.Client
+    result: Future[int]
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def visit(self) -> str:
+        """Open the page; return its token."""
+        answer = self.http.get(self.address, headers={"sec-fetch-site": "none"})
+        assert answer.status_code == 200
+        found = re.search(r'data-token="([\w-]{40,})"', answer.text)
+        assert found
+        return found[1]
+
+    def post(self, path: str, token: str, **headers: str) -> httpx.Response:
+        own = {"origin": self.origin, "sec-fetch-site": "same-origin", "x-sheet-token": token}
+        return self.http.post(self.origin + path, headers=own | headers)
+
+    @contextmanager
+    def open_page(self, token: str) -> Iterator[None]:
+        """Hold the connection that a page holds."""
+        own = {"origin": self.origin, "x-sheet-token": token}
+        with self.http.stream("POST", self.origin + "/open", headers=own) as answer:
+            assert answer.status_code == 200
+            yield
+
+
+Serve = Callable[..., Serving]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve a sheet in the background: `serve(**settings)`."""
+    running: list[Serving] = []
+
+    def begin(**changes: object) -> Serving:
+        addresses: Queue[str] = Queue()
+        result: Future[int] = Future()
+
+        def browse(address: str) -> bool:
+            addresses.put(address)
+            return True
+
+        def work() -> None:
+            try:
+                person = Person(browse, print, PATIENCE)
+                result.set_result(sheet_server.serve(sheet_of(**changes), person))  # type: ignore[arg-type]
+            except BaseException as error:
+                result.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        address = addresses.get(timeout=20)
+        running.append(Serving(address, httpx.Client(trust_env=False), result))
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.http.close()

@@ -3,14 +3,8 @@
 import http.client
 import re
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from queue import Queue
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,76 +13,9 @@ import pytest
 from proself_mail import sheet_server
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.sheet_server import Person
-from tests.sheets import VALUE, sheet_of
+from tests.sheets import PATIENCE, VALUE, Serve, serve, sheet_of
 
-PATIENCE = timedelta(seconds=30)
-
-
-@dataclass
-class Serving:
-    """A server in a thread, and the client that speaks to it as a browser would."""
-
-    address: str
-    http: httpx.Client
-    result: Future[int]
-
-    @property
-    def origin(self) -> str:
-        parts = urlsplit(self.address)
-        return f"{parts.scheme}://{parts.netloc}"
-
-    def visit(self) -> str:
-        """Open the page; return its token."""
-        answer = self.http.get(self.address, headers={"sec-fetch-site": "none"})
-        assert answer.status_code == 200
-        found = re.search(r'data-token="([\w-]{40,})"', answer.text)
-        assert found
-        return found[1]
-
-    def post(self, path: str, token: str, **headers: str) -> httpx.Response:
-        own = {"origin": self.origin, "sec-fetch-site": "same-origin", "x-sheet-token": token}
-        return self.http.post(self.origin + path, headers=own | headers)
-
-    @contextmanager
-    def open_page(self, token: str) -> Iterator[None]:
-        """Hold the connection that a page holds."""
-        own = {"origin": self.origin, "x-sheet-token": token}
-        with self.http.stream("POST", self.origin + "/open", headers=own) as answer:
-            assert answer.status_code == 200
-            yield
-
-
-Serve = Callable[..., Serving]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serve a sheet in the background: `serve(**settings)`."""
-    running: list[Serving] = []
-
-    def begin(**changes: object) -> Serving:
-        addresses: Queue[str] = Queue()
-        result: Future[int] = Future()
-
-        def browse(address: str) -> bool:
-            addresses.put(address)
-            return True
-
-        def work() -> None:
-            try:
-                person = Person(browse, print, PATIENCE)
-                result.set_result(sheet_server.serve(sheet_of(**changes), person))  # type: ignore[arg-type]
-            except BaseException as error:
-                result.set_exception(error)
-
-        threading.Thread(target=work, daemon=True).start()
-        address = addresses.get(timeout=20)
-        running.append(Serving(address, httpx.Client(trust_env=False), result))
-        return running[-1]
-
-    yield begin
-    for each in running:
-        each.http.close()
+__all__ = ["serve"]  # a fixture
 
 
 def test_the_page_is_given_once_and_the_secret_only_when_it_asks(serve: Serve) -> None:
@@ -115,60 +42,49 @@ def test_the_page_is_given_once_and_the_secret_only_when_it_asks(serve: Serve) -
     assert at.result.result(20) == 1, "the second visit is told of"
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
+def test_another_pages_visit_gets_nothing_and_spends_nothing(serve: Serve) -> None:
+    at = serve()
+    port = urlsplit(at.address).port
+    for headers, status in [
         ({"host": "evil.example"}, 421),
-        ({"host": "localhost:{port}"}, 421),
+        ({"host": f"evil.example:{port}"}, 421),
+        ({"host": f"localhost:{port}"}, 421),
         ({"host": "127.0.0.1"}, 421),
         ({"sec-fetch-site": "cross-site"}, 404),
         ({"sec-fetch-site": "same-site"}, 404),
         ({"sec-fetch-site": "same-origin"}, 404),
         ({"sec-fetch-site": "none", "sec-purpose": "prefetch;prerender"}, 503),
-    ],
-)
-def test_another_pages_visit_gets_nothing_and_spends_nothing(
-    serve: Serve, headers: dict[str, str], status: int
-) -> None:
-    at = serve()
-    port = str(urlsplit(at.address).port)
-    given = {name: value.replace("{port}", port) for name, value in headers.items()}
-    answer = at.http.get(at.address, headers=given)
-    assert answer.status_code == status
-    assert "data-token" not in answer.text
-    assert "proself@example.jp" not in answer.text
+    ]:
+        answer = at.http.get(at.address, headers=headers)
+        assert answer.status_code == status, headers
+        assert "data-token" not in answer.text
+        assert "proself@example.jp" not in answer.text
     at.post("/closed", at.visit())
     assert at.result.result(20) == 0
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+def test_another_pages_request_gets_no_secret_and_ends_nothing(serve: Serve) -> None:
+    at = serve()
+    token = at.visit()
+    port = urlsplit(at.address).port
+    for headers in [
         {"origin": "https://evil.example"},
         {"origin": "null"},
-        {"origin": "http://localhost:{port}"},
+        {"origin": f"http://localhost:{port}"},
+        {"origin": ""},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
-        {"host": "evil.example:{port}"},
+        {"host": f"evil.example:{port}"},
         {"x-sheet-token": ""},
         {"x-sheet-token": "guessed"},
         {"x-sheet-token": "トークン"},
-    ],
-)
-def test_another_pages_request_gets_no_secret_and_ends_nothing(
-    serve: Serve, headers: dict[str, str]
-) -> None:
-    at = serve()
-    token = at.visit()
-    port = str(urlsplit(at.address).port)
-    given = {
-        name.encode(): value.replace("{port}", port).encode() for name, value in headers.items()
-    }
-    own = {b"origin": at.origin.encode(), b"x-sheet-token": token.encode()}
-    for path in ("/secret", "/open", "/closed"):
-        answer = at.http.post(at.origin + path, headers=own | given)
-        assert answer.status_code == 403
-        assert VALUE not in answer.text
+    ]:
+        given = {name.encode(): value.encode() for name, value in headers.items()}
+        own = {b"origin": at.origin.encode(), b"x-sheet-token": token.encode()}
+        for path in ("/secret", "/open", "/closed"):
+            answer = at.http.post(at.origin + path, headers=own | given)
+            assert answer.status_code == 403, headers
+            assert VALUE not in answer.text
     assert at.post("/secret", token).text == VALUE
     at.post("/closed", token)
     at.result.result(20)
