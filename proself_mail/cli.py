@@ -22,6 +22,8 @@ from proself_mail.errors import ConfigurationError, Error, PersonNeeded, Refused
 from proself_mail.settings import Environment, TargetName
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from proself_mail.check import Check
     from proself_mail.rotation import Plan
     from proself_mail.session import Session
@@ -413,13 +415,19 @@ def _sheet(arguments: argparse.Namespace) -> int:
     console.print("The page was closed, and nothing is served any more.")
     if again:
         console.print(
-            f"Its address was opened again ({again} times) and gave nothing. If that was not you, "
-            f"another user of this machine knew it: `proself-mail rotate --revoke --stack "
-            f"{made.stack}` if you did not see the sheet yourself.",
+            f"Its address was opened again ({again} times) and gave nothing then. If you did not "
+            "see the sheet yourself, somebody else did: revoke the secret.",
             markup=False,
         )
-    console.print(f"Once a mail from Proself has arrived: `{made.acknowledge}`.", markup=False)
+        _show_command(console, f"proself-mail rotate --revoke --stack {made.stack}")
+    console.print("Once a mail from Proself has arrived:")
+    _show_command(console, made.acknowledge)
     return 0
+
+
+def _show_command(console: "Console", command: str) -> None:
+    """Show a command to be copied: unfolded, on a line of its own."""
+    console.print(f"  {command}", markup=False, soft_wrap=True)
 
 
 def _tell_sheet_address(address: str) -> None:
@@ -428,11 +436,9 @@ def _tell_sheet_address(address: str) -> None:
     port = address.split(":")[2].partition("/")[0]
     console = report.commentary()
     console.print("No browser opened it. Open this address on this machine; it works once:")
-    console.print(address, markup=False, soft_wrap=True)
-    console.print(
-        f"From another machine, first: `ssh -L {port}:127.0.0.1:{port} THIS-MACHINE`.",
-        markup=False,
-    )
+    _show_command(console, address)
+    console.print("From another machine, before that:")
+    _show_command(console, f"ssh -L {port}:127.0.0.1:{port} THIS-MACHINE")
 
 
 def _add_verify(commands: "_Commands[argparse.ArgumentParser]") -> None:

@@ -19,6 +19,8 @@ def check(path: Path, *, with_secret: bool) -> None:
             "Delete it, or give --out another name.",
         )
     if not with_secret:
+        if not path.parent.is_dir():
+            raise private_file.unwritable(path, f"there is no folder {path.parent}")
         return
     if service := synchronised.service_of(path):
         raise Refused(

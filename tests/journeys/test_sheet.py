@@ -1,0 +1,186 @@
+"""`proself-mail sheet` as typed: from a stack to the page in a browser, and what stays of it."""
+
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import Visit
+from tests.journey import Journey
+from tests.tenant import Tenant
+
+_OPENS = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
+"""A browser that writes down where it was sent."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
+    """One stack that is up, and one that never was; nothing here changes them."""
+    with Tenant() as tenant:
+        journey = Journey(tenant, tmp_path_factory.mktemp("sheet"))
+        journey.make_stack("dev")
+        journey.make_stack("bare")
+        done = journey.up("dev")
+        assert done.returncode == 0, done.stdout
+        yield journey
+
+
+class Sheet:
+    """The command, running, with a browser that only writes down the address."""
+
+    def __init__(self, journey: Journey, folder: Path, *options: str, browser: str = "") -> None:
+        self._address = folder / "address"
+        command = [str(Path(sys.executable).parent / "proself-mail"), "sheet", "--stack", "dev"]
+        opens = shlex.join([sys.executable, "-c", _OPENS, str(self._address)]) + " %s"
+        self.process = subprocess.Popen(
+            [*command, *options],
+            cwd=journey.folder,
+            env=journey.environment | {"BROWSER": browser or opens, "COLUMNS": "80"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def address(self) -> str:
+        """Wait until the browser was sent somewhere."""
+        deadline = time.monotonic() + 60
+        while not self._address.exists() or not self._address.read_text():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return self._address.read_text()
+
+    def end(self) -> tuple[int, str]:
+        said = "".join(self.process.communicate(timeout=60))
+        return self.process.returncode, said
+
+
+@contextmanager
+def running(journey: Journey, folder: Path, *options: str, browser: str = "") -> Iterator[Sheet]:
+    sheet = Sheet(journey, folder, *options, browser=browser)
+    try:
+        yield sheet
+    finally:
+        sheet.process.kill()
+
+
+def test_the_page_has_the_stacks_values_and_ends_the_command(
+    stack: Journey, tmp_path: Path, visit: Visit
+) -> None:
+    made, before = stack.outputs("dev"), stack.mark()
+    visitor = visit(permissions=["clipboard-read", "clipboard-write"])
+    with running(stack, tmp_path) as sheet:
+        address = sheet.address()
+        page = visitor.page(address)
+        for key, value in (
+            ("this_server.host_name", "https://proself.example.jp"),
+            ("mail_server.user_id", "proself@contoso.example"),
+            ("mail_server.tenant_id", stack.tenant.tenant_id),
+            ("mail_server.client_id", made["clientId"]),
+            ("mail_server.client_secret", made["clientSecret"]),
+        ):
+            page.evaluate("document.querySelector('#said').textContent = ''")
+            page.locator(f'[data-copy="{key}"]').click()
+            expect(page.locator("#said")).not_to_be_empty()
+            assert visitor.clipboard(page) == value
+        assert made["clientSecret"] not in page.content()
+        page.close()
+        code, said = sheet.end()
+    assert code == 0, said
+    assert "The page was closed" in said
+    assert "rotate --acknowledge --stack dev" in said
+    assert address not in said, "told only where no browser opened"
+    assert made["clientSecret"] not in said
+    assert stack.tenant.history(before) == [], "the sheet needs no tenant"
+    assert visitor.complaints == []
+
+
+def test_without_a_browser_the_address_is_told_and_ctrl_c_ends_it(
+    stack: Journey, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # Which fails at once, as a browser that cannot start does.
+    fails = shlex.join([sys.executable, "-c", "raise SystemExit(1)"]) + " %s"
+    with running(stack, tmp_path, "--port", str(port), browser=fails) as sheet:
+        assert sheet.process.stderr
+        said = ""
+        while "ssh -L" not in said:
+            said += sheet.process.stderr.readline()
+        assert f"http://127.0.0.1:{port}/" in said
+        assert "it works once" in said
+        taken = stack.proself_mail("sheet", "--stack", "dev", "--port", str(port))
+        assert taken.returncode == 2
+        assert f"Port {port} of this machine" in taken.stderr
+        sheet.process.send_signal(signal.SIGINT)
+        code, _ = sheet.end()
+    assert code == 130
+
+
+def test_a_file_is_written_without_the_secret_and_with_it_on_demand(
+    stack: Journey, tmp_path: Path
+) -> None:
+    secret = stack.outputs("dev")["clientSecret"]
+    plain = stack.proself_mail("sheet", "--stack", "dev", "--out", str(tmp_path / "a.html"))
+    assert plain.returncode == 0, plain.stderr
+    assert plain.stdout.strip() == str(tmp_path / "a.html")
+    assert secret not in (tmp_path / "a.html").read_text(encoding="utf-8")
+    made = ["--out", str(tmp_path / "b.html"), "--with-secret"]
+    done = stack.proself_mail("sheet", "--stack", "dev", *made)
+    assert done.returncode == 0, done.stderr
+    assert secret in (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "Delete it as soon as the values are in Proself" in done.stdout
+    assert secret not in plain.stdout + plain.stderr + done.stdout + done.stderr
+    again = stack.proself_mail("sheet", "--stack", "dev", *made)
+    assert again.returncode == 2
+    assert "exists already" in " ".join(again.stderr.split())
+
+
+def test_no_secret_goes_into_a_synchronised_folder(stack: Journey, tmp_path: Path) -> None:
+    path = tmp_path / "Dropbox" / "sheet.html"
+    path.parent.mkdir()
+    done = stack.proself_mail(
+        "sheet", "--stack", "dev", "--out", str(path), "--with-secret", env={"HOME": str(tmp_path)}
+    )
+    assert done.returncode == 3
+    assert "Dropbox copies to other machines" in " ".join(done.stderr.split())
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "cause"),
+    [
+        (["--stack", "dev", "--with-secret"], 2, "--with-secret is for a file"),
+        (["--stack", "dev", "--out", "x.html", "--port", "8080"], 2, "--port and --timeout"),
+        (["--stack", "dev", "--out", "none/there/x.html"], 2, "cannot be written"),
+        (["--stack", "bare"], 2, "nothing has been set up yet"),
+    ],
+)
+def test_what_cannot_be_shown_says_why(
+    stack: Journey, options: list[str], code: int, cause: str
+) -> None:
+    done = stack.proself_mail("sheet", *options)
+    assert done.returncode == code, done.stdout
+    assert cause in " ".join(done.stderr.split())
+    assert "Next:" in done.stderr
+
+
+def test_a_stack_without_a_mailbox_says_so(stack: Journey) -> None:
+    path = stack.folder / "Pulumi.dev.yaml"
+    whole = path.read_text()
+    try:
+        path.write_text("".join(line for line in whole.splitlines(True) if "mailbox" not in line))
+        done = stack.proself_mail("sheet", "--stack", "dev")
+    finally:
+        path.write_text(whole)
+    assert done.returncode == 2
+    assert "`mailbox` is missing" in done.stderr
+    assert "pulumi config set mailbox" in done.stderr
