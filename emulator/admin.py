@@ -19,7 +19,7 @@ from emulator.faults import Plan, read_rules
 from emulator.proself import ProselfServers
 from emulator.proself_server import Habits
 from emulator.replicas import Lag
-from emulator.store import Json
+from emulator.store import Json, Kind
 from emulator.throttle import SIZES
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -88,6 +88,26 @@ class Admin:
     async def seed(self, request: Request) -> Response:
         """POST /seed: put things into a tenant that were not made through Graph."""
         return JSONResponse(seeding.seed(self._cloud, Fields(await _body(request))))
+
+    async def objects(self, request: Request) -> Response:
+        """GET /objects[?tenant=]: what a tenant holds, as the last write left it, bin included."""
+        fields = Fields(dict(request.query_params))
+        tenant = seeding.tenant_of(self._cloud, fields)
+        fields.done()
+        return JSONResponse(
+            [
+                {
+                    "kind": record.kind,
+                    "id": record.id,
+                    "parent": record.parent,
+                    "body": record.body,
+                    "links": dict(record.links),
+                    "deleted": record.deleted_at is not None,
+                }
+                for kind in Kind
+                for record in tenant.store.latest(kind)
+            ]
+        )
 
     async def show_outbox(self, _: Request) -> Response:
         """GET /outbox: the mails that have gone out, oldest first."""
@@ -222,6 +242,7 @@ def admin_application(cloud: Cloud, proself: ProselfServers) -> Starlette:
             route("POST", "/faults", admin.set_faults),
             route("DELETE", "/faults", admin.clear_faults),
             route("POST", "/seed", admin.seed),
+            route("GET", "/objects", admin.objects),
             route("GET", "/secrets", admin.secrets),
             route("GET", "/outbox", admin.show_outbox),
             route("GET", "/smtp", admin.show_smtp),

@@ -659,21 +659,15 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
 def _removing(arguments: argparse.Namespace, work: "Callable[[Any, Any], Any]") -> int:
     """Run a command that removes things: show the plan, ask, report."""
-    from proself_mail import clock, removal_report, report
+    from proself_mail import removal_report, report
 
     plans: list[Any] = []
 
     def show(plan: Any) -> None:
         plans.append(plan)
         if not arguments.json:
-            name = f"{plan.tenant_name} ({plan.tenant_id})" if plan.tenant_name else plan.tenant_id
-            report.output().print(f"In the tenant {name}:", markup=False)
-            for each in plan.stacks:
-                report.output().print(removal_report.items(each.items, clock.now()))
-                for sentence in each.left_alone:
-                    report.output().print(f"Left alone: {sentence}.", markup=False)
-            for sentence in getattr(plan, "left_alone", ()):
-                report.output().print(f"Left alone: {sentence}.", markup=False)
+            for each in removal_report.plan(plan):
+                report.output().print(each)
 
     def confirm(plan: Any) -> str | None:
         if arguments.confirm or arguments.json or not sys.stdin.isatty():
@@ -683,25 +677,34 @@ def _removing(arguments: argparse.Namespace, work: "Callable[[Any, Any], Any]") 
             return None
         return input("Type the tenant's name or ID to remove all of this: ").strip() or None
 
-    reports = asyncio.run(work(show, confirm))
+    try:
+        reports = asyncio.run(work(show, confirm))
+    except Refused:
+        if arguments.json and plans:  # what the refusal is about stands in it
+            _print_json(removal_report.plan_json(plans[0]))
+        raise
     [plan] = plans
     if arguments.json:
-        found = (
+        _print_json(
             removal_report.plan_json(plan)
             if reports is None
             else removal_report.report_json(plan, reports)
         )
-        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     elif reports is None:
         report.output().print(
-            "Nothing was removed: this is the plan. --confirm with the tenant's name or ID "
+            "\nNothing was removed: this is the plan. --confirm with the tenant's name or ID "
             "carries it out."
+            if any(each.items for each in plan.stacks)
+            else "\nThere is nothing to remove."
         )
     else:
-        for each in reports:
-            report.output().print(f"\n{each.name}:", markup=False)
-            report.output().print(removal_report.outcomes(each.outcomes))
+        for each in removal_report.report(reports):
+            report.output().print(each)
     return 0 if reports is None else removal_report.exit_code(reports)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _add_rehearse(commands: "_Commands[argparse.ArgumentParser]") -> None:

@@ -179,6 +179,10 @@ class Directory(Protocol):
         """Yield the applications in the recycle bin that bear a tag."""
         ...
 
+    async def applications_of(self, client_id: str) -> tuple[ApplicationRecord, ...]:
+        """Return the application with this client ID, live or deleted; both where readers trail."""
+        ...
+
     async def delete_application(self, object_id: str) -> None:
         """Put an application into the recycle bin; `NotFound` where it is not there."""
         ...

@@ -151,6 +151,18 @@ class GraphDirectory:
         async for found in self._pages(builder, query):
             yield _application(found)
 
+    async def applications_of(self, client_id: str) -> tuple[ApplicationRecord, ...]:
+        """Return the application with this client ID, live or deleted."""
+        live = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
+            filter=f"appId eq {_quoted(client_id)}", select=_APPLICATION_FIELDS
+        )
+        deleted = GraphApplicationRequestBuilder.GraphApplicationRequestBuilderGetQueryParameters(
+            filter=f"appId eq {_quoted(client_id)}", select=_APPLICATION_FIELDS
+        )
+        bin_ = self._client.directory.deleted_items.graph_application
+        pages = (self._pages(self._client.applications, live), self._pages(bin_, deleted))
+        return tuple([_application(found) for each in pages async for found in each])
+
     async def delete_application(self, object_id: str) -> None:
         """Delete an application; its service principal and grants go with it."""
         item = self._client.applications.by_application_id(object_id)

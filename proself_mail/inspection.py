@@ -5,7 +5,7 @@ principal. Whatever else cannot be read stops the command, because it might be s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,7 +18,8 @@ from proself_mail.directory import (
     NotFound,
 )
 from proself_mail.patience import SETTLING, Patience
-from proself_mail.removal import Item, Kind, Seen
+from proself_mail.remains import Remains
+from proself_mail.removal_item import Item, Kind
 
 T = TypeVar("T")
 
@@ -38,20 +39,19 @@ class Inspected:
 async def inspect(
     directory: Directory,
     patience: Patience,
-    seen: Seen,
+    seen: Remains,
     *,
-    known_keys: Collection[str] = (),
-    description: str | None = None,
+    key_ids: Mapping[str, str] | None = None,
     owners: Collection[str] | None = None,
 ) -> Inspected:
     """Look at everything that hangs on what was seen.
 
-    `known_keys`, `description` and `owners` are a stack's own; without `owners`, those of the
-    service principal are the ones that the program gave.
+    `key_ids`, by their windows, are those that a stack's state knows; `owners` those that its file
+    names. Without them, the service principal's are the ones that the program gave.
     """
     found = await asyncio.gather(
         *(
-            _application(directory, patience, each, seen, known_keys, description, owners)
+            _application(directory, patience, each, seen, key_ids or {}, owners)
             for each in seen.applications
             if each.deleted is None
         ),
@@ -72,9 +72,8 @@ async def _application(
     directory: Directory,
     patience: Patience,
     application: ApplicationRecord,
-    seen: Seen,
-    known_keys: Collection[str],
-    description: str | None,
+    seen: Remains,
+    key_ids: Mapping[str, str],
     owners: Collection[str] | None,
 ) -> Inspected:
     object_id = application.object_id
@@ -85,12 +84,10 @@ async def _application(
         _expected_owners(directory, patience, application, seen, owners),
     )
     additions = ownership.additions(
-        passwords=application.passwords,
+        secrets=ownership.foreign_secrets(application, key_ids),
         certificates=certificates,
         federated=federated,
         owners=actual,
-        known_keys=known_keys,
-        description=description,
         expected_owners=actual if expected is None else expected,
     )
     items = tuple(
@@ -104,7 +101,7 @@ async def _expected_owners(
     directory: Directory,
     patience: Patience,
     application: ApplicationRecord,
-    seen: Seen,
+    seen: Remains,
     owners: Collection[str] | None,
 ) -> Collection[str] | None:
     """Return whom the program made an owner; None where nobody can tell."""

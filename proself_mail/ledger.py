@@ -1,11 +1,12 @@
 """Which client secrets are ours: those that the state or the application's notes know.
 
-That is the only rule, for every command: a name or a date that fits makes nobody's secret ours. Two
-things outlive the state and the machine that a pipeline ran on: which key ids this product
-made, because a secret leaves the state when its window closes and Entra's listing does not say who
-made it; and which of them a person pasted into Proself. Both stand in one line of JSON, beside
-whatever people write into the notes. No secret is part of it. Reading and writing the notes is
-`rotate`'s; docs/adr/0019 says why they are there.
+That is the only rule, for every command: a name or a date that fits makes nobody's secret ours
+(`ownership` has the one exception: a teardown where neither knows any). Two things outlive the
+state and the machine that a pipeline ran on: which key ids this product made, because a secret
+leaves the state when its window closes and Entra's listing does not say who made it; and which of
+them a person pasted into Proself. Both stand in one line of JSON, beside whatever people write into
+the notes. No secret is part of it. Reading and writing the notes is `rotate`'s; docs/adr/0019 says
+why they are there.
 """
 
 import json

@@ -6,19 +6,22 @@ another stack, production, a time that has not come, an age that nobody knows. F
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from proself_mail import stamp
-from proself_mail.directory import PasswordRecord
+from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.ledger import Ledger
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Environment
 from proself_mail.stamp import Stamp
 
 _OUR_SECRET = re.compile(r".+ \d{4}-\d\d-\d\d")
-"""How the program names a client secret: a description and the day on which it starts."""
+"""How the program names a client secret: a description and the day on which its window opens."""
+_ONE_UPDATE = timedelta(minutes=10)
+"""As long as an update takes at most, which makes the application and its first secret."""
 
 
 @dataclass(frozen=True)
@@ -93,37 +96,57 @@ def of_production(tags: Collection[str], stack_id: UUID) -> bool:
 
 def additions(
     *,
-    passwords: Iterable[PasswordRecord],
+    secrets: Iterable[PasswordRecord],
     certificates: Sequence[str],
     federated: Sequence[str],
     owners: Collection[str],
-    known_keys: Collection[str],
-    description: str | None,
     expected_owners: Collection[str],
 ) -> tuple[str, ...]:
     """Say what an application got that the program did not give it: credentials and owners.
 
-    A secret is ours whose key id the state knows, or that is named as the program names them:
-    `description` and a day; any description where it is None. Each sentence names one addition.
+    `secrets` are the foreign ones. Each sentence names one addition.
     """
-    found = [
-        f"a client secret {password.display_name!r} (key id {password.key_id})"
-        for password in passwords
-        if password.key_id not in known_keys and not _is_named_by_us(password, description)
-    ]
-    found += [f"a certificate (key id {key})" for key in certificates]
+    found = [f"a client secret {each.display_name!r} (key ID {each.key_id})" for each in secrets]
+    found += [f"a certificate (key ID {key})" for key in certificates]
     found += [f"a federated credential {name!r}" for name in federated]
     found += [f"an owner {owner}" for owner in sorted(set(owners) - set(expected_owners))]
     return tuple(found)
 
 
-def _is_named_by_us(password: PasswordRecord, description: str | None) -> bool:
-    name, starts = password.display_name, password.starts
+def foreign_secrets(
+    application: ApplicationRecord, key_ids: Mapping[str, str]
+) -> tuple[PasswordRecord, ...]:
+    """Return the client secrets that the program did not make.
+
+    `key_ids`, by their windows, are those that the state knows; the application's notes may know
+    more (`ledger`). Where nobody knows any, because no state is left and no rotation has come yet,
+    the one is ours that bears our name and came into being with the application.
+    """
+    known, damaged = Ledger.known(application.notes, key_ids)
+    foreign = known.foreign(application.passwords)
+    if known.made or damaged:
+        return foreign
+    first = [each for each in foreign if _came_with(application, each)]
+    return tuple(each for each in foreign if [each] != first)
+
+
+def _came_with(application: ApplicationRecord, secret: PasswordRecord) -> bool:
+    named, made = _OUR_SECRET.fullmatch(secret.display_name), application.created
     return (
-        _OUR_SECRET.fullmatch(name) is not None
-        and starts is not None
-        and (description is None or name.startswith(f"{description} "))
+        named is not None
+        and made is not None
+        and secret.starts is not None
+        and timedelta() <= secret.starts - made <= _ONE_UPDATE
     )
+
+
+def grown(
+    application: ApplicationRecord, key_ids: Mapping[str, str], planned: Collection[str]
+) -> str:
+    """Say what an application got since a plan was made that saw the `planned` key ids, if any."""
+    if any(each.key_id not in planned for each in foreign_secrets(application, key_ids)):
+        return "It got a client secret since the plan was made; look at it, then try again."
+    return ""
 
 
 def _whole(tags: Collection[str]) -> Stamp | None:

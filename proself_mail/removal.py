@@ -1,6 +1,6 @@
 """Taking one stack's objects out of a tenant, recycle bin included, until the tenant agrees.
 
-Found by the stamp, decided by `ownership`, removed by object id after another read of it, and
+Found by `remains`, decided by `ownership`, removed by object id after another read of it, and
 looked for again until several reads in a row show none of it, live or deleted. Readers trail:
 what was just deleted may still answer, and the recycle bin may not show it yet. So nothing counts
 as gone for having been shown nowhere once: its purge was accepted, or readers had time to catch up.
@@ -8,11 +8,10 @@ It knows nothing of Pulumi, and asks nobody whether it may: that is `guards`'.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TypeVar
+from datetime import timedelta
 
 from proself_mail.directory import (
     ApplicationRecord,
@@ -20,187 +19,15 @@ from proself_mail.directory import (
     DirectoryError,
     Forbidden,
     NotFound,
-    ServicePrincipalRecord,
 )
+from proself_mail.errors import Error
 from proself_mail.ownership import Ours
 from proself_mail.patience import AGREEING, SETTLING, Patience
+from proself_mail.remains import Remains, look
+from proself_mail.removal_item import Item, Kind, Outcome, Result
 
-RECYCLE_BIN = timedelta(days=30)
-"""How long Entra keeps what was deleted (Microsoft, deleted applications FAQ)."""
-
-T = TypeVar("T")
-
-
-class Kind(StrEnum):
-    """What can be removed, in the words that a person is shown."""
-
-    APPLICATION = "application"
-    SERVICE_PRINCIPAL = "service principal"
-    GRANT = "grant"
-    FEDERATED_CREDENTIAL = "federated credential"
-    CONFIG_FILE = "config file"
-    STACK_STATE = "stack state"
-
-
-class Result(StrEnum):
-    """What became of it."""
-
-    REMOVED = "removed"
-    GONE = "gone already"
-    KEPT = "kept, as asked"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing to remove."""
-
-    kind: Kind
-    id: str
-    name: str
-    why: str
-    """Why it is ours."""
-    created: datetime | None = None
-    deleted: datetime | None = None
-    """When it went to the recycle bin; none for a live one."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one thing."""
-
-    item: Item
-    result: Result
-    detail: str = ""
-    """Why it failed, or what is left and for how long."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one round of reads shows of a stack in the tenant, live and in the recycle bin."""
-
-    applications: Sequence[ApplicationRecord]
-    principals: Sequence[ServicePrincipalRecord]
-    left_alone: Sequence[str]
-    """What bears the tag and is not ours, a sentence each."""
-    tagged: Sequence[tuple[str, Sequence[str]]] = ()
-    """Object id and tags of everything that bears the tag, ours or not."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing of ours."""
-        return not self.applications and not self.principals
-
-    @property
-    def objects(self) -> tuple[ApplicationRecord | ServicePrincipalRecord, ...]:
-        """All of it."""
-        return (*self.applications, *self.principals)
-
-    @property
-    def clients(self) -> dict[str, str]:
-        """Client IDs by object id."""
-        return {each.object_id: each.client_id for each in self.objects}
-
-    def items(self, ours: Ours) -> tuple[Item, ...]:
-        """List it for a person."""
-        applications = [
-            Item(
-                Kind.APPLICATION,
-                each.object_id,
-                each.display_name,
-                ours.verdict(each.tags, each.created).why,
-                each.created,
-                each.deleted,
-            )
-            for each in self.applications
-        ]
-        of_ours = {each.client_id for each in self.applications}
-        principals = [
-            Item(
-                Kind.SERVICE_PRINCIPAL,
-                each.object_id,
-                each.display_name,
-                "is that of the application"
-                if each.client_id in of_ours
-                else ours.verdict(each.tags, None).why,
-                None,
-                each.deleted,
-            )
-            for each in self.principals
-        ]
-        return (*applications, *principals)
-
-
-async def look(directory: Directory, patience: Patience, tag: str, ours: Ours) -> Seen:
-    """Read what bears a stack's tag, live and deleted, and keep what is ours."""
-    everything = await asyncio.gather(
-        _all(patience, lambda: directory.applications_tagged(tag)),
-        _all(patience, lambda: directory.deleted_applications_tagged(tag)),
-        _all(patience, lambda: directory.service_principals_tagged(tag)),
-        _all(patience, lambda: directory.deleted_service_principals_tagged(tag)),
-    )
-    applications = [*everything[0], *everything[1]]
-    principals = [*everything[2], *everything[3]]
-    principals += await _unstamped(directory, patience, applications, principals, ours)
-    kept: dict[str, ApplicationRecord] = {}
-    left: list[str] = []
-    for each in applications:
-        verdict = ours.verdict(each.tags, each.created)
-        if verdict.ours:
-            kept[each.object_id] = each  # one that two replicas show is in the recycle bin
-        else:
-            left.append(f"the application {each.display_name!r} ({each.object_id}): {verdict.why}")
-    of_ours = {each.client_id for each in kept.values()}
-    of_others = {each.client_id for each in applications} - of_ours
-    kept_principals: dict[str, ServicePrincipalRecord] = {}
-    for principal in principals:
-        # It goes with its application. One whose application is gone for good has a stamp alone.
-        verdict = ours.verdict(principal.tags, None)
-        if principal.client_id in of_ours or (
-            verdict.ours and principal.client_id not in of_others
-        ):
-            kept_principals[principal.object_id] = principal
-        elif principal.client_id not in of_others:
-            left.append(
-                f"the service principal {principal.display_name!r} ({principal.object_id}): "
-                f"{verdict.why}"
-            )
-    tagged = [(each.object_id, each.tags) for each in applications]
-    tagged += [(each.object_id, each.tags) for each in principals]
-    return Seen(tuple(kept.values()), tuple(kept_principals.values()), tuple(left), tagged)
-
-
-async def _unstamped(
-    directory: Directory,
-    patience: Patience,
-    applications: Sequence[ApplicationRecord],
-    principals: Sequence[ServicePrincipalRecord],
-    ours: Ours,
-) -> list[ServicePrincipalRecord]:
-    """Find service principals of ours that bear no tag: made by a person or a consent page."""
-    seen = {each.client_id for each in principals}
-
-    def find(application: ApplicationRecord) -> Awaitable[ServicePrincipalRecord | None]:
-        ask = (
-            directory.service_principal
-            if application.deleted is None
-            else directory.deleted_service_principal
-        )
-        return patience.told(lambda: ask(application.client_id))
-
-    lacking = [
-        each
-        for each in applications
-        if each.client_id not in seen and ours.verdict(each.tags, each.created).ours
-    ]
-    return [found for found in await asyncio.gather(*map(find, lacking)) if found]
-
-
-async def _all(patience: Patience, listing: Callable[[], AsyncIterator[T]]) -> list[T]:
-    async def ask() -> list[T]:
-        return [each async for each in listing()]
-
-    return await patience.told(ask)
+DEADLINE = timedelta(minutes=5)
+"""For how long one stack is worked on at most."""
 
 
 @dataclass
@@ -255,7 +82,7 @@ class Removal:
             ),
         )
 
-    def outcomes(self, unfinished: str = "") -> tuple[Outcome, ...]:
+    def _outcomes(self, unfinished: str = "") -> tuple[Outcome, ...]:
         """Tell what became of each; `unfinished` says why the work was ended before its time."""
         return tuple(self._outcome(each, unfinished) for each in self._objects.values())
 
@@ -268,7 +95,13 @@ class Removal:
             return Outcome(each.item, Result.KEPT, "in the recycle bin, for 30 days")
         return Outcome(each.item, Result.REMOVED if each.deleted else Result.GONE)
 
-    async def run(self, *, until: float | None = None) -> None:
+    async def run(self, *, until: float | None = None) -> tuple[Outcome, ...]:
+        """Remove all of it in the time there is, and tell what became of each."""
+        async with _bounded() as reasons:
+            await self._until_gone(until)
+        return self._outcomes("".join(reasons))
+
+    async def _until_gone(self, until: float | None) -> None:
         """Remove all of it, until `AGREEING` rounds of reads in a row show none of it.
 
         `until`, by the loop's clock, is how long readers are watched at least: an earlier run was
@@ -276,7 +109,7 @@ class Removal:
         """
         clock = asyncio.get_running_loop()
         agreeing = 0
-        await self._carry_out(Seen((), (), ()))  # what is known; each is read again before
+        await self._carry_out(Remains((), (), ()))  # what is known; each is read again before
         while True:
             seen, none_answers = await asyncio.gather(
                 look(self._directory, self._patience, self._tag, self._ours), self._none_answers()
@@ -294,7 +127,7 @@ class Removal:
                     continue
             await self._patience.moment(0.4)
 
-    def _is_settled(self, seen: Seen) -> bool:
+    def _is_settled(self, seen: Remains) -> bool:
         """Say whether reads show nothing that is still to be removed."""
         for each in seen.applications:
             if not self._is_done(each.object_id, in_bin=each.deleted is not None):
@@ -343,7 +176,7 @@ class Removal:
             return False
         return True
 
-    async def _carry_out(self, seen: Seen) -> bool:
+    async def _carry_out(self, seen: Remains) -> bool:
         """Do what can be done about what is there; say whether anything was accepted."""
         for item, client_id in self._listed(seen):
             self.know(item, client_id)
@@ -379,7 +212,7 @@ class Removal:
                 did = True
         return did
 
-    def _listed(self, seen: Seen) -> list[tuple[Item, str]]:
+    def _listed(self, seen: Remains) -> list[tuple[Item, str]]:
         return [(item, seen.clients[item.id]) for item in seen.items(self._ours)]
 
     def _take_along(self, application: _Progress, principals: Sequence[_Progress]) -> None:
@@ -452,3 +285,17 @@ def _refusal(error: DirectoryError, what: str) -> str:
     if isinstance(error, Forbidden):
         return f"The signed-in identity may not {what} ({error.code})."
     return error.cause
+
+
+@contextlib.asynccontextmanager
+async def _bounded() -> AsyncIterator[list[str]]:
+    """End the work in time, and take what stops it as the reason for what is left."""
+    reasons: list[str] = []
+    try:
+        async with asyncio.timeout(DEADLINE.total_seconds()):
+            yield reasons
+    except TimeoutError:
+        minutes = DEADLINE.total_seconds() / 60
+        reasons.append(f"The tenant did not agree that it is gone within {minutes:.0f} minutes.")
+    except Error as error:
+        reasons.append(error.cause)

@@ -1,19 +1,21 @@
 """Plans and reports of `teardown` and `sweep`: tables for people, JSON for programs.
 
-It decides nothing. JSON has one form for both commands; instants are RFC 3339, ages are left to
-the reader.
+It decides nothing. JSON has one form for both commands; instants are RFC 3339, and ages are by the
+tenant's clock.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from proself_mail import sweep, teardown
-from proself_mail.removal import Item, Outcome, Result
+from proself_mail import sweep
+from proself_mail.removal_item import Item, Outcome, Result, StackReport
 from proself_mail.schedule import format_instant
+from proself_mail.teardown_plan import Plan, StackPlan
 
 _STYLES = {
     Result.REMOVED: "green",
@@ -23,23 +25,51 @@ _STYLES = {
 }
 
 
-def items(found: Iterable[Item], now: datetime) -> Table:
-    """Lay out what is to be removed: kind, id, name, age, and why it is ours."""
+def plan(found: Plan | sweep.Plan) -> Iterator[RenderableType]:
+    """Lay a plan out: kind, id, name, age, and why it is ours; then what stays, and why."""
+    name = f"{found.tenant_name} ({found.tenant_id})" if found.tenant_name else found.tenant_id
+    yield Text(f"In the tenant {name}:")
+    if isinstance(found, sweep.Plan):
+        yield Text(f"{found.looked_at} objects bear a test stamp, the recycle bin's included.")
+    for each in found.stacks:
+        yield Text(f"\n{_name(each)}:", style="bold")
+        if each.items:
+            yield _items(each.items, found.read_at)
+        else:
+            yield Text("Nothing of it is left.")
+        if isinstance(each, StackPlan):
+            yield from _points("Not the program's", each.additions, "bold yellow")
+        yield from _points("Left alone", each.left_alone, "yellow")
+    if isinstance(found, sweep.Plan) and found.left_alone:
+        yield Text("")
+        yield from _points("Left alone", found.left_alone, "yellow")
+
+
+def report(found: Iterable[StackReport]) -> Iterator[RenderableType]:
+    """Lay out what became of each thing."""
+    for each in found:
+        yield Text(f"\n{each.name}:", style="bold")
+        if each.outcomes:
+            yield _outcomes(each.outcomes)
+        else:
+            yield Text("Nothing of it was left.")
+
+
+def _items(found: Iterable[Item], now: datetime) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for each in found:
         facts = [_age(each, now), each.why]
         detail = Text(each.id)
-        if each.name:
+        if each.name and each.name not in each.id:
             detail.append(f"\n{each.name}")
         detail.append(f"\n{'; '.join(filter(None, facts))}", style="dim")
         table.add_row(each.kind, detail)
     return table
 
 
-def outcomes(found: Iterable[Outcome]) -> Table:
-    """Lay out what became of each thing."""
+def _outcomes(found: Iterable[Outcome]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -52,70 +82,96 @@ def outcomes(found: Iterable[Outcome]) -> Table:
     return table
 
 
+def _points(title: str, sentences: Iterable[str], style: str) -> Iterator[RenderableType]:
+    for each in sentences:
+        row = Table.grid(padding=(0, 2))
+        row.add_column(no_wrap=True)
+        row.add_column(overflow="fold")
+        row.add_row(Text(title, style=style), Text(f"{each}."))
+        yield row
+
+
+def _name(each: "StackPlan | sweep.StackPlan") -> str:
+    return each.name if isinstance(each, StackPlan) else f"stack {each.stack_id}"
+
+
 def _age(item: Item, now: datetime) -> str:
     if item.deleted is not None:
         return f"in the recycle bin since {format_instant(item.deleted)}"
     if item.created is None:
         return ""
-    days = (now - item.created).total_seconds() / 86400
-    return f"{days:.1f} days old"
+    age = _since(item.created, now)
+    if age < timedelta(days=2):
+        return f"{age.total_seconds() / 3600:.1f} hours old"
+    return f"{age.days} days old"
 
 
-def plan_json(plan: "teardown.Plan | sweep.Plan") -> dict[str, Any]:
+def _since(instant: datetime, now: datetime) -> timedelta:
+    """Return how long ago that was; nothing where two clocks disagree on which came first."""
+    return max(now - instant, timedelta())
+
+
+def plan_json(found: Plan | sweep.Plan) -> dict[str, Any]:
     """Return a plan as a JSON object."""
-    return {
-        "tenantId": plan.tenant_id,
-        "tenantName": plan.tenant_name,
-        "confirmed": False,
-        "stacks": [
-            {
-                "stack": each.name if isinstance(each, teardown.StackPlan) else str(each.stack_id),
-                "items": [_item(item) for item in each.items],
-                "additions": list(each.additions) if isinstance(each, teardown.StackPlan) else [],
-                "leftAlone": list(each.left_alone),
-            }
-            for each in plan.stacks
-        ],
-        "leftAlone": list(plan.left_alone) if isinstance(plan, sweep.Plan) else [],
-    }
+    stacks = [
+        {
+            "stack": each.name if isinstance(each, StackPlan) else str(each.stack_id),
+            "items": [_item(item, found.read_at) for item in each.items],
+            "additions": list(each.additions) if isinstance(each, StackPlan) else [],
+            "leftAlone": list(each.left_alone),
+        }
+        for each in found.stacks
+    ]
+    return _document(found, stacks, confirmed=False)
 
 
-def report_json(
-    plan: "teardown.Plan | sweep.Plan", reports: Sequence[teardown.StackReport]
-) -> dict[str, Any]:
+def report_json(found: Plan | sweep.Plan, reports: Sequence[StackReport]) -> dict[str, Any]:
     """Return a report as a JSON object."""
+    stacks = [
+        {
+            "stack": each.name,
+            "failed": each.failed,
+            "seconds": round(each.took.total_seconds(), 2),
+            "items": [
+                {
+                    **_item(one.item, found.read_at),
+                    "result": one.result.name.lower(),
+                    "detail": one.detail,
+                }
+                for one in each.outcomes
+            ],
+            "leftAlone": list(each.left_alone),
+        }
+        for each in reports
+    ]
+    return _document(found, stacks, confirmed=True)
+
+
+def _document(
+    found: Plan | sweep.Plan, stacks: Sequence[Mapping[str, Any]], *, confirmed: bool
+) -> dict[str, Any]:
     return {
-        "tenantId": plan.tenant_id,
-        "tenantName": plan.tenant_name,
-        "confirmed": True,
-        "stacks": [
-            {
-                "stack": each.name,
-                "failed": each.failed,
-                "seconds": round(each.took.total_seconds(), 2),
-                "items": [
-                    {**_item(one.item), "result": one.result.name.lower(), "detail": one.detail}
-                    for one in each.outcomes
-                ],
-                "leftAlone": list(each.left_alone),
-            }
-            for each in reports
-        ],
-        "leftAlone": list(plan.left_alone) if isinstance(plan, sweep.Plan) else [],
+        "tenantId": found.tenant_id,
+        "tenantName": found.tenant_name,
+        "readAt": format_instant(found.read_at),
+        "confirmed": confirmed,
+        "stacks": stacks,
+        "leftAlone": list(found.left_alone) if isinstance(found, sweep.Plan) else [],
     }
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item, now: datetime) -> dict[str, Any]:
     return {
         "kind": item.kind,
         "id": item.id,
         "name": item.name,
         "why": item.why,
         "created": format_instant(item.created) if item.created else None,
+        "ageSeconds": int(_since(item.created, now).total_seconds()) if item.created else None,
         "deleted": format_instant(item.deleted) if item.deleted else None,
     }
 
 
-def exit_code(reports: Sequence[teardown.StackReport]) -> int:
+def exit_code(reports: Sequence[StackReport]) -> int:
     """Return 5 where something is left that was to be removed, else 0."""
     return 5 if any(each.failed for each in reports) else 0

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import guards, inspection, removal, session, stamp, teardown
+from proself_mail import guards, inspection, ownership, remains, session, stamp
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
@@ -22,11 +22,11 @@ from proself_mail.directory import (
 from proself_mail.errors import RemoteError
 from proself_mail.ownership import Due
 from proself_mail.patience import Patience, Say
-from proself_mail.removal import Item, Removal
+from proself_mail.removal import Removal
+from proself_mail.removal_item import Item, StackReport
 from proself_mail.session import Session
 from proself_mail.settings import Environment, TargetName
 from proself_mail.stamp import stack_tag
-from proself_mail.teardown import StackReport
 
 _LOOKING = timedelta(minutes=10)
 _STACKS = 8
@@ -50,6 +50,8 @@ class StackPlan:
     stack_id: UUID
     items: tuple[Item, ...]
     clients: dict[str, str]
+    seen_keys: frozenset[str]
+    """Key ids of the client secrets that were seen."""
     left_alone: tuple[str, ...]
 
 
@@ -60,6 +62,8 @@ class Plan:
     tenant_id: str
     tenant: OrganizationRecord | None
     """None where it cannot be read."""
+    read_at: datetime
+    """By the tenant's clock."""
     looked_at: int
     """How many objects bear a test stamp, live or deleted."""
     stacks: tuple[StackPlan, ...]
@@ -124,7 +128,7 @@ async def _plan(opened: Session, ours: Due, options: Options, say: Say) -> Plan:
         ) from None
     left = [sentence for each in found if isinstance(each, tuple) for sentence in each]
     stacks = [each for each in found if isinstance(each, StackPlan)]
-    return Plan(opened.caller.tenant_id, tenant, looked_at, tuple(stacks), tuple(left))
+    return Plan(opened.caller.tenant_id, tenant, ours.now, looked_at, tuple(stacks), tuple(left))
 
 
 async def _due(directory: Directory, ours: Due) -> tuple[int, set[UUID]]:
@@ -155,16 +159,20 @@ async def _plan_stack(
 ) -> StackPlan | tuple[str, ...]:
     """Look at what one stack left; return sentences where somebody changed it."""
     directory = opened.directory
-    seen = await removal.look(directory, patience, stack_tag(stack_id), ours)
+    seen = await remains.look(directory, patience, stack_tag(stack_id), ours)
     inspected = await inspection.inspect(directory, patience, seen)
     if inspected.additions and not options.include_modified:
         return tuple(
             f"what the stack {stack_id} made has {each}: --include-modified removes it"
             for each in inspected.additions
         )
-    clients = seen.clients
-    items = (*seen.items(ours), *inspected.items)
-    return StackPlan(stack_id, items, clients, (*seen.left_alone, *inspected.notes))
+    return StackPlan(
+        stack_id,
+        (*seen.items(ours), *inspected.items),
+        seen.clients,
+        seen.key_ids,
+        (*seen.left_alone, *inspected.notes),
+    )
 
 
 async def _remove(
@@ -172,19 +180,24 @@ async def _remove(
 ) -> StackReport:
     clock = asyncio.get_running_loop()
     began = clock.time()
+
+    def still_as_planned(application: ApplicationRecord) -> str:
+        if options.include_modified:
+            return ""
+        return ownership.grown(application, {}, planned.seen_keys)
+
     work = Removal(
         opened.directory,
         Patience(say),
         stack_tag(planned.stack_id),
         ours,
         keep_in_recycle_bin=options.keep_in_recycle_bin,
+        still_as_planned=still_as_planned,
     )
     for item in planned.items:
         if item.id in planned.clients:
             work.know(item, planned.clients[item.id])
-    async with teardown.bounded() as reasons:
-        await work.run()
-    outcomes = work.outcomes("".join(reasons))
+    outcomes = await work.run()
     took = timedelta(seconds=clock.time() - began)
     say(f"{planned.stack_id}: {len(outcomes)} objects in {took.total_seconds():.1f} s")
     return StackReport(str(planned.stack_id), outcomes, planned.left_alone, took)

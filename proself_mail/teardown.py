@@ -8,28 +8,25 @@ file, which holds the UUID, stays. The engine is not asked to delete anything: i
 
 import asyncio
 import contextlib
-import tomllib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from proself_mail import guards, inspection, journal, lock, removal, session, state, up
-from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
-from proself_mail.errors import ConfigurationError, Error, RemoteError
+from proself_mail import guards, journal, lock, ownership, session, teardown_plan, up
+from proself_mail.directory import ApplicationRecord
+from proself_mail.errors import ConfigurationError, Error
 from proself_mail.ownership import OfStack
 from proself_mail.patience import SETTLING, Patience, Say
-from proself_mail.removal import Item, Kind, Outcome, Removal, Result
+from proself_mail.removal import Removal
+from proself_mail.removal_item import Item, Kind, Outcome, Result, StackReport
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
-from proself_mail.stack import CHECKOUT, Stack
+from proself_mail.stack import Stack
 from proself_mail.stamp import stack_tag
-from proself_mail.state import State
+from proself_mail.teardown_plan import Plan, StackPlan
 
-DEADLINE = timedelta(minutes=5)
-"""For how long one stack is worked on at most."""
-_LOOKING = timedelta(minutes=2)
 _ENGINES = 2
 """Processes of Pulumi's at once: each takes a core."""
 _STACKS = 8
@@ -45,54 +42,6 @@ class Options:
     include_modified: bool = False
     keep_stack: bool = False
     keep_in_recycle_bin: bool = False
-
-
-@dataclass(frozen=True)
-class StackPlan:
-    """What is to be removed of one stack."""
-
-    name: str
-    settings: Settings
-    state: State | None
-    """None where the backend has no such stack (any more)."""
-    items: tuple[Item, ...]
-    clients: dict[str, str]
-    """Client IDs by the object id of applications and service principals."""
-    keys: frozenset[str]
-    """Key ids of the client secrets that were seen, or that the state knows."""
-    additions: tuple[str, ...]
-    left_alone: tuple[str, ...]
-    config_file: Path | None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be removed, all from one tenant."""
-
-    tenant_id: str
-    tenant: OrganizationRecord | None
-    """None where it cannot be read."""
-    stacks: tuple[StackPlan, ...]
-
-    @property
-    def tenant_name(self) -> str:
-        """What the tenant calls itself; blank where it cannot be read."""
-        return self.tenant.display_name if self.tenant else ""
-
-
-@dataclass(frozen=True)
-class StackReport:
-    """What became of one stack."""
-
-    name: str
-    outcomes: tuple[Outcome, ...]
-    left_alone: tuple[str, ...]
-    took: timedelta
-
-    @property
-    def failed(self) -> bool:
-        """Whether something is left that was to be removed."""
-        return any(each.result is Result.FAILED for each in self.outcomes)
 
 
 async def run(
@@ -125,12 +74,13 @@ async def run(
             if found is not None:
                 guards.check_state(each.name, found)
         async with session.sign_in(first.target, str(first.tenant_id)) as opened:
-            plan = await _plan(opened, configured, dict(zip(configured, states, strict=True)))
+            known = dict(zip(configured, states, strict=True))
+            plan = await teardown_plan.make(opened, configured, known)
+            show(plan)
             for planned in plan.stacks:
                 guards.check_modified(
                     planned.name, planned.additions, include=options.include_modified
                 )
-            show(plan)
             typed = confirm(plan)
             if typed is None:
                 return None
@@ -163,117 +113,6 @@ def _alone(project: Path, names: dict[str, Settings]) -> Iterator[None]:
 async def _in_turn(engines: asyncio.Semaphore, work: Callable[[], T]) -> T:
     async with engines:
         return await asyncio.to_thread(work)
-
-
-async def _plan(
-    opened: Session, configured: dict[str, Settings], states: dict[str, State | None]
-) -> Plan:
-    """Read what there is of each stack. Raises `RemoteError` where it cannot be read."""
-    turns = asyncio.Semaphore(_STACKS)
-
-    async def one(name: str, settings: Settings) -> StackPlan:
-        async with turns:
-            return await _plan_stack(opened, name, settings, states[name])
-
-    try:
-        async with asyncio.timeout(_LOOKING.total_seconds()):
-            tenant, stacks = await asyncio.gather(
-                guards.tenant_of(opened),
-                asyncio.gather(*(one(*each) for each in configured.items())),
-            )
-    except TimeoutError:
-        raise RemoteError(
-            f"What is there could not be read within {_LOOKING.total_seconds() / 60:.0f} minutes.",
-            "Nothing was removed. Try again later.",
-        ) from None
-    return Plan(opened.caller.tenant_id, tenant, tuple(stacks))
-
-
-async def _plan_stack(
-    opened: Session, name: str, settings: Settings, found: State | None
-) -> StackPlan:
-    directory, patience = opened.directory, Patience(lambda _: None)
-    ours = OfStack(settings.stack_id)
-    tag = stack_tag(settings.stack_id)
-    seen, of_state = await asyncio.gather(
-        removal.look(directory, patience, tag, ours), _of_state(opened, patience, found)
-    )
-    guards.check_stamps(name, settings, seen.tagged, of_state)
-    known_keys = frozenset(found.key_ids.values() if found else ())
-    inspected = await inspection.inspect(
-        directory,
-        patience,
-        seen,
-        known_keys=known_keys,
-        description=settings.secret_description,
-        owners=[str(owner) for owner in settings.owners],
-    )
-    items = [*seen.items(ours), *inspected.items]
-    left = [*seen.left_alone, *inspected.notes]
-    clients = seen.clients
-    items += _known_to_state(found, clients)
-    path, reason = _config_file(name, settings)
-    if path is not None:
-        items.append(Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID"))
-    elif reason:
-        left.append(reason)
-    if found is not None:
-        count = f"{len(found.resources)} resources"
-        items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
-    return StackPlan(
-        name=name,
-        settings=settings,
-        state=found,
-        items=tuple(items),
-        clients=clients,
-        # A listing that trails shows no application; what the state knows is no addition either.
-        keys=known_keys.union(p.key_id for each in seen.applications for p in each.passwords),
-        additions=inspected.additions,
-        left_alone=tuple(left),
-        config_file=path,
-    )
-
-
-async def _of_state(
-    opened: Session, patience: Patience, found: State | None
-) -> ApplicationRecord | None:
-    application_id = found.application_id if found else None
-    if application_id is None:
-        return None
-    try:
-        return await patience.told(lambda: opened.directory.application(application_id))
-    except NotFound:
-        return None
-
-
-def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[Item]:
-    """Give what the state knows and no listing showed, and add it to `clients`."""
-    kinds = {
-        state.APPLICATION: Kind.APPLICATION,
-        state.SERVICE_PRINCIPAL: Kind.SERVICE_PRINCIPAL,
-    }
-    for name, kind in kinds.items():
-        resource = found.resources.get(name) if found else None
-        if found is None or resource is None:
-            continue
-        object_id = resource.resource_id.rpartition("/")[2]
-        if object_id not in clients:
-            clients[object_id] = found.client_id or ""
-            yield Item(kind, object_id, "", "is in the stack's state; no listing shows it")
-
-
-def _config_file(name: str, settings: Settings) -> tuple[Path | None, str]:
-    """Return the Proself config file if it is this stack's, else why it is left alone."""
-    path = settings.config_file_path(name, CHECKOUT)
-    if path is None or not path.exists():
-        return None, ""
-    try:
-        names = tomllib.loads(path.read_text(encoding="utf-8")).get("stack_id")
-    except (OSError, ValueError) as error:
-        return None, f"{path}: it is no Proself config file ({type(error).__name__})"
-    if names != str(settings.stack_id):
-        return None, f"{path}: it is of another stack ({names})"
-    return path, ""
 
 
 class _Work:
@@ -362,19 +201,15 @@ class _Work:
         record = journal.begin(folder / "teardown.json", settings.stack_id, now)
         recently = record.carries_on and now - record.began < timedelta(minutes=2)
         until = asyncio.get_running_loop().time() + SETTLING.total_seconds() if recently else None
-        async with bounded() as reasons:
-            await work.run(until=until)
-        outcomes = work.outcomes("".join(reasons))
+        outcomes = await work.run(until=until)
         if all(each.result is not Result.FAILED for each in outcomes):
             record.end()
         return outcomes
 
     def _grown(self, application: ApplicationRecord, planned: StackPlan) -> str:
-        """Say what an application got since the plan was made."""
-        new = [each for each in application.passwords if each.key_id not in planned.keys]
-        if new and application.object_id in planned.clients and not self._options.include_modified:
-            return "It got a client secret since the plan was made; look at it, then try again."
-        return ""
+        if self._options.include_modified:
+            return ""
+        return ownership.grown(application, planned.key_ids, planned.seen_keys)
 
     def _dependant(self, item: Item, *, tenant_is_clean: bool) -> Outcome:
         if not tenant_is_clean:
@@ -395,20 +230,6 @@ class _Work:
         except Error as error:
             return Outcome(item, Result.FAILED, str(error))
         return Outcome(item, Result.REMOVED)
-
-
-@contextlib.asynccontextmanager
-async def bounded() -> AsyncIterator[list[str]]:
-    """End the work in time, and take what stops it as the reason for what is left."""
-    reasons: list[str] = []
-    try:
-        async with asyncio.timeout(DEADLINE.total_seconds()):
-            yield reasons
-    except TimeoutError:
-        minutes = DEADLINE.total_seconds() / 60
-        reasons.append(f"The tenant did not agree that it is gone within {minutes:.0f} minutes.")
-    except Error as error:
-        reasons.append(error.cause)
 
 
 def _remove_file(item: Item, *, tenant_is_clean: bool) -> Outcome:

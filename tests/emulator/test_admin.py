@@ -207,6 +207,36 @@ class TestFaults:
         assert (response.status_code, response.json()["error"]) == (400, "The body must be JSON.")
 
 
+class TestObjects:
+    def test_everything_as_the_last_write_left_it(
+        self, tenant: Tenant, graph: httpx.Client
+    ) -> None:
+        application = make_application(graph, notes="before")
+        principal = make_principal(graph, application)
+        grant = make_grant(graph, principal["id"])
+        url = f"/v1.0/applications/{application['id']}"
+        graph.post(f"{url}/addPassword", json={})
+        assert graph.patch(url, json={"notes": "after"}).is_success
+        graph.delete(f"/v1.0/servicePrincipals/{principal['id']}")
+        tenant.faults(lag={"seconds": 600})
+        assert graph.get(url).status_code == 404  # not there yet, as readers say
+        found = {each["id"]: each for each in ask(tenant, "GET", "/objects").json()}
+        one = found[application["id"]]
+        assert (one["kind"], one["deleted"], one["body"]["notes"]) == (
+            "application",
+            False,
+            "after",
+        )
+        assert len(one["links"]["owners"]) == 1
+        assert found[principal["id"]]["deleted"] is True
+        assert found[grant["id"]]["body"]["clientId"] == principal["id"]
+        [secret] = one["body"]["passwordCredentials"]
+        assert secret["secretText"] is None
+
+    def test_a_tenant_that_is_none(self, tenant: Tenant) -> None:
+        assert ask(tenant, "GET", "/objects?tenant=nobody.example").status_code == 400
+
+
 class TestSeed:
     def test_a_user_who_may_sign_in(self, tenant: Tenant, administrator: httpx.Client) -> None:
         user = {"user_principal_name": "mail@contoso.example", "password": "pass-word-1"}

@@ -1,0 +1,165 @@
+"""Seeded runs of the removal itself, in process, without the engine, among look-alikes.
+
+By turns what a teardown does once it knows the stack, and a whole sweep, guards and all. The tenant
+has faults and its readers trail; every other run is cancelled at random instants and run again. The
+tenant trails for less than a real one, so that a run takes seconds; the product's own patience is
+as it is everywhere.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import ssl
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from bench.look_alikes import LookAlikes
+from bench.removal_judge import Judge
+from proself_mail import embedded, rehearse, sandbox, session, sweep
+from proself_mail.embedded import EmbeddedTenant
+from proself_mail.ownership import OfStack
+from proself_mail.patience import Patience
+from proself_mail.removal import Removal
+from proself_mail.removal_item import Outcome, Result
+from proself_mail.settings import TargetName
+from proself_mail.stamp import stack_tag
+
+_LAG_SECONDS = 0.5
+ROLES = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
+"""The deployer may do anything to any application: no right stands in the way of a mistake."""
+
+
+class Runs:
+    """One tenant, and one seeded run after the other in it."""
+
+    def __init__(self, tenant: EmbeddedTenant, project: Path) -> None:
+        self._tenant = tenant
+        self._project = project
+        self.admin = httpx.Client(base_url=tenant.admin_url, trust_env=False, timeout=60)
+        trusted = ssl.create_default_context(cafile=str(tenant.ca_file))
+        self.graph = httpx.Client(base_url=tenant.graph, verify=trusted, trust_env=False)
+
+    async def run(self, seed: int) -> list[str]:
+        """Carry one out, and say what is wrong with it."""
+        chance = random.Random(seed)  # noqa: S311
+        stack_id = UUID(int=chance.getrandbits(128))
+        self.admin.post("/reset").raise_for_status()
+        self._sign_in()
+        planted = LookAlikes(chance, stack_id).plant(self.admin, self.graph)
+        judge = Judge.of(self.admin, planted.ours)
+        self.admin.post("/faults", json=_faults(seed, chance)).raise_for_status()
+        remove = self._sweep if seed % 4 in (2, 3) else lambda again: self._remove(stack_id, again)
+        if seed % 2:
+            for _ in range(chance.randint(1, 3)):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(remove(False), chance.uniform(0.02, 1.2))
+        outcomes = await remove(bool(seed % 2))
+        self.admin.delete("/faults").raise_for_status()
+        failed = [f"{each.item.id}: {each.detail}" for each in outcomes if _failed(each)]
+        return [*judge.problems(self.admin), *(f"reported as failed: {each}" for each in failed)]
+
+    async def _remove(self, stack_id: UUID, again: bool) -> Sequence[Outcome]:
+        """Do what a teardown does; `again`: after a kill, watching for as long as readers trail."""
+        until = asyncio.get_running_loop().time() + _LAG_SECONDS + 0.5 if again else None
+        async with session.sign_in(TargetName.EMBEDDED, self._tenant.tenant_id) as opened:
+            work = Removal(
+                opened.directory, Patience(_unheard), stack_tag(stack_id), OfStack(stack_id)
+            )
+            return await work.run(until=until)
+
+    async def _sweep(self, again: bool) -> Sequence[Outcome]:
+        """Sweep the whole tenant; `again`: on another night, when no reader trails any more."""
+        if again:
+            await asyncio.sleep(_LAG_SECONDS)
+        reports = await sweep.run(
+            UUID(self._tenant.tenant_id),
+            TargetName.EMBEDDED,
+            self._project,
+            _unheard,
+            sweep.Options(),
+            show=lambda _: None,
+            confirm=lambda plan: plan.tenant_id,
+        )
+        return [each for report in reports or () for each in report.outcomes]
+
+    def _sign_in(self) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._tenant.client_id,
+            "client_secret": self._tenant.client_secret.reveal(),
+            "scope": f"{self._tenant.graph}/.default",
+        }
+        url = f"{self._tenant.authority}/{self._tenant.tenant_id}/oauth2/v2.0/token"
+        token = self.graph.post(url, data=form).raise_for_status().json()["access_token"]
+        self.graph.headers["Authorization"] = f"Bearer {token}"
+
+
+def _unheard(_: str) -> None:
+    """Take what a run says; only its end is of interest."""
+
+
+def _failed(outcome: Outcome) -> bool:
+    return outcome.result is Result.FAILED
+
+
+def _faults(seed: int, chance: random.Random) -> dict[str, Any]:
+    graph = {"service": "graph"}
+    bins = {"method": "DELETE", "path": "/directory/deletedItems/*"}
+    rules = [
+        {"match": bins, "ratio": 0.1, "strike": "status", "status": 429, "retry_after_seconds": 1},
+        {"match": graph, "ratio": 0.03, "strike": "reset-after"},
+        {"match": graph, "ratio": 0.02, "strike": "status", "status": 500},
+        {"match": graph, "ratio": 0.02, "strike": "reset-before"},
+    ]
+    lag = {"seconds": _LAG_SECONDS, "stale_ratio": chance.choice((0.0, 0.3, 0.6))}
+    return {"seed": seed, "rules": chance.sample(rules, chance.randint(0, 3)), "lag": lag}
+
+
+def in_tenant(work: Callable[[Runs], Awaitable[Any]]) -> Any:
+    """Let `work` have a tenant of its own, which this process' environment leads to."""
+    with TemporaryDirectory() as folder:
+        ready_file, project = Path(folder) / "tenant.json", Path(folder) / "project"
+        project.mkdir()
+        with embedded.running(ready_file, ["--deployer-role", *ROLES]) as tenant:
+            rehearse.make_project(project, tenant.tenant_id)
+            before = dict(os.environ)
+            os.environ.update(sandbox.prepare(ready_file).environment)
+            try:
+                return asyncio.run(_awaited(work(Runs(tenant, project))))
+            finally:
+                os.environ.clear()
+                os.environ.update(before)
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
+
+
+def _worker(seeds: Sequence[int]) -> list[tuple[int, float, list[str]]]:
+    async def all_of_them(runs: Runs) -> list[tuple[int, float, list[str]]]:
+        found = []
+        for seed in seeds:
+            began = time.monotonic()
+            problems = await runs.run(seed)
+            found.append((seed, time.monotonic() - began, problems))
+            for each in problems:
+                sys.stderr.write(f"seed {seed}: WRONG: {each}\n")
+        return found
+
+    return list(in_tenant(all_of_them))
+
+
+def carry_out(seeds: range, workers: int) -> list[tuple[int, float, list[str]]]:
+    """Carry runs out: seed, seconds and problems of each."""
+    parts = [list(seeds)[number::workers] for number in range(workers)]
+    with ProcessPoolExecutor(workers) as pool:
+        return sorted(each for part in pool.map(_worker, parts) for each in part)

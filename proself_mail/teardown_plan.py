@@ -1,0 +1,173 @@
+"""What `teardown` would remove: read from each stack's state and file, and from the tenant.
+
+It only reads. What of it is ours, `ownership` decides; whether it may be removed, `guards`.
+"""
+
+import asyncio
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from proself_mail import guards, inspection, remains, state
+from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
+from proself_mail.errors import RemoteError
+from proself_mail.ownership import OfStack
+from proself_mail.patience import Patience
+from proself_mail.removal_item import Item, Kind
+from proself_mail.session import Session
+from proself_mail.settings import Settings
+from proself_mail.stack import CHECKOUT
+from proself_mail.stamp import stack_tag
+from proself_mail.state import State
+
+_LOOKING = timedelta(minutes=2)
+_STACKS = 8
+"""Stacks that are looked at at once."""
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What is to be removed of one stack."""
+
+    name: str
+    settings: Settings
+    state: State | None
+    """None where the backend has no such stack (any more)."""
+    items: tuple[Item, ...]
+    clients: dict[str, str]
+    """Client IDs by the object id of applications and service principals."""
+    seen_keys: frozenset[str]
+    """Key ids of the client secrets that were seen."""
+    additions: tuple[str, ...]
+    left_alone: tuple[str, ...]
+
+    @property
+    def key_ids(self) -> Mapping[str, str]:
+        """Key ids of the client secrets that the state knows, by their windows."""
+        return self.state.key_ids if self.state else {}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be removed, all from one tenant."""
+
+    tenant_id: str
+    tenant: OrganizationRecord | None
+    """None where it cannot be read."""
+    read_at: datetime
+    """By the tenant's clock."""
+    stacks: tuple[StackPlan, ...]
+
+    @property
+    def tenant_name(self) -> str:
+        """What the tenant calls itself; blank where it cannot be read."""
+        return self.tenant.display_name if self.tenant else ""
+
+
+async def make(
+    opened: Session, configured: dict[str, Settings], states: dict[str, State | None]
+) -> Plan:
+    """Read what there is of each stack. Raises `RemoteError` where it cannot be read."""
+    turns = asyncio.Semaphore(_STACKS)
+
+    async def one(name: str, settings: Settings) -> StackPlan:
+        async with turns:
+            return await _plan_stack(opened, name, settings, states[name])
+
+    try:
+        async with asyncio.timeout(_LOOKING.total_seconds()):
+            tenant, stacks = await asyncio.gather(
+                guards.tenant_of(opened),
+                asyncio.gather(*(one(*each) for each in configured.items())),
+            )
+    except TimeoutError:
+        raise RemoteError(
+            f"What is there could not be read within {_LOOKING.total_seconds() / 60:.0f} minutes.",
+            "Nothing was removed. Try again later.",
+        ) from None
+    return Plan(opened.caller.tenant_id, tenant, opened.tenant_now(), tuple(stacks))
+
+
+async def _plan_stack(
+    opened: Session, name: str, settings: Settings, found: State | None
+) -> StackPlan:
+    directory, patience = opened.directory, Patience(lambda _: None)
+    ours = OfStack(settings.stack_id)
+    tag = stack_tag(settings.stack_id)
+    seen, of_state = await asyncio.gather(
+        remains.look(directory, patience, tag, ours), _of_state(opened, patience, found)
+    )
+    guards.check_stamps(name, settings, seen.tagged, of_state)
+    inspected = await inspection.inspect(
+        directory,
+        patience,
+        seen,
+        key_ids=found.key_ids if found else {},
+        owners=[str(owner) for owner in settings.owners],
+    )
+    items = [*seen.items(ours), *inspected.items]
+    left = [*seen.left_alone, *inspected.notes]
+    clients = seen.clients
+    items += _known_to_state(found, clients)
+    path, reason = _config_file(name, settings)
+    if path is not None:
+        items.append(Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID"))
+    elif reason:
+        left.append(reason)
+    if found is not None:
+        count = f"{len(found.resources)} resources"
+        items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
+    return StackPlan(
+        name=name,
+        settings=settings,
+        state=found,
+        items=tuple(items),
+        clients=clients,
+        seen_keys=seen.key_ids,
+        additions=inspected.additions,
+        left_alone=tuple(left),
+    )
+
+
+async def _of_state(
+    opened: Session, patience: Patience, found: State | None
+) -> ApplicationRecord | None:
+    application_id = found.application_id if found else None
+    if application_id is None:
+        return None
+    try:
+        return await patience.told(lambda: opened.directory.application(application_id))
+    except NotFound:
+        return None
+
+
+def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[Item]:
+    """Give what the state knows and no listing showed, and add it to `clients`."""
+    kinds = {
+        state.APPLICATION: Kind.APPLICATION,
+        state.SERVICE_PRINCIPAL: Kind.SERVICE_PRINCIPAL,
+    }
+    for name, kind in kinds.items():
+        resource = found.resources.get(name) if found else None
+        if found is None or resource is None:
+            continue
+        object_id = resource.resource_id.rpartition("/")[2]
+        if object_id not in clients:
+            clients[object_id] = found.client_id or ""
+            yield Item(kind, object_id, "", "is in the stack's state; no listing shows it")
+
+
+def _config_file(name: str, settings: Settings) -> tuple[Path | None, str]:
+    """Return the Proself config file if it is this stack's, else why it is left alone."""
+    path = settings.config_file_path(name, CHECKOUT)
+    if path is None or not path.exists():
+        return None, ""
+    try:
+        names = tomllib.loads(path.read_text(encoding="utf-8")).get("stack_id")
+    except (OSError, ValueError) as error:
+        return None, f"{path}: it is no Proself config file ({type(error).__name__})"
+    if names != str(settings.stack_id):
+        return None, f"{path}: it is of another stack ({names})"
+    return path, ""
