@@ -1,31 +1,24 @@
 """Pulumi's engine as a process: its commands, its events, its orderly end.
 
-A `PulumiCommand` of the Automation API that keeps hold of the process it runs, so that one Ctrl-C
-can be passed on once: a second one makes the engine drop what it has under way. Engine events of
-severity debug carry raw HTTP bodies, secrets included; they are dropped before anything sees them.
+What the Automation API's `PulumiCommand` does, but that it keeps hold of the process it runs, so
+that one Ctrl-C can be passed on once: a second one makes the engine drop what it has under way.
+That API is not imported: it costs a quarter of a second, and most commands only ask the CLI for a
+stack's configuration and state. Engine events of severity debug carry raw HTTP bodies, secrets
+included; they are dropped before anything sees them.
 """
 
 import contextlib
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import grpc
-from google.protobuf import empty_pb2
-from pulumi.automation import CommandResult, PulumiCommand
-from pulumi.automation.errors import create_command_error
-from pulumi.runtime.proto import events_pb2_grpc
-from semver import VersionInfo
 
 from proself_mail import failure
 from proself_mail.failure import Failure, Kind
@@ -40,14 +33,21 @@ _DROPPING = timedelta(seconds=2)
 """How long it has to free the stack, once told to drop that."""
 
 
-class Engine(PulumiCommand):
+class CommandFailed(Exception):
+    """A command of the CLI ended with another exit code than 0; `code` is negative for a signal."""
+
+    def __init__(self, code: int, stdout: str, stderr: str) -> None:
+        super().__init__(f"exit code {code}")
+        self.code = code
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class Engine:
     """The Pulumi CLI, one command at a time, each in a process group of its own."""
 
     def __init__(self) -> None:
-        cli = pulumi_cli.locate()
-        # Not by super().__init__: it would ask the CLI for its version, which we know, in 0.15 s.
-        self.command = str(cli.path)
-        self.version = VersionInfo.parse(cli.version)
+        self._command = pulumi_cli.locate().path
         self._process: subprocess.Popen[str] | None = None
 
     def end(self, in_order: timedelta = IN_ORDER) -> None:
@@ -78,30 +78,29 @@ class Engine(PulumiCommand):
 
     def run(
         self,
-        args: list[str],
-        cwd: str,
-        additional_env: Mapping[str, str],
-        on_output: Callable[[str], Any] | None = None,
-        on_error: Callable[[str], Any] | None = None,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
         stdin: str | None = None,
-    ) -> CommandResult:
-        """Run a command to its end. Raises the Automation API's `CommandError` where it fails.
+        on_output: Callable[[str], None] | None = None,
+    ) -> str:
+        """Run a command to its end and return its standard output. Raises `CommandFailed`.
 
-        `stdin` is for what must not lie in a file, such as a stack's state.
+        `stdin` is for what must not lie in a file, such as a stack's state; `on_output` hears each
+        line of the standard output.
         """
-        environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
-        environment["PATH"] = os.pathsep.join(
-            [str(Path(self.command).parent), environment.get("PATH", "")]
-        )
+        variables = {**os.environ, **environment, "PULUMI_AUTOMATION_API": "true"}
+        variables["PATH"] = os.pathsep.join([str(self._command.parent), variables.get("PATH", "")])
         out: list[str] = []
         error: list[str] = []
         with subprocess.Popen(  # noqa: S603
-            [self.command, "--non-interactive", *args],
+            [str(self._command), "--non-interactive", *arguments],
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=environment,
+            cwd=folder,
+            env=variables,
             encoding="utf-8",
             errors="replace",
             start_new_session=sys.platform != "win32",
@@ -110,7 +109,7 @@ class Engine(PulumiCommand):
             self._process = process
             readers = [
                 threading.Thread(target=_read, args=(process.stdout, on_output, out)),
-                threading.Thread(target=_read, args=(process.stderr, on_error, error)),
+                threading.Thread(target=_read, args=(process.stderr, None, error)),
             ]
             for reader in readers:
                 reader.start()
@@ -120,10 +119,9 @@ class Engine(PulumiCommand):
             for reader in readers:
                 reader.join()
             code = process.wait()
-        result = CommandResult(stdout="\n".join(out), stderr="\n".join(error), code=code)
         if code != 0:
-            raise create_command_error(result)
-        return result
+            raise CommandFailed(code, "\n".join(out), "\n".join(error))
+        return "\n".join(out)
 
 
 def _read(stream: Any, callback: Callable[[str], Any] | None, lines: list[str]) -> None:
@@ -222,28 +220,3 @@ _MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 def _plain(message: str) -> str:
     """Take the engine's colours out of a message."""
     return _MARKUP.sub("", message).strip().removeprefix("error:").strip()
-
-
-@contextlib.contextmanager
-def events(observe: Callable[[Mapping[str, Any]], None]) -> Iterator[str]:
-    """Serve an address for the engine's `--event-log`; give each event to `observe`."""
-    server = grpc.server(ThreadPoolExecutor(max_workers=2))
-    events_pb2_grpc.add_EventsServicer_to_server(_Events(observe), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"tcp://127.0.0.1:{port}"
-    finally:
-        server.stop(grace=1).wait()
-
-
-class _Events(events_pb2_grpc.EventsServicer):
-    def __init__(self, observe: Callable[[Mapping[str, Any]], None]) -> None:
-        self._observe = observe
-
-    def StreamEvents(self, request_iterator: Any, context: Any) -> Any:  # noqa: ARG002, N802
-        for request in request_iterator:
-            event = json.loads(request.event)
-            if event.get("diagnosticEvent", {}).get("severity") != "debug":
-                self._observe(event)
-        return empty_pb2.Empty()

@@ -5,15 +5,18 @@ nothing here decides anything.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from proself_mail.check import Check, Outcome
-from proself_mail.converge import Done
-from proself_mail.faq import Step
 from proself_mail.schedule import format_instant
+
+if TYPE_CHECKING:  # half a second, which an error's one paragraph need not wait for
+    from proself_mail.converge import Done
+    from proself_mail.faq import Step
 
 _OPERATIONS = {"create": "made", "update": "changed", "import": "adopted", "replace": "replaced"}
 _STYLES = {Outcome.OK: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
@@ -45,7 +48,7 @@ def checks(found: Iterable[Check]) -> Table:
     return table
 
 
-def steps(found: Sequence[Step], *, japanese: bool) -> Table:
+def steps(found: "Sequence[Step]", *, japanese: bool) -> Table:
     """Lay the FAQ's steps out beside what the tenant answers."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -61,7 +64,7 @@ def steps(found: Sequence[Step], *, japanese: bool) -> Table:
     return table
 
 
-def done(update: Done) -> Iterator[str]:
+def done(update: "Done") -> Iterator[str]:
     """Say how an update ended."""
     changed = ", ".join(
         f"{count} {_OPERATIONS[operation]}"

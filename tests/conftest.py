@@ -18,3 +18,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput"):
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         setup.run(terminal.write_line if terminal else lambda _: None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the journeys, which take longest; what is short fills the workers' last minute."""
+    rooms = ("journeys", "infra")
+    items.sort(key=lambda item: not any(room in item.path.parts for room in rooms))

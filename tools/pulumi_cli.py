@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from proself_mail import facts
 from proself_mail.errors import MissingTool
 from tools.cache import cache_directory
@@ -122,6 +120,8 @@ def _in_cache() -> PulumiCli | None:
 
 @contextlib.contextmanager
 def _alone(say: Say) -> Iterator[None]:
+    from filelock import FileLock, Timeout  # 50 ms, needed once in a machine's life
+
     _home().parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_home().with_suffix(".lock"))
     try:
