@@ -29,7 +29,7 @@ from proself_mail.proself import ProselfConfig
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import CHECKOUT, Outputs, Stack
-from proself_mail.state import APPLICATION, SECRET_PREFIX, State
+from proself_mail.state import APPLICATION, IDENTIFIER_URI, SECRET_PREFIX, State
 
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 """Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
@@ -82,7 +82,6 @@ class Update:
         self._runs = 0
         self._last_made = asyncio.get_running_loop().time()
         """When an application or a secret was made last, by the loop's clock."""
-        self._last_failure: Failure | None = None
         self._expired = 0
         """How many runs in a row were refused for an expired token."""
 
@@ -93,15 +92,18 @@ class Update:
         the engine in order.
         """
         unclear = APPLICATION in state.pending
+        surely: frozenset[str] = frozenset()
         while True:
             if unclear and state.application_id is None:
-                said = self._last_failure.said if self._last_failure else ""
-                stamped = await self._orphans.watch(surely_made="nil state" in said)
-            adoption = await self._orphans.adoption(state, stamped)
+                stamped = await self._orphans.watch(surely_made=APPLICATION in surely)
+            adoption = await self._orphans.adoption(
+                state, stamped, uri_is_there=IDENTIFIER_URI in surely
+            )
             observed, state = await self._engine(state, adoption)
             if not observed.failures:
                 return await self._prove(state, idle=observed.is_idle)
             unclear = APPLICATION in observed.failed_creates
+            surely = frozenset(each.resource for each in observed.failures if each.is_of_one_there)
             stamped = await self._after(observed.failures, state)
 
     async def _mend(self) -> None:
@@ -155,7 +157,6 @@ class Update:
             if not each.kind.passes:
                 raise each.error()
         self._raise_in_disguise(failures)
-        self._last_failure = failures[0]
         await self._patience.after(failures[0], self._runs)
         return await self._orphans.settle(state)
 

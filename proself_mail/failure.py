@@ -53,6 +53,11 @@ class Failure:
     next_step: str = ""
     """What a person does about it; for those that do not pass."""
 
+    @property
+    def is_of_one_there(self) -> bool:
+        """Whether its resource surely is in the tenant, though no state may know it."""
+        return self.kind is Kind.EXISTS or "nil state" in self.said
+
     def error(self) -> Error:
         """Return it as the error that ends the command."""
         what = f"{self.resource}: " if self.resource else ""

@@ -167,20 +167,23 @@ def import_ids(
     principal: ServicePrincipalRecord | None,
     grants: Sequence[GrantRecord],
     exchange_id: str,
+    *,
+    uri_is_there: bool,
 ) -> Mapping[str, str]:
     """Return what the program is to import, by resource name: there, and not in the state.
 
-    The ids are those that the azuread plugin takes. Secrets cannot be imported.
+    The ids are those that the azuread plugin takes. Secrets cannot be imported. `uri_is_there`
+    says that the Application ID URI was set, whatever a trailing reader shows of the application.
     """
     found: dict[str, str] = {}
+    object_id, client_id = state.application_id, state.client_id
     if application is not None:
-        found[APPLICATION] = f"/applications/{application.object_id}"
-        uri = f"api://{application.client_id}"
-        if uri in application.identifier_uris:
-            encoded = base64.b64encode(uri.encode()).decode()
-            found[IDENTIFIER_URI] = (
-                f"/applications/{application.object_id}/identifierUris/{encoded}"
-            )
+        object_id, client_id = application.object_id, application.client_id
+        found[APPLICATION] = f"/applications/{object_id}"
+        uri_is_there |= f"api://{client_id}" in application.identifier_uris
+    if uri_is_there and client_id is not None:
+        encoded = base64.b64encode(f"api://{client_id}".encode()).decode()
+        found[IDENTIFIER_URI] = f"/applications/{object_id}/identifierUris/{encoded}"
     if principal is not None:
         found[SERVICE_PRINCIPAL] = f"/servicePrincipals/{principal.object_id}"
     for grant in grants:

@@ -104,7 +104,7 @@ class Orphans:
         return bool(await self._patience.told(lambda: directory.grants(principal.object_id)))
 
     async def adoption(
-        self, state: State, stamped: Sequence[ApplicationRecord]
+        self, state: State, stamped: Sequence[ApplicationRecord], *, uri_is_there: bool
     ) -> Mapping[str, str]:
         """Return what the program is to import, after removing what is surely doubled."""
         plan = self._plan(state, stamped)
@@ -126,7 +126,12 @@ class Orphans:
         if principal and exchange and self._settings.manages_grant:
             grants = await self._patience.told(lambda: self._directory.grants(principal.object_id))
         return leftovers.import_ids(
-            state, application, principal, grants, exchange.object_id if exchange else ""
+            state,
+            application,
+            principal,
+            grants,
+            exchange.object_id if exchange else "",
+            uri_is_there=uri_is_there,
         )
 
     async def clean(self, state: State, last_made: float) -> Sequence[str]:

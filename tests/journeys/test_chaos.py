@@ -3,27 +3,60 @@
 `make chaos` has hundreds; docs/reliability.md says what each is judged by.
 """
 
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
-from bench import chaos_run
+from bench.chaos_run import Outcome, Run
 from bench.scenario import IN_TESTS, Scenario
+from proself_mail.embedded import EmbeddedTenant
+from tests.tenant import Tenant
 
 ALL_TOGETHER, KILLED = IN_TESTS
+LOST = {"strike": "reset-after", "match": {"method": "POST", "path": "/applications"}, "nth": 1}
+
+Start = Callable[[Scenario, str, int], Outcome]
+
+
+@pytest.fixture(scope="module")
+def tenant() -> Iterator[Tenant]:
+    with Tenant("--seed", "1") as running:
+        yield running
+
+
+@pytest.fixture
+def start(tenant: Tenant, tmp_path: Path) -> Iterator[Start]:
+    ready_file = tmp_path / "tenant.json"
+    shutil.copy(tenant.ready_file, ready_file)
+
+    def start(scenario: Scenario, how: str, seed: int) -> Outcome:
+        run = Run(EmbeddedTenant.read(ready_file), tmp_path, seed)
+        try:
+            return run.carry_out(scenario, how)
+        finally:
+            run.close()
+
+    yield start
+    tenant.reset()
 
 
 @pytest.mark.parametrize(
-    ("scenario", "seed"), [(ALL_TOGETHER, 1), (KILLED, 2), (KILLED, 3)], ids=str
+    ("scenario", "seed"),
+    [(ALL_TOGETHER, 1), (KILLED, 2), (KILLED, 3)],
+    ids=["all together", "killed 2", "killed 3"],
 )
-def test_one_up_ends_with_one_application_proven_usable(scenario: Scenario, seed: int) -> None:
-    outcome = chaos_run.run(scenario, "proself-mail up", seed)
+def test_one_up_ends_with_one_application_proven_usable(
+    start: Start, scenario: Scenario, seed: int
+) -> None:
+    outcome = start(scenario, "proself-mail up", seed)
     assert outcome.completed, outcome.said
     assert outcome.problems == [], outcome.said
     assert bool(outcome.killed) is scenario.kill
 
 
-def test_the_judge_sees_what_a_run_without_care_leaves() -> None:
-    """Plain `pulumi up` under lost replies: the same judge must find fault with it."""
-    lost = {"strike": "reset-after", "match": {"method": "POST", "path": "/applications"}, "nth": 1}
-    outcome = chaos_run.run(Scenario("lost", {"rules": [lost]}), "pulumi up", 1)
+def test_the_judge_finds_fault_with_a_run_without_care(start: Start) -> None:
+    outcome = start(Scenario("lost", {"rules": [LOST]}), "pulumi up", 1)
     assert not outcome.completed
-    assert outcome.applications == 1
+    assert outcome.problems

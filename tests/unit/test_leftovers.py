@@ -236,5 +236,12 @@ def test_what_is_imported_has_the_ids_that_the_plugin_takes(known: tuple[str, ..
         GrantRecord("g", "s", "exchange", None, frozenset()),
     ]
     state = State({name: Resource(name, IDS[name], {}) for name in known}, (), (), {})
-    found = leftovers.import_ids(state, made, principal, grants, "exchange")
+    found = leftovers.import_ids(state, made, principal, grants, "exchange", uri_is_there=False)
     assert found == {name: each for name, each in IDS.items() if name not in known}
+
+
+def test_an_identifier_uri_that_was_set_is_imported_whatever_a_reader_shows() -> None:
+    state = state_of(application_id="o", secret=False)
+    for shown in (None, application("o", WHOLE, BEGAN)):
+        found = leftovers.import_ids(state, shown, None, (), "exchange", uri_is_there=True)
+        assert found == {"identifier-uri": IDS["identifier-uri"]}
