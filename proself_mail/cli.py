@@ -734,6 +734,11 @@ def _rehearse(arguments: argparse.Namespace) -> int:
         console.print(f"\nDelivered, as the tenant's outbox shows: {shown}\n", markup=False)
     elif done.proof.diagnosis:
         diagnosis_view.show(console, [done.proof.diagnosis], japanese_first=_is_japanese())
+    if done.picture:
+        shown = os.path.relpath(done.picture)
+        console.print(f"A picture of the setup sheet: {shown}", markup=False, soft_wrap=True)
+    else:
+        console.print("No picture of the setup sheet: there is no Chromium or Chrome here.")
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
     console.print(_look_around(done.project, done.ready_file, keep=arguments.keep), markup=False)
     return 0 if done.holds else 1

@@ -4,6 +4,7 @@ The same program, engine and plugin protocol that a user has for real; only the 
 lives in a process beside it and dies with it. Nothing of the user's own Pulumi is touched.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -28,22 +29,29 @@ from proself_mail import (
     rehearsed_sign_in,
     sandbox,
     session,
+    sheet,
+    sheet_server,
     target,
 )
 from proself_mail.embedded import EmbeddedTenant
+from proself_mail.errors import RemoteError
 from proself_mail.faq import Step
 from proself_mail.init import Answers
 from proself_mail.mail_proof import Person, Proof
 from proself_mail.plugin import Plugin
 from proself_mail.proself import ProselfConfig
 from proself_mail.schedule import format_instant
-from proself_mail.settings import Environment, TargetName
+from proself_mail.settings import Environment, Settings, TargetName
 from proself_mail.smtp import Server
 from proself_mail.stack import CHECKOUT, Outputs, Stack
 from proself_mail.target import Target
+from tools import browser
 
 STACK = "rehearsal"
 SERVER = "proself.example.jp"
+
+_PICTURE = (880, 4300)
+"""Width and height of the sheet's picture in CSS pixels; the height is a little more than all."""
 
 Say = Callable[[str], None]
 
@@ -63,6 +71,8 @@ class Rehearsal:
     proof: Proof
     mail: Mapping[str, Any] | None
     """The proof's mail as it lies in the tenant's outbox; none where it does not."""
+    picture: Path | None
+    """One of the setup sheet; none where there is no browser to take it."""
     took: timedelta
 
     @property
@@ -108,6 +118,8 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
             steps = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)
             say("signing the mailbox's user in: the rehearsal types the password …")
             proof = await _prove(opened.target, tenant, stack, outputs)
+        say("a picture of the setup sheet …")
+        picture = await asyncio.to_thread(_picture, folder, made.settings, outputs)
         say("closing the mail proof: its redirect URI goes by another up …")
         stack.configure({"mailProofUntil": format_instant(clock.now())})
         _up(stack, say)
@@ -121,6 +133,7 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
             config=proself.read(Path(outputs.config_file)),
             proof=proof,
             mail=_mail(tenant, proof.mark),
+            picture=picture,
             took=timedelta(seconds=time.monotonic() - began),
         )
 
@@ -144,6 +157,22 @@ async def _prove(where: Target, tenant: EmbeddedTenant, stack: Stack, outputs: O
     return await mail_proof.prove(
         where, STACK, stack.settings(), outputs, server, person, clock.now()
     )
+
+
+def _picture(folder: Path, settings: Settings, outputs: Outputs) -> Path | None:
+    """Serve the setup sheet to a browser that takes a picture of it, its secret covered."""
+    found = browser.locate()
+    if found is None:
+        return None
+    to = folder / "sheet.png"
+
+    def take(address: str) -> bool:
+        return found.picture(address, to, *_PICTURE)
+
+    person = sheet_server.Person(take, lambda _: None, timedelta(seconds=30))
+    with contextlib.suppress(RemoteError):  # a browser that does not start is none
+        sheet_server.serve(sheet.of(STACK, settings, outputs, clock.now()), person)
+    return to if to.exists() else None
 
 
 def _mail(tenant: EmbeddedTenant, mark: str) -> Mapping[str, Any] | None:

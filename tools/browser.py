@@ -5,10 +5,12 @@ Debian's package, by apt-get, where this user may install packages. Playwright's
 never used: it comes from a host that a network with nothing but package registries does not reach.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +71,30 @@ class Browser:
         except (OSError, subprocess.SubprocessError):
             said = ""
         return said.strip() or "of an unknown version"
+
+    def picture(self, address: str, to: Path, width: int, height: int) -> bool:
+        """Take a picture of a page in a browser of its own; say whether there is one now.
+
+        Width and height are CSS pixels, from the page's top.
+        """
+        with tempfile.TemporaryDirectory(prefix="browser-") as profile:
+            options = [
+                "--headless",
+                "--hide-scrollbars",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--no-first-run",
+                f"--user-data-dir={profile}",
+                f"--window-size={width},{height}",
+                f"--screenshot={to}",
+                # It refuses to run as root with one.
+                *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+            ]
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                subprocess.run(  # noqa: S603
+                    [self.path, *options, address], capture_output=True, timeout=60
+                )
+        return to.exists()
 
 
 def locate(

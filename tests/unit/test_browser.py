@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from proself_mail.errors import MissingTool
 from tests.browser import Visit
@@ -107,3 +108,19 @@ def test_the_browser_that_was_found_shows_a_page_and_tells_of_its_complaints(vis
     with visitor.context.expect_event("weberror"):
         page.evaluate("setTimeout(() => { throw new Error('worse') })")
     assert [each.partition(":")[0] for each in visitor.complaints] == ["error", "exception"]
+
+
+def test_a_picture_shows_the_page_from_its_top(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<body style='margin:0;background:#fff'><div style='height:9px;background:red'>"
+    )
+    to = tmp_path / "page.png"
+    assert browser.needed().picture(page.as_uri(), to, 120, 80)
+    with Image.open(to) as found:
+        assert found.size == (120, 80)
+        shown = found.convert("RGB")
+        assert [shown.getpixel((60, y)) for y in (4, 40)] == [(255, 0, 0), (255, 255, 255)]
+    assert not browser.Browser(tmp_path / "none").picture(
+        page.as_uri(), tmp_path / "other.png", 120, 80
+    )
