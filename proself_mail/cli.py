@@ -167,8 +167,11 @@ def _up(arguments: argparse.Namespace) -> int:
     )
     from proself_mail import report
 
+    console = report.output()
     for sentence in report.done(done):
-        report.output().print(sentence, markup=False, soft_wrap=True)
+        console.print(sentence, markup=False, soft_wrap=True)
+    console.print("What to enter in Proself, and how:")
+    _show_command(console, f"proself-mail sheet --stack {arguments.stack}")
     return 0
 
 

@@ -115,12 +115,12 @@ def person(stack: str, of: Reminder) -> tuple[str, str]:
     return (
         f"{english} Paste the client secret of the window {newest.window} into Proself (システム"
         f"設定 → メールサーバー情報の設定 → シークレット), press 設定 and sign in there as the "
-        f"mailbox's user, who must be at hand; send a test mail. `proself-mail config --stack "
-        f"{stack} --write` renders the values again. Then {command}.",
+        f"mailbox's user, who must be at hand; send a test mail. `proself-mail sheet --stack "
+        f"{stack}` shows the values and the way. Then {command}.",
         f"{japanese}Proselfの[システム設定]→[メールサーバー情報の設定]で[シークレット]に新しい値"
         f"(ウィンドウ {newest.window})を入力し、[設定]からメールボックスのユーザーでサインイン"
         "し直して、テストメールを送信してください(サインインにはそのユーザー本人の操作が必要です)。"
-        f"設定値は `proself-mail config --stack {stack} --write` で再出力できます。"
+        f"設定値と手順は `proself-mail sheet --stack {stack}` で表示できます。"
         f"完了後に {command} を実行してください。",
     )
 

@@ -291,3 +291,21 @@ def test_the_command(arguments: list[str], stdin: str, code: int, said: str) -> 
 def test_the_page_in_the_documentation_is_the_table() -> None:
     written = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
     assert written == diagnosis_view.page(), "proself-mail explain --table > docs/diagnosis.md"
+
+
+def shown_in(readme: str, heading: str) -> list[str]:
+    """The refusals in the first column of a README's table."""
+    section = (
+        (ROOT / readme).read_text(encoding="utf-8").partition(heading)[2].partition("\n## ")[0]
+    )
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return [each for row in rows for each in re.findall(r"`([^`]+)`", row)]
+
+
+def test_the_readmes_tables_are_of_refusals_that_are_known() -> None:
+    english = shown_in("README.md", "### What a refusal means")
+    assert english == shown_in("README.ja.md", "### エラーの意味と直し方")
+    assert len(english) >= 10
+    for refusal in english:
+        if refusal != "Tenant":
+            assert diagnose(refusal).known, refusal
