@@ -16,6 +16,7 @@ from emulator.admin_input import AdminError, Fields
 from emulator.clock import graph_time
 from emulator.cloud import Cloud
 from emulator.faults import Plan, read_rules
+from emulator.pipelines import Pipelines, Service
 from emulator.proself import ProselfServers
 from emulator.proself_server import Habits
 from emulator.replicas import Lag
@@ -28,9 +29,10 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 class Admin:
     """Seeds, resets, moves the clock, makes faults, and tells what happened."""
 
-    def __init__(self, cloud: Cloud, proself: ProselfServers) -> None:
+    def __init__(self, cloud: Cloud, proself: ProselfServers, pipelines: Pipelines) -> None:
         self._cloud = cloud
         self._proself = proself
+        self._pipelines = pipelines
 
     async def history(self, request: Request) -> Response:
         """GET /history[?since=N]: every exchange numbered above N, secrets masked."""
@@ -44,6 +46,7 @@ class Admin:
         """POST /reset: be as at the start, history included."""
         self._cloud.reset()
         self._proself.reset()
+        self._pipelines.reset()
         return Response(status_code=204)
 
     async def show_clock(self, _: Request) -> Response:
@@ -150,6 +153,15 @@ class Admin:
         server.habits = habits
         return await self.show_proself(request)
 
+    async def begin_job(self, request: Request) -> Response:
+        """POST /jobs: begin a pipeline's job, which may ask for ID tokens of its issuer."""
+        fields = Fields(await _body(request))
+        service = Service(fields.choice("service", list(Service)))
+        issuer, subject = fields.text("issuer"), fields.text("subject")
+        audience = fields.text("audience", None)
+        fields.done()
+        return JSONResponse(self._pipelines.begin(service, issuer, subject, audience))
+
     async def secrets(self, request: Request) -> Response:
         """GET /secrets: every secret, token and code ever handed out, for tests of leaks.
 
@@ -225,9 +237,9 @@ class _NoPages:
             await self._app(scope, receive, send)
 
 
-def admin_application(cloud: Cloud, proself: ProselfServers) -> Starlette:
+def admin_application(cloud: Cloud, proself: ProselfServers, pipelines: Pipelines) -> Starlette:
     """Make the application that the admin port serves."""
-    admin = Admin(cloud, proself)
+    admin = Admin(cloud, proself, pipelines)
 
     def route(method: str, path: str, endpoint: _Endpoint) -> Route:
         return Route(path, endpoint, methods=[method])
@@ -243,6 +255,7 @@ def admin_application(cloud: Cloud, proself: ProselfServers) -> Starlette:
             route("DELETE", "/faults", admin.clear_faults),
             route("POST", "/seed", admin.seed),
             route("GET", "/objects", admin.objects),
+            route("POST", "/jobs", admin.begin_job),
             route("GET", "/secrets", admin.secrets),
             route("GET", "/outbox", admin.show_outbox),
             route("GET", "/smtp", admin.show_smtp),

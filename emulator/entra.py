@@ -13,13 +13,14 @@ from emulator.cloud import Cloud
 from emulator.front import Front
 from emulator.graph import Graph
 from emulator.login_problems import LoginError, unknown_tenant
+from emulator.pipelines import Pipelines
 from emulator.sign_in_view import ANY_TENANT
 from emulator.store import Json
 from emulator.token_endpoint import TokenEndpoint
 from emulator.web_pages import NO_ICON
 
 
-def tenant_application(cloud: Cloud, origins: frozenset[str]) -> Front:
+def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelines) -> Front:
     """Everything that the tenant's own port serves."""
     token = TokenEndpoint(cloud, origins).respond
     graph = Graph(cloud, origins).respond
@@ -49,6 +50,7 @@ def tenant_application(cloud: Cloud, origins: frozenset[str]) -> Front:
     app = Starlette(
         routes=[
             NO_ICON,
+            *pipelines.routes(),
             Route("/metadata/endpoints", metadata),
             Route("/{tenant}/discovery/instance", instances),
             Route("/{tenant}/v2.0/.well-known/openid-configuration", openid(2)),

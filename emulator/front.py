@@ -14,6 +14,8 @@ from emulator.graph_auth import claimed_client
 from emulator.history import Exchange, masked
 
 _LOG = logging.getLogger(__name__)
+_ELSEWHERE = frozenset({"proself", "pipelines"})
+"""What is served here and is no part of Microsoft's cloud: no fault of that strikes it."""
 _HALF_READ_SECONDS = 0.02
 """How long a client may take to read the half of a reply before the connection is cut."""
 
@@ -39,7 +41,7 @@ class Front:
         exchange.client_id = client_id
         rule = (
             cloud.faults.decide(service, scope["method"], plain_path(path), client_id)
-            if service != "proself"  # which is no part of Microsoft's cloud
+            if service not in _ELSEWHERE
             else None
         )
         exchange.fault = rule.name if rule is not None else None
@@ -96,6 +98,8 @@ def _origin_of(path: str, authorization: str, body: bytes) -> tuple[str, str | N
         return "graph", claimed_client(authorization)
     if path.lower().startswith("/proself/"):
         return "proself", None
+    if path.startswith("/_pipelines/"):
+        return "pipelines", None
     fields = dict(parse_qsl(body.decode("latin-1")))
     return "login", fields.get("client_id")
 

@@ -23,10 +23,12 @@ _SECRET_NAMES = frozenset(
         "code",
         "code_verifier",
         "id_token",
+        "oidctoken",
         "passwd",
         "password",
         "refresh_token",
         "secrettext",
+        "value",
     }
 )
 _GRAPH_ERROR_CODE = re.compile(r"^[A-Za-z_.]{3,60}$")
@@ -149,6 +151,8 @@ def mask(value: Any) -> Any:
 def _is_secret(name: str, value: Any) -> bool:
     if name.lower() not in _SECRET_NAMES or value is None:
         return False
+    if name == "value":  # lists of Graph's, and the ID token that GitHub gives a job
+        return isinstance(value, str) and value.startswith("eyJ")
     if name == "code":  # Graph's errors have a `code` too
         return not (isinstance(value, str) and _GRAPH_ERROR_CODE.match(value))
     return not isinstance(value, dict | list)

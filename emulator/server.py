@@ -23,6 +23,7 @@ from emulator.admin import admin_application
 from emulator.cloud import Cloud
 from emulator.config import Config
 from emulator.entra import tenant_application
+from emulator.pipelines import Pipelines
 from emulator.proself import ProselfServers
 from emulator.proself_server import Proself
 from emulator.proself_world import World
@@ -108,10 +109,11 @@ async def _serve(config: Config) -> None:
     proself = ProselfServers(
         lambda: {name: Proself(name, world) for name in config.proself_hostnames}
     )
+    pipelines = Pipelines(cloud)
     context = identity.server_context()
     servers = [
-        (_server(tenant_application(cloud, origins), context), sockets),
-        (_server(admin_application(cloud, proself), None), admin_sockets),
+        (_server(tenant_application(cloud, origins, pipelines), context), sockets),
+        (_server(admin_application(cloud, proself, pipelines), None), admin_sockets),
         (_server(proself.application(cloud), identity.proself), proself_sockets),
     ]
     loop = asyncio.get_running_loop()

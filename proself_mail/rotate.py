@@ -241,6 +241,8 @@ async def _append(at: _Stack, before: Plan, append: Append, project: Path, say: 
         if await _came_to_nothing(at, before):
             file.write_bytes(as_it_was)
             say(f"{file.name} is as it was: no secret was made")
+        else:
+            say(f"{file.name} has a new entry all the same: commit it")
         raise
     return replace(rotated, before=before, appended_to=file)
 

@@ -25,7 +25,23 @@ def plan(of: Plan) -> Iterator[str]:
     yield from (f"To remove, revoked: {shown(each)}." for each in of.revoked)
     if of.forget:
         yield f"To take out of the state: {', '.join(of.forget)}."
+    yield from _days_left(of)
     yield from (f"Note: {each}." for each in notes(of))
+
+
+def _days_left(of: Plan) -> Iterator[str]:
+    """Say how long a person has, as far as Proself's client secret is known."""
+    reminder = of.reminder
+    if reminder is None:
+        return
+    if reminder.mail_ends is None:
+        yield "A person must act now: no client secret that Proself may have is valid."
+        return
+    left = f"{(reminder.mail_ends - of.now).days} days, until {format_instant(reminder.mail_ends)}"
+    if reminder.level is Level.NONE:
+        yield f"Nobody has to act. The client secret in Proself is good for {left}."
+    else:
+        yield f"A person must act within {left}."
 
 
 def notes(of: Plan) -> Iterator[str]:

@@ -42,7 +42,11 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
             f"`proself-mail rotate --stack {seen.stack}`, which removes it",
         )
     ended = sum(1 for p in found.passwords if p.has_ended(seen.at))
-    shown = f"{len(seen.outputs.client_secrets)} known to the stack"
+    valid = [secret for secret in seen.outputs.client_secrets if secret.expires > seen.at]
+    shown = f"{len(seen.outputs.client_secrets)} known to the stack; valid, the newest first: " + (
+        ", ".join(f"{s.key_id} until {format_instant(s.expires)}" for s in reversed(valid))
+        or "none"
+    )
     return ok(name, f"{shown}, {ended} expired and of no use" if ended else shown)
 
 

@@ -181,6 +181,15 @@ class Tenant:
         made: dict[str, Any] = self.admin("POST", "/seed", what).json()
         return made
 
+    def job(
+        self, service: str, issuer: str, subject: str, audience: str | None = None
+    ) -> tuple[str, str]:
+        """Begin a pipeline's job; return where and with what it asks for ID tokens."""
+        asked = {"service": service, "issuer": issuer, "subject": subject}
+        asked |= {"audience": audience} if audience else {}
+        job = self.admin("POST", "/jobs", asked).json()
+        return f"{self.graph}{job['path']}", job["request_token"]
+
     def outbox(self) -> list[dict[str, Any]]:
         """List the mails that have gone out."""
         mails: list[dict[str, Any]] = self.admin("GET", "/outbox").json()

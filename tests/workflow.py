@@ -107,7 +107,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def fake_gh(folder: Path) -> Path:
-    """Write a `gh` that writes down what it is asked, and knows of no open issue."""
+    """Write a `gh` that writes down what it is asked and given, and knows of no open issue."""
     record = folder / "gh.jsonl"
     path = folder / "gh"
     path.write_text(
@@ -115,6 +115,9 @@ def fake_gh(folder: Path) -> Path:
         "import json, sys\n"
         f"with open({str(record)!r}, 'a') as told:\n"
         "    told.write(json.dumps(sys.argv[1:]) + '\\n')\n"
+        "    if '--body-file' in sys.argv:\n"
+        "        body = open(sys.argv[sys.argv.index('--body-file') + 1]).read()\n"
+        "        told.write(json.dumps(['body', body]) + '\\n')\n"
     )
     path.chmod(0o755)
     return record

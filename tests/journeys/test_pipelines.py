@@ -3,22 +3,35 @@
 import os
 import shutil
 import subprocess
+import sys
+import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proself_mail import sandbox
 from tests import workflow
+from tests.arguments import Arguments
 from tests.journey import Journey
-from tests.oidc import BEARER, GITHUB, TokenService
 from tests.rotating import STACK, later, passwords, removals, set_up, signs_in
 from tests.tenant import Tenant
 from tests.workflow import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "rotate.yml"
-DEVOPS = "https://vstoken.dev.azure.com/11111111-2222-4333-8444-555555555555"
+GITHUB = (
+    "github",
+    "https://token.actions.githubusercontent.com",
+    f"repo:contoso/mail:environment:{STACK}",
+)
+DEVOPS = (
+    "azure-devops",
+    "https://vstoken.dev.azure.com/11111111-2222-4333-8444-555555555555",
+    "sc://contoso/mail/proself-mail-contoso",
+)
 
 
 ADMINISTRATOR = (
@@ -52,9 +65,17 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What `infra/pipeline` gives."""
+
+    client_id: str
+    object_id: str
+
+
 @pytest.fixture
-def identity(journey: Journey, checkout: Path) -> dict[str, str]:
-    """A stack that a person set up, made the pipeline's identity for, and handed over."""
+def identity(journey: Journey, checkout: Path) -> Identity:
+    """Have a person set a stack up, make the pipeline's identity, and hand the stack over."""
     set_up(journey)
     pipeline = checkout / "infra" / "pipeline"
     (pipeline / "Pulumi.contoso.yaml").write_text(
@@ -66,8 +87,8 @@ def identity(journey: Journey, checkout: Path) -> dict[str, str]:
   proself-mail-pipeline:environments: [{STACK}]
   proself-mail-pipeline:serviceConnections:
     - name: proself-mail-contoso
-      issuer: {DEVOPS}
-      subject: sc://contoso/mail/proself-mail-contoso
+      issuer: {DEVOPS[1]}
+      subject: {DEVOPS[2]}
 """
     )
 
@@ -83,19 +104,41 @@ def identity(journey: Journey, checkout: Path) -> dict[str, str]:
 
     pulumi("stack", "init", "contoso")
     pulumi("up", "--yes", "--skip-preview", "--stack", "contoso")
-    found = {
-        name: pulumi("stack", "output", name, "--stack", "contoso")
-        for name in ("clientId", "objectId")
-    }
+    client_id, object_id = (
+        pulumi("stack", "output", name, "--stack", "contoso") for name in ("clientId", "objectId")
+    )
     before = journey.mark()
-    handed = journey.proself_mail("handover", "--stack", STACK, "--to", found["objectId"])
+    handed = journey.proself_mail("handover", "--stack", STACK, "--to", object_id)
     assert handed.returncode == 0, handed.stderr
     assert journey.writes(before) == []
     up = journey.proself_mail("up", "--stack", STACK)
     assert up.returncode == 0, up.stderr
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
     shutil.copy(journey.folder / f"Pulumi.{STACK}.yaml", checkout / "stacks")
-    return found
+    return Identity(client_id, object_id)
+
+
+def graph(journey: Journey, path: str) -> Any:
+    with journey.tenant.http(journey.tenant.token()) as http:
+        return http.get(f"/v1.0/{path}").raise_for_status().json()
+
+
+def see_what_it_may(journey: Journey, identity: Identity) -> None:
+    """Look that the identity manages what it owns, is trusted by its jobs, and nothing more."""
+    roles = graph(journey, f"servicePrincipals/{identity.object_id}/appRoleAssignments")["value"]
+    microsoft = graph(journey, f"servicePrincipals/{roles[0]['resourceId']}")
+    named = {role["id"]: role["value"] for role in microsoft["appRoles"]}
+    assert [named[role["appRoleId"]] for role in roles] == ["Application.ReadWrite.OwnedBy"]
+    its = f"applications(appId='{identity.client_id}')"
+    trusted = graph(journey, f"{its}/federatedIdentityCredentials")["value"]
+    assert {(one["issuer"], one["subject"]) for one in trusted} == {GITHUB[1:], DEVOPS[1:]}
+    assert graph(journey, its)["passwordCredentials"] == []
+    made = journey.outputs(STACK)
+    owners = graph(journey, f"applications/{made['applicationObjectId']}/owners")["value"]
+    assert {one["id"] for one in owners} == {journey.caller(), identity.object_id}
+    grants = graph(journey, "oauth2PermissionGrants")["value"]
+    [grant] = [g for g in grants if g["clientId"] == made["servicePrincipalObjectId"]]
+    assert grant["scope"] == "Mail.Send", "the consent that was given stays"
 
 
 @pytest.fixture
@@ -113,11 +156,12 @@ def runner(journey: Journey, tmp_path: Path) -> dict[str, str]:
     return workflow.clean_environment() | leading | {"PATH": os.pathsep.join(path)}
 
 
-def known(journey: Journey, identity: dict[str, str]) -> dict[str, str]:
+def known(journey: Journey, identity: Identity) -> dict[str, str]:
+    """Return the values of the expressions in a workflow."""
     return {
         "inputs.stack": "",
         "matrix.stack": STACK,
-        "vars.ARM_CLIENT_ID": identity["clientId"],
+        "vars.ARM_CLIENT_ID": identity.client_id,
         "vars.ARM_TENANT_ID": journey.tenant.tenant_id,
         "vars.PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
         "vars.AZURE_STORAGE_ACCOUNT": "",
@@ -131,9 +175,40 @@ def clock(journey: Journey) -> dict[str, str]:
     return {name: journey.environment[name]}
 
 
-def test_github_rotates_with_nothing_but_the_jobs_identity(
-    journey: Journey, checkout: Path, identity: dict[str, str], runner: dict[str, str]
+def github(
+    journey: Journey, subject: str = GITHUB[2], audience: str | None = None
+) -> dict[str, str]:
+    """Begin a job of GitHub's; return what its runner has for it."""
+    url, token = journey.tenant.job(*GITHUB[:2], subject, audience)
+    return clock(journey) | {
+        "GITHUB_ACTIONS": "true",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": url,
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token,
+    }
+
+
+def refuse(
+    journey: Journey, checkout: Path, environment: dict[str, str], code: int, words: str
 ) -> None:
+    """Run the step alone; look at its exit code and its words, and that nothing was written."""
+    before = journey.mark()
+    done = subprocess.run(
+        [Path(sys.executable).parent / "proself-mail", "rotate", "--stack", STACK],
+        cwd=checkout,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    assert words in " ".join(done.stderr.split())
+    assert journey.writes(before) == []
+
+
+def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
+    journey: Journey, checkout: Path, identity: Identity, runner: dict[str, str]
+) -> None:
+    see_what_it_may(journey, identity)
     gh = workflow.fake_gh(Path(runner["PATH"].split(os.pathsep)[0]))
     values = known(journey, identity)
     listed = Job(WORKFLOW, "stacks").run(checkout, runner, values)
@@ -142,16 +217,31 @@ def test_github_rotates_with_nothing_but_the_jobs_identity(
 
     [first] = journey.outputs(STACK)["clientSecrets"]
     later(journey, 150)
+    step = (
+        runner
+        | clock(journey)
+        | {
+            "ARM_USE_OIDC": "true",
+            "ARM_CLIENT_ID": identity.client_id,
+            "ARM_TENANT_ID": journey.tenant.tenant_id,
+            "PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
+        }
+    )
+    branch = "repo:contoso/mail:ref:refs/heads/main"
+    refuse(journey, checkout, step, 2, "id-token: write")
+    refuse(journey, checkout, step | github(journey, branch), 4, "AADSTS700213")
+    wrong = github(journey, audience="https://github.com/contoso")
+    refuse(journey, checkout, step | wrong, 4, "AADSTS700212")
+    file = checkout / "stacks" / f"Pulumi.{STACK}.yaml"
+    committed = file.read_text()
+    file.write_text(committed.replace(identity.object_id, str(uuid.uuid4())))
+    refuse(journey, checkout, step | github(journey), 1, "lock itself out")
+    file.write_text(committed)
+
     before = journey.mark()
     job = Job(WORKFLOW, "rotate")
-    subject = f"repo:contoso/mail:environment:{STACK}"
-    with TokenService(journey.tenant, GITHUB, subject) as service:
-        runner |= {
-            "GITHUB_ACTIONS": "true",
-            "ACTIONS_ID_TOKEN_REQUEST_URL": service.url,
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": BEARER,
-        }
-        ran = job.run(checkout, runner | clock(journey), values)
+    with Arguments() as arguments:
+        ran = job.run(checkout, runner | github(journey), values)
         assert ran.is_green, ran.log
         assert ran.outputs["person"] == "notice"
         old, new = journey.outputs(STACK)["clientSecrets"]
@@ -159,54 +249,54 @@ def test_github_rotates_with_nothing_but_the_jobs_identity(
         assert signs_in(journey, new)
         assert removals(journey, before) == []
         later(journey, 30)
-        red = job.run(checkout, runner | clock(journey), values)
+        red = job.run(checkout, runner | github(journey), values)
         assert red.codes["rotate"] == 6, red.log
         assert removals(journey, before) == [first["keyId"]]
 
-        service.subject = "repo:contoso/mail:ref:refs/heads/main"
-        before = journey.mark()
-        other = job.run(checkout, runner | clock(journey), values)
-        assert other.codes["rotate"] == 4, other.log
-        assert "AADSTS700213" in other.log
-        assert journey.writes(before) == []
+        acknowledged = journey.proself_mail("rotate", "--acknowledge", "--stack", STACK)
+        assert acknowledged.returncode == 0, acknowledged.stderr
+        later(journey, 120)
+        azure = _azure(journey, checkout, identity, runner)
+        assert azure.returncode == 0, azure.stdout + azure.stderr
+    summary = checkout / "out" / STACK / "rotation.md"
+    assert f"##vso[task.uploadsummary]{summary}" in azure.stdout
+    assert len(passwords(journey)) == 2
     for each in (ran, red):
         assert "Proself mail: contoso.test" in each.summary
         assert "シークレット" in each.summary
-    commands = [each[:2] for each in workflow.asked(gh)]
-    assert commands.count(["issue", "create"]) == 2
-    [body] = {each[-1] for each in workflow.asked(gh) if each[:2] == ["issue", "create"]}
-    shown = ran.log + red.log + ran.summary + red.summary + (checkout / body).read_text()
-    shown += gh.read_text()
+    asked = workflow.asked(gh)
+    issues = [each for each in asked if each[:2] == ["issue", "create"]]
+    assert [each[-1] for each in issues] == [f"out/{STACK}/rotation.md"] * 2
+    said = [ran.log, red.log, ran.summary, red.summary, azure.stdout, azure.stderr]
+    shown = "\n".join([*said, summary.read_text(), gh.read_text()])
+    started_with = "\n".join(arguments.seen)
+    assert "proself-mail" in started_with
+    assert "addPassword" in str(journey.writes(before))
     for secret in journey.tenant.secrets():
         assert secret not in shown
+        assert secret not in started_with
 
 
-def test_azure_pipelines_rotate_with_a_service_connection(
-    journey: Journey, checkout: Path, identity: dict[str, str], runner: dict[str, str]
-) -> None:
-    later(journey, 150)
-    with TokenService(journey.tenant, DEVOPS, "sc://contoso/mail/proself-mail-contoso") as service:
-        done = subprocess.run(
-            ["bash", "-e", "-c", workflow.azure_script(ROOT / "azure-pipelines" / "rotate.yml")],
-            cwd=checkout,
-            env=runner
-            | clock(journey)
-            | {
-                "TF_BUILD": "True",
-                "STACK": STACK,
-                "PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
-                "AZURESUBSCRIPTION_CLIENT_ID": identity["clientId"],
-                "AZURESUBSCRIPTION_TENANT_ID": journey.tenant.tenant_id,
-                "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "99999999-8888-4777-8666-555555555555",
-                "SYSTEM_ACCESSTOKEN": BEARER,
-                "SYSTEM_OIDCREQUESTURI": service.url.partition("?")[0],
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"##vso[task.uploadsummary]{checkout}/out/{STACK}/rotation.md" in done.stdout
-    assert len(passwords(journey)) == 2
-    for secret in journey.tenant.secrets():
-        assert secret not in done.stdout + done.stderr
+def _azure(
+    journey: Journey, checkout: Path, identity: Identity, runner: dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    url, token = journey.tenant.job(*DEVOPS)
+    return subprocess.run(
+        ["bash", "-e", "-c", workflow.azure_script(ROOT / "azure-pipelines" / "rotate.yml")],
+        cwd=checkout,
+        env=runner
+        | clock(journey)
+        | {
+            "TF_BUILD": "True",
+            "STACK": STACK,
+            "PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
+            "AZURESUBSCRIPTION_CLIENT_ID": identity.client_id,
+            "AZURESUBSCRIPTION_TENANT_ID": journey.tenant.tenant_id,
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "99999999-8888-4777-8666-555555555555",
+            "SYSTEM_ACCESSTOKEN": token,
+            "SYSTEM_OIDCREQUESTURI": url,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )

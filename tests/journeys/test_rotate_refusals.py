@@ -1,10 +1,12 @@
 """`proself-mail rotate` where something is wrong: a clear error, and nothing lost or written."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.journey import Journey, instant
 from tests.rotating import (
@@ -63,13 +65,14 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey) -> None:
 
 
 def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
+    later(journey, 150)  # a new secret is due, so that there is something to write
     before, path = journey.mark(), journey.folder / f"Pulumi.{STACK}.yaml"
     as_it_is = path.read_bytes()
     wrong = {"PULUMI_CONFIG_PASSPHRASE": "wrong", "PULUMI_CONFIG_PASSPHRASE_FILE": ""}
     for env, code, cause in (
         (wrong, 2, "passphrase"),
         ({"ARM_USE_OIDC": "true"}, 2, "id-token: write"),
-        ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "4000"}, 2, "minutes apart"),
+        ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": str(150 * 86400 + 4000)}, 2, "minutes apart"),
         ({"ARM_CLIENT_SECRET": "wrong"}, 4, "AADSTS7000215"),
     ):
         for option in ([], ["--now"]):
@@ -77,12 +80,45 @@ def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
             assert done.returncode == code, done.stderr
             assert cause in done.stderr
             assert "Traceback" not in done.stderr
+    for changes, code, cause in (
+        ({"secrets": None}, 2, "secrets"),
+        ({"owners": [str(uuid.uuid4())]}, 1, "lock itself out"),
+    ):
+        _configure(journey, **changes)
+        assert cause in rotate(journey, code=code)
+        path.write_bytes(as_it_is)
+    assert journey.writes(before) == []
+    stranger = _somebody_without_rights(journey)
+    before = journey.mark()
+    done = journey.proself_mail("rotate", "--stack", STACK, env=stranger)
+    assert done.returncode == 4, done.stderr
+    assert "Authorization_RequestDenied" in done.stderr
     journey.make_stack("bare.test")
     done = journey.proself_mail("rotate", "--stack", "bare.test")
     assert done.returncode == 2, done.stderr
     assert "proself-mail up" in done.stderr
     assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []
+
+
+def _configure(journey: Journey, **changes: object) -> None:
+    path = journey.folder / f"Pulumi.{STACK}.yaml"
+    document = yaml.safe_load(path.read_text())
+    for key, value in changes.items():
+        if value is None:
+            del document["config"][f"proself-mail:{key}"]
+        else:
+            document["config"][f"proself-mail:{key}"] = value
+    path.write_text(yaml.safe_dump(document))
+
+
+def _somebody_without_rights(journey: Journey) -> dict[str, str]:
+    """Make an identity that may sign in and nothing more; return the variables that do so."""
+    with journey.tenant.http(journey.tenant.token()) as http:
+        made = http.post("/v1.0/applications", json={"displayName": "Somebody"}).json()
+        http.post("/v1.0/servicePrincipals", json={"appId": made["appId"]}).raise_for_status()
+        secret = http.post(f"/v1.0/applications/{made['id']}/addPassword", json={}).json()
+    return {"ARM_CLIENT_ID": made["appId"], "ARM_CLIENT_SECRET": secret["secretText"]}
 
 
 def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:

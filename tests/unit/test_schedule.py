@@ -116,6 +116,30 @@ def test_a_run_once_per_overlap_always_finds_a_secret_that_the_last_run_made(
         assert newest.id in {w.id for w in open_windows(entries, later)}
 
 
+@given(histories(), st.data())
+def test_years_of_runs_make_one_secret_a_window_and_leave_no_gap(
+    entries: list[SecretsEntry], data: st.DataObject
+) -> None:
+    """As long as a run comes once per overlap, some secret that a run made is valid."""
+    now, made = T0, {w.id: w.expires for w in open_windows(entries, T0)}
+    starts = {w.starts for w in open_windows(entries, T0)}
+    for _ in range(25):
+        newest = open_windows(entries, now)[-1]
+        lengths = entries[newest.entry]
+        ends = newest.starts + lengths.every  # without an overlap a run has to come just then
+        step = data.draw(st.timedeltas(timedelta(0), lengths.overlap))
+        later = now + step if lengths.overlap else ends
+        for at in (now, later - timedelta(microseconds=1)):
+            assert any(at < expires for expires in made.values())
+        now = later
+        for window in open_windows(entries, now):
+            if window.id not in made:
+                assert window.starts not in starts, "a second secret for one window"
+                starts.add(window.starts)
+                made[window.id] = window.expires
+            assert made[window.id] == window.expires
+
+
 def test_two_secrets_overlap_and_the_older_ends_with_its_own_window() -> None:
     entries = [entry(T0)]
     assert [w.id for w in open_windows(entries, T0)] == ["20270401T000000Z"]
