@@ -39,6 +39,7 @@ def measure(results: Results, rounds: int, seed: int) -> None:
     _tenant(results, rounds, seed)
     for latency_ms in (0, LATENCY_MS):
         _engine(results, rounds, seed, latency_ms)
+    beside(results, rounds, seed)
 
 
 def _set_up(results: Results, rounds: int) -> None:
@@ -110,6 +111,27 @@ def _engine(results: Results, rounds: int, seed: int, latency_ms: int) -> None:
             our_cpu_s=round(sum(done.our_cpu_seconds for done, _, _ in runs) / rounds, 2),
             engine_cpu_s=round(sum(done.engine_cpu_seconds for done, _, _ in runs) / rounds, 2),
         )
+
+
+def beside(results: Results, rounds: int, seed: int) -> None:
+    """Measure what `proself-mail up` costs beside `pulumi up`, in turn, on stacks of their own."""
+    ours = [sys.executable, "-m", "proself_mail", "up"]
+    plain = ["pulumi", "--non-interactive", "up", "--yes"]
+    with _project(["--seed", str(seed)]) as (prepared, project):
+        environment = dict(os.environ) | prepared.environment
+        for job in ("first", "nothing to do"):
+            took: dict[str, list[float]] = {"ours": [], "plain": []}
+            for number in range(rounds):
+                for name, command in (("plain", plain), ("ours", ours)):
+                    stack = f"{name}-{number}"
+                    if job == "first":
+                        _init(stack, project, environment)
+                    done = process.run([*command, "--stack", stack], project, environment)
+                    took[name].append(done.wall_seconds)
+            results.add(f"pulumi up, {job}, 0 ms a request", "s", took["plain"])
+            results.add(f"proself-mail up, {job}, 0 ms a request", "s", took["ours"])
+            more = [a - b for a, b in zip(took["ours"], took["plain"], strict=True)]
+            results.add(f"proself-mail up costs more, {job}", "s", more)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail.secret import MASK
 
 
 class Kind(StrEnum):
@@ -75,6 +76,10 @@ _UNKNOWN = (
     "clear from them, `proself-mail verify --stack S` looks at everything; then run it again."
 )
 _LONGEST = 600
+_CREDENTIAL = re.compile(
+    r"((?:secretText|client_secret|client_assertion|access_token)\W{1,6})[^\s\"'&,}]+"
+)
+"""In a body that a diagnostic quotes, whole or cut off."""
 _ENTRA = re.compile(r"AADSTS\d+: .*?(?= Trace ID|$)")
 
 
@@ -171,6 +176,7 @@ _RULES = (
     _Rule(r"reported that the resource did not exist while updating", Kind.LAG),
     _Rule(r"does not reference a valid application object", Kind.LAG),
     _Rule(r"[Tt]imed out whilst waiting", Kind.LAG),
+    _Rule(r"cannot be deleted or updated unless disabled first", Kind.LAG),
     _Rule(r"Permission entry already exists", Kind.EXISTS),
     _Rule(r"resource with the ID .* already exists|already exists - to be managed", Kind.EXISTS),
     _Rule(r"ConcurrencyViolation", Kind.CONFLICT),
@@ -212,7 +218,7 @@ def classify(words: str, resource: str = "") -> Failure:
 
 
 def _one_line(words: str) -> str:
-    text = " ".join(words.split())
+    text = _CREDENTIAL.sub(rf"\1{MASK}", " ".join(words.split()))
     if entra := _ENTRA.search(text):  # the rest is trace ids and the same as JSON
         return entra[0]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,25 +34,28 @@ class Session:
         return clock.now() + self.skew
 
 
-async def read(stack: Stack, *, covered: bool = False) -> tuple[Settings, State]:
+async def read(
+    stack: Stack, *, covered: bool = False, ahead: Sequence[str] = ()
+) -> tuple[Settings, State]:
     """Read a stack's configuration and state, while what signing in will need is imported.
 
     With `covered` the state comes without the values of secrets, which takes the CLI half as long.
-    Raises `ConfigurationError` where there is no such stack or its configuration cannot be used.
+    `ahead` are modules that the command needs later. Raises `ConfigurationError` where there is no
+    such stack or its configuration cannot be used.
     """
     settings, state, _ = await asyncio.gather(
         asyncio.to_thread(stack.settings),
         asyncio.to_thread(stack.covered_state if covered else stack.state),
-        asyncio.to_thread(import_ahead),
+        asyncio.to_thread(import_ahead, *ahead),
     )
     if state is None:
         raise no_stack(stack.name)
     return settings, state
 
 
-def import_ahead() -> None:
+def import_ahead(*others: str) -> None:
     """Import what signing in and Graph will need, in half a second that the CLI is busy for."""
-    for module in ("proself_mail.graph", "azure.identity.aio", "aiohttp"):
+    for module in ("proself_mail.graph", "azure.identity.aio", "aiohttp", *others):
         importlib.import_module(module)
 
 

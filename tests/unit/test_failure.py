@@ -1,5 +1,8 @@
 """Words of the plugin and of Graph, each with what is to be done about them."""
 
+import json
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +106,27 @@ GRAPH_404 = (
         ),
         ('resource "urn:…" cannot be deleted because it is protected.', Kind.PERMANENT),
         ("unexpected status 400 with error: Request_BadRequest: Invalid value.", Kind.PERMANENT),
+        (
+            "unexpected status 400 with error: CannotDeleteOrUpdateEnabledEntitlement: Permission "
+            "(scope or role) cannot be deleted or updated unless disabled first.",
+            Kind.LAG,
+        ),
+        (
+            "unexpected status 400 with error: Request_BadRequest: Property cannot be updated: "
+            "principalId",
+            Kind.PERMANENT,
+        ),
+        (
+            "AADSTS50194: Application 'x' is not configured as a multi-tenant application.",
+            Kind.PERMANENT,
+        ),
+        ("AADSTS70021: No matching federated identity record found.", Kind.PERMANENT),
+        (
+            'clientCredentialsToken: received HTTP status 503 with response: {"error":'
+            '"temporarily_unavailable","error_description":"AADSTS90033: A transient error has '
+            'occurred."}',
+            Kind.BUSY,
+        ),
         ("something that nobody has seen yet", Kind.PERMANENT),
     ],
 )
@@ -111,6 +135,74 @@ def test_what_the_words_mean(words: str, kind: Kind) -> None:
     multiline = classify(f"1 error occurred:\n\t* {words}\n\n")
     assert multiline.kind is kind
     assert "\n" not in multiline.said
+
+
+BODIES = [
+    (404, "Request_ResourceNotFound", "Resource 'x' does not exist or one of its queried "
+     "reference-property objects are not present.", Kind.LAG),
+    (400, "Request_BadRequest", "The appId 'x' of the service principal does not reference a "
+     "valid application object.", Kind.LAG),
+    (403, "Authorization_RequestDenied", "When using this permission, the backing application of "
+     "the service principal being created must in the local tenant", Kind.LAG),
+    (403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.",
+     Kind.PERMANENT),
+    (409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists.",
+     Kind.EXISTS),
+    (400, "Request_BadRequest", "Permission entry already exists.", Kind.EXISTS),
+    (409, "Directory_ConcurrencyViolation", "x", Kind.CONFLICT),
+    (429, "TooManyRequests", "Please retry again later.", Kind.BUSY),
+    (400, "HostNameNotOnVerifiedDomain", "Values of identifierUris property must use a verified "
+     "domain of the organization or its subdomain: 'api://x'", Kind.PERMANENT),
+    (400, "CredentialTypeNotAllowedAsPerAppPolicy", "x", Kind.PERMANENT),
+    (400, "CredentialInvalidLifetimeAsPerAppPolicy", "x", Kind.PERMANENT),
+    (400, "Request_BadRequest", "Credential lifetime exceeds the max value allowed as per assigned "
+     "policy", Kind.PERMANENT),
+    (403, "Directory_QuotaExceeded", "x", Kind.PERMANENT),
+    (401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.",
+     Kind.EXPIRED),
+    (503, "ServiceUnavailable", "x", Kind.BUSY),
+]  # fmt: skip
+"""Graph's refusals as they were collected, in the form of its error bodies."""
+
+
+@pytest.mark.parametrize(("status", "code", "message", "kind"), BODIES)
+def test_a_body_means_the_same_in_each_of_its_forms(
+    status: int, code: str, message: str, kind: Kind
+) -> None:
+    inner = {"date": "2026-11-23T00:00:00", "request-id": "r", "client-request-id": "c"}
+    error = {"code": code, "message": message, "innerError": inner}
+    older = {"code": code, "message": {"lang": "en", "value": message}}
+    for body in ({"error": error}, {"odata.error": older}, {"error": older}):
+        for said in (
+            f"unexpected status {status} with error: {code}: {message}",
+            f"unexpected status {status} ({status} x) with response: {json.dumps(body)}",
+        ):
+            assert classify(said).kind is kind, said
+
+
+REFUSALS = [f"{code}: {message}" for _, code, message, kind in BODIES if kind is Kind.PERMANENT]
+PASSING = [
+    f"{code}: {message}"
+    for _, code, message, kind in BODIES
+    if kind.passes and not code.startswith("Auth")
+]
+
+
+@given(st.sampled_from(REFUSALS), st.lists(st.sampled_from(PASSING)), st.randoms())
+def test_a_refusal_counts_whatever_else_is_said_with_it(
+    refusal: str, passing: list[str], chance: random.Random
+) -> None:
+    words = [refusal, *passing]
+    chance.shuffle(words)
+    assert classify("; ".join(words)).kind is Kind.PERMANENT
+
+
+@given(st.text(st.characters(categories=["L", "N"]), min_size=8), st.integers(0, 60))
+def test_a_secret_in_a_quoted_body_is_covered(secret: str, cut: int) -> None:
+    value = f"~Q{secret}~"
+    body = json.dumps({"keyId": "k", "secretText": value, "hint": "abc"}, ensure_ascii=False)
+    for words in (f"cannot unmarshal {body}", f"cannot unmarshal {body[: len(body) - cut]}"):
+        assert secret not in classify(words).said
 
 
 def test_only_time_mends_what_passes() -> None:
