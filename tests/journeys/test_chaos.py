@@ -44,8 +44,8 @@ def start(tenant: Tenant, tmp_path: Path) -> Iterator[Start]:
 
 @pytest.mark.parametrize(
     ("scenario", "seed"),
-    [(ALL_TOGETHER, 1), (KILLED, 2), (KILLED, 3)],
-    ids=["all together", "killed 2", "killed 3"],
+    [(ALL_TOGETHER, 1), (KILLED, 4), (KILLED, 13)],
+    ids=["all together", "engine killed", "plugin killed"],
 )
 def test_one_up_ends_with_one_application_proven_usable(
     start: Start, scenario: Scenario, seed: int
