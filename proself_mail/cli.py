@@ -358,7 +358,10 @@ def _config(arguments: argparse.Namespace) -> int:
 
 def _add_sheet(commands: "_Commands[argparse.ArgumentParser]") -> None:
     sheet = commands.add_parser(
-        "sheet", help="show what to enter on Proself's screens, with a copy button for each value"
+        "sheet",
+        help="show what to enter on Proself's screens, with a copy button for each value",
+        description="Serve the setup sheet to this machine's browser, once. It ends when the page "
+        "is closed (exit code 0), by Ctrl-C (130), or when nobody opens it (4).",
     )
     sheet.add_argument("--stack", required=True)
     sheet.add_argument(

@@ -31,24 +31,20 @@ class LoopbackServer(ThreadingHTTPServer):
         handler: "type[LoopbackHandler]",
         *,
         purpose: str,
+        instead: str = "",
         family: socket.AddressFamily = socket.AF_INET,
         name: str = "",
     ) -> None:
         """Begin to listen; `name` is the host by which it is reached, by default the address.
 
-        Raises `ConfigurationError`, which tells the `purpose`, where the port cannot be had.
+        Raises `ConfigurationError`, which tells the `purpose` and what a person may do `instead`,
+        where the port cannot be had.
         """
         self.address_family = family
         try:
             super().__init__(address, handler)
         except OSError as error:
-            taken = "is taken" if error.errno == errno.EADDRINUSE else "cannot be used"
-            raise ConfigurationError(
-                f"Port {address[1]} of this machine, {purpose}, {taken}: "
-                f"{error.strerror or error}.",
-                f"End what listens there (`ss -ltnp 'sport = :{address[1]}'` names it; it may be "
-                "an earlier run of this command), then try again.",
-            ) from error
+            raise _unavailable(address[1], purpose, instead, error) from error
         self.netloc = f"{name or address[0]}:{self.server_port}"
 
     def server_bind(self) -> None:
@@ -58,6 +54,22 @@ class LoopbackServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Leave broken connections alone; the terminal is for our own words."""
+
+
+def _unavailable(port: int, purpose: str, instead: str, error: OSError) -> ConfigurationError:
+    if error.errno == errno.EADDRINUSE:
+        state = "is taken"
+        mending = (
+            f"End what listens there (`ss -ltnp 'sport = :{port}'` names it; it may be an earlier "
+            "run of this command)"
+        )
+    else:
+        state = f"cannot be used: {error.strerror or error}"
+        mending = "Let this user listen there (ports below 1024 are for administrators)"
+    return ConfigurationError(
+        f"Port {port} of this machine, {purpose}, {state}.",
+        f"{mending}{f', or {instead}' if instead else ''}, then try again.",
+    )
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):

@@ -116,7 +116,10 @@ class _Server(LoopbackServer):
         self._held: set[socket.socket] = set()
         self._last = time.monotonic()
         super().__init__(
-            ("127.0.0.1", port), _Handler, purpose="where the setup sheet is to be served"
+            ("127.0.0.1", port),
+            _Handler,
+            purpose="where the setup sheet is to be served",
+            instead="leave --port out",
         )
         self.origin = f"http://{self.netloc}"
         self.address = self.origin + self._path

@@ -17,8 +17,8 @@ from tests.browser import Visit
 from tests.journey import Journey
 from tests.tenant import Tenant
 
-_OPENS = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
-"""A browser that writes down where it was sent."""
+_OPENS = "[open(a[1], 'x').write(a[2]) for a in [__import__('sys').argv]]"
+"""A browser that writes down where it was sent. Colons and semicolons separate several ones."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ class Sheet:
         return self._address.read_text()
 
     def end(self) -> tuple[int, str]:
-        said = "".join(self.process.communicate(timeout=60))
+        said = "".join(part or "" for part in self.process.communicate(timeout=60))
         return self.process.returncode, said
 
 
@@ -70,6 +70,7 @@ def running(journey: Journey, folder: Path, *options: str, browser: str = "") ->
         yield sheet
     finally:
         sheet.process.kill()
+        sheet.process.communicate()
 
 
 def test_the_page_has_the_stacks_values_and_ends_the_command(
@@ -103,6 +104,7 @@ def test_the_page_has_the_stacks_values_and_ends_the_command(
     assert visitor.complaints == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C goes to a whole console there")
 def test_without_a_browser_the_address_is_told_and_ctrl_c_ends_it(
     stack: Journey, tmp_path: Path
 ) -> None:
@@ -147,9 +149,7 @@ def test_a_file_is_written_without_the_secret_and_with_it_on_demand(
 def test_no_secret_goes_into_a_synchronised_folder(stack: Journey, tmp_path: Path) -> None:
     path = tmp_path / "Dropbox" / "sheet.html"
     path.parent.mkdir()
-    done = stack.proself_mail(
-        "sheet", "--stack", "dev", "--out", str(path), "--with-secret", env={"HOME": str(tmp_path)}
-    )
+    done = stack.proself_mail("sheet", "--stack", "dev", "--out", str(path), "--with-secret")
     assert done.returncode == 3
     assert "Dropbox copies to other machines" in " ".join(done.stderr.split())
     assert not path.exists()

@@ -12,6 +12,7 @@ import pytest
 
 from proself_mail import sheet_server
 from proself_mail.errors import ConfigurationError, RemoteError
+from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
 from proself_mail.sheet_server import Person
 from tests.sheets import PATIENCE, VALUE, Serve, serve, sheet_of
 
@@ -200,3 +201,12 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=rf"Port {port} .*sheet.* is taken"):
             sheet_server.serve(sheet_of(), Person(lambda _: True, print), port)
+
+
+def test_a_place_that_cannot_be_listened_at_says_why() -> None:
+    """As a port below 1024 is to a user; this address is nobody's."""
+    with pytest.raises(ConfigurationError, match=r"the sheet's, cannot be used: ") as refused:
+        LoopbackServer(
+            ("192.0.2.1", 0), LoopbackHandler, purpose="the sheet's", instead="leave --port out"
+        )
+    assert "leave --port out" in refused.value.next_step
