@@ -141,20 +141,21 @@ class Orphans:
         came twice shows by then and `SETTLING`. Returns what was left alone, a sentence each.
         """
         clock = asyncio.get_running_loop()
-        agreeing = 0
         while True:
-            stamped = await self.listed()
-            plan = self._plan(state, stamped)
-            if plan.purge or plan.remove:
-                await self._carry_out(plan)
-                self._patience.trailing, agreeing = True, 0
-            elif any(each.object_id == state.application_id for each in stamped):
-                agreeing += 1
-            else:
-                self._patience.trailing, agreeing = True, 0
+            listings = await asyncio.gather(*(self.listed() for _ in range(AGREEING)))
+            plans = [self._plan(state, each) for each in listings]
+            doubled = next((each for each in plans if each.purge or each.remove), None)
+            is_shown = all(
+                any(each.object_id == state.application_id for each in stamped)
+                for stamped in listings
+            )
+            if doubled is not None:
+                await self._carry_out(doubled)
+            if doubled is not None or not is_shown:
+                self._patience.trailing = True
             settled = clock.time() - last_made > self._patience.settling.total_seconds()
-            if agreeing >= AGREEING and (settled or not self._patience.trailing):
-                return plan.reports
+            if doubled is None and is_shown and (settled or not self._patience.trailing):
+                return plans[-1].reports
             if self._patience.trailing:
                 self._patience.wait_for("listings to agree that nothing is there twice")
                 await self._patience.moment(0.5)

@@ -20,39 +20,39 @@ DRIFT = timedelta(seconds=60)
 async def read_back(
     opened: Session, settings: Settings, outputs: Outputs, patience: Patience, *, wrote: bool
 ) -> Sequence[Step]:
-    """Read the FAQ's steps back until several reads in a row show all of them.
+    """Read the FAQ's steps back until several readers, asked side by side, show all of them.
 
     Raises `CheckFailed` where they differ for good: at once where the update wrote nothing and
     readers agree, else when it is too late for a lag.
     """
-    clock = asyncio.get_running_loop()
-    ends = clock.time() + DRIFT.total_seconds()
-    agreeing, differing = 0, 0
-    while True:
+
+    async def look() -> tuple[Sequence[Step], list[str]]:
         try:
             steps = await patience.told(
                 lambda: faq.read_back(opened.directory, opened.caller, settings, outputs)
             )
-            wrong = [
-                f"step {each.label.numbers} ({each.answer})" for each in steps if not each.holds
-            ]
         except NotFound as error:
-            steps, wrong = (), [error.message]
-        if not wrong:
-            agreeing += 1
-            if agreeing == AGREEING:
-                return steps
-            continue
-        agreeing, differing = 0, differing + 1
+            return (), [error.message]
+        wrong = [each for each in steps if not each.holds]
+        return steps, [f"step {each.label.numbers} ({each.answer})" for each in wrong]
+
+    clock = asyncio.get_running_loop()
+    ends = clock.time() + DRIFT.total_seconds()
+    while True:
+        looks = await asyncio.gather(*(look() for _ in range(AGREEING)))
+        differing = [wrong for _, wrong in looks if wrong]
+        if not differing:
+            return looks[-1][0]
+        shown = "; ".join(differing[0])
         no_lag = not wrote and not patience.trailing
-        if clock.time() > ends or (no_lag and differing >= AGREEING):
+        if clock.time() > ends or (no_lag and len(differing) == AGREEING):
             raise CheckFailed(
-                f"The tenant differs from the stack: {'; '.join(wrong)}.",
+                f"The tenant differs from the stack: {shown}.",
                 "`pulumi up --refresh` shows the difference and mends it.",
             )
         if not no_lag:
             patience.trailing = True
-            patience.wait_for(f"Entra's readers to show {'; '.join(wrong)}")
+            patience.wait_for(f"Entra's readers to show {shown}")
         await patience.moment(0.3)
 
 

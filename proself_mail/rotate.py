@@ -128,6 +128,7 @@ async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) ->
 async def _opened(stack: Stack, project: Path, say: Say) -> AsyncIterator[_Stack]:
     """Give a stack, read while nothing else on this machine changes it, and a session."""
     with up.alone(up.own(project, stack.name), stack.name):
+        # With the secrets, so that a wrong passphrase is told every week and not when one is due.
         settings, state = await session.read(stack)
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
             yield _Stack(stack, settings, state, opened, Patience(say))
@@ -271,7 +272,8 @@ async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
         forgets = bool(plan.forget) and not (plan.add or plan.revoked)
         is_done = not plan.needs_engine or (forgets and await _forget(at, say))
         if forgets:
-            at = replace(at, state=await asyncio.to_thread(at.stack.state))
+            forgotten = await asyncio.to_thread(at.stack.covered_state)
+            at = replace(at, state=forgotten or at.state)
         if not is_done:
             done = await up.signed_in(at.opened, at.stack, at.settings, at.state, project, say)
             at = replace(at, state=done.state)
