@@ -82,7 +82,9 @@ class Record:
 class Years:
     """The life of one stack."""
 
-    def __init__(self, at: Place, seed: int) -> None:
+    def __init__(
+        self, at: Place, seed: int, every_days: int = EVERY, overlap_days: int = OVERLAP
+    ) -> None:
         self.at = at
         self.draw = random.Random(seed)  # noqa: S311  no secret hangs on it
         self.tally: Counter[str] = Counter()
@@ -91,7 +93,7 @@ class Years:
         self.known: dict[str, Mapping[str, Any]] = {}
         """Client secrets that the stack's state had, by key id."""
         self.overlap_days: dict[str, int] = {}
-        self.lengths = EVERY, OVERLAP
+        self.lengths = every_days, overlap_days
         self.early: list[tuple[datetime, datetime]] = []
         """Times in which an early rotation's predecessors run out."""
         self.since_run = timedelta()
@@ -122,7 +124,7 @@ class Years:
             self._sign_in(now)
         self.record.read(self.at.exchanges())
 
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> dict[str, Any]:
         """Return what came of it."""
         ours = [key for key in self.record.keys if key in self.known]
         names = ("rotations", "early", "killed", "killed_with_work", "missed", "edited_in_place")
