@@ -190,7 +190,8 @@ class Authorize:
         whose = tenant.spec.display_name if tenant is not None else ""
         login = asked.params.get("login_hint", "")
         wants_choice = "select_account" in asked.prompt or not (login or "login" in asked.prompt)
-        if asked.page.known_accounts and wants_choice and "pick" not in asked.params:
+        chosen = asked.submitted or "pick" in asked.params
+        if asked.page.known_accounts and wants_choice and not chosen:
             return asked.page.accounts(whose, client.name)
         login = asked.params.get("login") or asked.params.get("pick", login)
         return asked.page.form(whose, client.name, login, note)

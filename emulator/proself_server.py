@@ -160,6 +160,8 @@ class Proself:
                 "トークンがありません。「メールサーバー情報の設定」でサインインしてください。"
             )
         if self._token.ends <= self._world.now():
+            if not self._token.refresh:
+                raise NotSent("トークンの有効期限が切れています。サインインし直してください。")
             asked = {"grant_type": "refresh_token", "refresh_token": self._token.refresh}
             if refusal := await self._redeem(asked):
                 raise NotSent(refusal)

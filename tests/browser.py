@@ -7,7 +7,7 @@ for each visitor.
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -58,6 +58,28 @@ class Visitor:
         return str(page.evaluate("navigator.clipboard.readText()"))
 
 
+def enter(
+    browser: "Browser",
+    *,
+    embedded: bool = False,
+    width: int = 1280,
+    height: int = 900,
+    **options: object,
+) -> Visitor:
+    """Make a visitor.
+
+    `embedded` lets pages in that the embedded tenant serves: its authority lives a day, in a file
+    of one test, and the browser has no option to trust one for a context. Other options are those
+    of Playwright's `new_context` (`locale`, `permissions`, …).
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        ignore_https_errors=embedded,
+        **{"locale": "ja-JP"} | options,  # type: ignore[arg-type]
+    )
+    return Visitor(context)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """A browser for a module's tests."""
@@ -79,23 +101,11 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture
 def visit(browser: "Browser") -> Iterator[Visit]:
-    """Let a visitor in: `visit(embedded=True, width=400, …)`; all leave when the test ends.
-
-    `embedded` lets pages in that the embedded tenant serves: its authority lives a day, in a file
-    of one test, and the browser has no option to trust one for a context. Other options are those
-    of Playwright's `new_context` (`locale`, `permissions`, …).
-    """
+    """Let a visitor in, as `enter` does; all leave when the test ends."""
     visitors: list[Visitor] = []
 
-    def let_in(
-        *, embedded: bool = False, width: int = 1280, height: int = 900, **options: object
-    ) -> Visitor:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            ignore_https_errors=embedded,
-            **{"locale": "ja-JP"} | options,  # type: ignore[arg-type]
-        )
-        visitors.append(Visitor(context))
+    def let_in(**options: Any) -> Visitor:
+        visitors.append(enter(browser, **options))
         return visitors[-1]
 
     yield let_in

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,24 @@ class Journey:
         """Run `proself-mail` in the project's folder."""
         command = str(Path(sys.executable).parent / "proself-mail")
         return self._run([command, *arguments], stdin, env)
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        """Start `proself-mail` in the project's folder; its standard error is there to be read."""
+        command = str(Path(sys.executable).parent / "proself-mail")
+        with subprocess.Popen(
+            [command, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def pulumi(
         self, *arguments: str, env: Mapping[str, str] | None = None

@@ -29,10 +29,13 @@ class ProselfScreens:
     def open(self, *names: str) -> None:
         """Follow links from where one is, by their names."""
         for name in names:
-            self.page.get_by_role("link", name=name, exact=True).click()
+            with self.page.expect_navigation():
+                self.page.get_by_role("link", name=name, exact=True).click()
 
     def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name, exact=True).click()
+        """Press a button, and wait for the page that it leads to."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name, exact=True).click()
 
     def type(self, label: str, value: str) -> None:
         self.page.get_by_label(label, exact=True).fill(value)
@@ -71,9 +74,13 @@ class ProselfScreens:
     def sign_in(self, user: str, password: str) -> None:
         """Sign in at Microsoft's page, whether or not it offers accounts first."""
         self.begin_sign_in()
-        other = self.page.get_by_role("button", name="別のアカウントを使用する")
-        if other.count():
-            other.click()
+        other = "別のアカウントを使用する"
+        if self.page.get_by_role("button", name=other).count():
+            self.press(other)
+        self.type_account(user, password)
+
+    def type_account(self, user: str, password: str) -> None:
+        """Fill in the form of Microsoft's page."""
         self.type("アカウント", user)
         self.type("パスワード", password)
         self.press("サインイン")

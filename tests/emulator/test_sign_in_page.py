@@ -68,6 +68,19 @@ def test_a_browser_is_offered_the_accounts_that_it_has_used(tenant: Tenant, mail
         assert "Pick an account" in asked.text
 
 
+def test_a_wrong_password_is_mended_in_the_form_whatever_the_browser_knows(
+    tenant: Tenant, mail: MailApp
+) -> None:
+    with tenant.http() as http:
+        assert "code" in answer(opened(mail, http).submit(http, **typed(mail)))
+        form = Page(opened(mail, http).submit(http, pick=tenant.ready["mailbox"]))
+        again = Page(form.submit(http, passwd="wrong-pass-word"))
+        assert again.status == 401
+        assert "invalid username or password" in again.text
+        assert again.fields["login"] == tenant.ready["mailbox"]
+        assert "code" in answer(again.submit(http, passwd=tenant.ready["mailbox_password"]))
+
+
 def test_a_password_never_comes_back(tenant: Tenant, mail: MailApp) -> None:
     with tenant.http() as http:
         page = opened(mail, http).submit(http, **typed(mail) | {"passwd": "wrong-pass-word"})
