@@ -4,8 +4,6 @@ One browser a module, for it takes a second to start; a context (its own cookies
 for each visitor.
 """
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +14,6 @@ from tools import browser as tool
 if TYPE_CHECKING:  # half a second that only the tests of pages should pay
     from playwright.sync_api import Browser, BrowserContext, Page
 
-_FLAGS = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
-"""So that it asks nobody but the pages under test."""
 _PATIENCE_MS = 30_000
 """How long an expected element or page may take, on a machine that does much else."""
 
@@ -85,12 +74,11 @@ def browser() -> Iterator["Browser"]:
     """A browser for a module's tests."""
     from playwright.sync_api import sync_playwright
 
-    root = sys.platform != "win32" and os.geteuid() == 0
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=tool.needed().path,
-            args=_FLAGS,
-            chromium_sandbox=not root,  # which refuses to run as root
+            args=tool.QUIET,
+            chromium_sandbox=tool.can_sandbox(),
         )
         yield running
         running.close()

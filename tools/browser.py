@@ -44,6 +44,16 @@ _USUAL = {
 }
 """By `sys.platform`: where an installer puts one that is not on PATH."""
 
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""Options by which it asks nobody but the page that it is given."""
+
 _BY_HAND = (
     "Install Chromium or Chrome (on Debian, as root: `apt-get install "
     f"{' '.join(PACKAGES)}`), then try again."
@@ -81,20 +91,22 @@ class Browser:
             options = [
                 "--headless",
                 "--hide-scrollbars",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--no-first-run",
+                *QUIET,
                 f"--user-data-dir={profile}",
                 f"--window-size={width},{height}",
                 f"--screenshot={to}",
-                # It refuses to run as root with one.
-                *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+                *([] if can_sandbox() else ["--no-sandbox"]),
             ]
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 subprocess.run(  # noqa: S603
                     [self.path, *options, address], capture_output=True, timeout=60
                 )
         return to.exists()
+
+
+def can_sandbox() -> bool:
+    """Whether this user's browser can shut its pages in; root's refuses to run with a sandbox."""
+    return sys.platform == "win32" or os.geteuid() != 0
 
 
 def locate(
