@@ -34,10 +34,11 @@ def journey(tenant: Tenant, tmp_path: Path) -> Journey:
 @contextmanager
 def sheet(journey: Journey, visitor: Visitor) -> "Iterator[Page]":
     """Open the setup sheet as a person does; the command ends when the page is closed."""
-    with journey.started("sheet", "--stack", "dev") as process:
+    with journey.started("sheet", "--stack", "dev", "--timeout", "1") as process:
         assert process.stderr is not None
-        lines = iter(process.stderr.readline, "")
-        address = next(line.strip() for line in lines if line.startswith("http://127.0.0.1:"))
+        said = (line.strip() for line in iter(process.stderr.readline, ""))
+        address = next((line for line in said if line.startswith("http://127.0.0.1:")), "")
+        assert address, "the command ended without an address"
         page = visitor.page(address)
         yield page
         page.close(run_before_unload=True)
