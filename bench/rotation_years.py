@@ -17,7 +17,8 @@ from typing import Any
 
 from bench.place import Place
 from bench.rotation_model import INTERVAL
-from proself_mail.schedule import format_instant
+from proself_mail.rotate import MOST_AT_ONCE
+from proself_mail.schedule import SecretsEntry, format_instant, most_open
 
 DAY = timedelta(days=1)
 EVERY, OVERLAP = 40, 21
@@ -122,6 +123,8 @@ class Years:
                     raise RuntimeError(said)
                 self.tally["acknowledged"] += 1
             self._sign_in(now)
+            if self.tally["sign_ins"] % 90 == 0:
+                sys.stderr.write(f"day {self.tally['sign_ins']}: {dict(self.tally)}\n")
         self.record.read(self.at.exchanges())
 
     def figures(self) -> dict[str, Any]:
@@ -150,9 +153,7 @@ class Years:
             self.tally["missed"] += 1
         elif spare and lot < 0.16:
             self._edit_in_place()
-        elif lot < 0.3 and not any(now < end for _, end in self.early):
-            self._run_early(now)
-        else:
+        elif lot >= 0.3 or any(now < end for _, end in self.early) or not self._run_early(now):
             self._run(now, may_die=spare)
 
     def _edit_in_place(self) -> None:
@@ -169,21 +170,29 @@ class Years:
         self.at.write_entries(*entries)
         self.tally["edited_in_place"] += 1
 
-    def _run_early(self, now: datetime) -> None:
-        """Rotate early, half the time by an entry with other lengths that somebody appended."""
-        ends = max(self.record.keys[key].ends for key in self._valid(now))
-        arguments = ["rotate"]
+    def _run_early(self, now: datetime) -> bool:
+        """Rotate early, half the time by an entry with other lengths that somebody appended.
+
+        Does nothing and says so where more than three would be valid some day: `--now` refuses
+        that, and who appends by hand is told not to.
+        """
+        lengths, arguments = self.lengths, ["rotate", "--now"]
         if self.draw.random() < 0.5:
-            arguments.append("--now")
-        else:
-            self.lengths = self.draw.choice([each for each in _LENGTHS if each != self.lengths])
-            every, overlap = self.lengths
-            starts = format_instant(now - timedelta(minutes=1))
-            entry = {"from": starts, "everyDays": every, "overlapDays": overlap}
-            self.at.write_entries(*self.at.entries(), entry)
+            lengths = self.draw.choice([each for each in _LENGTHS if each != self.lengths])
+            arguments = ["rotate"]
+        entries = self.at.entries()
+        starts = now - timedelta(minutes=1)
+        added = {"from": starts, "everyDays": lengths[0], "overlapDays": lengths[1]}
+        if most_open([_entry(each) for each in (*entries, added)]) > MOST_AT_ONCE:
+            return False
+        if arguments == ["rotate"]:
+            self.at.write_entries(*entries, added | {"from": format_instant(starts)})
+        ends = max(self.record.keys[key].ends for key in self._valid(now))
         self.early.append((now, ends))
         self.tally["early"] += 1
+        self.lengths = lengths
         self._finish(now, *self.at.command(*arguments))
+        return True
 
     def _run(self, now: datetime, *, may_die: bool) -> None:
         newest = max(_instant(str(each["starts"])) for each in self.known.values())
@@ -237,6 +246,14 @@ class Years:
         if answer.status_code != 200:
             self.tally["refused"] += 1
             sys.stderr.write(f"{now}: refused: {answer.text[:300]}\n")
+
+
+def _entry(written: Mapping[str, Any]) -> SecretsEntry:
+    """Read an entry as YAML gives it: an instant is one already where it stands unquoted."""
+    starts = written["from"]
+    starts = starts if isinstance(starts, datetime) else _instant(starts)
+    every, overlap = written["everyDays"], written["overlapDays"]
+    return SecretsEntry(starts, int(every) * DAY, int(overlap) * DAY)
 
 
 def _is_write(exchange: Mapping[str, Any]) -> bool:
