@@ -42,8 +42,13 @@ class Admin:
         exchanges = self._cloud.history.since(int(since))
         return JSONResponse([exchange.as_json() for exchange in exchanges])
 
+    async def keep(self, _: Request) -> Response:
+        """POST /keep: let what is now in the tenants be what a reset comes back to."""
+        self._cloud.keep()
+        return Response(status_code=204)
+
     async def reset(self, _: Request) -> Response:
-        """POST /reset: be as at the start, history included."""
+        """POST /reset: be as at the start, or as when last kept, history included."""
         self._cloud.reset()
         self._proself.reset()
         self._pipelines.reset()
@@ -247,6 +252,7 @@ def admin_application(cloud: Cloud, proself: ProselfServers, pipelines: Pipeline
     return Starlette(
         routes=[
             route("GET", "/history", admin.history),
+            route("POST", "/keep", admin.keep),
             route("POST", "/reset", admin.reset),
             route("GET", "/clock", admin.show_clock),
             route("POST", "/clock", admin.set_clock),

@@ -1,6 +1,8 @@
 """Everything there is: the tenants, Microsoft's own among them, and what they share."""
 
+import copy
 from datetime import timedelta
+from typing import Any
 
 import jwt
 
@@ -41,10 +43,23 @@ class Cloud:
         self.key = SigningKey()
         self.vault = Vault()
         self.specs: tuple[TenantSpec, ...] = plan_tenants(config, self.vault)
-        self.reset()
+        self._begin()
+        self.keep()
+
+    def keep(self) -> None:
+        """Let what is now be what `reset` comes back to; every secret stays what it is."""
+        self._kept = self._copied({k: v for k, v in vars(self).items() if k != "_kept"})
 
     def reset(self) -> None:
-        """Be as at the start: same tenants, ids, users and deployers, nothing else."""
+        """Be as at the start, or as when last kept."""
+        vars(self).update(self._copied(self._kept))
+
+    def _copied(self, state: dict[str, Any]) -> dict[str, Any]:
+        constant = [self, self.config, self.key, self.vault, self.specs, *self.issuers.values()]
+        return copy.deepcopy(state, {id(each): each for each in constant})
+
+    def _begin(self) -> None:
+        """Make the tenants with their ids, users and deployers, and nothing else."""
         config = self.config
         self.clock = Clock()
         self.history = History()

@@ -53,6 +53,9 @@ class Record:
     deleted_at: datetime | None = None
     """When it went to the recycle bin; None while it is alive."""
 
+    def __deepcopy__(self, _: object) -> "Record":
+        return self  # never changed in place, so that a copy of the store may share it
+
     def linked(self, relationship: str) -> tuple[str, ...]:
         """Return the ids under a relationship, oldest first."""
         return self.links.get(relationship, ())

@@ -1,7 +1,9 @@
 """Commands as a person types them, in a shell that leads to an embedded tenant."""
 
+import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -38,6 +40,24 @@ class Journey:
         state = folder / "state"
         state.mkdir()
         self.environment["PULUMI_BACKEND_URL"] = state.as_uri()  # stacks of this test's own
+
+    def keep(self) -> None:
+        """Keep the folder and the tenant as they are now, for `as_kept`."""
+        self.tenant.keep()
+        shutil.copytree(self.folder, self._kept)
+
+    def as_kept(self) -> "Journey":
+        """Bring folder and tenant back to where they were kept: an `up` for many tests."""
+        self.tenant.reset()
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._kept, self.folder)
+        again = copy.copy(self)
+        again.environment = dict(self.environment)
+        return again
+
+    @property
+    def _kept(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-kept")
 
     def caller(self) -> str:
         """Return the object id of the identity that the environment signs in."""

@@ -12,8 +12,6 @@ STACK = "contoso.test"
 
 def set_up(journey: Journey) -> None:
     """Make the stack and bring it up."""
-    journey.tenant.faults()
-    journey.tenant.reset()
     later(journey, 0)
     journey.make_stack(STACK)
     done = journey.proself_mail("up", "--stack", STACK)

@@ -155,8 +155,12 @@ class Tenant:
             and not exchange["path"].endswith("/$batch")
         ]
 
+    def keep(self) -> None:
+        """Let the tenant as it is now be what `reset` comes back to."""
+        self.admin("POST", "/keep")
+
     def reset(self) -> None:
-        """Let the tenant be as at its start."""
+        """Let the tenant be as at its start, or as when last kept."""
         self.admin("POST", "/reset")
 
     def faults(self, *rules: Mapping[str, Any], **habits: Any) -> None:

@@ -129,6 +129,30 @@ class TestReset:
             assert again.get("/v1.0/servicePrincipals").json()["value"] == fresh
             assert make_application(again)["id"] == first
 
+    def test_what_was_kept_comes_back(self) -> None:
+        """However often, with its secrets, its clock and its history; whatever came after goes."""
+        with Tenant() as tenant, tenant.http(tenant.token()) as graph:
+            application = make_application(graph)
+            path = f"/v1.0/applications/{application['id']}"
+            secret = graph.post(f"{path}/addPassword", json={}).json()["secretText"]
+            tenant.advance(600)
+            tenant.keep()
+            kept, before = graph.get(path).json(), len(tenant.history())
+            for _ in range(2):
+                graph.patch(path, json={"displayName": "other"})
+                graph.post(f"{path}/addPassword", json={})
+                make_application(graph)
+                tenant.advance(600)
+                tenant.faults({"strike": "status", "status": 503})
+                tenant.reset()
+                assert len(tenant.history()) == before - 1  # all but the reading of it
+                assert graph.get(path).json() == kept
+                assert len(graph.get("/v1.0/applications").json()["value"]) == 2
+                asked = {"client_id": application["appId"], "client_secret": secret}
+                assert "AADSTS7000229" in tenant.sign_in(**asked).text  # has no service principal
+                later = tenant.now() - datetime.now(UTC)
+                assert abs(later.total_seconds() - 600) < 5
+
     def test_credentials_outlive_it(self, tenant: Tenant) -> None:
         tenant.reset()
         assert tenant.sign_in().status_code == 200

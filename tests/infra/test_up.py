@@ -9,13 +9,7 @@ import pytest
 from proself_mail import proself
 from proself_mail.secret import MASK
 from tests.journey import MAILBOX, SERVER, Journey, instant
-
-
-@pytest.fixture
-def dev(journey: Journey) -> str:
-    """A stack of this test's own."""
-    journey.make_stack("dev")
-    return "dev"
+from tests.tenant import Tenant
 
 
 def up(journey: Journey, stack: str) -> None:
@@ -23,14 +17,29 @@ def up(journey: Journey, stack: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_history_shows_the_twelve_steps(journey: Journey, dev: str) -> None:
-    before = journey.mark()
-    up(journey, dev)
-    made = journey.outputs(dev)
+@pytest.fixture(scope="module")
+def stack_that_is_up(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    journey = Journey(tenant, tmp_path_factory.mktemp("standing"))
+    journey.make_stack("dev")
+    up(journey, "dev")
+    journey.keep()
+    return journey
+
+
+@pytest.fixture
+def standing(stack_that_is_up: Journey) -> Journey:
+    """A stack `dev` after its first `up`, whose exchanges are all of the tenant's history."""
+    return stack_that_is_up.as_kept()
+
+
+def test_history_shows_the_twelve_steps(standing: Journey) -> None:
+    made = standing.outputs("dev")
     sent = {
         (each["method"], each["path"].replace(made["applicationObjectId"], "{app}")): each
-        for each in journey.tenant.writes(before)
+        for each in standing.tenant.writes()
     }
+    # Without it an identity that may manage only what it owns would lose its own application.
+    assert not [path for method, path in sent if method == "DELETE"]
     bodies = {key: each["request"] for key, each in sent.items()}
     application = bodies["POST", "/v1.0/applications"]
     assert application["signInAudience"] == "AzureADMyOrg"
@@ -50,9 +59,8 @@ def test_history_shows_the_twelve_steps(journey: Journey, dev: str) -> None:
     assert password["endDateTime"] == made["clientSecrets"][0]["expires"]
 
 
-def test_outputs_are_complete_and_the_secret_signs_in(journey: Journey, dev: str) -> None:
-    up(journey, dev)
-    made = journey.outputs(dev)
+def test_outputs_are_complete_and_the_secret_signs_in(standing: Journey) -> None:
+    made = standing.outputs("dev")
     assert set(made) == {
         "clientId", "tenantId", "applicationObjectId", "servicePrincipalObjectId",
         "identifierUri", "redirectUri", "consentUrl", "clientSecret", "clientSecrets",
@@ -60,45 +68,44 @@ def test_outputs_are_complete_and_the_secret_signs_in(journey: Journey, dev: str
     }  # fmt: skip
     assert set(made["clientSecrets"][0]) == {"id", "keyId", "starts", "expires", "value"}
     assert made["clientSecret"] == made["clientSecrets"][-1]["value"]
-    assert made["tenantId"] == journey.tenant.tenant_id
+    assert made["tenantId"] == standing.tenant.tenant_id
     assert made["consentUrl"] == (
-        f"{journey.tenant.authority}/{made['tenantId']}/adminconsent?client_id={made['clientId']}"
+        f"{standing.tenant.authority}/{made['tenantId']}/adminconsent?client_id={made['clientId']}"
     )
-    answer = journey.tenant.sign_in(client_id=made["clientId"], client_secret=made["clientSecret"])
+    answer = standing.tenant.sign_in(client_id=made["clientId"], client_secret=made["clientSecret"])
     assert answer.status_code == 200, answer.text
 
 
-def test_a_second_up_and_a_refreshing_preview_change_nothing(journey: Journey, dev: str) -> None:
-    up(journey, dev)
-    before = journey.mark()
-    preview = journey.pulumi(
-        "preview", "--refresh", "--stack", dev, "--json", "--expect-no-changes"
+def test_a_second_up_and_a_refreshing_preview_change_nothing(standing: Journey) -> None:
+    before = standing.mark()
+    preview = standing.pulumi(
+        "preview", "--refresh", "--stack", "dev", "--json", "--expect-no-changes"
     )
     assert preview.returncode == 0, preview.stdout[-2000:] + preview.stderr
     assert json.loads(preview.stdout)["changeSummary"] == {"same": 8}
-    again = journey.up(dev, "--expect-no-changes")
+    again = standing.up("dev", "--expect-no-changes")
     assert again.returncode == 0, again.stdout
-    assert journey.writes(before) == []
+    assert standing.writes(before) == []
 
 
-def test_destroy_takes_one_deletion(journey: Journey, dev: str) -> None:
-    up(journey, dev)
-    made = journey.outputs(dev)
-    before = journey.mark()
-    done = journey.pulumi("destroy", "--stack", dev, "--yes", "--skip-preview")
+def test_destroy_takes_one_deletion(standing: Journey) -> None:
+    made = standing.outputs("dev")
+    before = standing.mark()
+    done = standing.pulumi("destroy", "--stack", "dev", "--yes", "--skip-preview")
     assert done.returncode == 0, done.stdout
-    assert journey.writes(before) == [
+    assert standing.writes(before) == [
         ("DELETE", f"/v1.0/applications/{made['applicationObjectId']}")
     ]
 
 
-def test_config_file_is_written_by_up_alone(journey: Journey, dev: str) -> None:
+def test_config_file_is_written_by_up_alone(journey: Journey) -> None:
+    journey.make_stack("dev")
     path = journey.config_file
-    preview = journey.pulumi("preview", "--stack", dev)
+    preview = journey.pulumi("preview", "--stack", "dev")
     assert preview.returncode == 0, preview.stdout
     assert not path.exists()
-    up(journey, dev)
-    made = journey.outputs(dev)
+    up(journey, "dev")
+    made = journey.outputs("dev")
     config = proself.read(path)
     assert config.mail_server.client_id == made["clientId"]
     assert config.mail_server.client_secret == made["clientSecret"]
@@ -111,30 +118,29 @@ def test_config_file_is_written_by_up_alone(journey: Journey, dev: str) -> None:
         ("refresh", "--yes", "--skip-preview"),
         ("refresh", "--yes", "--skip-preview", "--run-program"),
     ):
-        done = journey.pulumi(*command, "--stack", dev)
+        done = journey.pulumi(*command, "--stack", "dev")
         assert done.returncode == 0, done.stdout
         assert not path.exists(), command
     under = journey.pulumi(
-        "up", "--stack", dev, "--yes", "--skip-preview", env={"PROSELF_MAIL_UP": "1"}
+        "up", "--stack", "dev", "--yes", "--skip-preview", env={"PROSELF_MAIL_UP": "1"}
     )
     assert under.returncode == 0
     assert not path.exists()
-    up(journey, dev)
+    up(journey, "dev")
     assert proself.read(path) == config
 
 
-def test_config_command_renders_the_same(journey: Journey, dev: str) -> None:
-    up(journey, dev)
-    text = journey.config_file.read_text(encoding="utf-8")
-    assert journey.proself_mail("config", "--stack", dev).stdout == text
-    secret = journey.outputs(dev)["clientSecret"]
-    covered = journey.proself_mail("config", "--stack", dev, "--without-secret", "--json")
+def test_config_command_renders_the_same(standing: Journey) -> None:
+    text = standing.config_file.read_text(encoding="utf-8")
+    assert standing.proself_mail("config", "--stack", "dev").stdout == text
+    secret = standing.outputs("dev")["clientSecret"]
+    covered = standing.proself_mail("config", "--stack", "dev", "--without-secret", "--json")
     assert json.loads(covered.stdout)["mail_server"]["client_secret"] == MASK
     assert secret not in covered.stdout + covered.stderr
-    journey.config_file.unlink()
-    written = journey.proself_mail("config", "--stack", dev, "--write")
+    standing.config_file.unlink()
+    written = standing.proself_mail("config", "--stack", "dev", "--write")
     assert written.returncode == 0, written.stderr
-    assert journey.config_file.read_text(encoding="utf-8") == text
+    assert standing.config_file.read_text(encoding="utf-8") == text
 
 
 def test_no_input_deletes_or_replaces_a_live_secret(journey: Journey) -> None:
@@ -222,10 +228,3 @@ def test_an_unquoted_instant_and_a_number_as_text_are_understood(journey: Journe
     path.write_text(text.replace(f"'{start}'", start).replace("150", "'150'"))
     up(journey, "dev")
     assert journey.outputs("dev")["clientSecrets"][0]["starts"] == start
-
-
-def test_the_callers_ownership_survives(journey: Journey, dev: str) -> None:
-    """Without it an identity that may manage only what it owns would lose its own application."""
-    before = journey.mark()
-    up(journey, dev)
-    assert not [path for method, path in journey.writes(before) if method == "DELETE"]

@@ -20,11 +20,21 @@ from tests.rotating import (
     set_up,
     signs_in,
 )
+from tests.tenant import Tenant
 
 
-@pytest.fixture(autouse=True)
-def _set_up(journey: Journey) -> None:
+@pytest.fixture(scope="module")
+def stack_that_is_up(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    journey = Journey(tenant, tmp_path_factory.mktemp("rotating"))
     set_up(journey)
+    journey.keep()
+    return journey
+
+
+@pytest.fixture
+def journey(stack_that_is_up: Journey) -> Journey:
+    """A stack that is up, as new for each test."""
+    return stack_that_is_up.as_kept()
 
 
 def test_nothing_due_changes_nothing(journey: Journey) -> None:

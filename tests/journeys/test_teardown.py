@@ -42,10 +42,25 @@ def refused(journey: Journey, *options: str, code: int = 3, **more: Any) -> str:
     return " ".join(done.stderr.split())
 
 
-def up(journey: Journey) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def stack_that_is_up(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    journey = Journey(tenant, tmp_path_factory.mktemp("standing"))
+    journey.make_stack(STACK)
     done = journey.up(STACK)
     assert done.returncode == 0, done.stdout + done.stderr
-    return journey.outputs(STACK)
+    journey.keep()
+    return journey
+
+
+@pytest.fixture
+def standing(stack_that_is_up: Journey) -> Journey:
+    """A stack that is up, as new for each test."""
+    return stack_that_is_up.as_kept()
+
+
+def stack_id(journey: Journey) -> str:
+    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text())
+    return str(document["config"]["proself-mail:stackId"])
 
 
 def graph(journey: Journey, method: str, path: str, body: Any = None) -> Any:
@@ -96,27 +111,25 @@ def list_tenants(journey: Journey, tenants: object) -> None:
     path.write_text(yaml.safe_dump(document))
 
 
-def test_everything_goes_and_running_it_again_is_quiet(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
+def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> None:
     other = str(uuid.uuid4())
-    doubled = [*tags(made["stackId"]), *tags(other)]
-    foreign = journey.tenant.seed(
+    doubled = [*tags(stack_id(standing)), *tags(other)]
+    foreign = standing.tenant.seed(
         applications=[
             {"display_name": "Proself mail", "service_principal": True},
             {"display_name": "Proself mail", "body": {"tags": tags(other)}},
             {"display_name": "Proself mail", "body": {"tags": doubled}},
-            {"display_name": "Proself mail", "body": {"tags": tags(made["stackId"])[:2]}},
+            {"display_name": "Proself mail", "body": {"tags": tags(stack_id(standing))[:2]}},
         ]
     )["applications"]
-    before = journey.mark()
-    dry = teardown(journey, confirm=False)
+    before = standing.mark()
+    dry = teardown(standing, confirm=False)
     assert dry.returncode == 0, dry.stderr
     assert "Nothing was removed" in dry.stdout
     assert max(map(len, dry.stdout.splitlines())) <= 80
-    assert journey.writes(before) == []
+    assert standing.writes(before) == []
 
-    done = teardown(journey, "--json")
+    done = teardown(standing, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)["stacks"][0]
     assert {each["kind"]: each["result"] for each in report["items"]} == {
@@ -126,71 +139,64 @@ def test_everything_goes_and_running_it_again_is_quiet(journey: Journey) -> None
         "config file": "removed",
         "stack state": "removed",
     }
-    left = set(bearing(journey, made["stackId"]))
+    left = set(bearing(standing, stack_id(standing)))
     assert left == {each["id"] for each in foreign[2:]}  # doubled or damaged: not ours
-    touched = " ".join(path for _, path in journey.writes(before))
+    touched = " ".join(path for _, path in standing.writes(before))
     for each in foreign:
         assert each["id"] not in touched
-        assert graph(journey, "GET", f"/applications/{each['id']}")
-    assert len(journey.writes(before)) == 3  # one deletion, two purges
-    assert not journey.config_file.exists()
-    assert STACK not in journey.pulumi("stack", "ls").stdout
-    assert (journey.folder / f"Pulumi.{STACK}.yaml").exists()
+        assert graph(standing, "GET", f"/applications/{each['id']}")
+    assert len(standing.writes(before)) == 3  # one deletion, two purges
+    assert not standing.config_file.exists()
+    assert STACK not in standing.pulumi("stack", "ls").stdout
+    assert (standing.folder / f"Pulumi.{STACK}.yaml").exists()
     said = dry.stdout + dry.stderr + done.stdout + done.stderr
-    assert not [secret for secret in journey.tenant.secrets() if secret in said]
+    assert not [secret for secret in standing.tenant.secrets() if secret in said]
 
-    again = teardown(journey)
+    again = teardown(standing)
     assert again.returncode == 0, again.stderr
-    assert len(journey.writes(before)) == 3
+    assert len(standing.writes(before)) == 3
 
 
-def test_a_lost_state_is_no_hindrance(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
-    shutil.rmtree(journey.folder / "state")
-    (journey.folder / "state").mkdir()
-    done = teardown(journey)
+def test_a_lost_state_is_no_hindrance(standing: Journey) -> None:
+    shutil.rmtree(standing.folder / "state")
+    (standing.folder / "state").mkdir()
+    done = teardown(standing)
     assert done.returncode == 0, done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
 
 
-def test_what_a_person_destroyed_is_purged(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
-    assert journey.pulumi("destroy", "--stack", STACK, "--yes").returncode == 0
-    assert len(bearing(journey, made["stackId"])) == 2
-    exported = json.loads(journey.pulumi("stack", "export", "--stack", STACK).stdout)
+def test_what_a_person_destroyed_is_purged(standing: Journey) -> None:
+    assert standing.pulumi("destroy", "--stack", STACK, "--yes").returncode == 0
+    assert len(bearing(standing, stack_id(standing))) == 2
+    exported = json.loads(standing.pulumi("stack", "export", "--stack", STACK).stdout)
     assert not exported["deployment"].get("resources")
-    done = teardown(journey)
+    done = teardown(standing)
     assert done.returncode == 0, done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
 
 
-def test_the_stack_and_the_recycle_bin_are_kept_when_asked(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
-    before = journey.mark()
-    done = teardown(journey, "--keep-stack", "--keep-in-recycle-bin")
+def test_the_stack_and_the_recycle_bin_are_kept_when_asked(standing: Journey) -> None:
+    before = standing.mark()
+    done = teardown(standing, "--keep-stack", "--keep-in-recycle-bin")
     assert done.returncode == 0, done.stderr
-    assert len(journey.writes(before)) == 1
-    assert len(bearing(journey, made["stackId"])) == 2
-    exported = json.loads(journey.pulumi("stack", "export", "--stack", STACK).stdout)
+    assert len(standing.writes(before)) == 1
+    assert len(bearing(standing, stack_id(standing))) == 2
+    exported = json.loads(standing.pulumi("stack", "export", "--stack", STACK).stdout)
     assert not exported["deployment"].get("resources")
 
 
 def test_without_the_right_to_purge_it_says_what_is_left_and_goes_on_later(
-    journey: Journey,
+    standing: Journey,
 ) -> None:
-    made = journey.make_stack(STACK)
-    outputs = up(journey)
-    principal, owner = outputs["servicePrincipalObjectId"], made["owners"][0]
-    graph(journey, "DELETE", f"/servicePrincipals/{principal}/owners/{owner}/$ref")
-    done = teardown(journey)
+    outputs = standing.outputs(STACK)
+    principal, owner = outputs["servicePrincipalObjectId"], standing.caller()
+    graph(standing, "DELETE", f"/servicePrincipals/{principal}/owners/{owner}/$ref")
+    done = teardown(standing)
     said = " ".join(done.stdout.split())
     assert done.returncode == 5, said
     assert "may not purge it" in said
     assert "30 days" in said
-    assert STACK in journey.pulumi("stack", "ls").stdout  # nothing is forgotten that is left
+    assert STACK in standing.pulumi("stack", "ls").stdout  # nothing is forgotten that is left
 
 
 def test_a_stack_for_production(journey: Journey) -> None:
@@ -225,20 +231,6 @@ def test_another_tenant_signed_in_to(journey: Journey) -> None:
 def test_a_stack_that_does_not_exist(journey: Journey) -> None:
     assert f"There is no stack {STACK}" in refused(journey, code=2)
     assert not (journey.folder / "out").exists()
-
-
-@pytest.fixture(scope="module")
-def standing(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    """A stack that stands, for guards: whatever they are driven into, it goes on standing."""
-    journey = Journey(tenant, tmp_path_factory.mktemp("standing"))
-    journey.make_stack(STACK)
-    up(journey)
-    return journey
-
-
-def stack_id(journey: Journey) -> str:
-    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text())
-    return str(document["config"]["proself-mail:stackId"])
 
 
 def test_a_wrong_confirmation(standing: Journey) -> None:
@@ -347,16 +339,15 @@ def test_a_state_of_another_project(standing: Journey) -> None:
 
 
 @pytest.mark.parametrize("what", ["secret", "certificate", "federated credential", "owner"])
-def test_what_somebody_added(journey: Journey, what: str) -> None:
-    made = journey.make_stack(STACK)
+def test_what_somebody_added(standing: Journey, what: str) -> None:
     body: dict[str, Any]
-    path = f"/applications/{up(journey)['applicationObjectId']}"
+    path = f"/applications/{standing.outputs(STACK)['applicationObjectId']}"
     if what == "secret":
         body = {"passwordCredential": {"displayName": "of mine"}}
-        graph(journey, "POST", f"{path}/addPassword", body)
+        graph(standing, "POST", f"{path}/addPassword", body)
     elif what == "certificate":
         key = {"type": "AsymmetricX509Cert", "usage": "Verify", "keyId": str(uuid.uuid4())}
-        graph(journey, "PATCH", path, {"keyCredentials": [key]})
+        graph(standing, "PATCH", path, {"keyCredentials": [key]})
     elif what == "federated credential":
         body = {
             "name": "mine",
@@ -364,17 +355,17 @@ def test_what_somebody_added(journey: Journey, what: str) -> None:
             "subject": "repo:me/mine:ref:refs/heads/main",
             "audiences": ["api://AzureADTokenExchange"],
         }
-        graph(journey, "POST", f"{path}/federatedIdentityCredentials", body)
+        graph(standing, "POST", f"{path}/federatedIdentityCredentials", body)
     else:
-        somebody = journey.tenant.ready["users"][0]["id"]
-        reference = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{somebody}"}
-        graph(journey, "POST", f"{path}/owners/$ref", reference)
-    said = refused(journey)
+        somebody = standing.tenant.ready["users"][0]["id"]
+        reference = {"@odata.id": f"{standing.tenant.graph}/v1.0/directoryObjects/{somebody}"}
+        graph(standing, "POST", f"{path}/owners/$ref", reference)
+    said = refused(standing)
     assert f"{what} " in said
     assert "--include-modified" in said
-    done = teardown(journey, "--include-modified")
+    done = teardown(standing, "--include-modified")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
 
 
 def test_a_listing_that_is_refused_is_not_an_empty_one(tmp_path: Path) -> None:
@@ -384,22 +375,20 @@ def test_a_listing_that_is_refused_is_not_an_empty_one(tmp_path: Path) -> None:
         assert "Authorization_RequestDenied" in refused(journey, code=4)
 
 
-def test_lag_throttling_and_lost_replies(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
+def test_lag_throttling_and_lost_replies(standing: Journey) -> None:
     bins = {"path": "/directory/deletedItems/*", "method": "DELETE"}
-    journey.tenant.faults(
+    standing.tenant.faults(
         {"match": bins, "nth": 1, "strike": "status", "status": 429, "retry_after_seconds": 1},
         {"match": {"method": "DELETE", "path": "/applications/*"}, "nth": 1,
          "strike": "reset-after"},
         lag={"seconds": 2, "stale_ratio": 0.5, "list_seconds": 2, "deletion_seconds": 2},
     )  # fmt: skip
     try:
-        done = teardown(journey)
+        done = teardown(standing)
     finally:
-        journey.tenant.faults()
+        standing.tenant.faults()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
 
 
 def test_several_stacks_in_one_call(journey: Journey) -> None:
