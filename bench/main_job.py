@@ -53,7 +53,8 @@ def _set_up(results: Results, rounds: int) -> None:
 
 
 def _tenant(results: Results, rounds: int, seed: int) -> None:
-    starts, reads = [], []
+    starts: list[float] = []
+    reads: list[float] = []
     for _ in range(rounds):
         with TemporaryDirectory() as folder:
             ready_file = Path(folder) / "tenant.json"

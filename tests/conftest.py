@@ -1,5 +1,8 @@
 """What every test shares: the set-up, the embedded tenant, and a browser."""
 
+import os
+import sys
+
 import hypothesis
 import pytest
 
@@ -7,6 +10,10 @@ from tests.browser import browser, visit
 from tools import setup
 
 __all__ = ["browser", "visit"]  # fixtures, found here by every test
+
+# Tests start some thousand processes of Python, which would each compile anew what they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # On a busy machine one example may take long for no reason of its own.
 hypothesis.settings.register_profile("busy machine", deadline=None)

@@ -1,0 +1,137 @@
+"""Bad input to `proself-mail up`: cause, next step, exit code, and no write in the tenant."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.emulator.objects import make_application, make_principal
+from tests.journey import Journey, instant
+from tests.tenant import Tenant
+
+LEAST = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
+
+
+@pytest.fixture(scope="module")
+def stack_that_is_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
+    with Tenant("--deployer-role", *LEAST, "Policy.Read.All") as tenant:
+        journey = Journey(tenant, tmp_path_factory.mktemp("refusals"))
+        journey.make_stack("dev")
+        journey.keep()
+        yield journey
+
+
+@pytest.fixture
+def stack(stack_that_is_made: Journey) -> Journey:
+    """A stack that was never brought up; its caller may see the tenant's policies."""
+    return stack_that_is_made.as_kept()
+
+
+def refused(journey: Journey, code: int, env: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Run `up` into a refusal; return its cause, as one line, and its next step."""
+    before = journey.mark()
+    done = journey.proself_mail("up", "--stack", "dev", env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert journey.tenant.client_secret not in done.stdout + done.stderr
+    assert journey.writes(before) == []
+    assert not journey.config_file.exists()
+    cause, _, next_step = " ".join(done.stderr.split()).partition(" Next: ")
+    assert next_step, done.stderr
+    return cause, next_step
+
+
+def secrets(**changes: object) -> list[dict[str, object]]:
+    return [{"from": instant(timedelta()), "everyDays": 150, "overlapDays": 30} | changes]
+
+
+@pytest.mark.parametrize(
+    ("changes", "causes"),
+    [
+        (
+            {"server": "https://x.example.jp", "mailbox": "nobody", "audience": "everyone"},
+            ("has a scheme", "not a mail address", "'single' or 'multi'"),
+        ),
+        (
+            {"server": "x.example.jp/proself", "secrets": secrets(**{"from": "soon"})},
+            ("`server`", "not an instant"),
+        ),
+        (
+            {"server": "a b", "secrets": secrets(overlapDays=150)},
+            ("`server`", "less than everyDays"),
+        ),
+        ({"server": "-x-", "secrets": secrets(everyDays=720)}, ("`server`", "the 730 days")),
+        ({"mailbox": None, "sever": "x"}, ("`mailbox` is missing", "did you mean `server`")),
+    ],
+)
+def test_wrong_values_are_told_together(
+    stack: Journey, changes: dict[str, object], causes: tuple[str, ...]
+) -> None:
+    document = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text())
+    good = {key.partition(":")[2]: value for key, value in document["config"].items()}
+    stack.configure("dev", good | changes)
+    before = len(stack.tenant.history())
+    cause, next_step = refused(stack, 2)
+    for each in causes:
+        assert each in cause + next_step
+    assert "pulumi config" in next_step
+    assert len(stack.tenant.history()) == before  # nobody was asked anything
+
+
+def test_an_expired_credential(stack: Journey) -> None:
+    ends = {"passwordCredential": {"endDateTime": instant(timedelta(hours=1))}}
+    with stack.tenant.http(stack.tenant.token()) as graph:
+        application = make_application(graph)
+        make_principal(graph, application)
+        path = f"/v1.0/applications/{application['id']}/addPassword"
+        secret = graph.post(path, json=ends).json()["secretText"]
+    stack.tenant.advance(7200)
+    env = {
+        "PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "7200",
+        "ARM_CLIENT_ID": application["appId"],
+        "ARM_CLIENT_SECRET": secret,
+    }
+    cause, next_step = refused(stack, 4, env)
+    assert "AADSTS7000222" in cause
+    assert "new client secret" in next_step
+    assert secret not in cause + next_step
+
+
+def test_a_lifetime_above_the_tenants_policy(stack: Journey) -> None:
+    restriction = {"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}
+    policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [restriction]}}
+    stack.tenant.seed(default_policy=policy)
+    cause, next_step = refused(stack, 1)
+    assert "a secret may live 90 days in this tenant" in cause + next_step
+    assert "secrets[0].everyDays" in cause + next_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stands in for a program by a script")
+def test_an_engine_that_is_too_old(stack: Journey, tmp_path: Path) -> None:
+    """One on PATH is passed over; where there is no other, the way to one is said."""
+    old = tmp_path / "pulumi"
+    old.write_text("#!/bin/sh\necho v3.219.0\n")
+    old.chmod(0o755)
+    env = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "PROSELF_MAIL_CACHE": str(tmp_path / "cache"),
+    }
+    cause, next_step = refused(stack, 2, env)
+    assert "no Pulumi CLI of a supported version (>=3.220.0 <4.0.0)" in cause
+    assert "make setup" in next_step
+
+
+def test_a_program_that_needs_a_newer_engine(stack: Journey) -> None:
+    """The engine itself refuses what Pulumi.yaml requires, by `pulumi up` and under ours."""
+    path = stack.folder / "Pulumi.yaml"
+    project = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(project | {"requiredPulumiVersion": ">=99.0.0"}))
+    before = stack.mark()
+    typed = stack.up("dev")
+    assert typed.returncode != 0
+    assert ">=99.0.0" in typed.stdout + typed.stderr
+    assert stack.writes(before) == []
+    assert ">=99.0.0" in refused(stack, 4)[0]

@@ -1,0 +1,69 @@
+"""`proself-mail rehearse`, as in a fresh clone: the twelve steps, and nothing left but files."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from proself_mail import proself
+from proself_mail.secret import MASK
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The project without anything that an earlier run left."""
+    for name in ("Pulumi.yaml", "proself_mail", "infra", "emulator", "tools", "stacks"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name)
+        else:
+            shutil.copy2(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def running_in(folder: Path) -> list[str]:
+    """List the processes that have to do with a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in " ".join([process.cwd(), *process.cmdline()]):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_the_main_job_from_end_to_end(clone: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI")}
+    done = subprocess.run(
+        [sys.executable, "-m", "proself_mail", "rehearse"],
+        cwd=clone,
+        env=environment | {"LC_ALL": "C.UTF-8", "COLUMNS": "80"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for step in (
+        "Sign in to Entra ID", "New registration", "Application ID URI", "API permissions",
+        "Grant admin consent", "Web redirect URI", "New client secret", "Client ID, tenant ID",
+    ):  # fmt: skip
+        assert step in done.stdout
+    assert "azuread plugin: " in done.stderr  # which one ran
+    assert "made     Application application" in done.stderr  # progress while it works
+    assert "Delivered, as the tenant's outbox shows" in done.stdout
+    assert "Done in " in done.stdout
+    written = proself.read(clone / "out" / "rehearsal" / "proself.toml")
+    secret = written.mail_server.client_secret
+    assert secret
+    assert secret not in done.stdout + done.stderr
+    assert MASK in done.stdout
+    assert max(map(len, done.stderr.splitlines())) <= 80
+    assert not (clone / "out" / "rehearsal" / "tenant.json").exists()
+    assert running_in(clone) == []
