@@ -170,9 +170,14 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "ARM_USE_OIDC. Then try again.",
         ) from error
     except ClientAuthenticationError as error:
+        said = _first_line(error)
         raise RemoteError(
-            f"The tenant refuses {source}: {_first_line(error)}.",
-            "Check the client ID, and make a new client secret if it has expired "
+            f"The tenant refuses {source}: {said}.",
+            "Compare the issuer, the subject and the audience with the federated credentials of "
+            "that application (`infra/pipeline` makes them). One that was just made takes minutes "
+            "to work: then run it again."
+            if "AADSTS70021" in said
+            else "Check the client ID, and make a new client secret if it has expired "
             "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
         ) from error
     except AzureError as error:

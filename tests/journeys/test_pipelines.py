@@ -229,9 +229,9 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     )
     branch = "repo:contoso/mail:ref:refs/heads/main"
     refuse(journey, checkout, step, 2, "id-token: write")
-    refuse(journey, checkout, step | github(journey, branch), 4, "AADSTS700213")
+    refuse(journey, checkout, step | github(journey, branch), 4, "takes minutes to work")
     wrong = github(journey, audience="https://github.com/contoso")
-    refuse(journey, checkout, step | wrong, 4, "AADSTS700212")
+    refuse(journey, checkout, step | wrong, 4, "AADSTS700212: No matching federated identity")
     file = checkout / "stacks" / f"Pulumi.{STACK}.yaml"
     committed = file.read_text()
     file.write_text(committed.replace(identity.object_id, str(uuid.uuid4())))
