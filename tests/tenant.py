@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import httpx
 
-_START_SECONDS = 20
+_START_SECONDS = 90
 _STOP_SECONDS = 5
 
 
