@@ -82,7 +82,8 @@ class LookAlikes:
         """Give some of what is foreign what a person would: a federated credential, a grant."""
         taken = foreign[-1]
         path = f"/v1.0/applications/{taken['id']}"
-        graph.patch(path, json={"tags": self._tags(self._other)}).raise_for_status()
+        tags = self._tags(self._other, ends=self._future)
+        graph.patch(path, json={"tags": tags}).raise_for_status()
         federated = {
             "name": "theirs",
             "issuer": "https://token.actions.githubusercontent.com",

@@ -8,6 +8,7 @@ as it is everywhere.
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import ssl
@@ -16,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 from uuid import UUID
 
@@ -69,8 +70,9 @@ class Runs:
 
     async def _remove(self, stack_id: UUID, again: bool) -> Sequence[Outcome]:
         """Do what a teardown does; `again`: after a kill, watching for as long as readers trail."""
-        until = asyncio.get_running_loop().time() + _LAG_SECONDS + 0.5 if again else None
         async with session.sign_in(TargetName.EMBEDDED, self._tenant.tenant_id) as opened:
+            now = asyncio.get_running_loop().time()
+            until = now + _LAG_SECONDS + 0.5 if again else None
             work = Removal(
                 opened.directory, Patience(_unheard), stack_tag(stack_id), OfStack(stack_id)
             )
@@ -159,8 +161,11 @@ def _worker(seeds: Sequence[int]) -> list[tuple[int, float, list[str]]]:
             began = time.monotonic()
             problems = await runs.run(seed)
             found.append((seed, time.monotonic() - began, problems))
-            for each in problems:
-                sys.stderr.write(f"seed {seed}: WRONG: {each}\n")
+            if problems:
+                kept = Path(gettempdir()) / f"wrong-{seed}.json"
+                kept.write_text(json.dumps(runs.admin.get("/history").json(), indent=1))
+                for each in problems:
+                    sys.stderr.write(f"seed {seed}: WRONG: {each} (history: {kept})\n")
         return found
 
     return list(in_tenant(all_of_them))

@@ -160,3 +160,43 @@ def test_the_quota_does_not_bind_administrators(
 ) -> None:
     tenant.seed(quota=0)
     make_application(administrator)
+
+
+def test_a_purge_that_is_throttled_changes_nothing(
+    tenant: Tenant, graph: httpx.Client, deleted: dict[str, Any]
+) -> None:
+    match = {"method": "DELETE", "path": "/directory/deletedItems/*"}
+    rule = {"match": match, "nth": 1, "strike": "status", "status": 429, "retry_after_seconds": 3}
+    tenant.faults(rule)
+    response = graph.delete(f"{BIN}/{deleted['application']}")
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "3")
+    assert in_bin(graph) == [deleted["application"]]
+    assert graph.delete(f"{BIN}/{deleted['application']}").status_code == 204
+
+
+def test_the_bin_trails_and_the_deleted_still_answers(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    tenant.faults(lag={"deletion_seconds": 600})
+    assert graph.delete(f"/v1.0/applications/{application['id']}").status_code == 204
+    assert graph.get(f"/v1.0/applications/{application['id']}").status_code == 200
+    assert in_bin(graph) == []
+    assert refused(graph.delete(f"{BIN}/{application['id']}"))[0] == 404
+    tenant.faults()
+    assert graph.get(f"/v1.0/applications/{application['id']}").status_code == 404
+    assert in_bin(graph) == [application["id"]]
+
+
+def test_the_bin_is_listed_in_pages_and_by_tag(tenant: Tenant, graph: httpx.Client) -> None:
+    tenant.seed(
+        applications=[
+            {"display_name": "x", "deleted": tenant.now().isoformat(), "count": 150,
+             "body": {"tags": ["number {n}"]}}
+        ]
+    )  # fmt: skip
+    first = graph.get(f"{BIN}/microsoft.graph.application").json()
+    second = graph.get(first["@odata.nextLink"]).json()
+    assert (len(first["value"]), len(second["value"])) == (100, 50)
+    assert "@odata.nextLink" not in second
+    query = "?$filter=tags/any(t:t eq 'number 7')"
+    [found] = graph.get(f"{BIN}/microsoft.graph.application{query}").json()["value"]
+    assert found["tags"] == ["number 7"]

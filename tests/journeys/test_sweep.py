@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.journey import Journey, instant
-from tests.journeys.test_teardown import bearing, graph, list_tenants
+from tests.removing import bearing, graph, list_tenants
 from tests.tenant import Tenant
 
 PAST, LONG_PAST = instant(timedelta(hours=-1)), instant(timedelta(days=-20))
@@ -95,11 +96,17 @@ def test_what_is_due_goes_and_what_only_looks_alike_stays(sweepable: Journey) ->
 
 
 def test_age_and_stack_narrow_it(sweepable: Journey) -> None:
-    seeds = [stamped(PAST), stamped(PAST, created=PAST), stamped(PAST)]
+    ahead = instant(timedelta(minutes=4))  # by a clock that is ahead of the tenant's
+    seeds = [stamped(PAST), stamped(PAST, created=ahead), stamped(PAST)]
     old, young, other = (
         each["id"] for each in sweepable.tenant.seed(applications=seeds)["applications"]
     )
     ids = [each["body"]["tags"][1].partition("=")[2] for each in seeds]
+    plan = sweep(sweepable, "--json", "--stack-id", ids[1], confirm=False)
+    ages = {e["id"]: e["ageSeconds"] for e in json.loads(plan.stdout)["stacks"][0]["items"]}
+    assert ages[young] == 0
+    plan = sweep(sweepable, "--older-than", "1m", "--stack-id", ids[1], confirm=False)
+    assert "nothing to remove" in plan.stdout
     done = sweep(sweepable, "--older-than", "7d", "--stack-id", ids[0], ids[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert old not in live(sweepable)
@@ -136,15 +143,62 @@ def test_thousands_are_read_in_pages_that_the_tenant_filters(sweepable: Journey)
     before = sweepable.mark()
     done = sweep(sweepable)
     assert done.returncode == 0, done.stdout + done.stderr
-    listings = [
-        each
-        for each in sweepable.tenant.history(before)
-        if each["path"] == "/v1.0/applications" and "environment" in str(each.get("query"))
-    ]
+    assert "1202 objects bear a test stamp" in done.stdout or "2402 objects" in done.stdout
     history = sweepable.tenant.history(before)
+    listings = [
+        (each["path"], each["response"])
+        for each in history
+        if each["path"].startswith(("/v1.0/applications?", "/v1.0/servicePrincipals?"))
+        and "environment" in each["path"]
+    ]
+    assert len(listings) == 4  # two pages of each
+    for path, _ in listings:
+        asked = parse_qs(urlsplit(path).query)
+        assert asked["$filter"] == ["tags/any(t:t eq 'proself-mail:environment=test')"]
+        assert asked["$top"] == ["999"]
+    assert not [
+        each
+        for each in history
+        if each["path"].partition("?")[0] == "/v1.0/applications" and "filter" not in each["path"]
+    ]
     assert len(history) < 80
-    assert len(listings) <= 2
     assert len(sweepable.writes(before)) == 3
+
+
+def test_a_secret_named_as_ours_is_ours_only_if_it_came_with_the_application(
+    sweepable: Journey,
+) -> None:
+    def secret(*, days: float) -> dict[str, Any]:
+        starts = instant(timedelta(days=-20 + days, seconds=5))
+        name = f"Proself {starts[:10]}"
+        return {"keyId": str(uuid.uuid4()), "displayName": name, "startDateTime": starts}
+
+    first, later, noted = secret(days=0), secret(days=3), secret(days=2)
+    notes = f'proself-mail: {{"made":{{"{noted["keyId"]}":"20261105T000000Z"}}}}'
+    seeds = [
+        stamped(PAST, body={"passwordCredentials": [first]}),
+        stamped(PAST, body={"passwordCredentials": [first, later]}),
+        stamped(PAST, body={"passwordCredentials": [later]}),
+        stamped(PAST, body={"passwordCredentials": [noted], "notes": notes}),
+        stamped(PAST, body={"passwordCredentials": [first], "notes": notes}),
+    ]
+    made = [each["id"] for each in sweepable.tenant.seed(applications=seeds)["applications"]]
+    done = sweep(sweepable)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(made) & live(sweepable) == {made[1], made[2], made[4]}
+    assert later["keyId"] in "".join(done.stdout.split())
+
+
+def test_a_service_principal_whose_application_is_somebody_elses_by_now(
+    sweepable: Journey,
+) -> None:
+    [made] = sweepable.tenant.seed(applications=[stamped(PAST)])["applications"]
+    graph(sweepable, "PATCH", f"/applications/{made['id']}", {"tags": []})
+    before = sweepable.mark()
+    done = sweep(sweepable)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sweepable.writes(before) == []
+    assert f"of its application {made['id']}" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("age", ["-1d", "0d", "7", "99999d", "1.5d", "week"])
@@ -159,6 +213,30 @@ def test_a_tenant_that_is_not_listed(journey: Journey) -> None:
     list_tenants(journey, [])
     done = sweep(journey)
     assert done.returncode == 3
+    assert journey.writes(before) == []
+
+
+def test_another_tenant_signed_in_to(journey: Journey) -> None:
+    other = "99999999-2222-4333-8444-555555555555"
+    before = journey.mark()
+    list_tenants(journey, [journey.tenant.tenant_id, other])
+    done = journey.proself_mail(
+        "sweep", "--tenant", other, "--target", "embedded", "--confirm", other
+    )
+    assert done.returncode == 3, done.stderr
+    assert "signs in to the tenant" in " ".join(done.stderr.split()) or "pinned" in done.stderr
+    assert journey.writes(before) == []
+
+
+def test_a_clock_that_is_wrong(journey: Journey) -> None:
+    before = journey.mark()
+    done = journey.proself_mail(
+        "sweep", "--tenant", journey.tenant.tenant_id, "--target", "embedded",
+        "--confirm", journey.tenant.tenant_id,
+        env={"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "-900"},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "15 minutes apart" in " ".join(done.stderr.split())
     assert journey.writes(before) == []
 
 

@@ -1,0 +1,264 @@
+"""Guards of `proself-mail teardown`: the command is driven into each, and nothing is written.
+
+The tenant's history says so (`refused`).
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from filelock import FileLock
+
+from tests.journey import Journey
+from tests.removing import (
+    STACK,
+    bearing,
+    edit_state,
+    graph,
+    list_tenants,
+    refused,
+    tags,
+    teardown,
+    up,
+)
+from tests.tenant import Tenant
+
+
+def test_a_stack_for_production(journey: Journey) -> None:
+    journey.make_stack(STACK, environment="production")
+    assert "is for production" in refused(journey)
+
+
+@pytest.mark.parametrize(
+    ("tenants", "code", "cause"),
+    [
+        ([], 3, "its list is empty"),
+        (["99999999-2222-4333-8444-555555555555"], 3, "not among `testTenants`"),
+        ("all", 2, "no list of tenant IDs"),
+        ([1], 2, "no list of tenant IDs"),
+    ],
+)
+def test_a_tenant_that_is_not_listed(
+    journey: Journey, tenants: object, code: int, cause: str
+) -> None:
+    journey.make_stack(STACK)
+    list_tenants(journey, tenants)
+    assert cause in refused(journey, code=code)
+
+
+def test_another_tenant_signed_in_to(journey: Journey) -> None:
+    other = "99999999-2222-4333-8444-555555555555"
+    journey.make_stack(STACK, tenantId=other)
+    list_tenants(journey, [other])
+    assert "pinned to" in refused(journey)
+
+
+def test_a_stack_that_does_not_exist(journey: Journey) -> None:
+    assert f"There is no stack {STACK}" in refused(journey, code=2)
+    assert not (journey.folder / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def standing(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """A stack that stands, for guards: whatever they are driven into, it goes on standing."""
+    journey = Journey(tenant, tmp_path_factory.mktemp("standing"))
+    journey.make_stack(STACK)
+    up(journey)
+    return journey
+
+
+def stack_id(journey: Journey) -> str:
+    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text())
+    return str(document["config"]["proself-mail:stackId"])
+
+
+def test_a_wrong_confirmation(standing: Journey) -> None:
+    said = refused(standing, "--confirm", standing.tenant.tenant_id[:-1], confirm=False)
+    assert "is not the name or ID of the tenant" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
+def test_a_wrong_name_typed_and_nothing_typed(standing: Journey) -> None:
+    import pty  # cannot be imported on Windows
+
+    for typed, code in (("production\n", 3), ("\n", 0)):
+        before = standing.mark()
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "proself-mail"), "teardown", "--stack", STACK],
+            cwd=standing.folder,
+            env=standing.environment,
+            stdin=theirs,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.write(ours, typed.encode())
+        assert process.wait(60) == code
+        os.close(ours)
+        os.close(theirs)
+        assert standing.writes(before) == []
+
+
+def test_another_run_on_this_machine(standing: Journey) -> None:
+    with FileLock(standing.folder / "out" / STACK / ".update.lock"):
+        assert "Another `proself-mail` works on the stack" in refused(standing)
+
+
+def test_an_engine_that_holds_the_stack(standing: Journey) -> None:
+    """A lock of another machine's: nobody can tell here whether that run is dead."""
+    locks = standing.folder / "state/.pulumi/locks/organization/proself-mail" / STACK
+    locks.mkdir(parents=True, exist_ok=True)
+    held = locks / f"{uuid.uuid4()}.json"
+    held.write_text(
+        json.dumps(
+            {
+                "pid": 1,
+                "username": "somebody",
+                "hostname": f"not-{socket.gethostname()}",
+                "timestamp": "2026-11-24T00:00:00Z",
+            }
+        )
+    )
+    try:
+        assert "Another run holds the stack" in refused(standing)
+    finally:
+        held.unlink()
+
+
+def test_an_application_with_a_foreign_stamp(standing: Journey) -> None:
+    path = f"/applications/{standing.outputs(STACK)['applicationObjectId']}"
+    own = graph(standing, "GET", path)["tags"]
+    for foreign in (tags(str(uuid.uuid4())), [], tags(stack_id(standing), "production")):
+        graph(standing, "PATCH", path, {"tags": foreign})
+        said = refused(standing)
+        assert "stamp" in said
+        graph(standing, "PATCH", path, {"tags": own})
+
+
+def test_a_stack_file_that_says_test_where_the_tenant_says_production(standing: Journey) -> None:
+    stamped = tags(stack_id(standing), "production")
+    [seeded] = standing.tenant.seed(
+        applications=[{"display_name": "x", "body": {"tags": stamped}}]
+    )["applications"]
+    said = refused(standing)
+    assert "for production, but the stack file says test" in said
+    assert seeded["id"] in said
+    with standing.tenant.http(standing.tenant.token()) as http:
+        http.patch(f"/v1.0/applications/{seeded['id']}", json={"tags": []})
+
+
+@pytest.fixture
+def protected(standing: Journey) -> Iterator[None]:
+    def change(document: Any, *, protect: bool) -> Any:
+        for each in document["deployment"]["resources"]:
+            if each["urn"].endswith("::application"):
+                each["protect"] = protect
+        return document
+
+    edit_state(standing, lambda document: change(document, protect=True))
+    yield
+    edit_state(standing, lambda document: change(document, protect=False))
+
+
+@pytest.mark.usefixtures("protected")
+def test_a_protected_application(standing: Journey) -> None:
+    assert "protects application from deletion" in refused(standing)
+
+
+def test_a_state_of_another_project(standing: Journey) -> None:
+    backup = json.loads(standing.pulumi("stack", "export", "--stack", STACK).stdout)
+    edit_state(
+        standing,
+        lambda document: json.loads(
+            json.dumps(document).replace("::proself-mail::", "::billing::")
+        ),
+    )
+    assert "is another project's: billing" in refused(standing)
+    edit_state(standing, lambda _: backup)
+
+
+def add(journey: Journey, what: str) -> tuple[str, str, Any]:
+    """Do to the stack's application what a person may; return the request that undoes it."""
+    path = f"/applications/{journey.outputs(STACK)['applicationObjectId']}"
+    body: dict[str, Any]
+    if "secret" in what:
+        name = "of mine" if what == "client secret" else SECRET_LIKE_OURS
+        body = {"passwordCredential": {"displayName": name}}
+        key = graph(journey, "POST", f"{path}/addPassword", body)["keyId"]
+        return "POST", f"{path}/removePassword", {"keyId": key}
+    if what == "certificate":
+        certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "keyId": str(uuid.uuid4())}
+        graph(journey, "PATCH", path, {"keyCredentials": [certificate]})
+        return "PATCH", path, {"keyCredentials": []}
+    if what == "federated credential":
+        body = {
+            "name": "mine",
+            "issuer": "https://token.actions.githubusercontent.com",
+            "subject": "repo:me/mine:ref:refs/heads/main",
+            "audiences": ["api://AzureADTokenExchange"],
+        }
+        id_ = graph(journey, "POST", f"{path}/federatedIdentityCredentials", body)["id"]
+        return "DELETE", f"{path}/federatedIdentityCredentials/{id_}", None
+    somebody = journey.tenant.ready["users"][0]["id"]
+    reference = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{somebody}"}
+    graph(journey, "POST", f"{path}/owners/$ref", reference)
+    return "DELETE", f"{path}/owners/{somebody}/$ref", None
+
+
+SECRET_LIKE_OURS = f"Proself SMTP OAuth {datetime.now(UTC):%Y-%m-%d}"
+ADDITIONS = (
+    "client secret",
+    "client secret named as ours are",
+    "certificate",
+    "federated credential",
+    "owner",
+)
+
+
+@pytest.mark.parametrize("what", ADDITIONS)
+def test_what_somebody_added(standing: Journey, what: str) -> None:
+    undo = add(standing, what)
+    said = refused(standing)
+    kind = what.removesuffix(" named as ours are")
+    assert f"Not the program's a {kind}" in said or f"Not the program's an {kind}" in said
+    assert "--include-modified" in said
+    before = standing.mark()
+    asked = teardown(standing, "--json")
+    assert asked.returncode == 3
+    assert standing.writes(before) == []
+    [stack] = json.loads(asked.stdout)["stacks"]
+    [addition] = stack["additions"]
+    assert kind in addition
+    graph(standing, *undo)
+
+
+def test_what_somebody_added_goes_when_asked(journey: Journey) -> None:
+    made = journey.make_stack(STACK)
+    up(journey)
+    for what in ADDITIONS:
+        add(journey, what)
+    done = teardown(journey, "--include-modified")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert bearing(journey, made["stackId"]) == []
+    assert "federated credential" in done.stdout
+
+
+def test_a_clock_that_is_wrong(standing: Journey) -> None:
+    said = refused(standing, code=2, env={"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "900"})
+    assert "15 minutes apart" in said
+
+
+def test_a_listing_that_is_refused_is_not_an_empty_one(tmp_path: Path) -> None:
+    with Tenant("--deployer-role", "DelegatedPermissionGrant.ReadWrite.All") as blind:
+        journey = Journey(blind, tmp_path)
+        journey.make_stack(STACK)
+        assert "Authorization_RequestDenied" in refused(journey, code=4)

@@ -1,0 +1,56 @@
+"""`proself-mail teardown` killed after each of its writes, and run again to the end."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.journey import Journey
+from tests.removing import STACK, bearing, tags, teardown, up
+
+PATIENCE_SECONDS = 60
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_killed_after_each_write_it_goes_on_from_there(journey: Journey) -> None:
+    made = journey.make_stack(STACK)
+    outputs = up(journey)
+    [foreign] = journey.tenant.seed(
+        applications=[{"display_name": "Proself mail", "body": {"tags": tags(made["stackId"])[:2]}}]
+    )["applications"]
+    before = journey.mark()
+    journey.tenant.faults(latency_ms=100, lag={"seconds": 1, "stale_ratio": 0.5})
+    try:
+        for writes in (1, 2, 3):
+            killed_after(journey, before, writes)
+        done = teardown(journey)
+    finally:
+        journey.tenant.faults()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert bearing(journey, made["stackId"]) == [foreign["id"]]
+    assert not journey.config_file.exists()
+    assert STACK not in journey.pulumi("stack", "ls").stdout
+    ours = (outputs["applicationObjectId"], outputs["servicePrincipalObjectId"])
+    assert not [path for _, path in journey.writes(before) if not path.endswith(ours)]
+
+
+def killed_after(journey: Journey, before: int, writes: int) -> None:
+    """Start the command and kill it as soon as the tenant has taken so many writes in all."""
+    command = str(Path(sys.executable).parent / "proself-mail")
+    process = subprocess.Popen(
+        [command, "teardown", "--stack", STACK, "--confirm", journey.tenant.tenant_id],
+        cwd=journey.folder,
+        env=journey.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while len(journey.writes(before)) < writes and process.poll() is None:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
