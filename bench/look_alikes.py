@@ -52,6 +52,10 @@ class LookAlikes:
                 ours |= {found["id"], found.get("servicePrincipalId", found["id"])}
             else:
                 foreign.append(found)
+            if is_ours and "servicePrincipalId" in found and self._chance.random() < 0.3:
+                # As a consent page makes one: it bears no stamp.
+                path = f"/v1.0/servicePrincipals/{found['servicePrincipalId']}"
+                graph.patch(path, json={"tags": []})  # those in the recycle bin keep theirs
         self._adorn(graph, foreign)
         return Planted(frozenset(ours), [each["id"] for each in foreign])
 

@@ -137,7 +137,8 @@ def plant_principal(
     tenant: Tenant, registration: Record, home: Tenant, deleted: datetime | None = None
 ) -> Record:
     """Add the service principal of an application, its own or another tenant's."""
-    body = mirrored(registration.body, home.id)
+    # Shown is the union of its own tags and the application's (Microsoft, servicePrincipal).
+    body = mirrored(registration.body, home.id) | {"tags": registration.body["tags"]}
     id_ = tenant.ids.new("servicePrincipal")
     kind = Kind.SERVICE_PRINCIPAL
     links = {"owners": registration.linked("owners")}

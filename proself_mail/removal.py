@@ -25,9 +25,12 @@ from proself_mail.ownership import Ours
 from proself_mail.patience import AGREEING, SETTLING, Patience
 from proself_mail.remains import Remains, look
 from proself_mail.removal_item import Item, Kind, Outcome, Result
+from proself_mail.schedule import format_instant
 
 DEADLINE = timedelta(minutes=5)
 """For how long one stack is worked on at most."""
+_RECYCLE_BIN = timedelta(days=30)
+"""How long Entra keeps what was deleted (Microsoft, deleted applications FAQ)."""
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Removal:
         self._keep = keep_in_recycle_bin
         self._still_as_planned = still_as_planned
         self._objects: dict[str, _Progress] = {}
+        self._until: float | None = None
 
     def know(self, item: Item, client_id: str) -> None:
         """Add an object that the plan or the state names, whether a listing shows it or not."""
@@ -89,25 +93,26 @@ class Removal:
     def _outcome(self, each: _Progress, unfinished: str) -> Outcome:
         failure = each.failure or ("" if each.purged else unfinished)
         if failure:
-            left = " It stays in the recycle bin, for 30 days." if each.deleted else ""
+            left = f" It stays in the recycle bin {_how_long(each.item)}." if each.deleted else ""
             return Outcome(each.item, Result.FAILED, f"{failure}{left}")
         if each.deleted and self._keep:
-            return Outcome(each.item, Result.KEPT, "in the recycle bin, for 30 days")
+            return Outcome(each.item, Result.KEPT, f"in the recycle bin {_how_long(each.item)}")
         return Outcome(each.item, Result.REMOVED if each.deleted else Result.GONE)
 
     async def run(self, *, until: float | None = None) -> tuple[Outcome, ...]:
-        """Remove all of it in the time there is, and tell what became of each."""
-        async with _bounded() as reasons:
-            await self._until_gone(until)
-        return self._outcomes("".join(reasons))
-
-    async def _until_gone(self, until: float | None) -> None:
-        """Remove all of it, until `AGREEING` rounds of reads in a row show none of it.
+        """Remove all of it in the time there is, and tell what became of each.
 
         `until`, by the loop's clock, is how long readers are watched at least: an earlier run was
         cut short, and what it did last may not show yet.
         """
-        clock = asyncio.get_running_loop()
+        self._until = until
+        async with _bounded() as reasons:
+            await self._until_gone()
+        return self._outcomes("".join(reasons))
+
+    async def _until_gone(self) -> None:
+        """Remove all of it, until `AGREEING` rounds of reads in a row show none of it."""
+        clock, until = asyncio.get_running_loop(), self._until
         agreeing = 0
         await self._carry_out(Remains((), (), ()))  # what is known; each is read again before
         while True:
@@ -204,13 +209,22 @@ class Removal:
         for each in principals:
             if each.deleted and not each.failure and await self._purge(each):
                 did = True
-        unsettled = self._unsettled(asyncio.get_running_loop().time())
-        awaited = {e.client_id for e in unsettled if e.item.kind is Kind.SERVICE_PRINCIPAL}
+        awaited = self._awaited_principals(applications)
         for each in applications:
             ready = each.deleted and each.client_id not in awaited
             if ready and not each.failure and await self._purge(each):
                 did = True
         return did
+
+    def _awaited_principals(self, applications: Sequence[_Progress]) -> set[str]:
+        """Return client IDs whose service principal is to go first, or may yet be shown."""
+        now = asyncio.get_running_loop().time()
+        principal = Kind.SERVICE_PRINCIPAL
+        found = {e.client_id for e in self._unsettled(now) if e.item.kind is principal}
+        if self._until is not None and now < self._until:
+            shown = {e.client_id for e in self._objects.values() if e.item.kind is principal}
+            found |= {each.client_id for each in applications} - shown
+        return found
 
     def _listed(self, seen: Remains) -> list[tuple[Item, str]]:
         return [(item, seen.clients[item.id]) for item in seen.items(self._ours)]
@@ -279,6 +293,12 @@ class Removal:
             return False
         each.purged = True
         return True
+
+
+def _how_long(item: Item) -> str:
+    if item.deleted is None:
+        return f"for {_RECYCLE_BIN.days} days"
+    return f"until {format_instant(item.deleted + _RECYCLE_BIN)}"
 
 
 def _refusal(error: DirectoryError, what: str) -> str:
