@@ -56,6 +56,9 @@ class Runs:
         self.admin.post("/reset").raise_for_status()
         self._sign_in()
         planted = LookAlikes(chance, stack_id).plant(self.admin, self.graph)
+        # What people did to their objects was done before; readers trail behind the removal alone.
+        past = {"advance_seconds": 2 * _LAG_SECONDS}
+        self.admin.post("/clock", json=past).raise_for_status()
         judge = Judge.of(self.admin, planted.ours)
         self.admin.post("/faults", json=_faults(seed, chance)).raise_for_status()
         remove = self._sweep if seed % 4 in (2, 3) else lambda again: self._remove(stack_id, again)
