@@ -94,8 +94,10 @@ def azure_script(pipeline: Path) -> str:
     """Return the lines of an Azure pipeline: its scripts and those of its tasks, in order."""
     text = pipeline.read_text(encoding="utf-8")
     document = yaml.safe_load(text)
-    [jobs] = document["jobs"][0].values()
-    steps = jobs[0]["strategy"]["runOnce"]["deploy"]["steps"]
+    job = document["jobs"][0]
+    if "deployment" not in job:  # a template's `each`, around the one job
+        [[job]] = job.values()
+    steps = job["strategy"]["runOnce"]["deploy"]["steps"]
     lines = [step.get("script") or step["inputs"]["inlineScript"] for step in steps[1:]]
     return "\n".join(lines)
 
