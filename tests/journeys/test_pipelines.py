@@ -6,40 +6,36 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proself_mail import sandbox
 from tests import workflow
 from tests.arguments import Arguments
 from tests.journey import Journey
+from tests.pipelines import (
+    ADMINISTRATOR,
+    DEVOPS,
+    ROOT,
+    Identity,
+    check_out,
+    clock,
+    make_identity,
+    run_azure,
+    shell,
+)
 from tests.rotating import STACK, later, passwords, removals, set_up, signs_in
 from tests.tenant import Tenant
 from tests.workflow import Job
 
-ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "rotate.yml"
 GITHUB = (
     "github",
     "https://token.actions.githubusercontent.com",
     f"repo:contoso/mail:environment:{STACK}",
 )
-DEVOPS = (
-    "azure-devops",
-    "https://vstoken.dev.azure.com/11111111-2222-4333-8444-555555555555",
-    "sc://contoso/mail/proself-mail-contoso",
-)
-
-
-ADMINISTRATOR = (
-    "Application.ReadWrite.All",
-    "AppRoleAssignment.ReadWrite.All",
-    "DelegatedPermissionGrant.ReadWrite.All",
-)
-"""What a person needs who makes the identity: as much as a Privileged Role Administrator."""
+CONNECTION = (DEVOPS, "sc://contoso/mail/proself-mail-contoso")
 
 
 @pytest.fixture(scope="module")
@@ -51,71 +47,23 @@ def tenant() -> Iterator[Tenant]:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository as a runner checks it out."""
-    folder = tmp_path_factory.mktemp("runner") / "checkout"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    return folder
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What `infra/pipeline` gives."""
-
-    client_id: str
-    object_id: str
+    return check_out(tmp_path_factory.mktemp("runner") / "checkout")
 
 
 @pytest.fixture
 def identity(journey: Journey, checkout: Path) -> Identity:
     """Have a person set a stack up, make the pipeline's identity, and hand the stack over."""
     set_up(journey)
-    pipeline = checkout / "infra" / "pipeline"
-    (pipeline / "Pulumi.contoso.yaml").write_text(
-        f"""config:
-  proself-mail-pipeline:tenantId: {journey.tenant.tenant_id}
-  proself-mail-pipeline:target: embedded
-  proself-mail-pipeline:owners: [{journey.caller()}]
-  proself-mail-pipeline:repository: contoso/mail
-  proself-mail-pipeline:environments: [{STACK}]
-  proself-mail-pipeline:serviceConnections:
-    - name: proself-mail-contoso
-      issuer: {DEVOPS[1]}
-      subject: {DEVOPS[2]}
-"""
-    )
-
-    def pulumi(*arguments: str) -> str:
-        done = subprocess.run(
-            ["pulumi", "-C", str(pipeline), "--non-interactive", *arguments],
-            env=journey.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.strip()
-
-    pulumi("stack", "init", "contoso")
-    pulumi("up", "--yes", "--skip-preview", "--stack", "contoso")
-    client_id, object_id = (
-        pulumi("stack", "output", name, "--stack", "contoso") for name in ("clientId", "objectId")
-    )
+    found = make_identity(journey, checkout, [STACK], ["proself-mail-contoso"])
     before = journey.mark()
-    handed = journey.proself_mail("handover", "--stack", STACK, "--to", object_id)
+    handed = journey.proself_mail("handover", "--stack", STACK, "--to", found.object_id)
     assert handed.returncode == 0, handed.stderr
     assert journey.writes(before) == []
     up = journey.proself_mail("up", "--stack", STACK)
     assert up.returncode == 0, up.stderr
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
     shutil.copy(journey.folder / f"Pulumi.{STACK}.yaml", checkout / "stacks")
-    return Identity(client_id, object_id)
+    return found
 
 
 def graph(journey: Journey, path: str) -> Any:
@@ -131,7 +79,7 @@ def see_what_it_may(journey: Journey, identity: Identity) -> None:
     assert [named[role["appRoleId"]] for role in roles] == ["Application.ReadWrite.OwnedBy"]
     its = f"applications(appId='{identity.client_id}')"
     trusted = graph(journey, f"{its}/federatedIdentityCredentials")["value"]
-    assert {(one["issuer"], one["subject"]) for one in trusted} == {GITHUB[1:], DEVOPS[1:]}
+    assert {(one["issuer"], one["subject"]) for one in trusted} == {GITHUB[1:], CONNECTION}
     assert graph(journey, its)["passwordCredentials"] == []
     made = journey.outputs(STACK)
     owners = graph(journey, f"applications/{made['applicationObjectId']}/owners")["value"]
@@ -144,16 +92,7 @@ def see_what_it_may(journey: Journey, identity: Identity) -> None:
 @pytest.fixture
 def runner(journey: Journey, tmp_path: Path) -> dict[str, str]:
     """What a runner's shell has: where the tenant is, the state, and no credential."""
-    led = sandbox.prepare(journey.tenant.ready_file)
-    leading = {
-        key: value
-        for key, value in led.environment.items()
-        if "SECRET" not in key and "CLIENT" not in key and "TENANT" not in key and key != "PATH"
-    }
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    path = [str(tools), str(led.plugin.folder), os.environ["PATH"]]
-    return workflow.clean_environment() | leading | {"PATH": os.pathsep.join(path)}
+    return shell(journey, tmp_path)
 
 
 def known(journey: Journey, identity: Identity) -> dict[str, str]:
@@ -168,11 +107,6 @@ def known(journey: Journey, identity: Identity) -> dict[str, str]:
         "github.token": "ghs_test",
         "github.repository": "contoso/mail",
     }
-
-
-def clock(journey: Journey) -> dict[str, str]:
-    name = "PROSELF_MAIL_CLOCK_OFFSET_SECONDS"
-    return {name: journey.environment[name]}
 
 
 def github(
@@ -256,7 +190,9 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
         acknowledged = journey.proself_mail("rotate", "--acknowledge", "--stack", STACK)
         assert acknowledged.returncode == 0, acknowledged.stderr
         later(journey, 120)
-        azure = _azure(journey, checkout, identity, runner)
+        lines = workflow.azure_script(ROOT / "azure-pipelines" / "rotate.yml")
+        agent = runner | {"STACK": STACK}
+        azure = run_azure(journey, checkout, identity, agent, lines, "proself-mail-contoso")
         assert azure.returncode == 0, azure.stdout + azure.stderr
     summary = checkout / "out" / STACK / "rotation.md"
     assert f"##vso[task.uploadsummary]{summary}" in azure.stdout
@@ -275,28 +211,3 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     for secret in journey.tenant.secrets():
         assert secret not in shown
         assert secret not in started_with
-
-
-def _azure(
-    journey: Journey, checkout: Path, identity: Identity, runner: dict[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    url, token = journey.tenant.job(*DEVOPS)
-    return subprocess.run(
-        ["bash", "-e", "-c", workflow.azure_script(ROOT / "azure-pipelines" / "rotate.yml")],
-        cwd=checkout,
-        env=runner
-        | clock(journey)
-        | {
-            "TF_BUILD": "True",
-            "STACK": STACK,
-            "PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
-            "AZURESUBSCRIPTION_CLIENT_ID": identity.client_id,
-            "AZURESUBSCRIPTION_TENANT_ID": journey.tenant.tenant_id,
-            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "99999999-8888-4777-8666-555555555555",
-            "SYSTEM_ACCESSTOKEN": token,
-            "SYSTEM_OIDCREQUESTURI": url,
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
