@@ -10,33 +10,31 @@ from tests.removing import (
     bearing,
     graph,
     refused,
+    stack_id,
     tags,
     teardown,
-    up,
 )
 
 
-def test_everything_goes_and_running_it_again_is_quiet(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
+def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> None:
     other = str(uuid.uuid4())
-    doubled = [*tags(made["stackId"]), *tags(other)]
-    foreign = journey.tenant.seed(
+    doubled = [*tags(stack_id(standing)), *tags(other)]
+    foreign = standing.tenant.seed(
         applications=[
             {"display_name": "Proself mail", "service_principal": True},
             {"display_name": "Proself mail", "body": {"tags": tags(other)}},
             {"display_name": "Proself mail", "body": {"tags": doubled}},
-            {"display_name": "Proself mail", "body": {"tags": tags(made["stackId"])[:2]}},
+            {"display_name": "Proself mail", "body": {"tags": tags(stack_id(standing))[:2]}},
         ]
     )["applications"]
-    before = journey.mark()
-    dry = teardown(journey, confirm=False)
+    before = standing.mark()
+    dry = teardown(standing, confirm=False)
     assert dry.returncode == 0, dry.stderr
     assert "Nothing was removed" in dry.stdout
     assert max(map(len, dry.stdout.splitlines())) <= 80
-    assert journey.writes(before) == []
+    assert standing.writes(before) == []
 
-    done = teardown(journey, "--json")
+    done = teardown(standing, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)["stacks"][0]
     assert {each["kind"]: each["result"] for each in report["items"]} == {
@@ -46,105 +44,98 @@ def test_everything_goes_and_running_it_again_is_quiet(journey: Journey) -> None
         "config file": "removed",
         "stack state": "removed",
     }
-    left = set(bearing(journey, made["stackId"]))
+    left = set(bearing(standing, stack_id(standing)))
     assert left == {each["id"] for each in foreign[2:]}  # doubled or damaged: not ours
-    touched = " ".join(path for _, path in journey.writes(before))
+    touched = " ".join(path for _, path in standing.writes(before))
     for each in foreign:
         assert each["id"] not in touched
-        assert graph(journey, "GET", f"/applications/{each['id']}")
-    assert len(journey.writes(before)) == 3  # one deletion, two purges
-    assert not journey.config_file.exists()
-    assert STACK not in journey.pulumi("stack", "ls").stdout
-    assert (journey.folder / f"Pulumi.{STACK}.yaml").exists()
+        assert graph(standing, "GET", f"/applications/{each['id']}")
+    assert len(standing.writes(before)) == 3  # one deletion, two purges
+    assert not standing.config_file.exists()
+    assert STACK not in standing.pulumi("stack", "ls").stdout
+    assert (standing.folder / f"Pulumi.{STACK}.yaml").exists()
     said = dry.stdout + dry.stderr + done.stdout + done.stderr
-    assert not [secret for secret in journey.tenant.secrets() if secret in said]
+    assert not [secret for secret in standing.tenant.secrets() if secret in said]
 
-    again = teardown(journey)
+    again = teardown(standing)
     assert again.returncode == 0, again.stderr
-    assert len(journey.writes(before)) == 3
+    assert len(standing.writes(before)) == 3
 
 
-def test_a_lost_state_is_no_hindrance_but_hides_whose_a_secret_is(journey: Journey) -> None:
+def test_a_lost_state_is_no_hindrance_but_hides_whose_a_secret_is(standing: Journey) -> None:
     """The one secret that came with the application is ours; of two nobody can tell."""
-    made = journey.make_stack(STACK)
-    path = f"/applications/{up(journey)['applicationObjectId']}"
-    shutil.rmtree(journey.folder / "state")
-    (journey.folder / "state").mkdir()
-    plan = teardown(journey, confirm=False)
+    path = f"/applications/{standing.outputs(STACK)['applicationObjectId']}"
+    shutil.rmtree(standing.folder / "state")
+    (standing.folder / "state").mkdir()
+    plan = teardown(standing, confirm=False)
     assert plan.returncode == 0, plan.stderr
     assert "Not the program's" not in plan.stdout
-    ours = graph(journey, "GET", path)["passwordCredentials"][0]["displayName"]
+    ours = graph(standing, "GET", path)["passwordCredentials"][0]["displayName"]
     added = {"passwordCredential": {"displayName": ours}}
-    key = graph(journey, "POST", f"{path}/addPassword", added)["keyId"]
-    assert key in refused(journey)
-    graph(journey, "POST", f"{path}/removePassword", {"keyId": key})
-    done = teardown(journey)
+    key = graph(standing, "POST", f"{path}/addPassword", added)["keyId"]
+    assert key in refused(standing)
+    graph(standing, "POST", f"{path}/removePassword", {"keyId": key})
+    done = teardown(standing)
     assert done.returncode == 0, done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
 
 
-def test_what_a_person_destroyed_by_one_deletion_is_purged(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    application = up(journey)["applicationObjectId"]
-    before = journey.mark()
-    assert journey.pulumi("destroy", "--stack", STACK, "--yes").returncode == 0
-    assert journey.writes(before) == [("DELETE", f"/v1.0/applications/{application}")]
-    assert len(bearing(journey, made["stackId"])) == 2
-    exported = json.loads(journey.pulumi("stack", "export", "--stack", STACK).stdout)
+def test_what_a_person_destroyed_by_one_deletion_is_purged(standing: Journey) -> None:
+    application = standing.outputs(STACK)["applicationObjectId"]
+    before = standing.mark()
+    assert standing.pulumi("destroy", "--stack", STACK, "--yes").returncode == 0
+    assert standing.writes(before) == [("DELETE", f"/v1.0/applications/{application}")]
+    assert len(bearing(standing, stack_id(standing))) == 2
+    exported = json.loads(standing.pulumi("stack", "export", "--stack", STACK).stdout)
     assert not exported["deployment"].get("resources")
-    assert journey.config_file.exists()  # the README says so
-    done = teardown(journey)
+    assert standing.config_file.exists()  # the README says so
+    done = teardown(standing)
     assert done.returncode == 0, done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
 
 
-def test_the_stack_and_the_recycle_bin_are_kept_when_asked(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
-    before = journey.mark()
-    done = teardown(journey, "--keep-stack", "--keep-in-recycle-bin")
+def test_the_stack_and_the_recycle_bin_are_kept_when_asked(standing: Journey) -> None:
+    before = standing.mark()
+    done = teardown(standing, "--keep-stack", "--keep-in-recycle-bin")
     assert done.returncode == 0, done.stderr
-    assert len(journey.writes(before)) == 1
-    assert len(bearing(journey, made["stackId"])) == 2
-    exported = json.loads(journey.pulumi("stack", "export", "--stack", STACK).stdout)
+    assert len(standing.writes(before)) == 1
+    assert len(bearing(standing, stack_id(standing))) == 2
+    exported = json.loads(standing.pulumi("stack", "export", "--stack", STACK).stdout)
     assert not exported["deployment"].get("resources")
 
 
 def test_without_the_right_to_purge_it_says_what_is_left_and_for_how_long(
-    journey: Journey,
+    standing: Journey,
 ) -> None:
-    made = journey.make_stack(STACK)
-    outputs = up(journey)
-    principal, owner = outputs["servicePrincipalObjectId"], made["owners"][0]
-    graph(journey, "DELETE", f"/servicePrincipals/{principal}/owners/{owner}/$ref")
-    done = teardown(journey)
+    principal = standing.outputs(STACK)["servicePrincipalObjectId"]
+    owner = standing.caller()
+    graph(standing, "DELETE", f"/servicePrincipals/{principal}/owners/{owner}/$ref")
+    done = teardown(standing)
     said = " ".join(done.stdout.split())
     assert done.returncode == 5, said
     assert "may not purge it" in said
     assert "30 days" in said
-    assert STACK in journey.pulumi("stack", "ls").stdout  # nothing is forgotten that is left
-    assert bearing(journey, made["stackId"]) == [principal]
-    report = json.loads(teardown(journey, "--json").stdout)["stacks"][0]
+    assert STACK in standing.pulumi("stack", "ls").stdout  # nothing is forgotten that is left
+    assert bearing(standing, stack_id(standing)) == [principal]
+    report = json.loads(teardown(standing, "--json").stdout)["stacks"][0]
     assert report["failed"]
     assert "FAILED" not in {each["result"] for each in report["items"] if each["id"] != principal}
 
 
-def test_lag_throttling_and_lost_replies(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
+def test_lag_throttling_and_lost_replies(standing: Journey) -> None:
     bins = {"path": "/directory/deletedItems/*", "method": "DELETE"}
-    journey.tenant.faults(
+    standing.tenant.faults(
         {"match": bins, "nth": 1, "strike": "status", "status": 429, "retry_after_seconds": 1},
         {"match": {"method": "DELETE", "path": "/applications/*"}, "nth": 1,
          "strike": "reset-after"},
         lag={"seconds": 2, "stale_ratio": 0.5, "list_seconds": 2, "deletion_seconds": 2},
     )  # fmt: skip
     try:
-        done = teardown(journey)
+        done = teardown(standing)
     finally:
-        journey.tenant.faults()
+        standing.tenant.faults()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
 
 
 def test_several_stacks_in_one_call(journey: Journey) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from filelock import FileLock
 
 from tests.journey import Journey
@@ -26,9 +25,9 @@ from tests.removing import (
     graph,
     list_tenants,
     refused,
+    stack_id,
     tags,
     teardown,
-    up,
 )
 from tests.tenant import Tenant
 
@@ -65,20 +64,6 @@ def test_another_tenant_signed_in_to(journey: Journey) -> None:
 def test_a_stack_that_does_not_exist(journey: Journey) -> None:
     assert f"There is no stack {STACK}" in refused(journey, code=2)
     assert not (journey.folder / "out").exists()
-
-
-@pytest.fixture(scope="module")
-def standing(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    """A stack that stands, for guards: whatever they are driven into, it goes on standing."""
-    journey = Journey(tenant, tmp_path_factory.mktemp("standing"))
-    journey.make_stack(STACK)
-    up(journey)
-    return journey
-
-
-def stack_id(journey: Journey) -> str:
-    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text())
-    return str(document["config"]["proself-mail:stackId"])
 
 
 def test_a_wrong_confirmation(standing: Journey) -> None:
@@ -147,14 +132,11 @@ def test_an_application_with_a_foreign_stamp(standing: Journey) -> None:
 def test_a_stack_file_that_says_test_where_the_tenant_says_production(standing: Journey) -> None:
     stamped = tags(stack_id(standing), "production")
     [seeded] = standing.tenant.seed(
-        applications=[
-            {"display_name": "x", "body": {"tags": stamped}, "owners": [standing.caller()]}
-        ]
+        applications=[{"display_name": "x", "body": {"tags": stamped}}]
     )["applications"]
     said = refused(standing)
     assert "for production, but the stack file says test" in said
     assert seeded["id"] in said
-    graph(standing, "PATCH", f"/applications/{seeded['id']}", {"tags": []})
 
 
 @pytest.fixture
@@ -187,32 +169,29 @@ def test_a_state_of_another_project(standing: Journey) -> None:
     edit_state(standing, lambda _: backup)
 
 
-def add(journey: Journey, what: str) -> tuple[str, str, Any]:
-    """Do to the stack's application what a person may; return the request that undoes it."""
+def add(journey: Journey, what: str) -> None:
+    """Do to the stack's application what a person may."""
     path = f"/applications/{journey.outputs(STACK)['applicationObjectId']}"
     body: dict[str, Any]
     if "secret" in what:
         name = "of mine" if what == "client secret" else SECRET_LIKE_OURS
         body = {"passwordCredential": {"displayName": name}}
-        key = graph(journey, "POST", f"{path}/addPassword", body)["keyId"]
-        return "POST", f"{path}/removePassword", {"keyId": key}
-    if what == "certificate":
+        graph(journey, "POST", f"{path}/addPassword", body)
+    elif what == "certificate":
         certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "keyId": str(uuid.uuid4())}
         graph(journey, "PATCH", path, {"keyCredentials": [certificate]})
-        return "PATCH", path, {"keyCredentials": []}
-    if what == "federated credential":
+    elif what == "federated credential":
         body = {
             "name": "mine",
             "issuer": "https://token.actions.githubusercontent.com",
             "subject": "repo:me/mine:ref:refs/heads/main",
             "audiences": ["api://AzureADTokenExchange"],
         }
-        id_ = graph(journey, "POST", f"{path}/federatedIdentityCredentials", body)["id"]
-        return "DELETE", f"{path}/federatedIdentityCredentials/{id_}", None
-    somebody = journey.tenant.ready["users"][0]["id"]
-    reference = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{somebody}"}
-    graph(journey, "POST", f"{path}/owners/$ref", reference)
-    return "DELETE", f"{path}/owners/{somebody}/$ref", None
+        graph(journey, "POST", f"{path}/federatedIdentityCredentials", body)
+    else:
+        somebody = journey.tenant.ready["users"][0]["id"]
+        reference = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{somebody}"}
+        graph(journey, "POST", f"{path}/owners/$ref", reference)
 
 
 SECRET_LIKE_OURS = f"Proself SMTP OAuth {datetime.now(UTC):%Y-%m-%d}"
@@ -227,7 +206,7 @@ ADDITIONS = (
 
 @pytest.mark.parametrize("what", ADDITIONS)
 def test_what_somebody_added(standing: Journey, what: str) -> None:
-    undo = add(standing, what)
+    add(standing, what)
     said = refused(standing)
     kind = what.removesuffix(" named as ours are")
     assert f"Not the program's a{'n' * (kind == 'owner')} {kind}" in said
@@ -239,17 +218,14 @@ def test_what_somebody_added(standing: Journey, what: str) -> None:
     [stack] = json.loads(asked.stdout)["stacks"]
     [addition] = stack["additions"]
     assert kind in addition
-    graph(standing, *undo)
 
 
-def test_what_somebody_added_goes_when_asked(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    up(journey)
+def test_what_somebody_added_goes_when_asked(standing: Journey) -> None:
     for what in ADDITIONS:
-        add(journey, what)
-    done = teardown(journey, "--include-modified")
+        add(standing, what)
+    done = teardown(standing, "--include-modified")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert bearing(journey, made["stackId"]) == []
+    assert bearing(standing, stack_id(standing)) == []
     assert "federated credential" in done.stdout
 
 

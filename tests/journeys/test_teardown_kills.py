@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.journey import Journey
-from tests.removing import STACK, bearing, tags, teardown, up
+from tests.removing import STACK, bearing, stack_id, tags, teardown
 
 PATIENCE_SECONDS = 60
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_killed_after_each_write_it_goes_on_from_there(journey: Journey) -> None:
-    made = journey.make_stack(STACK)
-    outputs = up(journey)
+def test_killed_after_each_write_it_goes_on_from_there(standing: Journey) -> None:
+    journey, own = standing, stack_id(standing)
+    outputs = journey.outputs(STACK)
     [foreign] = journey.tenant.seed(
-        applications=[{"display_name": "Proself mail", "body": {"tags": tags(made["stackId"])[:2]}}]
+        applications=[{"display_name": "Proself mail", "body": {"tags": tags(own)[:2]}}]
     )["applications"]
     before = journey.mark()
     journey.tenant.faults(latency_ms=100, lag={"seconds": 1, "stale_ratio": 0.5})
@@ -30,7 +30,7 @@ def test_killed_after_each_write_it_goes_on_from_there(journey: Journey) -> None
     finally:
         journey.tenant.faults()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert bearing(journey, made["stackId"]) == [foreign["id"]]
+    assert bearing(journey, own) == [foreign["id"]]
     assert not journey.config_file.exists()
     assert STACK not in journey.pulumi("stack", "ls").stdout
     ours = (outputs["applicationObjectId"], outputs["servicePrincipalObjectId"])
