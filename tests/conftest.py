@@ -2,10 +2,13 @@
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
 
+from proself_mail import plugin
 from tests.browser import browser, visit
 from tools import setup
 
@@ -24,7 +27,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Set up what the tests need, aloud, before the first one; workers find it done."""
     if not hasattr(session.config, "workerinput"):
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-        setup.run(terminal.write_line if terminal else lambda _: None)
+        say = terminal.write_line if terminal else lambda _: None
+        setup.run(say)
+        with tempfile.TemporaryDirectory() as scratch:
+            chosen = plugin.for_embedded(Path(scratch))
+            kind = "stand-in for the real one" if chosen.is_stand_in else "the real one"
+            say(f"azuread plugin: {kind}, {chosen.version}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,10 +33,14 @@ def refused(
 @pytest.mark.parametrize(
     ("changes", "cause", "next_step"),
     [
+        (
+            {"server": None, "mailbox": "nobody", "displayname": "x"},
+            "`server` is missing; `mailbox`: 'nobody' is not a mail address; `displayname` is not "
+            "a key (did you mean `displayName`?)",
+            "`pulumi config set server proself.example.jp`, "
+            "`pulumi config set mailbox proself@example.jp`, `pulumi config rm displayname`",
+        ),
         ({"server": "https://x.example.jp"}, "has a scheme", "pulumi config set server"),
-        ({"mailbox": "nobody"}, "not a mail address", "pulumi config set mailbox"),
-        ({"server": None}, "`server` is missing", "pulumi config set server"),
-        ({"sever": "x"}, "did you mean `server`", "pulumi config rm sever"),
         (
             {"permissions": ["Mail.Sennd"]},
             "offers no delegated permission 'Mail.Sennd' in this tenant; it offers ",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from proself_mail import rehearse
+
 PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")
 
 
@@ -37,6 +39,7 @@ def env_lines(*options: str) -> str:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="bash")
 def test_a_shell_is_led_there_and_back(tmp_path: Path) -> None:
+    """What a person types there works: `pulumi up` by itself, and the way back leaves no trace."""
     ready_file = tmp_path / "a folder" / "tenant.json"
     ready_file.parent.mkdir()
     process = start(ready_file, "--port", "0", "--hostname", "localhost", "tenant.localhost")
@@ -47,13 +50,18 @@ def test_a_shell_is_led_there_and_back(tmp_path: Path) -> None:
             "client_secret", "admin_url", "pid",
         ):  # fmt: skip
             assert ready[key]
+        rehearse.make_project(tmp_path)
         script = f"""
         set -eu
         env | sort > before
         enter() {{ eval "$({PROSELF_MAIL} emulator env --ready-file 'a folder/tenant.json')"; }}
         enter
         env | sort > inside
-        pulumi version
+        {PROSELF_MAIL} init --stack typed --server proself.example.jp --target embedded \\
+            --mailbox {ready["mailbox"]} --environment test --config-file "$PWD/proself.toml"
+        pulumi up --stack typed --yes
+        pulumi up --stack typed --yes --skip-preview --expect-no-changes
+        test -s proself.toml
         "{sys.executable}" -c '
 import os, ssl, urllib.request
 url = "https://" + os.environ["ARM_METADATA_HOSTNAME"]
