@@ -95,8 +95,8 @@ class Years:
         """Client secrets that the stack's state had, by key id."""
         self.overlap_days: dict[str, int] = {}
         self.lengths = every_days, overlap_days
-        self.early: list[tuple[datetime, datetime]] = []
-        """Times in which an early rotation's predecessors run out."""
+        self.early: list[datetime] = []
+        """When early rotations' windows begin."""
         self.since_run = timedelta()
         self.run_seconds = 3.0
         """How long the last run took that had something to do."""
@@ -129,7 +129,7 @@ class Years:
 
     def figures(self) -> dict[str, Any]:
         """Return what came of it."""
-        ours = [key for key in self.record.keys if key in self.known]
+        ours, early = [key for key in self.record.keys if key in self.known], self._running_out()
         names = ("rotations", "early", "killed", "killed_with_work", "missed", "edited_in_place")
         return {
             "sign_ins": self.tally["sign_ins"],
@@ -138,8 +138,8 @@ class Years:
             "acknowledged": self.tally["acknowledged"],
             "removed": self.record.removed,
             "removed_alive": self.record.removed_alive,
-            "most_valid": self.record.most_valid(ours, self.early, inside=False),
-            "most_valid_after_an_early_one": self.record.most_valid(ours, self.early, inside=True),
+            "most_valid": self.record.most_valid(ours, early, inside=False),
+            "most_valid_after_an_early_one": self.record.most_valid(ours, early, inside=True),
             "left_by_kills": len(self.record.keys) - len(ours),
             "exit_codes": {str(code): count for code, count in sorted(self.codes.items())},
         }
@@ -153,7 +153,11 @@ class Years:
             self.tally["missed"] += 1
         elif spare and lot < 0.16:
             self._edit_in_place()
-        elif lot >= 0.3 or any(now < end for _, end in self.early) or not self._run_early(now):
+        elif (
+            lot >= 0.3
+            or any(now < end for _, end in self._running_out())
+            or not self._run_early(now)
+        ):
             self._run(now, may_die=spare)
 
     def _edit_in_place(self) -> None:
@@ -187,8 +191,7 @@ class Years:
             return False
         if arguments == ["rotate"]:
             self.at.write_entries(*entries, added | {"from": format_instant(starts)})
-        ends = max(self.record.keys[key].ends for key in self._valid(now))
-        self.early.append((now, ends))
+        self.early.append(starts.replace(microsecond=0) if arguments == ["rotate"] else now)
         self.tally["early"] += 1
         self.lengths = lengths
         self._finish(now, *self.at.command(*arguments))
@@ -222,6 +225,16 @@ class Years:
         else:
             sys.stderr.write(f"{now}: exit {code}: {said[-600:]}\n")
 
+    def _running_out(self) -> list[tuple[datetime, datetime]]:
+        """Return the times in which secrets of before an early rotation run out.
+
+        One of an older entry may be made late, in the early run itself, and ends last then.
+        """
+        return [
+            (early, max(_instant(e["expires"]) for e in self.known.values() if _started(e) < early))
+            for early in self.early
+        ]
+
     def _learn(self, secrets: Sequence[Mapping[str, Any]]) -> None:
         self.record.read(self.at.exchanges())
         for each in secrets:
@@ -254,6 +267,10 @@ def _entry(written: Mapping[str, Any]) -> SecretsEntry:
     starts = starts if isinstance(starts, datetime) else _instant(starts)
     every, overlap = written["everyDays"], written["overlapDays"]
     return SecretsEntry(starts, int(every) * DAY, int(overlap) * DAY)
+
+
+def _started(secret: Mapping[str, Any]) -> datetime:
+    return _instant(secret["starts"])
 
 
 def _is_write(exchange: Mapping[str, Any]) -> bool:
