@@ -99,11 +99,15 @@ class Update:
             adoption = await self._orphans.adoption(
                 state, stamped, uri_is_there=IDENTIFIER_URI in surely
             )
+            if found := adoption.get(APPLICATION):
+                # Importing it takes several reads, all of which must show it.
+                await self._orphans.settle(state, found.rpartition("/")[2])
             observed, state = await self._engine(state, adoption)
             if not observed.failures:
                 return await self._prove(state, idle=observed.is_idle)
-            unclear = APPLICATION in observed.failed_creates
+            unclear = APPLICATION in observed.failed_creates or APPLICATION in adoption
             surely = frozenset(each.resource for each in observed.failures if each.is_of_one_there)
+            surely |= adoption.keys() & {APPLICATION}
             stamped = await self._after(observed.failures, state)
 
     async def _mend(self) -> None:
@@ -157,7 +161,7 @@ class Update:
             if not each.kind.passes:
                 raise each.error()
         self._raise_in_disguise(failures)
-        await self._patience.after(failures[0], self._runs)
+        await self._patience.after(failures[0])
         return await self._orphans.settle(state)
 
     def _raise_in_disguise(self, failures: Sequence[Failure]) -> None:

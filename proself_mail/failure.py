@@ -177,7 +177,7 @@ _RULES = (
     _Rule(r"does not reference a valid application object", Kind.LAG),
     _Rule(r"[Tt]imed out whilst waiting", Kind.LAG),
     _Rule(r"cannot be deleted or updated unless disabled first", Kind.LAG),
-    _Rule(r"Permission entry already exists", Kind.EXISTS),
+    _Rule(r"Permission entry already exists|MultipleObjectsWithSameKeyValue", Kind.EXISTS),
     _Rule(r"resource with the ID .* already exists|already exists - to be managed", Kind.EXISTS),
     _Rule(r"ConcurrencyViolation", Kind.CONFLICT),
     _Rule(r"InvalidAuthenticationToken|[Tt]oken (is|has) expired|status 401", Kind.EXPIRED),

@@ -67,27 +67,31 @@ class Orphans:
             await self._patience.moment(0.3)
         return found
 
-    async def settle(self, state: State) -> Sequence[ApplicationRecord]:
+    async def settle(self, state: State, found: str | None = None) -> Sequence[ApplicationRecord]:
         """Read what is known to be there until readers agree on it; return the last listing.
 
-        The engine's next run would otherwise fail on the same trailing readers, at ten times the
-        cost. Ends after a while in any case.
+        `found` is the object id of an application that the state is to take in. The engine's next
+        run would otherwise fail on the same trailing readers, at ten times the cost. Ends after a
+        while in any case.
         """
         clock = asyncio.get_running_loop()
         began = clock.time()
         agreeing = 0
         while True:
-            stamped, there = await asyncio.gather(self.listed(), self._is_there(state))
-            agreeing = agreeing + 1 if there and (stamped or not state.client_id) else 0
+            stamped, there = await asyncio.gather(
+                self.listed(), self._is_there(state, state.application_id or found)
+            )
+            known = state.client_id or found
+            agreeing = agreeing + 1 if there and (stamped or not known) else 0
             waited = timedelta(seconds=clock.time() - began)
             if agreeing >= _STEADY or waited > SETTLING:
                 self._patience.seen_trailing(waited)
                 return stamped
             await self._patience.moment(0.12)
 
-    async def _is_there(self, state: State) -> bool:
-        """Say whether one reader shows all that the state knows."""
-        directory, application_id = self._directory, state.application_id
+    async def _is_there(self, state: State, application_id: str | None) -> bool:
+        """Say whether one reader shows an application, and all that the state knows of it."""
+        directory = self._directory
         if application_id is None:
             return True
         try:

@@ -41,6 +41,8 @@ class Patience:
         self.trailing = False
         """Whether a reader was seen to trail behind a write, or an answer was lost."""
         self._furthest = timedelta()
+        self._busy = 0
+        """How many runs of the engine a tenant without time has cost."""
         self.waits_for = ""
         """What is waited for, or was last."""
 
@@ -53,11 +55,14 @@ class Patience:
         """How long after a write whatever it made shows to all readers, by what was seen so far."""
         return max(_SHORTEST, 1.5 * self._furthest) if self._furthest else SETTLING
 
-    async def after(self, failure: Failure, runs: int) -> None:
-        """Wait after the engine's how-manyth failed run, saying what for."""
+    async def after(self, failure: Failure) -> None:
+        """Wait after a run of the engine that failed so, saying what for."""
         self.trailing = True
         # What trails is then read until it is steady; only a throttled tenant wants more distance.
-        longest = 0.4 if failure.kind in _READ_AGAIN else min(_LONGEST_SECONDS, 0.75 * 2**runs)
+        longest = 0.4
+        if failure.kind not in _READ_AGAIN:
+            self._busy += 1
+            longest = min(_LONGEST_SECONDS, 0.75 * 2**self._busy)
         seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret hangs on it
         about = f"{failure.resource}: " if failure.resource else ""
         self.waits_for = f"{_WAITING_FOR[failure.kind]} ({about}{failure.said[:160]})"

@@ -59,6 +59,11 @@ GRAPH_404 = (
             "managed via Terraform this resource needs to be imported into the State.",
             Kind.EXISTS,
         ),
+        (
+            "Could not create service principal: unexpected status 409 (409 Conflict) with error: "
+            "Request_MultipleObjectsWithSameKeyValue: x",
+            Kind.EXISTS,
+        ),
         ("unexpected status 409 with error: Directory_ConcurrencyViolation: x", Kind.CONFLICT),
         ("unexpected status 429 with error: TooManyRequests: x", Kind.BUSY),
         ("unexpected status 503 with error: ServiceUnavailable: x", Kind.BUSY),
