@@ -29,7 +29,7 @@ from proself_mail.proself import ProselfConfig
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import CHECKOUT, Outputs, Stack
-from proself_mail.state import APPLICATION, IDENTIFIER_URI, SECRET_PREFIX, State
+from proself_mail.state import APPLICATION, SECRET_PREFIX, State
 
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 """Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
@@ -96,9 +96,7 @@ class Update:
         while True:
             if unclear and state.application_id is None:
                 stamped = await self._orphans.watch(surely_made=APPLICATION in surely)
-            adoption = await self._orphans.adoption(
-                state, stamped, uri_is_there=IDENTIFIER_URI in surely
-            )
+            adoption = await self._orphans.adoption(state, stamped, surely)
             if found := adoption.get(APPLICATION):
                 # Importing it takes several reads, all of which must show it.
                 await self._orphans.settle(state, found.rpartition("/")[2])

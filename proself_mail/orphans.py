@@ -4,9 +4,10 @@ What is to be done is decided by `leftovers`, purely; here it is looked for and 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from proself_mail import facts, leftovers
 from proself_mail.directory import (
@@ -22,8 +23,9 @@ from proself_mail.leftovers import Plan
 from proself_mail.patience import AGREEING, SETTLING, Patience, Say
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
-from proself_mail.state import CONSENT, SERVICE_PRINCIPAL, State
+from proself_mail.state import CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
 
+T = TypeVar("T")
 _STEADY = 5
 """So many reads in a row show something that the engine can then build on."""
 SURELY_MADE = timedelta(seconds=60)
@@ -108,9 +110,12 @@ class Orphans:
         return bool(await self._patience.told(lambda: directory.grants(principal.object_id)))
 
     async def adoption(
-        self, state: State, stamped: Sequence[ApplicationRecord], *, uri_is_there: bool
+        self, state: State, stamped: Sequence[ApplicationRecord], surely: Collection[str]
     ) -> Mapping[str, str]:
-        """Return what the program is to import, after removing what is surely doubled."""
+        """Return what the program is to import, after removing what is surely doubled.
+
+        `surely` are names of resources that are in the tenant, whatever a trailing reader shows.
+        """
         plan = self._plan(state, stamped)
         await self._carry_out(plan)
         application = plan.adopt
@@ -121,22 +126,34 @@ class Orphans:
         if client_id is None or not self._lacks_something(state):
             return {}
         principal, exchange = await asyncio.gather(
-            self._patience.told(lambda: self._directory.service_principal(client_id)),
+            self._shown(
+                lambda: self._directory.service_principal(client_id), SERVICE_PRINCIPAL in surely
+            ),
             self._patience.told(
                 lambda: self._directory.service_principal(facts.EXCHANGE_ONLINE_APP_ID)
             ),
         )
         grants: tuple[GrantRecord, ...] = ()
         if principal and exchange and self._settings.manages_grant:
-            grants = await self._patience.told(lambda: self._directory.grants(principal.object_id))
+            grants = await self._shown(
+                lambda: self._directory.grants(principal.object_id), CONSENT in surely
+            )
         return leftovers.import_ids(
             state,
             application,
             principal,
             grants,
             exchange.object_id if exchange else "",
-            uri_is_there=uri_is_there,
+            uri_is_there=IDENTIFIER_URI in surely,
         )
+
+    async def _shown(self, ask: Callable[[], Awaitable[T]], surely: bool) -> T:
+        """Ask; again for a while where what is surely there is not shown."""
+        clock = asyncio.get_running_loop()
+        ends = clock.time() + SETTLING.total_seconds()
+        while not (found := await self._patience.told(ask)) and surely and clock.time() < ends:
+            await self._patience.moment(0.12)
+        return found
 
     async def clean(self, state: State, last_made: float) -> Sequence[str]:
         """Remove what this update doubled, until listings agree that there is no more.
