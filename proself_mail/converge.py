@@ -97,9 +97,8 @@ class Update:
             if unclear and state.application_id is None:
                 stamped = await self._orphans.watch(surely_made=APPLICATION in surely)
             adoption = await self._orphans.adoption(state, stamped, surely)
-            if found := adoption.get(APPLICATION):
-                # Importing it takes several reads, all of which must show it.
-                await self._orphans.settle(state, found.rpartition("/")[2])
+            if adoption:
+                await self._orphans.settle(state, adoption)
             observed, state = await self._engine(state, adoption)
             if not observed.failures:
                 return await self._prove(state, idle=observed.is_idle)

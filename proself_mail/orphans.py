@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TypeVar
 
 from proself_mail import facts, leftovers
@@ -23,7 +24,7 @@ from proself_mail.leftovers import Plan
 from proself_mail.patience import AGREEING, SETTLING, Patience, Say
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
-from proself_mail.state import CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
+from proself_mail.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
 
 T = TypeVar("T")
 _STEADY = 5
@@ -69,43 +70,45 @@ class Orphans:
             await self._patience.moment(0.3)
         return found
 
-    async def settle(self, state: State, found: str | None = None) -> Sequence[ApplicationRecord]:
+    async def settle(
+        self, state: State, adoption: Mapping[str, str] = MappingProxyType({})
+    ) -> Sequence[ApplicationRecord]:
         """Read what is known to be there until readers agree on it; return the last listing.
 
-        `found` is the object id of an application that the state is to take in. The engine's next
-        run would otherwise fail on the same trailing readers, at ten times the cost. Ends after a
-        while in any case.
+        With `adoption`, ids by resource name, what the state is to take in is known as well: to
+        import it takes several reads, all of which must show it. The engine's next run would
+        otherwise fail on the same trailing readers, at ten times the cost. Ends after a while in
+        any case.
         """
+        names = state.resources.keys() | adoption.keys()
+        found = state.application_id or adoption.get(APPLICATION, "").rpartition("/")[2]
         clock = asyncio.get_running_loop()
         began = clock.time()
         agreeing = 0
         while True:
-            stamped, there = await asyncio.gather(
-                self.listed(), self._is_there(state, state.application_id or found)
-            )
-            known = state.client_id or found
-            agreeing = agreeing + 1 if there and (stamped or not known) else 0
+            stamped, there = await asyncio.gather(self.listed(), self._is_there(names, found))
+            agreeing = agreeing + 1 if there and (stamped or not found) else 0
             waited = timedelta(seconds=clock.time() - began)
             if agreeing >= _STEADY or waited > SETTLING:
                 self._patience.seen_trailing(waited)
                 return stamped
             await self._patience.moment(0.12)
 
-    async def _is_there(self, state: State, application_id: str | None) -> bool:
-        """Say whether one reader shows an application, and all that the state knows of it."""
+    async def _is_there(self, names: Collection[str], application_id: str) -> bool:
+        """Say whether one reader shows an application, and what of it bears these names."""
         directory = self._directory
-        if application_id is None:
+        if not application_id:
             return True
         try:
             application = await self._patience.told(lambda: directory.application(application_id))
-            if SERVICE_PRINCIPAL not in state.resources:
+            if SERVICE_PRINCIPAL not in names:
                 return True
             principal = await self._patience.told(
                 lambda: directory.service_principal(application.client_id)
             )
         except NotFound:
             return False
-        if principal is None or CONSENT not in state.resources:
+        if principal is None or CONSENT not in names:
             return principal is not None
         return bool(await self._patience.told(lambda: directory.grants(principal.object_id)))
 
