@@ -58,16 +58,13 @@ class Patience:
     async def after(self, failure: Failure) -> None:
         """Wait after a run of the engine that failed so, saying what for."""
         self.trailing = True
+        about = f"{failure.resource}: " if failure.resource else ""
+        self.wait_for(f"{_WAITING_FOR[failure.kind]} ({about}{failure.said[:160]})")
         # What trails is then read until it is steady; only a throttled tenant wants more distance.
-        longest = 0.4
         if failure.kind not in _READ_AGAIN:
             self._busy += 1
             longest = min(_LONGEST_SECONDS, 0.75 * 2**self._busy)
-        seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret hangs on it
-        about = f"{failure.resource}: " if failure.resource else ""
-        self.waits_for = f"{_WAITING_FOR[failure.kind]} ({about}{failure.said[:160]})"
-        self._say(f"waiting {seconds:.1f} s for {self.waits_for}")
-        await asyncio.sleep(seconds)
+            await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311
 
     def wait_for(self, what: str) -> None:
         """Say what is waited for, where it is something else than before."""
