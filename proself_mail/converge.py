@@ -29,7 +29,7 @@ from proself_mail.proself import ProselfConfig
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import CHECKOUT, Outputs, Stack
-from proself_mail.state import APPLICATION, SECRET_PREFIX, State
+from proself_mail.state import APPLICATION, State
 
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 """Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
@@ -80,8 +80,6 @@ class Update:
         self._changes: Counter[str] = Counter()
         self._state: State
         self._runs = 0
-        self._last_made = asyncio.get_running_loop().time()
-        """When an application or a secret was made last, by the loop's clock."""
         self._expired = 0
         """How many runs in a row were refused for an expired token."""
 
@@ -130,8 +128,6 @@ class Update:
             raise
         self._runs += 1
         self._changes.update(observed.changes)
-        if any(name == APPLICATION or name.startswith(SECRET_PREFIX) for name in observed.creates):
-            self._last_made = asyncio.get_running_loop().time()
         self._state = await asyncio.to_thread(self._stack.state)
         return observed, self._state
 
@@ -213,7 +209,7 @@ class Update:
         try:
             async with asyncio.TaskGroup() as proofs:
                 proofs.create_task(proof.sign_in(self._session, outputs, self._patience))
-                clean = proofs.create_task(self._orphans.clean(state, self._last_made))
+                clean = proofs.create_task(self._orphans.clean(state, self._session.tenant_now))
                 steps = proofs.create_task(self._read_back(state, outputs, idle=idle))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None

@@ -140,10 +140,8 @@ class Observed:
     failures: list[Failure] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
     """How many resources by operation, such as create, update, same."""
-    creates: set[str] = field(default_factory=set)
-    """Names of resources whose creation was tried."""
     failed_creates: set[str] = field(default_factory=set)
-    """Those of them where it failed."""
+    """Names of resources whose creation failed."""
 
     @property
     def is_idle(self) -> bool:
@@ -164,9 +162,6 @@ class Observer:
         """Take one event, as the engine's JSON."""
         if diagnostic := event.get("diagnosticEvent"):
             self._diagnostic(diagnostic)
-        elif begun := event.get("resourcePreEvent"):
-            if begun["metadata"]["op"] in ("create", "create-replacement"):
-                self.observed.creates.add(name_of(begun["metadata"]["urn"]))
         elif done := event.get("resOutputsEvent"):
             self._step(done["metadata"])
         elif failed := event.get("resOpFailedEvent"):

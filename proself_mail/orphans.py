@@ -6,7 +6,7 @@ What is to be done is decided by `leftovers`, purely; here it is looked for and 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -158,27 +158,24 @@ class Orphans:
             await self._patience.moment(0.12)
         return found
 
-    async def clean(self, state: State, last_made: float) -> Sequence[str]:
+    async def clean(self, state: State, now: Callable[[], datetime]) -> Sequence[str]:
         """Remove what this update doubled, until listings agree that there is no more.
 
-        `last_made` is when, by the loop's clock, an application or a secret was made last: what
-        came twice shows by then and `SETTLING`. Returns what was left alone, a sentence each.
+        What came twice was made no later than what the state knows, and shows when that, by the
+        tenant's clock, is as old as readers trail. Returns what was left alone, a sentence each.
         """
-        clock = asyncio.get_running_loop()
         while True:
             listings = await asyncio.gather(*(self.listed() for _ in range(AGREEING)))
             plans = [self._plan(state, each) for each in listings]
             doubled = next((each for each in plans if each.purge or each.remove), None)
-            is_shown = all(
-                any(each.object_id == state.application_id for each in stamped)
-                for stamped in listings
-            )
+            made = [_last_made(state, each) for each in listings]
             if doubled is not None:
                 await self._carry_out(doubled)
-            if doubled is not None or not is_shown:
+            if doubled is not None or None in made:
                 self._patience.trailing = True
-            settled = clock.time() - last_made > self._patience.settling.total_seconds()
-            if doubled is None and is_shown and (settled or not self._patience.trailing):
+            elif not self._patience.trailing or all(
+                each is not None and now() - each > self._patience.settling for each in made
+            ):
                 return plans[-1].reports
             if self._patience.trailing:
                 self._patience.wait_for("listings to agree that nothing is there twice")
@@ -250,3 +247,14 @@ class Orphans:
             else:
                 return
         self._say(f"the application {object_id} stays in the recycle bin, for 30 days")
+
+
+def _last_made(state: State, stamped: Sequence[ApplicationRecord]) -> datetime | None:
+    """Return when the newest of what the state knows was made; none where not all of it shows."""
+    known = frozenset(state.key_ids.values())
+    for each in stamped:
+        if each.object_id == state.application_id:
+            starts = [p.starts for p in each.passwords if p.key_id in known]
+            made = [instant for instant in (each.created, *starts) if instant is not None]
+            return max(made) if len(starts) == len(known) and made else None
+    return None

@@ -51,10 +51,10 @@ def test_what_was_made_is_said_without_its_properties() -> None:
     kind = "azuread:index/applicationPassword:ApplicationPassword"
     metadata = {"op": "create", "urn": URN, "type": kind, "new": state, "old": state}
     _, said, observer, _ = send(
-        {"resourcePreEvent": {"metadata": metadata}}, {"resOutputsEvent": {"metadata": metadata}}
+        {"resOutputsEvent": {"metadata": metadata}}, {"resOpFailedEvent": {"metadata": metadata}}
     )
     assert said == ["  made     ApplicationPassword secret-w"]
-    assert observer.observed.creates == {"secret-w"}
+    assert observer.observed.failed_creates == {"secret-w"}
 
 
 def test_it_is_stopped_once_and_only_for_what_will_not_mend() -> None:

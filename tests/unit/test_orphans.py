@@ -55,6 +55,10 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         return runner.run(main())
 
 
+def tenant_now() -> datetime:
+    return BEGAN + timedelta(seconds=4 + asyncio.get_running_loop().time())
+
+
 class Trailing:
     """A directory whose reads see it as it was up to `lag` seconds ago, and fail now and then."""
 
@@ -176,7 +180,7 @@ def test_what_is_there_twice_goes_and_nothing_else(seed: int) -> None:
     another = secret(str(uuid.UUID(int=500)), ENDS + timedelta(days=1))
     own = application(OWN, held=(secret(KEY), *extra, another))
     directory = Trailing(chance, [own, *doubles, *FOREIGN], lag=chance.uniform(0, 8))
-    told = run(lambda: orphans(directory).clean(STATE, last_made=0))
+    told = run(lambda: orphans(directory).clean(STATE, tenant_now))
     left = directory.live
     assert {each for each in left if each not in {f.object_id for f in FOREIGN}} == {OWN}
     assert [left[each.object_id] for each in FOREIGN] == FOREIGN
@@ -195,5 +199,5 @@ def test_a_double_that_was_used_meanwhile_is_not_deleted(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     directory = Filling(chance, [application(OWN), application("double")], lag=0)
     with pytest.raises(Refused, match="no longer what it was"):
-        run(lambda: orphans(directory).clean(STATE, last_made=0))
+        run(lambda: orphans(directory).clean(STATE, tenant_now))
     assert set(directory.live) == {OWN, "double"}
