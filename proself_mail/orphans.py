@@ -27,8 +27,6 @@ from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
 
 T = TypeVar("T")
-_STEADY = 5
-"""So many reads in a row show something that the engine can then build on."""
 SURELY_MADE = timedelta(seconds=60)
 """How long a listing is waited for that must show an application: its create succeeded."""
 
@@ -89,7 +87,7 @@ class Orphans:
             stamped, there = await asyncio.gather(self.listed(), self._is_there(names, found))
             agreeing = agreeing + 1 if there and (stamped or not found) else 0
             waited = timedelta(seconds=clock.time() - began)
-            if agreeing >= _STEADY or waited > SETTLING:
+            if agreeing >= AGREEING or waited > SETTLING:
                 self._patience.seen_trailing(waited)
                 return stamped
             await self._patience.moment(0.12)
