@@ -81,7 +81,7 @@ class Update:
         self._state: State
         self._runs = 0
         self._expired = 0
-        """How many runs in a row were refused for an expired token."""
+        """How many runs in a row were refused at once for an expired token."""
 
     async def run(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
         """Converge from a state and a listing of what bears the stamp.
@@ -168,7 +168,9 @@ class Update:
                     next_step=f"`pulumi config --stack {self._stack.name}` shows `owners`: take "
                     "it out there, then try again; wait a minute first if it has just been made.",
                 ).error()
-        self._expired = self._expired + 1 if failures[0].kind is Kind.EXPIRED else 0
+        # One that is refused for good is refused at the program's first question, before any resource.
+        at_once = failures[0].kind is Kind.EXPIRED and not failures[0].resource
+        self._expired = self._expired + 1 if at_once else 0
         if self._expired == _LAST_EXPIRY:
             raise replace(
                 failures[0],

@@ -306,6 +306,18 @@ def test_two_candidates_stop_it_and_neither_is_touched(journey: Journey) -> None
     assert journey.writes(before) == []
 
 
+def test_a_tenant_that_refuses_every_token_is_told_of(journey: Journey) -> None:
+    journey.make_stack(STACK)
+    # Only what the engine's plugin asks; our own look before it has passed by then.
+    look_up = {"method": "GET", "path": "/servicePrincipals"}
+    journey.tenant.faults(
+        {"match": look_up, "strike": "expire-token", "nth": list(range(2, 40))},
+    )
+    done = up(journey)
+    assert done.returncode == 4, done.stderr
+    assert "refuses tokens that it has just issued" in " ".join(done.stderr.split())
+
+
 def test_an_owner_that_the_tenant_does_not_know_stops_it(journey: Journey) -> None:
     stranger = "0b0b0b0b-0000-4000-8000-000000000b0b"
     journey.make_stack(STACK, owners=[journey.caller(), stranger])
