@@ -168,7 +168,7 @@ class Update:
                     next_step=f"`pulumi config --stack {self._stack.name}` shows `owners`: take "
                     "it out there, then try again; wait a minute first if it has just been made.",
                 ).error()
-        # One that is refused for good is refused at the program's first question, before any resource.
+        # One that is refused for good is refused at the program's first question.
         at_once = failures[0].kind is Kind.EXPIRED and not failures[0].resource
         self._expired = self._expired + 1 if at_once else 0
         if self._expired == _LAST_EXPIRY:
