@@ -175,9 +175,8 @@ class Orphans:
                 each is not None and now() - each > self._patience.settling for each in made
             ):
                 return plans[-1].reports
-            if self._patience.trailing:
-                self._patience.wait_for("listings to agree that nothing is there twice")
-                await self._patience.moment(0.5)
+            self._patience.wait_for("listings to agree that nothing is there twice")
+            await self._patience.moment(0.5)
 
     def _plan(self, state: State, stamped: Sequence[ApplicationRecord]) -> Plan:
         standing = [
