@@ -160,8 +160,11 @@ class Orphans:
         """Remove what this update doubled, until listings agree that there is no more.
 
         What came twice was made no later than what the state knows, and shows when that, by the
-        tenant's clock, is as old as readers trail. Returns what was left alone, a sentence each.
+        tenant's clock, is as old as readers trail. What does not show for so long is gone for
+        good: somebody removed it. Returns what was left alone, a sentence each.
         """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while True:
             listings = await asyncio.gather(*(self.listed() for _ in range(AGREEING)))
             plans = [self._plan(state, each) for each in listings]
@@ -169,10 +172,13 @@ class Orphans:
             made = [_last_made(state, each) for each in listings]
             if doubled is not None:
                 await self._carry_out(doubled)
-            if doubled is not None or None in made:
+            settled = timedelta(seconds=loop.time() - began) > self._patience.settling
+            if doubled is not None or (None in made and not settled):
                 self._patience.trailing = True
-            elif not self._patience.trailing or all(
-                each is not None and now() - each > self._patience.settling for each in made
+            elif (
+                settled
+                or not self._patience.trailing
+                or all(each is not None and now() - each > self._patience.settling for each in made)
             ):
                 return plans[-1].reports
             self._patience.wait_for("listings to agree that nothing is there twice")
