@@ -21,6 +21,8 @@ from proself_mail.secret import Secret
 
 _STARTING = timedelta(seconds=20)
 _STOPPING = timedelta(seconds=5)
+_STARTED: list["subprocess.Popen[bytes]"] = []
+"""Kept, for Python warns of one that is dropped while it runs, and these are to outlive us."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def start(ready_file: Path, arguments: Sequence[str] = ()) -> EmbeddedTenant:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us; we end it in order
         )
+    _STARTED.append(process)
     deadline = time.monotonic() + _STARTING.total_seconds()
     while not ready_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
