@@ -262,6 +262,9 @@ async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
 
 async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
     """Carry a plan out."""
+    if plan.expired and plan.needs_engine:  # nothing is removed where the update is to be refused
+        looked = await up.look(at.opened, at.stack, at.settings, at.state)
+        up.stop_at(looked.checks)
     if plan.forget and not plan.is_noted:
         # The engine is about to forget them, and whatever is not removed then would be nobody's.
         await _note(at, await _application(at), plan.ledger)
