@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import glob
 import os
 import stat
 import subprocess
@@ -47,6 +48,11 @@ def write(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise unwritable(path, error.strerror or str(error)) from error
+
+
+def scratches(path: Path) -> list[Path]:
+    """Return what writes of `path` left beside it that were killed before their end."""
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"))
 
 
 def read(path: Path) -> str:

@@ -14,7 +14,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from proself_mail import guards, journal, lock, ownership, session, teardown_plan, up
+from proself_mail import (
+    guards,
+    journal,
+    lock,
+    ownership,
+    private_file,
+    session,
+    teardown_plan,
+    up,
+)
 from proself_mail.directory import ApplicationRecord
 from proself_mail.errors import ConfigurationError, Error
 from proself_mail.ownership import OfStack
@@ -247,7 +256,8 @@ def _forget_folders(project: Path, reports: Sequence[StackReport]) -> None:
     for report in reports:
         if not report.failed:
             folder = project / "out" / report.name
-            for name in ("update.json", "teardown.json", ".update.lock"):
-                (folder / name).unlink(missing_ok=True)
+            for name in ("update.json", "teardown.json", "rotation.md", ".update.lock"):
+                for path in (folder / name, *private_file.scratches(folder / name)):
+                    path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.rmdir()

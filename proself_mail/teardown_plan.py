@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import guards, inspection, remains, state
+from proself_mail import guards, inspection, private_file, remains, state
 from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
 from proself_mail.errors import RemoteError
 from proself_mail.ownership import OfStack
@@ -111,11 +111,11 @@ async def _plan_stack(
     left = [*seen.left_alone, *inspected.notes]
     clients = seen.clients
     items += _known_to_state(found, clients)
-    path, reason = _config_file(name, settings)
-    if path is not None:
-        items.append(Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID"))
-    elif reason:
-        left.append(reason)
+    for path in _config_files(name, settings):
+        if reason := _not_this_stacks(path, settings):
+            left.append(f"{path}: {reason}")
+        else:
+            items.append(Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID"))
     if found is not None:
         count = f"{len(found.resources)} resources"
         items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
@@ -159,15 +159,18 @@ def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[It
             yield Item(kind, object_id, "", "is in the stack's state; no listing shows it")
 
 
-def _config_file(name: str, settings: Settings) -> tuple[Path | None, str]:
-    """Return the Proself config file if it is this stack's, else why it is left alone."""
+def _config_files(name: str, settings: Settings) -> list[Path]:
+    """Return the Proself config file, and what killed runs left of it: it holds a secret too."""
     path = settings.config_file_path(name, CHECKOUT)
-    if path is None or not path.exists():
-        return None, ""
+    if path is None:
+        return []
+    return [*([path] if path.exists() else []), *private_file.scratches(path)]
+
+
+def _not_this_stacks(path: Path, settings: Settings) -> str:
+    """Say why a file is left alone; blank where it is this stack's Proself config file."""
     try:
         names = tomllib.loads(path.read_text(encoding="utf-8")).get("stack_id")
     except (OSError, ValueError) as error:
-        return None, f"{path}: it is no Proself config file ({type(error).__name__})"
-    if names != str(settings.stack_id):
-        return None, f"{path}: it is of another stack ({names})"
-    return path, ""
+        return f"it is no Proself config file ({type(error).__name__})"
+    return "" if names == str(settings.stack_id) else f"it is of another stack ({names})"

@@ -27,6 +27,16 @@ def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> Non
             {"display_name": "Proself mail", "body": {"tags": tags(stack_id(standing))[:2]}},
         ]
     )["applications"]
+    cut_short = [  # by kills in the midst of writing
+        standing.config_file.with_name(".proself.toml.0a1b2c_d"),
+        standing.folder / "out" / STACK / ".teardown.json.z0a1b2c3",
+    ]
+    cut_short[1].parent.mkdir(parents=True, exist_ok=True)
+    for path in cut_short:
+        shutil.copy(standing.config_file, path)
+    others = standing.config_file.with_name(".proself.toml.another1")
+    text = standing.config_file.read_text()
+    others.write_text(text.replace(stack_id(standing), str(uuid.uuid4())))
     before = standing.mark()
     dry = teardown(standing, confirm=False)
     assert dry.returncode == 0, dry.stderr
@@ -52,6 +62,9 @@ def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> Non
         assert graph(standing, "GET", f"/applications/{each['id']}")
     assert len(standing.writes(before)) == 3  # one deletion, two purges
     assert not standing.config_file.exists()
+    assert not [path for path in cut_short if path.exists()]
+    assert not (standing.folder / "out" / STACK).exists()
+    assert others.exists()
     assert STACK not in standing.pulumi("stack", "ls").stdout
     assert (standing.folder / f"Pulumi.{STACK}.yaml").exists()
     said = dry.stdout + dry.stderr + done.stdout + done.stderr
