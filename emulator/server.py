@@ -180,7 +180,10 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
         bound.bind((address, port))
     except OSError as error:
         bound.close()
-        message = f"cannot listen on {address} port {port}: {error.strerror}"
+        message = (
+            f"cannot listen on {address} port {port}: {error.strerror}. Next: choose another "
+            "port, or 0 for any that is free, then try again."
+        )
         raise OSError(error.errno, message) from error
     return bound
 

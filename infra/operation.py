@@ -14,7 +14,14 @@ import psutil
 import pulumi
 
 _OBSERVING = frozenset({"refresh", "destroy", "down", "dn", "preview", "pre", "import"})
-_FLAGS_WITH_VALUE = frozenset({"-C", "--cwd", "--color", "-v", "--verbose", "--tracing"})
+_SWITCHES = frozenset(
+    {
+        *("--disable-integrity-checking", "--emoji", "--fully-qualify-stack-names", "--help"),
+        *("--logflow", "--logtostderr", "--non-interactive", "--version", "-e", "-Q", "-h"),
+    }
+)
+"""The CLI's flags without a value. Any other one before the subcommand takes the next word for its
+value: so the CLI's own parser does with flags that only the subcommand knows (`--stack`)."""
 
 UNDER_PROSELF_MAIL_UP = "PROSELF_MAIL_UP"
 """Set for the engine by `proself-mail up`, which writes the config file itself, after proof."""
@@ -63,8 +70,9 @@ def _subcommand() -> str | None:
 def _first_word(arguments: list[str]) -> str | None:
     words = iter(arguments)
     for word in words:
-        if word in _FLAGS_WITH_VALUE:
-            next(words, None)
-        elif not word.startswith("-"):
+        if not word.startswith("-"):
             return word
+        is_joined = "=" in word or (len(word) > 2 and not word.startswith("--"))
+        if not is_joined and word not in _SWITCHES:
+            next(words, None)
     return None

@@ -53,6 +53,7 @@ class Failure:
     cause: str = ""
     next_step: str = ""
     """What a person does about it; for those that do not pass."""
+    ends_as: type[Error] = RemoteError
 
     @property
     def is_of_one_there(self) -> bool:
@@ -63,12 +64,7 @@ class Failure:
         """Return it as the error that ends the command."""
         what = f"{self.resource}: " if self.resource else ""
         cause = f"{self.cause} ({self.said})" if self.cause else self.said
-        kind: type[Error] = RemoteError
-        if self.kind is Kind.LOCKED:
-            kind = Refused
-        elif "passphrase" in self.said or "protected" in self.said:
-            kind = ConfigurationError
-        return kind(f"{what}{cause}", self.next_step or _UNKNOWN)
+        return self.ends_as(f"{what}{cause}", self.next_step or _UNKNOWN)
 
 
 _UNKNOWN = (
@@ -90,6 +86,7 @@ class _Rule(NamedTuple):
     kind: Kind
     cause: str = ""
     next_step: str = ""
+    ends_as: type[Error] = RemoteError
 
 
 _RULES = (
@@ -150,6 +147,7 @@ _RULES = (
         Kind.PERMANENT,
         "the application of a production stack is protected",
         "Think again; `pulumi state unprotect` lifts it.",
+        ConfigurationError,
     ),
     _Rule(
         r"currently locked by|stack is already locked|409.*another update is currently in progress",
@@ -157,12 +155,21 @@ _RULES = (
         "another run holds this stack",
         "Wait for it to end. If it is surely gone, `pulumi cancel --stack S` removes its lock; "
         "never while it runs.",
+        Refused,
     ),
     _Rule(
         r"incorrect passphrase|passphrase must be set|decrypt",
         Kind.PERMANENT,
         "the stack's secrets cannot be opened",
         "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase.",
+        ConfigurationError,
+    ),
+    _Rule(
+        r"Pulumi CLI version \S+ does not satisfy",
+        Kind.PERMANENT,
+        "the program needs another version of the Pulumi CLI",
+        "`make setup` brings one that fits; or upgrade the `pulumi` on PATH.",
+        ConfigurationError,
     ),
     _Rule(
         # The program looks up no other one than Exchange Online's.
@@ -213,7 +220,8 @@ def classify(words: str, resource: str = "") -> Failure:
     said, next_step = _one_line(words), _one_line(given)
     for pattern, rule in zip(_PATTERNS, _RULES, strict=True):
         if pattern.search(words):
-            return Failure(rule.kind, said, resource, rule.cause, next_step or rule.next_step)
+            next_step = next_step or rule.next_step
+            return Failure(rule.kind, said, resource, rule.cause, next_step, rule.ends_as)
     return Failure(Kind.PERMANENT, said, resource, next_step=next_step)
 
 

@@ -5,6 +5,8 @@ well. It sets nothing up in the tenant: that is `pulumi up`'s.
 """
 
 import os
+import re
+import shlex
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from proself_mail import clock, preflight, session, up
 from proself_mail.check import Check
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Environment, Settings, TargetName, parse
 from proself_mail.stack import Stack
@@ -58,13 +60,20 @@ async def run(answers: Answers, project: Path) -> Made:
     # Whatever can be refused without the tenant is refused before it is asked.
     unknown = str(uuid.UUID(int=0))
     _configuration(answers, unknown, unknown, clock.now())
-    async with session.sign_in(answers.target, answers.tenant_id or _ambient_tenant()) as opened:
+    stack = Stack(answers.stack, project, answers.secrets_provider)
+    if stack.file.exists():
+        raise Refused(
+            f"{stack.file.name} exists already: it holds the UUID and the schedule of a stack "
+            f"{answers.stack}.",
+            f"If that stack is on another backend, `pulumi login` there; `pulumi stack init "
+            f"{answers.stack}` makes it on this one from that file. Or choose another name.",
+        )
+    async with session.sign_in(answers.target, _tenant(answers)) as opened:
         caller = opened.caller
         values = _configuration(answers, caller.tenant_id, caller.object_id, clock.now())
         settings = parse(_nested(values))
         checks = await preflight.look(opened.directory, caller, settings)
     up.stop_at(checks)
-    stack = Stack(answers.stack, project, answers.secrets_provider)
     stack.create()
     stack.configure(values)
     return Made(settings, checks)
@@ -97,7 +106,8 @@ def _configuration(
 
 
 def _option(path: str, example: str) -> str:
-    return f"proself-mail init --{path} {example}"
+    option = re.sub(r"[A-Z]", lambda capital: f"-{capital[0].lower()}", path)
+    return f"proself-mail init --{option} {shlex.quote(example)}"
 
 
 def _nested(values: Mapping[str, str]) -> Mapping[str, object]:
@@ -111,8 +121,11 @@ def _nested(values: Mapping[str, str]) -> Mapping[str, object]:
     return nested
 
 
-def _ambient_tenant() -> str | None:
-    return os.environ.get("ARM_TENANT_ID") or os.environ.get("AZURE_TENANT_ID")
+def _tenant(answers: Answers) -> str | None:
+    """Return the tenant to sign in to, as tokens spell it; None takes whichever it is."""
+    ambient = os.environ.get("ARM_TENANT_ID") or os.environ.get("AZURE_TENANT_ID")
+    given = answers.tenant_id or ambient
+    return given.lower() if given else None
 
 
 def check_name(name: str) -> None:

@@ -262,7 +262,8 @@ async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
 
 async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
     """Carry a plan out."""
-    if plan.expired and plan.needs_engine:  # nothing is removed where the update is to be refused
+    looked: up.Looked | None = None
+    if plan.needs_engine:  # nothing is removed where the update is to be refused
         looked = await up.look(at.opened, at.stack, at.settings, at.state)
         up.stop_at(looked.checks)
     if plan.forget and not plan.is_noted:
@@ -273,12 +274,13 @@ async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
     settled = asyncio.ensure_future(_settled(at, plan.expired))  # while the engine is busy
     try:
         forgets = bool(plan.forget) and not (plan.add or plan.revoked)
-        is_done = not plan.needs_engine or (forgets and await _forget(at, say))
+        is_forgotten = forgets and await _forget(at, say)
         if forgets:
             forgotten = await asyncio.to_thread(at.stack.covered_state)
             at = replace(at, state=forgotten or at.state)
-        if not is_done:
-            done = await up.signed_in(at.opened, at.stack, at.settings, at.state, project, say)
+        if looked and not is_forgotten:
+            looked = replace(looked, state=at.state)
+            done = await up.signed_in(at.opened, at.stack, at.settings, looked, project, say)
             at = replace(at, state=done.state)
         application = await settled
     finally:

@@ -116,7 +116,10 @@ def parse_instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone")
-    return instant.astimezone(UTC).replace(microsecond=0)
+    try:
+        return instant.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:  # within a day of the first year's beginning, or of the last one's end
+        raise ValueError(f"{text!r} is out of range") from None
 
 
 def format_instant(instant: datetime) -> str:

@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -108,8 +108,6 @@ def _tenant_or_blank(value: object) -> str:
 
 
 def _instant(value: object) -> datetime:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC)
     text = str(value)
     if _YAML_TIMESTAMP.fullmatch(text):
         text = text.rpartition(" ")[0]
@@ -165,9 +163,10 @@ class TargetName(StrEnum):
 class _Contradiction(PydanticCustomError):
     """Settings that are well formed and do not go together, with the command that mends it."""
 
-    def __new__(cls, cause: str, mending: str) -> Self:
+    def __new__(cls, cause: str, mending: str, value: str = "") -> Self:
+        """`mending` is the key inside of an entry to set to `value`; else the whole command."""
         return super().__new__(
-            cls, "contradiction", "{cause}", {"cause": cause, "mending": mending}
+            cls, "contradiction", "{cause}", {"cause": cause, "mending": mending, "value": value}
         )
 
 
@@ -192,6 +191,7 @@ class SecretsSetting(_Model):
                 f"overlapDays ({self.overlap_days}) must be less than everyDays "
                 f"({self.every_days}), or old secrets would pile up",
                 "overlapDays",
+                str(self.every_days // 5),
             )
         longest = facts.MAXIMUM_SECRET_LIFETIME.days
         if self.every_days + self.overlap_days > longest:
@@ -199,6 +199,7 @@ class SecretsSetting(_Model):
                 f"everyDays + overlapDays ({self.every_days + self.overlap_days}) is more than "
                 f"the {longest} days that Entra offers for a client secret",
                 "everyDays",
+                str(longest - self.overlap_days),
             )
         return self
 
@@ -415,8 +416,8 @@ def _problem(path: str, details: ErrorDetails, mend: Callable[[str, str], str]) 
             return _unknown(path)
         case "contradiction":
             context = details["ctx"]
-            inside = f"{path}.{context['mending']}"
-            return context["cause"], _mending(inside, mend) if path else context["mending"]
+            step = context["mending"]
+            return context["cause"], mend(f"{path}.{step}", context["value"]) if path else step
         case "enum":
             cause = f"`{path}` is {given}, not {details['ctx']['expected']}"
         case "uuid_parsing" | "uuid_type":

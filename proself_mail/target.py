@@ -214,13 +214,17 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
 
 
 def _host(address: str) -> str:
-    return (urlsplit(address if "//" in address else f"//{address}").hostname or "").lower()
+    """Return the host of an address, with or without a scheme; blank where it has none."""
+    try:
+        return (urlsplit(address if "//" in address else f"//{address}").hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def _is_loopback(host: str) -> bool:
     try:
         found = socket.getaddrinfo(host, None)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of what cannot be a host's name
         return False
     return all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
 

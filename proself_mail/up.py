@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from proself_mail import journal, lock, preflight, session
+from proself_mail import journal, lock, preflight, private_file, session
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, stamped
@@ -18,7 +18,7 @@ from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, Remote
 from proself_mail.patience import Patience, Say
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
-from proself_mail.stack import Stack
+from proself_mail.stack import CHECKOUT, Stack
 from proself_mail.state import State
 
 DEADLINE = timedelta(minutes=10)
@@ -60,12 +60,11 @@ async def run(
 
 
 async def signed_in(
-    opened: Session, stack: Stack, settings: Settings, state: State, project: Path, say: Say
+    opened: Session, stack: Stack, settings: Settings, looked: Looked, project: Path, say: Say
 ) -> Done:
-    """Do the same with a session that is open and a state just read, `alone` with the stack."""
+    """Do the same with a session that is open, after the look, `alone` with the stack."""
     patience = Patience(say)
     async with _ending_in_order(patience, stack, DEADLINE):
-        looked = await look(opened, stack, settings, state)
         return await _update(opened, stack, settings, looked, project, patience, say)
 
 
@@ -88,7 +87,12 @@ async def _update(
 
 
 async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:
-    """Look at everything that can be told before the first write."""
+    """Look at everything that can be told before the first write.
+
+    Raises what keeps the Proself config file from being written, which the tenant need not tell.
+    """
+    if path := settings.config_file_path(stack.name, CHECKOUT):
+        private_file.check(path)
     found, bearers = await asyncio.gather(
         preflight.look(opened.directory, opened.caller, settings),
         stamped(opened.directory, settings.stack_id),

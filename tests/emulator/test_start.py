@@ -115,6 +115,7 @@ def test_a_taken_port_is_said_in_one_line(
         result = emulator("--port", str(port), "--ready-file", str(tmp_path / "ready.json"))
     assert result.returncode == 2
     assert f"port {port}" in result.stderr
+    assert "Next: choose another port" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -118,7 +118,7 @@ def test_config_file_is_written_by_up_alone(journey: Journey) -> None:
         ("refresh", "--yes", "--skip-preview"),
         ("refresh", "--yes", "--skip-preview", "--run-program"),
     ):
-        done = journey.pulumi(*command, "--stack", "dev")
+        done = journey.pulumi("--stack", "dev", *command)
         assert done.returncode == 0, done.stdout
         assert not path.exists(), command
     under = journey.pulumi(

@@ -1,6 +1,9 @@
 """`proself-mail init`: a stack that is known to work, or none and a reason."""
 
+import os
 import subprocess
+import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,8 @@ def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> N
     assert done.returncode == 0, done.stderr
     made = configuration(journey)
     assert made["tenantId"] == journey.tenant.tenant_id
+    assert made["owners"] == [journey.caller()]
+    assert uuid.UUID(made["stackId"]).version == 4
     assert made["server"] == SERVER
     [entry] = made["secrets"]
     assert (entry["everyDays"], entry["overlapDays"]) == (150, 30)
@@ -55,7 +60,8 @@ def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> N
 
 
 def test_a_production_stack_has_no_end(journey: Journey) -> None:
-    assert init(journey, environment="production").returncode == 0
+    env = {"ARM_TENANT_ID": journey.tenant.tenant_id.upper()}
+    assert init(journey, environment="production", env=env).returncode == 0
     assert "deleteAfter" not in configuration(journey)
 
 
@@ -66,6 +72,49 @@ def test_a_second_stack_of_the_same_name_is_refused(journey: Journey) -> None:
     assert again.returncode == 3
     assert "exists already" in again.stderr
     assert (journey.folder / "Pulumi.contoso.test.yaml").read_bytes() == before
+
+
+def test_the_file_of_a_stack_on_another_backend_is_left_alone(journey: Journey) -> None:
+    file = journey.folder / "Pulumi.contoso.test.yaml"
+    file.write_text("config:\n  proself-mail:stackId: 0f0e0d0c-2222-4333-8444-555555555555\n")
+    before = file.read_bytes()
+    done = init(journey)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 3
+    assert "Pulumi.contoso.test.yaml exists already" in said
+    assert "`pulumi stack init contoso.test`" in said
+    assert file.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
+def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
+    import pty  # cannot be imported on Windows
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [str(Path(sys.executable).parent / "proself-mail"), "init"],
+        cwd=journey.folder,
+        env=journey.environment,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # A target that there is none of is asked for again.
+        typed = ["contoso.test", SERVER, MAILBOX, "azure", "embedded", "production"]
+        os.write(ours, "".join(f"{line}\n" for line in typed).encode())
+        said, complained = process.communicate(timeout=60)
+        os.close(ours)
+        os.close(theirs)
+    assert process.returncode == 0, complained
+    asked = ["Stack (", "Proself's host name (", "Mail address that Proself sends as: "]
+    asked += ["Target (cloud or embedded): "] * 2 + ["Environment (test or production): "]
+    place = 0
+    for question in asked:
+        place = said.index(question, place) + len(question)
+    made = configuration(journey)
+    assert (made["server"], made["mailbox"]) == (SERVER, MAILBOX)
+    assert (made["target"], made["environment"]) == ("embedded", "production")
 
 
 @pytest.mark.parametrize(

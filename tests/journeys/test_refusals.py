@@ -44,6 +44,15 @@ def refused(journey: Journey, code: int, env: Mapping[str, str] | None = None) -
     return cause, next_step
 
 
+def change(journey: Journey, changes: Mapping[str, object]) -> None:
+    """Change some keys of the stack's configuration; None takes one away."""
+    document = yaml.safe_load((journey.folder / "Pulumi.dev.yaml").read_text())
+    good: dict[str, object] = {
+        key.partition(":")[2]: value for key, value in document["config"].items()
+    }
+    journey.configure("dev", good | dict(changes))
+
+
 def secrets(**changes: object) -> list[dict[str, object]]:
     return [{"from": instant(timedelta()), "everyDays": 150, "overlapDays": 30} | changes]
 
@@ -70,15 +79,51 @@ def secrets(**changes: object) -> list[dict[str, object]]:
 def test_wrong_values_are_told_together(
     stack: Journey, changes: dict[str, object], causes: tuple[str, ...]
 ) -> None:
-    document = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text())
-    good = {key.partition(":")[2]: value for key, value in document["config"].items()}
-    stack.configure("dev", good | changes)
+    change(stack, changes)
     before = len(stack.tenant.history())
     cause, next_step = refused(stack, 2)
     for each in causes:
         assert each in cause + next_step
     assert "pulumi config" in next_step
     assert len(stack.tenant.history()) == before  # nobody was asked anything
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+@pytest.mark.parametrize(
+    ("mode", "code", "cause", "next_step"),
+    [
+        (None, 2, "cannot be written", "pulumi config set configFile"),
+        (0o777, 3, "Others may write", "chmod go-w"),
+    ],
+)
+def test_a_config_file_where_none_can_be(
+    stack: Journey, mode: int | None, code: int, cause: str, next_step: str
+) -> None:
+    folder = stack.folder / "elsewhere"
+    if mode is None:
+        folder.write_text("")
+    else:
+        folder.mkdir()
+        folder.chmod(mode)
+    change(stack, {"configFile": str(folder / "proself.toml")})
+    said, step = refused(stack, code)
+    assert cause in said
+    assert next_step in step
+
+
+def test_a_permission_that_is_not_offered(stack: Journey) -> None:
+    change(stack, {"permissions": ["Mail.Sennd"]})
+    cause, next_step = refused(stack, 1)
+    assert "Mail.Sennd" in cause
+    assert "SMTP.Send" in cause + next_step
+    assert "pulumi config set --path 'permissions[0]'" in next_step
+
+
+@pytest.mark.parametrize("seconds", [301, -301])
+def test_a_clock_that_is_five_minutes_off(stack: Journey, seconds: int) -> None:
+    cause, next_step = refused(stack, 2, {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": str(seconds)})
+    assert "5 minutes apart" in cause
+    assert "clock" in next_step
 
 
 def test_an_expired_credential(stack: Journey) -> None:
@@ -134,4 +179,7 @@ def test_a_program_that_needs_a_newer_engine(stack: Journey) -> None:
     assert typed.returncode != 0
     assert ">=99.0.0" in typed.stdout + typed.stderr
     assert stack.writes(before) == []
-    assert ">=99.0.0" in refused(stack, 4)[0]
+    cause, next_step = refused(stack, 2)
+    assert "needs another version of the Pulumi CLI" in cause
+    assert ">=99.0.0" in cause
+    assert "make setup" in next_step

@@ -1,6 +1,7 @@
 """Every wrong setting is refused with its cause and the command that mends it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,11 @@ def good(**changes: object) -> Settings:
         ({"secrets": "daily"}, "not a list", "--path 'secrets[0].from'"),
         ({"secrets": secrets(**{"from": "2027-04-01"})}, "time zone", "--path 'secrets[0].from'"),
         ({"secrets": secrets(**{"from": "soon"})}, "not an instant", "--path 'secrets[0].from'"),
+        (
+            {"secrets": secrets(**{"from": "0001-01-01T00:00:00+09:00"})},
+            "not an instant",
+            "--path 'secrets[0].from'",
+        ),
         ({"secrets": secrets(everyDays=0)}, "less than 1", "--path 'secrets[0].everyDays' 150"),
         ({"secrets": secrets(everyDays="x")}, "whole number", "--path 'secrets[0].everyDays' 150"),
         (
@@ -78,7 +84,7 @@ def good(**changes: object) -> Settings:
         (
             {"secrets": secrets(everyDays=720)},
             "more than the 730 days",
-            "--path 'secrets[0].everyDays' 150",
+            "--path 'secrets[0].everyDays' 700",
         ),
         (
             {"secrets": secrets(every=1)},
@@ -92,6 +98,11 @@ def good(**changes: object) -> Settings:
         ),
         ({"owners": "[]"}, "empty list", "--path 'owners[0]'"),
         ({"owners": '["me"]'}, "`owners[0]` is 'me', not a UUID", "--path 'owners[0]'"),
+        (
+            {"deleteAfter": "9999-12-31T23:59:59-09:00"},
+            "not an instant",
+            "pulumi config set deleteAfter",
+        ),
         ({"deleteAfter": "tomorrow"}, "not an instant", "pulumi config set deleteAfter"),
         (
             {"environment": "production", "deleteAfter": "2027-04-01T00:00:00Z"},
@@ -114,6 +125,15 @@ def test_it_is_refused(changes: dict[str, object], cause: str, mending: str) -> 
     assert cause in refused.value.cause
     assert mending in refused.value.next_step
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("lengths", [(150, 150), (30, 30), (20, 25), (1, 1), (720, 30), (364, 700)])
+def test_the_next_step_of_wrong_lengths_mends_them(lengths: tuple[int, int]) -> None:
+    entry = dict(zip(("everyDays", "overlapDays"), lengths, strict=True))
+    with pytest.raises(ConfigurationError) as refused:
+        parse(GOOD | {"secrets": secrets(**entry)})
+    [(key, value)] = re.findall(r"'secrets\[0\]\.(\w+)' (\d+)`", refused.value.next_step)
+    parse(GOOD | {"secrets": secrets(**(entry | {key: int(value)}))})
 
 
 @pytest.mark.parametrize("key", list(GOOD))

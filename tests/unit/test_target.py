@@ -26,6 +26,10 @@ LOOPBACK = {"ARM_METADATA_HOSTNAME": "localhost:8443"}
         (EMBEDDED, {}, "none is set up in this shell", "emulator env"),
         (EMBEDDED, {"ARM_METADATA_HOSTNAME": "192.0.2.1"}, "not on this machine", "emulator env"),
         (EMBEDDED, {"ARM_METADATA_HOSTNAME": "nowhere.invalid"}, "not on this machine", "env"),
+        (EMBEDDED, {"ARM_METADATA_HOSTNAME": ".localhost:1"}, "not on this machine", "env"),
+        (EMBEDDED, {"ARM_METADATA_HOSTNAME": "h" * 70}, "not on this machine", "env"),
+        (EMBEDDED, {"ARM_METADATA_HOSTNAME": "[::1"}, "not on this machine", "env"),
+        (CLOUD, {"AZURE_AUTHORITY_HOST": "https://[x"}, "is the cloud", "--unset"),
         (
             EMBEDDED,
             LOOPBACK | {"AZURE_AUTHORITY_HOST": "https://192.0.2.1"},
