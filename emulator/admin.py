@@ -43,7 +43,10 @@ class Admin:
         return JSONResponse([exchange.as_json() for exchange in exchanges])
 
     async def keep(self, _: Request) -> Response:
-        """POST /keep: let what is now in the tenants be what a reset comes back to."""
+        """POST /keep: let what is now in the tenants be what a reset comes back to.
+
+        Proself's servers and the pipelines' jobs are not kept: a reset ends them.
+        """
         self._cloud.keep()
         return Response(status_code=204)
 

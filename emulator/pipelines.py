@@ -7,7 +7,7 @@ no part of this. Sources are in FIDELITY.md.
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -85,8 +85,8 @@ class Pipelines:
             ),
         ]
 
-    def _endpoint(self, service: Service) -> Callable[[Request], Response]:
-        def endpoint(request: Request) -> Response:
+    def _endpoint(self, service: Service) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
             job = self._jobs.get(request.path_params["job"])
             if job is None or job.service is not service:
                 return Response(status_code=404)

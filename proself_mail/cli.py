@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import webbrowser
@@ -138,9 +139,28 @@ def _ask(question: str, *choices: str) -> str:
             "Give --stack, --server, --mailbox, --target and --environment.",
         )
     while True:
-        answer = input(shown).strip()
+        answer = _typed(shown)
+        if answer is None:
+            raise ConfigurationError(
+                f"{question} was not answered; nothing was made.", "Run it again to be asked anew."
+            )
         if answer and (not choices or answer in choices):
             return answer
+
+
+def _typed(question: str) -> str | None:
+    """Have a person type a line, also while a loop runs; none where the input ends.
+
+    Raises `KeyboardInterrupt` by the first Ctrl-C, which the loop would keep to itself.
+    """
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        line = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return line.strip() if line else None
 
 
 def _add_up(commands: "_Commands[argparse.ArgumentParser]") -> None:
@@ -187,10 +207,10 @@ def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
 
 
 def _minutes(text: str) -> timedelta:
-    minutes = float(text)
-    if not 0 < minutes <= 24 * 60:
-        raise argparse.ArgumentTypeError("a number of minutes, at most a day")
-    return timedelta(minutes=minutes)
+    found = re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text)
+    if not found or not 0 < float(text) <= 24 * 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes, at most 1440 (a day)")
+    return timedelta(minutes=float(text))
 
 
 def _add_rotate(commands: "_Commands[argparse.ArgumentParser]") -> None:
@@ -264,13 +284,12 @@ def _rotate(arguments: argparse.Namespace) -> int:
 def _confirm_revocation(plan: "Plan", stack: str) -> None:
     """Have a person type the stack's name. Raises `Refused` where nobody does."""
     dying = ", ".join(plan.keys[each.id] for each in plan.windows if each.id in plan.keys)
-    sys.stderr.write(
+    typed = _typed(
         f"These client secrets die as soon as a new one is proven: {dying or 'none'}.\n"
         "Mail stops then, until somebody pastes the new one into Proself and signs in there.\n"
         f"Type the stack's name ({stack}) to go on: "
     )
-    sys.stderr.flush()
-    if sys.stdin.readline().strip() != stack:
+    if typed != stack:
         raise Refused(
             "The revocation was not confirmed; nothing was changed.",
             f"`proself-mail rotate --revoke --stack {stack}` asks again.",
@@ -520,10 +539,9 @@ def _tell_address(address: str) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 < port < 65536:
-        raise argparse.ArgumentTypeError("a number from 1 to 65535")
-    return port
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
+    return int(text)
 
 
 def _add_explain(commands: "_Commands[argparse.ArgumentParser]") -> None:
@@ -681,7 +699,7 @@ def _removing(arguments: argparse.Namespace, work: "Callable[[Any, Any], Any]") 
             return given
         if not any(each.items for each in plan.stacks):
             return None
-        return input("Type the tenant's name or ID to remove all of this: ").strip() or None
+        return _typed("Type the tenant's name or ID to remove all of this: ") or None
 
     try:
         reports = asyncio.run(work(show, confirm))

@@ -55,7 +55,7 @@ class Done:
     """How often the engine ran."""
     config_file: Path | None
     reports: Sequence[str]
-    """What was found and left alone."""
+    """What was found and left alone, or taken away; a sentence each."""
 
 
 class Update:
@@ -198,7 +198,8 @@ class Update:
             self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")
             await asyncio.to_thread(self._stack.cancel)
             return
-        if all(each.is_dead or each.is_abandoned for each in held):
+        # A dead run's lock on another backend stays until a person takes it away.
+        if all(each.is_abandoned or (on_files and each.is_dead) for each in held):
             self._patience.wait_for(f"the engine of a killed run: {', '.join(map(str, held))}")
             await self._patience.moment()
             return
@@ -215,6 +216,11 @@ class Update:
                 steps = proofs.create_task(self._read_back(state, outputs, idle=idle))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
+        # Reading back may have let the engine run again, and a window may have opened by then.
+        newest = stack.outputs_of(self._state, self._stack.name)
+        if newest.newest.key_id != outputs.newest.key_id:
+            await proof.sign_in(self._session, newest, self._patience)
+        outputs = newest
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)

@@ -54,10 +54,7 @@ def choose(
     )
 
     client_id = environment.get("ARM_CLIENT_ID") or environment.get("AZURE_CLIENT_ID") or ""
-    options: dict[str, Any] = {"authority": target.authority}
-    if target.metadata_host:
-        # Instance discovery asks Microsoft's own list of authorities, which cannot know this one.
-        options["disable_instance_discovery"] = True
+    options = _options(target)
     if _is_true(environment.get("ARM_USE_OIDC")) or environment.get("AZURE_FEDERATED_TOKEN_FILE"):
         return _workload_identity(tenant_id, client_id, environment, options)
     if path := environment.get("ARM_CLIENT_CERTIFICATE_PATH"):
@@ -76,6 +73,14 @@ def choose(
             f"client secret of {client_id}",
         )
     return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+
+
+def _options(target: Target) -> dict[str, Any]:
+    options: dict[str, Any] = {"authority": target.authority}
+    if target.metadata_host:
+        # Instance discovery asks Microsoft's own list of authorities, which cannot know this one.
+        options["disable_instance_discovery"] = True
+    return options
 
 
 def _workload_identity(
@@ -223,15 +228,12 @@ async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret
     from azure.core.exceptions import AzureError
     from azure.identity.aio import ClientSecretCredential
 
-    options: dict[str, Any] = {"authority": target.authority}
-    if target.metadata_host:
-        options["disable_instance_discovery"] = True
-    credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **options)
+    credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **_options(target))
     async with credential:
         try:
             await credential.get_token(f"{target.graph}/.default")
         except AzureError as error:
-            return _first_line(error) or type(error).__name__
+            return _first_line(error)
     return None
 
 
@@ -255,7 +257,8 @@ def _read_claims(token: str) -> Caller:
 
 def _first_line(error: Exception) -> str:
     """Return what Entra said, which stands in the first line; the rest repeats the request."""
-    return str(getattr(error, "message", None) or error).strip().splitlines()[0].rstrip(".")
+    lines = str(getattr(error, "message", None) or error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def _is_true(text: str | None) -> bool:

@@ -44,7 +44,10 @@ class CommandFailed(Exception):
 
 
 class Engine:
-    """The Pulumi CLI, one command at a time, each in a process group of its own."""
+    """The Pulumi CLI, each command in a process group of its own.
+
+    Commands that only read may run side by side; `end` reaches the one that was started last.
+    """
 
     def __init__(self) -> None:
         self._command = pulumi_cli.locate().path
@@ -83,12 +86,10 @@ class Engine:
         environment: Mapping[str, str],
         *,
         stdin: str | None = None,
-        on_output: Callable[[str], None] | None = None,
     ) -> str:
         """Run a command to its end and return its standard output. Raises `CommandFailed`.
 
-        `stdin` is for what must not lie in a file, such as a stack's state; `on_output` hears each
-        line of the standard output.
+        `stdin` is for what must not lie in a file, such as a stack's state.
         """
         variables = {**os.environ, **environment, "PULUMI_AUTOMATION_API": "true"}
         variables["PATH"] = os.pathsep.join([str(self._command.parent), variables.get("PATH", "")])
@@ -108,14 +109,16 @@ class Engine:
         ) as process:
             self._process = process
             readers = [
-                threading.Thread(target=_read, args=(process.stdout, on_output, out)),
-                threading.Thread(target=_read, args=(process.stderr, None, error)),
+                threading.Thread(target=_read, args=(process.stdout, out)),
+                threading.Thread(target=_read, args=(process.stderr, error)),
             ]
             for reader in readers:
                 reader.start()
             if process.stdin:
-                process.stdin.write(stdin or "")
-                process.stdin.close()
+                with contextlib.suppress(BrokenPipeError):  # it ended before: its words say why
+                    process.stdin.write(stdin or "")
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
             for reader in readers:
                 reader.join()
             code = process.wait()
@@ -124,12 +127,8 @@ class Engine:
         return "\n".join(out)
 
 
-def _read(stream: Any, callback: Callable[[str], Any] | None, lines: list[str]) -> None:
-    for line in iter(stream.readline, ""):
-        stripped = line.rstrip()
-        lines.append(stripped)
-        if callback:
-            callback(stripped)
+def _read(stream: Any, lines: list[str]) -> None:
+    lines.extend(line.rstrip() for line in stream)
     stream.close()
 
 
@@ -177,11 +176,14 @@ class Observer:
             "update": "changed",
             "replace": "replaced",
             "import": "adopted",
-            "delete": "removed",
+            # Nothing that `infra` retains is touched in the tenant: secrets and the consent.
+            "delete": "forgotten"
+            if (metadata.get("old") or {}).get("retainOnDelete")
+            else "removed",
         }
         kind = str(metadata["type"]).rpartition(":")[2]
         if (word := words.get(metadata["op"])) and str(metadata["type"]).startswith("azuread:"):
-            self._say(f"  {word:<8} {kind} {name_of(metadata['urn'])}")
+            self._say(f"  {word:<9} {kind} {name_of(metadata['urn'])}")
 
     def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
         if diagnostic.get("severity") != "error":

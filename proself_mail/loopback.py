@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from proself_mail.errors import RemoteError
+from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
 
 _LONGEST_FORM_BYTES = 64 * 1024
@@ -44,10 +44,15 @@ class Loopback:
         self._answer: asyncio.Future[Mapping[str, str]] = self._loop.create_future()
         self.foreign = 0
         """How many answers were refused because they were not of this sign-in."""
-        self._servers = [
-            _Server(address, family, parts.hostname or "", parts.path, state, self)
-            for family, address in _addresses(parts.port or 80)
-        ]
+        self._servers: list[_Server] = []
+        try:
+            for family, address in _addresses(parts.port or 80):
+                server = _Server(address, family, parts.hostname or "", parts.path, state, self)
+                self._servers.append(server)
+        except ConfigurationError:
+            for server in self._servers:
+                server.server_close()
+            raise
         for server in self._servers:
             threading.Thread(target=server.serve_forever, daemon=True, args=(0.1,)).start()
 

@@ -24,7 +24,14 @@ from proself_mail.leftovers import Plan
 from proself_mail.patience import AGREEING, SETTLING, Patience, Say
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
-from proself_mail.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
+from proself_mail.state import (
+    APPLICATION,
+    CONSENT,
+    IDENTIFIER_URI,
+    SECRET_PREFIX,
+    SERVICE_PRINCIPAL,
+    State,
+)
 
 T = TypeVar("T")
 SURELY_MADE = timedelta(seconds=60)
@@ -50,6 +57,8 @@ class Orphans:
         self._tag = stack_tag(settings.stack_id)
         self._removed: set[str] = set()
         """Ids of what was removed and told so; readers that trail may go on showing it."""
+        self._narrowed: tuple[str, ...] = ()
+        """What an adopted consent covered and the stack does not declare, as a sentence."""
 
     async def listed(self) -> list[ApplicationRecord]:
         """List the live applications with this stack's stamp."""
@@ -139,6 +148,7 @@ class Orphans:
             grants = await self._shown(
                 lambda: self._directory.grants(principal.object_id), CONSENT in surely
             )
+            self._note_what_narrows(grants)
         return leftovers.import_ids(
             state,
             application,
@@ -147,6 +157,16 @@ class Orphans:
             exchange.object_id if exchange else "",
             uri_is_there=IDENTIFIER_URI in surely,
         )
+
+    def _note_what_narrows(self, grants: Sequence[GrantRecord]) -> None:
+        wider = {
+            scope for each in grants if each.principal_id is None for scope in each.scopes
+        } - set(self._settings.permissions)
+        if wider:
+            self._narrowed = (
+                f"the consent that was there also covered {', '.join(sorted(wider))}, which "
+                "`permissions` does not name: that is taken away",
+            )
 
     async def _shown(self, ask: Callable[[], Awaitable[T]], surely: bool) -> T:
         """Ask; again for a while where what is surely there is not shown."""
@@ -161,7 +181,7 @@ class Orphans:
 
         What came twice was made no later than what the state knows, and shows when that, by the
         tenant's clock, is as old as readers trail. What does not show for so long is gone for
-        good: somebody removed it. Returns what was left alone, a sentence each.
+        good: somebody removed it. Returns what a person should know of, a sentence each.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -180,7 +200,7 @@ class Orphans:
                 or not self._patience.trailing
                 or all(each is not None and now() - each > self._patience.settling for each in made)
             ):
-                return plans[-1].reports
+                return (*plans[-1].reports, *self._narrowed)
             self._patience.wait_for("listings to agree that nothing is there twice")
             await self._patience.moment(0.5)
 
@@ -203,7 +223,7 @@ class Orphans:
 
     def _lacks_something(self, state: State) -> bool:
         wanted = 3 + self._settings.manages_grant  # application, URI, service principal
-        return sum(not name.startswith("secret-") for name in state.resources) < wanted
+        return sum(not name.startswith(SECRET_PREFIX) for name in state.resources) < wanted
 
     async def _carry_out(self, plan: Plan) -> None:
         for application in plan.purge:

@@ -2,7 +2,7 @@
 
 Pure. Whatever cannot be told for sure is not ours: a stamp that is missing, doubled, damaged or of
 another stack, production, a time that has not come, an age that nobody knows. Finding objects is
-`removal`'s, who may remove anything at all is `guards`'.
+`remains`', who may remove anything at all is `guards`'.
 """
 
 import re
@@ -74,13 +74,19 @@ class Due:
         if found.delete_after is None:
             return Verdict(False, "its stamp names no end")
         if found.delete_after > self.now:
-            return Verdict(False, f"its time is not over before {_at(found.delete_after)}")
+            return Verdict(
+                False, f"its time is not over before {format_instant(found.delete_after)}"
+            )
         if self.older_than is not None:
             if created is None:
                 return Verdict(False, "nobody knows when it was made")
             if self.now - created < self.older_than:
-                return Verdict(False, f"it was made at {_at(created)}, which is too recent")
-        return Verdict(True, f"made for tests, its time was over at {_at(found.delete_after)}")
+                return Verdict(
+                    False, f"it was made at {format_instant(created)}, which is too recent"
+                )
+        return Verdict(
+            True, f"made for tests, its time was over at {format_instant(found.delete_after)}"
+        )
 
 
 Ours = OfStack | Due
@@ -155,7 +161,3 @@ def _whole(tags: Collection[str]) -> Stamp | None:
     if found is None or not set(found.tags()) <= set(tags):
         return None
     return found
-
-
-def _at(instant: datetime) -> str:
-    return format_instant(instant)

@@ -19,14 +19,17 @@ def publish(
     """Keep the summary in `file` and show it on the pipeline that this runs on, if on any.
 
     `outputs` are what later steps can ask a GitHub step for; one line each. Returns the line that
-    has to be printed for Azure Pipelines; none elsewhere.
+    has to be printed for Azure Pipelines, or of what could not be written; none otherwise.
     """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_text(summary, encoding="utf-8")
-    show_on_github(summary, environment)
-    if path := environment.get("GITHUB_OUTPUT"):
-        with Path(path).open("a", encoding="utf-8") as told:
-            told.writelines(f"{name}={value}\n" for name, value in outputs.items())
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(summary, encoding="utf-8")
+        show_on_github(summary, environment)
+        if path := environment.get("GITHUB_OUTPUT"):
+            with Path(path).open("a", encoding="utf-8") as told:
+                told.writelines(f"{name}={value}\n" for name, value in outputs.items())
+    except OSError as error:  # what was done is done, and is printed all the same
+        return f"The summary could not be kept: {error.filename}: {error.strerror}."
     return show_on_azure(file) if is_azure(environment) else None
 
 

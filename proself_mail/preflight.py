@@ -123,6 +123,7 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
         f"does not declare: {', '.join(lost)}",
         next_step="bring the newest stack file here (`git pull`); entries of `secrets` are only "
         "ever appended",
+        is_guard=True,
     )
 
 
@@ -139,7 +140,7 @@ def _stamp(state: State, stamped: Sequence[ApplicationRecord]) -> Check:
 async def _tenant(directory: Directory, caller: Caller) -> Check:
     async def look() -> Check:
         tenant = await directory.organization()
-        return Check("tenant", Outcome.OK, f"{tenant.display_name} ({tenant.tenant_id})")
+        return Check("tenant", Outcome.OK, f"{tenant.display_name}, {seen}")
 
     seen = f"{caller.tenant_id}, signed in as {caller.name}"
     return await _or_unknown("tenant", look, "Organization.Read.All", required=False, seen=seen)
@@ -266,6 +267,7 @@ def lock(name: str, holders: Sequence[Holder] | None) -> Check:
             f"another run holds the stack {name}: {', '.join(map(str, alive))}",
             next_step="wait for it to end; if it is surely gone, `pulumi cancel --stack "
             f"{name}`, then try again",
+            is_guard=True,
         )
     if holders:
         return Check("lock", Outcome.OK, f"left by a dead run: {', '.join(map(str, holders))}")

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +38,7 @@ from proself_mail.errors import RemoteError
 from proself_mail.faq import Step
 from proself_mail.init import Answers
 from proself_mail.mail_proof import Person, Proof
+from proself_mail.patience import Say
 from proself_mail.plugin import Plugin
 from proself_mail.proself import ProselfConfig
 from proself_mail.schedule import format_instant
@@ -52,8 +53,6 @@ SERVER = "proself.example.jp"
 
 _PICTURE = (880, 4300)
 """Width and height of the sheet's picture in CSS pixels; the height is a little more than all."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

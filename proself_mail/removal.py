@@ -9,7 +9,7 @@ It knows nothing of Pulumi, and asks nobody whether it may: that is `guards`'.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,17 +74,16 @@ class Removal:
         self._objects: dict[str, _Progress] = {}
         self._until: float | None = None
 
-    def know(self, item: Item, client_id: str) -> None:
-        """Add an object that the plan or the state names, whether a listing shows it or not."""
-        self._objects.setdefault(
-            item.id,
-            _Progress(
-                item,
-                client_id,
-                deleted=item.deleted is not None,
-                since=asyncio.get_running_loop().time(),
-            ),
-        )
+    def know(self, items: Iterable[Item], clients: Mapping[str, str]) -> None:
+        """Add objects that a plan names, whether a listing shows them or not.
+
+        `clients` are client IDs by object id; what has none there goes with what it belongs to.
+        """
+        now = asyncio.get_running_loop().time()
+        for item in items:
+            if item.id in clients:
+                found = _Progress(item, clients[item.id], deleted=bool(item.deleted), since=now)
+                self._objects.setdefault(item.id, found)
 
     def _outcomes(self, unfinished: str = "") -> tuple[Outcome, ...]:
         """Tell what became of each; `unfinished` says why the work was ended before its time."""
@@ -183,8 +182,7 @@ class Removal:
 
     async def _carry_out(self, seen: Remains) -> bool:
         """Do what can be done about what is there; say whether anything was accepted."""
-        for item, client_id in self._listed(seen):
-            self.know(item, client_id)
+        self.know(seen.items(self._ours), seen.clients)
         live = {each.object_id for each in seen.objects if not each.deleted}
         binned = {each.object_id for each in seen.objects if each.deleted}
         for object_id in binned:
@@ -225,9 +223,6 @@ class Removal:
             shown = {e.client_id for e in self._objects.values() if e.item.kind is principal}
             found |= {each.client_id for each in applications} - shown
         return found
-
-    def _listed(self, seen: Remains) -> list[tuple[Item, str]]:
-        return [(item, seen.clients[item.id]) for item in seen.items(self._ours)]
 
     def _take_along(self, application: _Progress, principals: Sequence[_Progress]) -> None:
         for each in principals:

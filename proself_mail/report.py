@@ -18,7 +18,13 @@ if TYPE_CHECKING:  # half a second, which an error's one paragraph need not wait
     from proself_mail.converge import Done
     from proself_mail.faq import Step
 
-_OPERATIONS = {"create": "made", "update": "changed", "import": "adopted", "replace": "replaced"}
+_OPERATIONS = {
+    "create": "made",
+    "update": "changed",
+    "import": "adopted",
+    "replace": "replaced",
+    "delete": "forgotten",  # all that `infra` ever takes out of a state by an update, it retains
+}
 _STYLES = {Outcome.OK: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
 
 

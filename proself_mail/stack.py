@@ -203,25 +203,24 @@ class Stack:
         self,
         say: Callable[[str], None],
         environment: Mapping[str, str] | None = None,
-        *,
-        log: Callable[[str], None] | None = None,
     ) -> Observed:
         """Run `pulumi up` once, without a preview before it; `say` hears what is made.
 
-        Returns what happened, failures included; one that will not mend ends it at once. `log`
-        hears the engine's own output.
+        Returns what happened, failures included; one that will not mend ends it at once.
         """
         from proself_mail.engine_events import events  # 0.3 s, for an update only
 
         observer = Observer(say, self.engine.end_refused)
         with events(observer) as address:
             arguments = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--color=never"]
+            # Whatever Pulumi.yaml or the environment says: a refresh forgets what a trailing reader
+            # does not show, a live secret included.
+            arguments.append("--refresh=false")
             try:
                 self._command(
                     *arguments,
                     f"--event-log={address}",
                     environment={"PULUMI_DEBUG_COMMANDS": "true", **(environment or {})},
-                    on_output=log,
                 )
             except CommandFailed as error:
                 # Most failures came as events; a locked stack or a missing plugin comes alone.
@@ -244,7 +243,6 @@ class Stack:
         self,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
-        on_output: Callable[[str], None] | None = None,
         stdin: str | None = None,
     ) -> str:
         return self.engine.run(
@@ -252,7 +250,6 @@ class Stack:
             self._project,
             {**self._environment, **(environment or {})},
             stdin=stdin,
-            on_output=on_output,
         )
 
     def _converted(self, error: CommandFailed) -> Error:

@@ -194,9 +194,7 @@ async def _remove(
         keep_in_recycle_bin=options.keep_in_recycle_bin,
         still_as_planned=still_as_planned,
     )
-    for item in planned.items:
-        if item.id in planned.clients:
-            work.know(item, planned.clients[item.id])
+    work.know(planned.items, planned.clients)
     outcomes = await work.run()
     took = timedelta(seconds=clock.time() - began)
     say(f"{planned.stack_id}: {len(outcomes)} objects in {took.total_seconds():.1f} s")

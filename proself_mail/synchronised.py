@@ -45,7 +45,7 @@ def service_of(
     roots = dict(_roots(own, environment))
     for place in (path.absolute(), path.resolve()):
         for folder in place.parents:
-            if folder == own:
+            if folder in (own, own.resolve()):
                 # `.dropbox` in the home itself is Dropbox's own, and a home is no such folder.
                 break
             if folder in roots:

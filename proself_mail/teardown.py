@@ -202,9 +202,7 @@ class _Work:
             keep_in_recycle_bin=self._options.keep_in_recycle_bin,
             still_as_planned=lambda application: self._grown(application, planned),
         )
-        for item in planned.items:
-            if item.id in planned.clients:
-                work.know(item, planned.clients[item.id])
+        work.know(planned.items, planned.clients)
         folder = self._project / "out" / planned.name
         now = self._session.tenant_now()
         record = journal.begin(folder / "teardown.json", settings.stack_id, now)
@@ -258,6 +256,7 @@ def _forget_folders(project: Path, reports: Sequence[StackReport]) -> None:
             folder = project / "out" / report.name
             for name in ("update.json", "teardown.json", "rotation.md", ".update.lock"):
                 for path in (folder / name, *private_file.scratches(folder / name)):
-                    path.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # nothing of the stack's is in them
+                        path.unlink()
             with contextlib.suppress(OSError):
                 folder.rmdir()

@@ -170,7 +170,10 @@ def _config_files(name: str, settings: Settings) -> list[Path]:
 def _not_this_stacks(path: Path, settings: Settings) -> str:
     """Say why a file is left alone; blank where it is this stack's Proself config file."""
     try:
-        names = tomllib.loads(path.read_text(encoding="utf-8")).get("stack_id")
+        text = path.read_text(encoding="utf-8")
+        names = tomllib.loads(text).get("stack_id")
     except (OSError, ValueError) as error:
         return f"it is no Proself config file ({type(error).__name__})"
-    return "" if names == str(settings.stack_id) else f"it is of another stack ({names})"
+    if not text or names == str(settings.stack_id):  # empty: a write that was killed at its start
+        return ""
+    return f"it is of another stack ({names})" if names else "it names no stack"

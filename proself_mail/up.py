@@ -51,7 +51,7 @@ async def run(
     """
     stack, patience = Stack(name, project), Patience(say)
     with alone(own(project, name), name):
-        async with _ending_in_order(patience, stack, deadline):
+        async with _ending_in_order(patience, f"up --stack {name}", stack, deadline):
             settings, state = await session.read(stack, covered=True, ahead=_AHEAD)
             async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
                 looked = await look(opened, stack, settings, state)
@@ -62,9 +62,9 @@ async def run(
 async def signed_in(
     opened: Session, stack: Stack, settings: Settings, looked: Looked, project: Path, say: Say
 ) -> Done:
-    """Do the same with a session that is open, after the look, `alone` with the stack."""
+    """Do the same for `rotate`: with an open session, after the look, `alone` with the stack."""
     patience = Patience(say)
-    async with _ending_in_order(patience, stack, DEADLINE):
+    async with _ending_in_order(patience, f"rotate --stack {stack.name}", stack, DEADLINE):
         return await _update(opened, stack, settings, looked, project, patience, say)
 
 
@@ -107,8 +107,8 @@ def stop_at(checks: Sequence[Check]) -> None:
     """Raise what stands against going on, if anything does."""
     for check in checks:
         if check.stops:
-            kind = CheckFailed if check.outcome is Outcome.FAIL else RemoteError
-            raise kind(
+            kind: type[Error] = CheckFailed if check.outcome is Outcome.FAIL else RemoteError
+            raise (Refused if check.is_guard else kind)(
                 f"{check.name}: {check.detail}.",
                 check.next_step or f"Give the identity {check.permission}, then try again.",
             )
@@ -139,7 +139,7 @@ def own(project: Path, name: str) -> Path:
 
 @contextlib.asynccontextmanager
 async def _ending_in_order(
-    patience: Patience, stack: Stack, deadline: timedelta
+    patience: Patience, command: str, stack: Stack, deadline: timedelta
 ) -> AsyncIterator[None]:
     """Let Ctrl-C and the deadline end the engine in order, and say what is left."""
     task = asyncio.current_task()
@@ -163,15 +163,15 @@ async def _ending_in_order(
             raise
         raise Interrupted(
             f"Interrupted. {await _what_is_left(stack)}",
-            f"`proself-mail up --stack {stack.name}` goes on from here.",
+            f"`proself-mail {command}` goes on from here.",
         ) from None
     except TimeoutError:
         waited_for = f" It waited for {patience.waits_for}." if patience.waits_for else ""
         raise RemoteError(
             f"Not done within {deadline.total_seconds() / 60:.0f} minutes.{waited_for} "
             f"{await _what_is_left(stack)}",
-            f"`proself-mail up --stack {stack.name}` goes on from here; --deadline gives it more "
-            "time.",
+            f"`proself-mail {command}` goes on from here"
+            + ("; --deadline gives it more time." if command.startswith("up ") else "."),
         ) from None
     finally:
         with contextlib.suppress(NotImplementedError):

@@ -87,7 +87,10 @@ class Browser:
 
         Width and height are CSS pixels, from the page's top.
         """
-        with tempfile.TemporaryDirectory(prefix="browser-") as profile:
+        with tempfile.TemporaryDirectory(
+            prefix="browser-",
+            ignore_cleanup_errors=True,  # its processes may still write while they end
+        ) as profile:
             options = [
                 "--headless",
                 "--hide-scrollbars",

@@ -64,7 +64,8 @@ def _compile(say: Say) -> None:
         stderr=subprocess.DEVNULL,
         check=False,  # nothing but time is lost
     )
-    stamp.touch()
+    with contextlib.suppress(OSError):
+        stamp.touch()
 
 
 def import_all() -> None:

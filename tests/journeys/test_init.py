@@ -103,10 +103,10 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
         # A target that there is none of is asked for again.
         typed = ["contoso.test", SERVER, MAILBOX, "azure", "embedded", "production"]
         os.write(ours, "".join(f"{line}\n" for line in typed).encode())
-        said, complained = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=60)
         os.close(ours)
         os.close(theirs)
-    assert process.returncode == 0, complained
+    assert process.returncode == 0, said
     asked = ["Stack (", "Proself's host name (", "Mail address that Proself sends as: "]
     asked += ["Target (cloud or embedded): "] * 2 + ["Environment (test or production): "]
     place = 0

@@ -142,7 +142,7 @@ def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:
     lock = '{"pid":1,"username":"x","hostname":"elsewhere","timestamp":"2026-11-23T00:00:00Z"}'
     (locks / "11111111-2222-4333-8444-555555555555.json").write_text(lock)
     before = journey.mark()
-    assert "holds the stack" in rotate(journey, "--now", code=1)
+    assert "holds the stack" in rotate(journey, "--now", code=3)
     assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []
 

@@ -1,13 +1,14 @@
 """What comes out of the engine's events: never one of severity debug, never a secret."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 
-from proself_mail.engine import Observer
+from proself_mail.engine import Engine, Observer
 from proself_mail.engine_events import events
 
 SECRET = "Xy8Q~the-value-of-a-client-secret"
@@ -53,8 +54,21 @@ def test_what_was_made_is_said_without_its_properties() -> None:
     _, said, observer, _ = send(
         {"resOutputsEvent": {"metadata": metadata}}, {"resOpFailedEvent": {"metadata": metadata}}
     )
-    assert said == ["  made     ApplicationPassword secret-w"]
+    assert said == ["  made      ApplicationPassword secret-w"]
     assert observer.observed.failed_creates == {"secret-w"}
+
+
+def test_what_is_retained_is_not_said_to_be_removed() -> None:
+    kind = "azuread:index/applicationPassword:ApplicationPassword"
+    deletion = {"op": "delete", "urn": URN, "type": kind}
+    for old, word in (({"retainOnDelete": True}, "forgotten"), ({}, "removed  ")):
+        _, said, *_ = send({"resOutputsEvent": {"metadata": deletion | {"old": old}}})
+        assert said == [f"  {word} ApplicationPassword secret-w"]
+
+
+def test_a_command_that_ends_before_it_has_read_everything_is_heard(tmp_path: Path) -> None:
+    text = Engine().run(["version"], tmp_path, {}, stdin="x" * 10_000_000)
+    assert text.startswith("v3.")
 
 
 def test_it_is_stopped_once_and_only_for_what_will_not_mend() -> None:

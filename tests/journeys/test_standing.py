@@ -1,0 +1,102 @@
+"""`proself-mail up` on a stack that stands: what it must not lose, what it brings in line."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.journey import Journey, instant
+from tests.removing import STACK, graph
+
+TRAILING = {
+    "name": "trailing",
+    "match": {"method": "GET", "path": "/applications/*"},
+    "strike": "status",
+    "status": 404,
+    "times": 2,
+}
+CONSENT = (
+    "urn:pulumi:dev.test::proself-mail::proself-mail:index:MailApp$azuread:index/"
+    "servicePrincipalDelegatedPermissionGrant:ServicePrincipalDelegatedPermissionGrant::consent"
+)
+
+
+def test_no_setting_makes_it_refresh_while_readers_trail(standing: Journey) -> None:
+    """A refresh would forget the live secret, and the run would make another one for Proself."""
+    project = standing.folder / "Pulumi.yaml"
+    document = yaml.safe_load(project.read_text())
+    project.write_text(yaml.safe_dump(document | {"options": {"refresh": "always"}}))
+    before = standing.mark()
+    standing.tenant.faults(TRAILING)
+    standing.environment["PULUMI_OPTION_REFRESH"] = "true"
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert standing.tenant.struck() == {"trailing": 2}
+    assert standing.writes(before) == []
+
+
+def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> None:
+    file = standing.folder / f"Pulumi.{STACK}.yaml"
+    document = yaml.safe_load(file.read_text())
+    # As if the first entry had been put in the place of the one that made the live secret.
+    document["config"]["proself-mail:secrets"][0]["from"] = instant(-timedelta(days=200))
+    file.write_text(yaml.safe_dump(document))
+    before = standing.mark()
+    done = standing.proself_mail("up", "--stack", STACK)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 3, done.stderr
+    assert "older than the state" in said
+    assert "git pull" in said
+    assert standing.writes(before) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
+def test_the_first_ctrl_c_ends_a_question(standing: Journey) -> None:
+    import pty  # cannot be imported on Windows
+
+    file = standing.folder / f"Pulumi.{STACK}.yaml"
+    as_it_was, before = file.read_bytes(), standing.mark()
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [Path(sys.executable).parent / "proself-mail", "rotate", "--revoke", "--stack", STACK],
+        cwd=standing.folder,
+        env=standing.environment,
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while not said.endswith("to go on: "):
+            said += process.stderr.read(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    os.close(ours)
+    os.close(theirs)
+    assert "Mail stops then" in said
+    assert file.read_bytes() == as_it_was
+    assert standing.writes(before) == []
+
+
+def test_a_consent_in_no_state_comes_to_what_the_stack_declares(standing: Journey) -> None:
+    made = standing.outputs(STACK)
+    of_ours = f"/oauth2PermissionGrants?$filter=clientId eq '{made['servicePrincipalObjectId']}'"
+    [grant] = graph(standing, "GET", of_ours)["value"]
+    wider: dict[str, Any] = {"scope": "IMAP.AccessAsUser.All Mail.Send"}
+    graph(standing, "PATCH", f"/oauth2PermissionGrants/{grant['id']}", wider)
+    forgotten = standing.pulumi("state", "delete", CONSENT, "--stack", STACK, "--yes")
+    assert forgotten.returncode == 0, forgotten.stderr
+    done = standing.proself_mail("up", "--stack", STACK)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stderr
+    assert "also covered IMAP.AccessAsUser.All, which `permissions` does not name" in said
+    [after] = graph(standing, "GET", of_ours)["value"]
+    assert (after["id"], after["scope"]) == (grant["id"], "Mail.Send")
+    assert standing.up(STACK, "--expect-no-changes").returncode == 0
