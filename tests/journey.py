@@ -35,11 +35,16 @@ class Journey:
         self.tenant = tenant
         self.folder = folder
         self.config_file = folder / "out" / "proself.toml"
-        self.environment = dict(os.environ) | sandbox.prepare(tenant.ready_file).environment
+        trusted = {tenant.ca_file: tenant.authority_file}
+        self.environment = dict(os.environ) | {
+            name: trusted.get(value, value)
+            for name, value in sandbox.prepare(tenant.ready_file).environment.items()
+        }
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
         self.environment["PULUMI_BACKEND_URL"] = state.as_uri()  # stacks of this test's own
+        self._outputs: dict[tuple[str, bytes], str] = {}
 
     def keep(self) -> None:
         """Keep the folder and the tenant as they are now, for `as_kept`."""
@@ -74,17 +79,21 @@ class Journey:
         return self._run([command, *arguments], stdin, env)
 
     @contextmanager
-    def started(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-        """Start `proself-mail` in the project's folder; its standard error is there to be read."""
+    def started(
+        self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
+    ) -> Iterator["subprocess.Popen[str]"]:
+        """Start `proself-mail` in the project's folder; options are `Popen`'s.
+
+        Its standard error is there to be read. It is dead when the block ends.
+        """
         command = str(Path(sys.executable).parent / "proself-mail")
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         with subprocess.Popen(
             [command, *arguments],
             cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            env=self.environment | dict(env or {}),
             text=True,
+            **quiet | {"stderr": subprocess.PIPE} | options,
         ) as process:
             try:
                 yield process
@@ -145,10 +154,14 @@ class Journey:
         return self.pulumi("up", "--stack", stack, "--yes", "--skip-preview", *options)
 
     def outputs(self, stack: str) -> dict[str, Any]:
-        """Return a stack's outputs, secrets included."""
-        done = self.pulumi("stack", "output", "--stack", stack, "--json", "--show-secrets")
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
+        """Return a stack's outputs, secrets included; the CLI is asked once for each state."""
+        state = self.folder / "state/.pulumi/stacks/proself-mail" / f"{stack}.json"
+        key = (stack, state.read_bytes())
+        if key not in self._outputs:
+            done = self.pulumi("stack", "output", "--stack", stack, "--json", "--show-secrets")
+            assert done.returncode == 0, done.stderr
+            self._outputs[key] = done.stdout
+        found: dict[str, Any] = json.loads(self._outputs[key])
         return found
 
     def mark(self) -> int:

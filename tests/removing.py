@@ -36,13 +36,6 @@ def stack_id(journey: Journey) -> str:
     return str(document["config"]["proself-mail:stackId"])
 
 
-def graph(journey: Journey, method: str, path: str, body: Any = None) -> Any:
-    with journey.tenant.http(journey.tenant.token()) as http:
-        answer = http.request(method, f"/v1.0{path}", json=body)
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else None
-
-
 def bearing(journey: Journey, stack_id: str) -> list[str]:
     """List whatever bears a stack's tag anywhere in the tenant."""
     query = f"?$filter=tags/any(t:t eq 'proself-mail:stack={stack_id}')"
@@ -55,7 +48,7 @@ def bearing(journey: Journey, stack_id: str) -> list[str]:
     return [
         found["id"]
         for place in places
-        for found in graph(journey, "GET", f"{place}{query}")["value"]
+        for found in journey.tenant.ask("GET", f"{place}{query}")["value"]
     ]
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import grpc
@@ -43,7 +42,7 @@ def environment_of(tenant: Tenant) -> dict[str, str]:
         "ARM_CLIENT_SECRET": tenant.client_secret,
         "ARM_METADATA_HOSTNAME": tenant.metadata_host,
         "ARM_TENANT_ID": tenant.tenant_id,
-        "SSL_CERT_FILE": tenant.ca_file,
+        "SSL_CERT_FILE": tenant.authority_file,
     }
 
 
@@ -90,12 +89,7 @@ class Plugin:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> str:

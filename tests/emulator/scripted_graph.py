@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import unquote_plus
 
@@ -81,7 +80,7 @@ class ScriptedGraph:
         self.host = f"localhost:{self._server.server_port}"
         self.url = f"https://{self.host}"
         ca_file = folder / "scripted-ca.pem"
-        ca_file.write_bytes(identity.bundle())
+        ca_file.write_bytes(identity.authority_pem)
         self.environment = {
             "ARM_CLIENT_ID": CLIENT_ID,
             "ARM_CLIENT_SECRET": "right",
@@ -105,12 +104,7 @@ class ScriptedGraph:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
 

@@ -48,7 +48,7 @@ class Open:
 
     def signs_in_as(self, user: str, password: str) -> Person:
         def browse(address: str) -> None:
-            rehearsed_sign_in.sign_in(address, user, Secret(password), self.tenant.ca_file)
+            rehearsed_sign_in.sign_in(address, user, Secret(password), self.tenant.authority_file)
 
         return Person(browse, lambda _: None, timedelta(seconds=20))
 

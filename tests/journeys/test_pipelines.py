@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import workflow
-from tests.arguments import Arguments
+from tests.arguments import arguments
 from tests.journey import Journey
 from tests.pipelines import (
     ADMINISTRATOR,
@@ -174,7 +174,7 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
 
     before = journey.mark()
     job = Job(WORKFLOW, "rotate")
-    with Arguments() as arguments:
+    with arguments() as seen:
         ran = job.run(checkout, runner | github(journey), values)
         assert ran.is_green, ran.log
         assert ran.outputs["person"] == "notice"
@@ -205,7 +205,7 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     assert [each[-1] for each in issues] == [f"out/{STACK}/rotation.md"] * 2
     said = [ran.log, red.log, ran.summary, red.summary, azure.stdout, azure.stderr]
     shown = "\n".join([*said, summary.read_text(), gh.read_text()])
-    started_with = "\n".join(arguments.seen)
+    started_with = "\n".join(seen)
     assert "proself-mail" in started_with
     assert "addPassword" in str(journey.writes(before))
     for secret in journey.tenant.secrets():

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.journey import Journey, instant
-from tests.removing import bearing, graph, list_tenants
+from tests.removing import bearing, list_tenants
 from tests.tenant import Tenant
 
 PAST, LONG_PAST = instant(timedelta(hours=-1)), instant(timedelta(days=-20))
@@ -51,7 +51,7 @@ def sweep(
 
 
 def live(journey: Journey) -> set[str]:
-    return {each["id"] for each in graph(journey, "GET", "/applications?$top=999")["value"]}
+    return {each["id"] for each in journey.tenant.ask("GET", "/applications?$top=999")["value"]}
 
 
 def test_what_is_due_goes_and_what_only_looks_alike_stays(sweepable: Journey) -> None:
@@ -88,7 +88,7 @@ def test_what_is_due_goes_and_what_only_looks_alike_stays(sweepable: Journey) ->
     assert live(sweepable) == there - {made[0]}
     binned = "/directory/deletedItems/microsoft.graph."
     for kind in ("application", "servicePrincipal"):
-        assert graph(sweepable, "GET", binned + kind)["value"] == []
+        assert sweepable.tenant.ask("GET", binned + kind)["value"] == []
 
     done = sweep(sweepable, "--include-modified")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -127,7 +127,7 @@ def test_a_service_principal_whose_application_is_purged(sweepable: Journey) -> 
     """Entra leaves it in the recycle bin; a run that was killed between the two purges as well."""
     seed = stamped(PAST, deleted=PAST)
     [made] = sweepable.tenant.seed(applications=[seed])["applications"]
-    graph(sweepable, "DELETE", f"/directory/deletedItems/{made['id']}")
+    sweepable.tenant.ask("DELETE", f"/directory/deletedItems/{made['id']}")
     assert sweep(sweepable).returncode == 0
     assert bearing(sweepable, seed["body"]["tags"][1].partition("=")[2]) == []
 
@@ -193,7 +193,7 @@ def test_a_service_principal_whose_application_is_somebody_elses_by_now(
     sweepable: Journey,
 ) -> None:
     [made] = sweepable.tenant.seed(applications=[stamped(PAST)])["applications"]
-    graph(sweepable, "PATCH", f"/applications/{made['id']}", {"tags": []})
+    sweepable.tenant.ask("PATCH", f"/applications/{made['id']}", {"tags": []})
     before = sweepable.mark()
     done = sweep(sweepable)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,7 +8,6 @@ from tests.journey import Journey
 from tests.removing import (
     STACK,
     bearing,
-    graph,
     refused,
     stack_id,
     tags,
@@ -59,7 +58,7 @@ def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> Non
     touched = " ".join(path for _, path in standing.writes(before))
     for each in foreign:
         assert each["id"] not in touched
-        assert graph(standing, "GET", f"/applications/{each['id']}")
+        assert standing.tenant.ask("GET", f"/applications/{each['id']}")
     assert len(standing.writes(before)) == 3  # one deletion, two purges
     assert not standing.config_file.exists()
     assert not [path for path in cut_short if path.exists()]
@@ -83,11 +82,11 @@ def test_a_lost_state_is_no_hindrance_but_hides_whose_a_secret_is(standing: Jour
     plan = teardown(standing, confirm=False)
     assert plan.returncode == 0, plan.stderr
     assert "Not the program's" not in plan.stdout
-    ours = graph(standing, "GET", path)["passwordCredentials"][0]["displayName"]
+    ours = standing.tenant.ask("GET", path)["passwordCredentials"][0]["displayName"]
     added = {"passwordCredential": {"displayName": ours}}
-    key = graph(standing, "POST", f"{path}/addPassword", added)["keyId"]
+    key = standing.tenant.ask("POST", f"{path}/addPassword", added)["keyId"]
     assert key in refused(standing)
-    graph(standing, "POST", f"{path}/removePassword", {"keyId": key})
+    standing.tenant.ask("POST", f"{path}/removePassword", {"keyId": key})
     done = teardown(standing)
     assert done.returncode == 0, done.stderr
     assert bearing(standing, stack_id(standing)) == []
@@ -122,7 +121,7 @@ def test_without_the_right_to_purge_it_says_what_is_left_and_for_how_long(
 ) -> None:
     principal = standing.outputs(STACK)["servicePrincipalObjectId"]
     owner = standing.caller()
-    graph(standing, "DELETE", f"/servicePrincipals/{principal}/owners/{owner}/$ref")
+    standing.tenant.ask("DELETE", f"/servicePrincipals/{principal}/owners/{owner}/$ref")
     done = teardown(standing)
     said = " ".join(done.stdout.split())
     assert done.returncode == 5, said

@@ -22,7 +22,6 @@ from tests.removing import (
     STACK,
     bearing,
     edit_state,
-    graph,
     list_tenants,
     refused,
     stack_id,
@@ -121,12 +120,12 @@ def test_an_engine_that_holds_the_stack(standing: Journey) -> None:
 
 def test_an_application_with_a_foreign_stamp(standing: Journey) -> None:
     path = f"/applications/{standing.outputs(STACK)['applicationObjectId']}"
-    own = graph(standing, "GET", path)["tags"]
+    own = standing.tenant.ask("GET", path)["tags"]
     for foreign in (tags(str(uuid.uuid4())), [], tags(stack_id(standing), "production")):
-        graph(standing, "PATCH", path, {"tags": foreign})
+        standing.tenant.ask("PATCH", path, {"tags": foreign})
         said = refused(standing)
         assert "stamp" in said
-        graph(standing, "PATCH", path, {"tags": own})
+        standing.tenant.ask("PATCH", path, {"tags": own})
 
 
 def test_a_stack_file_that_says_test_where_the_tenant_says_production(standing: Journey) -> None:
@@ -176,10 +175,10 @@ def add(journey: Journey, what: str) -> None:
     if "secret" in what:
         name = "of mine" if what == "client secret" else SECRET_LIKE_OURS
         body = {"passwordCredential": {"displayName": name}}
-        graph(journey, "POST", f"{path}/addPassword", body)
+        journey.tenant.ask("POST", f"{path}/addPassword", body)
     elif what == "certificate":
         certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "keyId": str(uuid.uuid4())}
-        graph(journey, "PATCH", path, {"keyCredentials": [certificate]})
+        journey.tenant.ask("PATCH", path, {"keyCredentials": [certificate]})
     elif what == "federated credential":
         body = {
             "name": "mine",
@@ -187,11 +186,11 @@ def add(journey: Journey, what: str) -> None:
             "subject": "repo:me/mine:ref:refs/heads/main",
             "audiences": ["api://AzureADTokenExchange"],
         }
-        graph(journey, "POST", f"{path}/federatedIdentityCredentials", body)
+        journey.tenant.ask("POST", f"{path}/federatedIdentityCredentials", body)
     else:
         somebody = journey.tenant.ready["users"][0]["id"]
         reference = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{somebody}"}
-        graph(journey, "POST", f"{path}/owners/$ref", reference)
+        journey.tenant.ask("POST", f"{path}/owners/$ref", reference)
 
 
 SECRET_LIKE_OURS = f"Proself SMTP OAuth {datetime.now(UTC):%Y-%m-%d}"
