@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.journey import Journey, instant
-from tests.removing import STACK, graph
+from tests.removing import STACK
 
 TRAILING = {
     "name": "trailing",
@@ -88,15 +88,15 @@ def test_the_first_ctrl_c_ends_a_question(standing: Journey) -> None:
 def test_a_consent_in_no_state_comes_to_what_the_stack_declares(standing: Journey) -> None:
     made = standing.outputs(STACK)
     of_ours = f"/oauth2PermissionGrants?$filter=clientId eq '{made['servicePrincipalObjectId']}'"
-    [grant] = graph(standing, "GET", of_ours)["value"]
+    [grant] = standing.tenant.ask("GET", of_ours)["value"]
     wider: dict[str, Any] = {"scope": "IMAP.AccessAsUser.All Mail.Send"}
-    graph(standing, "PATCH", f"/oauth2PermissionGrants/{grant['id']}", wider)
+    standing.tenant.ask("PATCH", f"/oauth2PermissionGrants/{grant['id']}", wider)
     forgotten = standing.pulumi("state", "delete", CONSENT, "--stack", STACK, "--yes")
     assert forgotten.returncode == 0, forgotten.stderr
     done = standing.proself_mail("up", "--stack", STACK)
     said = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stderr
     assert "also covered IMAP.AccessAsUser.All, which `permissions` does not name" in said
-    [after] = graph(standing, "GET", of_ours)["value"]
+    [after] = standing.tenant.ask("GET", of_ours)["value"]
     assert (after["id"], after["scope"]) == (grant["id"], "Mail.Send")
     assert standing.up(STACK, "--expect-no-changes").returncode == 0
