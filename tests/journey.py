@@ -133,10 +133,30 @@ class Journey:
             "owners": [self.caller()],
             "configFile": str(self.config_file),
         }
+        self._init(stack)
         self.configure(stack, configuration | changes)
+        return configuration | changes
+
+    def _init(self, stack: str) -> None:
+        """Have the engine make an empty stack, once a tenant: the next is a copy of it."""
+        made = self.tenant.ready_file.with_name(f"{stack}.made")
+        state, file = self.folder / "state", self.folder / f"Pulumi.{stack}.yaml"
+        if made.exists():
+            shutil.copytree(made / "state", state, dirs_exist_ok=True)
+            shutil.copy(made / file.name, file)
+            return
+        is_first = not any(state.iterdir())
         done = self.pulumi("stack", "init", stack)
         assert done.returncode == 0, done.stderr
-        return configuration | changes
+        if is_first:
+            shutil.copytree(state, made / "state")
+            shutil.copy(file, made)
+
+    def change(self, stack: str, **changes: object) -> None:
+        """Change some keys of a stack's configuration; None takes one away."""
+        document = yaml.safe_load((self.folder / f"Pulumi.{stack}.yaml").read_text())
+        kept = {key.partition(":")[2]: value for key, value in document["config"].items()}
+        self.configure(stack, kept | changes)
 
     def configure(self, stack: str, configuration: Mapping[str, object]) -> None:
         """Write a stack's whole configuration; None leaves a key out."""

@@ -13,11 +13,12 @@ from tests.journey import Journey, instant
 from tests.tenant import Tenant
 
 LEAST = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
+SEEING = ("Policy.Read.All", "Organization.Read.All")
 
 
 @pytest.fixture(scope="module")
 def stack_that_is_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    with Tenant("--deployer-role", *LEAST, "Policy.Read.All") as tenant:
+    with Tenant("--deployer-role", *LEAST, *SEEING) as tenant:
         journey = Journey(tenant, tmp_path_factory.mktemp("refusals"))
         journey.make_stack("dev")
         journey.keep()
@@ -26,7 +27,7 @@ def stack_that_is_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jou
 
 @pytest.fixture
 def stack(stack_that_is_made: Journey) -> Journey:
-    """A stack that was never brought up; its caller may see the tenant's policies."""
+    """A stack that was never brought up; its caller may see the tenant's policies and its quota."""
     return stack_that_is_made.as_kept()
 
 
@@ -42,15 +43,6 @@ def refused(journey: Journey, code: int, env: Mapping[str, str] | None = None) -
     cause, _, next_step = " ".join(done.stderr.split()).partition(" Next: ")
     assert next_step, done.stderr
     return cause, next_step
-
-
-def change(journey: Journey, changes: Mapping[str, object]) -> None:
-    """Change some keys of the stack's configuration; None takes one away."""
-    document = yaml.safe_load((journey.folder / "Pulumi.dev.yaml").read_text())
-    good: dict[str, object] = {
-        key.partition(":")[2]: value for key, value in document["config"].items()
-    }
-    journey.configure("dev", good | dict(changes))
 
 
 def secrets(**changes: object) -> list[dict[str, object]]:
@@ -69,17 +61,19 @@ def secrets(**changes: object) -> list[dict[str, object]]:
             ("`server`", "not an instant"),
         ),
         (
-            {"server": "a b", "secrets": secrets(overlapDays=150)},
-            ("`server`", "less than everyDays"),
+            {"server": "a b", "mailbox": None, "secrets": secrets(overlapDays=150)},
+            ("`server`", "`mailbox` is missing", "less than everyDays"),
         ),
-        ({"server": "-x-", "secrets": secrets(everyDays=720)}, ("`server`", "the 730 days")),
-        ({"mailbox": None, "sever": "x"}, ("`mailbox` is missing", "did you mean `server`")),
+        (
+            {"server": "-x-", "sever": "x", "secrets": secrets(everyDays=720)},
+            ("`server`", "did you mean `server`", "the 730 days"),
+        ),
     ],
 )
 def test_wrong_values_are_told_together(
     stack: Journey, changes: dict[str, object], causes: tuple[str, ...]
 ) -> None:
-    change(stack, changes)
+    stack.change("dev", **changes)
     before = len(stack.tenant.history())
     cause, next_step = refused(stack, 2)
     for each in causes:
@@ -105,14 +99,14 @@ def test_a_config_file_where_none_can_be(
     else:
         folder.mkdir()
         folder.chmod(mode)
-    change(stack, {"configFile": str(folder / "proself.toml")})
+    stack.change("dev", configFile=str(folder / "proself.toml"))
     said, step = refused(stack, code)
     assert cause in said
     assert next_step in step
 
 
 def test_a_permission_that_is_not_offered(stack: Journey) -> None:
-    change(stack, {"permissions": ["Mail.Sennd"]})
+    stack.change("dev", permissions=["Mail.Sennd"])
     cause, next_step = refused(stack, 1)
     assert "Mail.Sennd" in cause
     assert "SMTP.Send" in cause + next_step
@@ -143,6 +137,20 @@ def test_an_expired_credential(stack: Journey) -> None:
     assert "AADSTS7000222" in cause
     assert "new client secret" in next_step
     assert secret not in cause + next_step
+
+
+def test_a_tenant_that_is_full(stack: Journey) -> None:
+    stack.tenant.seed(directory_quota=1)
+    cause, _ = refused(stack, 1)
+    assert "no room for an application" in cause
+
+
+def test_a_policy_that_forbids_client_secrets(stack: Journey) -> None:
+    forbidden = {"restrictionType": "passwordAddition", "state": "enabled"}
+    policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [forbidden]}}
+    stack.tenant.seed(default_policy=policy)
+    cause, _ = refused(stack, 1)
+    assert "forbids client secrets" in cause
 
 
 def test_a_lifetime_above_the_tenants_policy(stack: Journey) -> None:
