@@ -195,7 +195,7 @@ def _up(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
+def _greet(opened: "Session") -> None:
     from proself_mail import report
 
     report.commentary().print(
@@ -203,6 +203,12 @@ def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
         f"{opened.source}.",
         markup=False,
     )
+
+
+def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
+    from proself_mail import report
+
+    _greet(opened)
     report.commentary().print(report.checks(checks))
 
 
@@ -248,7 +254,8 @@ def _rotate(arguments: argparse.Namespace) -> int:
             _confirm_revocation(plan, stack)
 
     if arguments.acknowledge is not None:
-        plan = asyncio.run(rotate.acknowledge(stack, project, arguments.acknowledge or None, _say))
+        key_id = arguments.acknowledge or None
+        plan = asyncio.run(rotate.acknowledge(stack, project, key_id, _say, greet=_greet))
         reminder, lines = plan.reminder, [f"Recorded: Proself has {plan.ledger.pasted}."]
     else:
         append = rotate.Append.NOW if arguments.now else None
@@ -258,6 +265,7 @@ def _rotate(arguments: argparse.Namespace) -> int:
                 project,
                 _say,
                 append=rotate.Append.REVOKE if arguments.revoke else append,
+                greet=_greet,
                 show=show,
                 dry_run=arguments.dry_run,
             )

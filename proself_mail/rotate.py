@@ -41,6 +41,8 @@ MOST_AT_ONCE = 3
 _LONGEST = up.DEADLINE + timedelta(minutes=5)
 _SURVIVING = timedelta(seconds=60)
 """What readers still show so long after its removal is no lag."""
+_TELLING = timedelta(seconds=20)
+"""How long is asked whether a rotation that failed made a secret; a person may wait for it."""
 
 
 class Append(StrEnum):
@@ -83,16 +85,19 @@ async def run(
     say: Say,
     *,
     append: Append | None = None,
+    greet: Callable[[Session], None] = lambda _: None,
     show: Callable[[Plan], None] = lambda _: None,
     dry_run: bool = False,
 ) -> Rotation:
     """Rotate a stack's secrets as far as their time has come.
 
-    `show` is given the plan before anything is written, and may raise to stop it. Raises `Refused`
-    where the stack file is older than the state, and the error of whatever else stands against it.
+    `greet` is given the session as soon as it is open, `show` the plan before anything is written,
+    and may raise to stop it. Raises `Refused` where the stack file is older than the state, and the
+    error of whatever else stands against it.
     """
     stack = Stack(name, project)
     async with _no_longer(name), _opened(stack, project, say) as at:
+        greet(at.opened)
         before = await _plan(at)
         if append is None:
             _check_newest(before, name)
@@ -105,12 +110,21 @@ async def run(
         return await _append(at, before, append, project, say)
 
 
-async def acknowledge(name: str, project: Path, key_id: str | None, say: Say) -> Plan:
+async def acknowledge(
+    name: str,
+    project: Path,
+    key_id: str | None,
+    say: Say,
+    *,
+    greet: Callable[[Session], None] = lambda _: None,
+) -> Plan:
     """Record that Proself has a secret now: the newest, or the one of `key_id`.
 
-    Raises `ConfigurationError` where it is none of those that sign in.
+    It takes a person's word for that. Raises `ConfigurationError` where it is none of those that
+    sign in.
     """
     async with _opened(Stack(name, project), project, say) as at:
+        greet(at.opened)
         found = await _plan(at)
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
         chosen = key_id.lower() if key_id else live[-1] if live else "none"
@@ -234,11 +248,13 @@ async def _append(at: _Stack, before: Plan, append: Append, project: Path, say: 
     if append is Append.REVOKE:
         values["revokesEarlier"] = "true"
     entry = {f"secrets[{place}].{key}": value for key, value in values.items()}
+    writing = asyncio.ensure_future(asyncio.to_thread(at.stack.configure, entry))
     try:
-        await asyncio.to_thread(at.stack.configure, entry)
+        await asyncio.shield(writing)
         changed = replace(at, settings=await asyncio.to_thread(at.stack.settings))
         rotated = await _apply(changed, await _plan(changed), project, say)
-    except Error:
+    except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or at the end of all patience
+        await asyncio.wait({writing})  # a thread goes on, and would write after the taking back
         if await _came_to_nothing(at, before):
             file.write_bytes(as_it_was)
             say(f"{file.name} is as it was: no secret was made")
@@ -251,9 +267,10 @@ async def _append(at: _Stack, before: Plan, append: Append, project: Path, say: 
 async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
     """Say whether surely no secret was made; what cannot be told may have been."""
     try:
-        state = await asyncio.to_thread(at.stack.state)
-        application = await _application(at)
-    except Error:
+        async with asyncio.timeout(_TELLING.total_seconds()):
+            state = await asyncio.to_thread(at.stack.state)
+            application = await _application(at)
+    except (Error, TimeoutError):
         return False
     known = {*before.ledger.made, *(each.key_id for each in before.foreign)}
     made = [each for each in application.passwords if each.key_id not in known]

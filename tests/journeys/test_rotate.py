@@ -39,8 +39,15 @@ def journey(stack_that_is_up: Journey) -> Journey:
 
 def test_nothing_due_changes_nothing(journey: Journey) -> None:
     before = journey.mark()
-    assert "Nothing is due" in rotate(journey)
+    done = journey.proself_mail("rotate", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing is due" in done.stdout
     assert journey.writes(before) == []
+    told = " ".join(done.stderr.split())
+    whom = f"Signed in to tenant {journey.tenant.tenant_id} as "
+    assert told.count(whom) == 1
+    assert told.startswith(whom)
+    assert max(len(line) for line in done.stderr.splitlines()) <= 80
 
 
 def test_a_window_opens_and_the_one_before_it_runs_out(journey: Journey) -> None:

@@ -1,5 +1,7 @@
 """`proself-mail rotate` where something is wrong: a clear error, and nothing lost or written."""
 
+import signal
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -143,6 +145,24 @@ def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:
     (locks / "11111111-2222-4333-8444-555555555555.json").write_text(lock)
     before = journey.mark()
     assert "holds the stack" in rotate(journey, "--now", code=3)
+    assert path.read_bytes() == as_it_is
+    assert journey.writes(before) == []
+
+
+def test_an_interrupted_early_rotation_takes_its_entry_back(journey: Journey) -> None:
+    path = journey.folder / f"Pulumi.{STACK}.yaml"
+    later(journey, 10)
+    as_it_is, before = path.read_bytes(), journey.mark()
+    journey.tenant.faults(latency_ms=1000)  # there is time between the entry and the engine
+    with journey.started("rotate", "--now", "--stack", STACK) as process:
+        deadline = time.monotonic() + 60
+        while path.read_bytes() == as_it_is and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert path.read_bytes() != as_it_is
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert f"{path.name} is as it was: no secret was made" in said
     assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []
 
