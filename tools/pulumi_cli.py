@@ -10,11 +10,11 @@ It does not choose the azuread plugin: that is `proself_mail.target`'s.
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +35,8 @@ _EXE = ".exe" if os.name == "nt" else ""
 _HERE = Path(__file__).resolve().parent
 _USUAL_GO = (Path("/usr/local/go/bin"), Path("/opt/homebrew/bin"), Path("C:/Program Files/Go/bin"))
 _NO_ANSWER = timedelta(seconds=5)
+_RELEASES = "https://get.pulumi.com/install.sh"
+"""Where the Automation API's installer begins."""
 
 Say = Callable[[str], None]
 
@@ -150,18 +152,38 @@ def _release(say: Say) -> PulumiCli | None:
     from semver import VersionInfo
 
     say(f"pulumi: trying the official release v{VERSION} …")
-    waited = socket.getdefaulttimeout()
-    # The installer sets no timeout of its own, and a network without internet may stay silent.
-    socket.setdefaulttimeout(_NO_ANSWER.total_seconds())
     try:
+        _reach(_RELEASES)
         with _appearing_whole() as folder:
             PulumiCommand.install(root=str(folder), version=VersionInfo.parse(VERSION))
     except Exception as error:  # the installer raises whatever its parts raise
         say(f"pulumi: the official release cannot be had here ({_one_line(error)})")
         return None
-    finally:
-        socket.setdefaulttimeout(waited)
     return _in_cache()
+
+
+def _reach(address: str) -> None:
+    """Raise `OSError` where an address does not answer soon.
+
+    The installer sets no time limit, and a network without internet may stay silent, for minutes
+    even to a question for a name, which no time limit of a socket ends.
+    """
+    answer: list[OSError] = []
+    seconds = _NO_ANSWER.total_seconds()
+
+    def ask() -> None:
+        try:
+            urllib.request.urlopen(address, timeout=seconds).close()  # noqa: S310
+        except OSError as error:
+            answer.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if asking.is_alive():
+        answer.append(TimeoutError(f"no answer within {seconds:g} s"))
+    if answer:
+        raise answer[0]
 
 
 def _build(say: Say, environment: Mapping[str, str]) -> PulumiCli:

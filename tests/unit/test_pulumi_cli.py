@@ -5,7 +5,10 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for p
 
 FAKE_GO = """#!/bin/sh
 # Takes a while, like the real one; leaves half a program if it is killed.
+echo "$PWD $*" >> "{folder}/asked"
 if [ "$1" = list ]; then echo "{source}/cmd/pulumi-language-python"; exit 0; fi
 while [ $# -gt 1 ]; do case "$1" in -o) out="$2" ;; esac; shift; done
 name="${{1##*/}}"
@@ -104,6 +108,29 @@ def test_it_is_built_once_and_found_by_the_next(
     assert subprocess.run([path], capture_output=True, text=True).stdout == f"v{VERSION}\n"
     for name in ("pulumi-language-python", "pulumi-language-python-exec"):
         assert (path.parent / name).stat().st_mode & stat.S_IXUSR
+    cli, host, _ = (tmp_path / "asked").read_text().splitlines()
+    linked = "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v"
+    assert f"{linked}3.259.0 " in cli
+    assert cli.endswith("/bin/ github.com/pulumi/pulumi/pkg/v3/cmd/pulumi")
+    assert f"{linked}3.79.0 " in host
+    assert host.endswith("/bin/ github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python")
+
+
+def test_the_modules_are_pinned() -> None:
+    tools = Path(pulumi_cli.__file__).parent
+    cli = (tools / "pulumi/go.mod").read_text()
+    for line in (
+        "github.com/pulumi/pulumi/pkg/v3 v3.259.0",
+        "github.com/pulumi/pulumi/sdk/v3 v3.259.0",
+        "github.com/atotto/clipboard => github.com/tgummerer/clipboard "
+        "v0.0.0-20241001131231-d02d263e614e",
+    ):
+        assert line in cli
+    host = (tools / "language_host/go.mod").read_text()
+    assert "tool github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python\n" in host
+    assert "github.com/pulumi/pulumi/sdk/v3 v3.79.0" in host
+    for module in ("pulumi", "language_host"):
+        assert (tools / module / "go.sum").stat().st_size > 0
 
 
 def test_a_killed_build_is_not_taken_for_a_whole_one(
@@ -150,8 +177,6 @@ def test_without_go_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.M
 def test_an_unreachable_release_is_given_up_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import urllib.request
-
     def unreachable(*_: object, **__: object) -> None:
         raise OSError("no route to host\nand more lines\n")
 
@@ -164,6 +189,27 @@ def test_an_unreachable_release_is_given_up_in_one_line(
     assert "cannot be had here" in said[1]
     assert "\n" not in said[1]
     assert not list((tmp_path / "pulumi").iterdir())
+
+
+def test_a_network_that_stays_silent_is_given_up_soon(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not even a question for the name is answered, and no time limit of a socket ends that."""
+    ends = threading.Event()
+
+    def silent(*_: object, **__: object) -> None:
+        ends.wait(60)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(urllib.request, "urlopen", silent)
+    monkeypatch.setattr(pulumi_cli, "_NO_ANSWER", timedelta(seconds=0.2))
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(tmp_path))
+    said: list[str] = []
+    began = time.monotonic()
+    assert pulumi_cli._release(said.append) is None
+    assert time.monotonic() - began < 30
+    ends.set()
+    assert said[1] == ("pulumi: the official release cannot be had here (no answer within 0.2 s)")
 
 
 def test_uv_is_fetched_where_there_is_none(tmp_path: Path) -> None:
