@@ -76,18 +76,6 @@ def test_outputs_are_complete_and_the_secret_signs_in(standing: Journey) -> None
     assert answer.status_code == 200, answer.text
 
 
-def test_a_second_up_and_a_refreshing_preview_change_nothing(standing: Journey) -> None:
-    before = standing.mark()
-    preview = standing.pulumi(
-        "preview", "--refresh", "--stack", "dev", "--json", "--expect-no-changes"
-    )
-    assert preview.returncode == 0, preview.stdout[-2000:] + preview.stderr
-    assert json.loads(preview.stdout)["changeSummary"] == {"same": 8}
-    again = standing.up("dev", "--expect-no-changes")
-    assert again.returncode == 0, again.stdout
-    assert standing.writes(before) == []
-
-
 def test_destroy_takes_one_deletion(standing: Journey) -> None:
     made = standing.outputs("dev")
     before = standing.mark()
@@ -98,36 +86,39 @@ def test_destroy_takes_one_deletion(standing: Journey) -> None:
     ]
 
 
-def test_config_file_is_written_by_up_alone(journey: Journey) -> None:
-    journey.make_stack("dev")
-    path = journey.config_file
-    preview = journey.pulumi("preview", "--stack", "dev")
-    assert preview.returncode == 0, preview.stdout
-    assert not path.exists()
-    up(journey, "dev")
-    made = journey.outputs("dev")
+def test_no_preview_and_no_refresh_writes_anything(standing: Journey) -> None:
+    """Nor does a second `up` change anything in the tenant; it alone writes the config file."""
+    made = standing.outputs("dev")
+    path = standing.config_file
     config = proself.read(path)
     assert config.mail_server.client_id == made["clientId"]
     assert config.mail_server.client_secret == made["clientSecret"]
     assert config.mail_server.user_id == config.system_mail.mail_address == MAILBOX
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()
+    before = standing.mark()
+    preview = standing.pulumi(
+        "preview", "--refresh", "--stack", "dev", "--json", "--expect-no-changes"
+    )
+    assert preview.returncode == 0, preview.stdout[-2000:] + preview.stderr
+    assert json.loads(preview.stdout)["changeSummary"] == {"same": 8}
+    assert not path.exists()
     for command in (
-        ("preview",),
-        ("preview", "--refresh"),
         ("refresh", "--yes", "--skip-preview"),
         ("refresh", "--yes", "--skip-preview", "--run-program"),
     ):
-        done = journey.pulumi("--stack", "dev", *command)
+        done = standing.pulumi("--stack", "dev", *command)
         assert done.returncode == 0, done.stdout
         assert not path.exists(), command
-    under = journey.pulumi(
+    under = standing.pulumi(
         "up", "--stack", "dev", "--yes", "--skip-preview", env={"PROSELF_MAIL_UP": "1"}
     )
     assert under.returncode == 0
     assert not path.exists()
-    up(journey, "dev")
+    again = standing.up("dev", "--expect-no-changes")
+    assert again.returncode == 0, again.stdout
     assert proself.read(path) == config
+    assert standing.writes(before) == []
 
 
 def test_config_command_renders_the_same(standing: Journey) -> None:
@@ -143,55 +134,48 @@ def test_config_command_renders_the_same(standing: Journey) -> None:
     assert standing.config_file.read_text(encoding="utf-8") == text
 
 
-def test_no_input_deletes_or_replaces_a_live_secret(journey: Journey) -> None:
-    """A new description, an early rotation, an entry taken away: what signs in goes on doing so."""
-    configuration = journey.make_stack("dev")
-    up(journey, "dev")
-    made = journey.outputs("dev")
-    configuration["secretDescription"] = "Another description"
-    journey.configure("dev", configuration)
-    before = journey.mark()
-    up(journey, "dev")
-    assert journey.writes(before) == []
+def test_no_input_deletes_or_replaces_a_live_secret(standing: Journey) -> None:
+    """A new description, an early rotation, an entry taken away: what signs in goes on doing so.
 
+    Nor does consent that is left to an administrator take away a grant that lives.
+    """
+    made = standing.outputs("dev")
+    standing.change("dev", secretDescription="Another description", consent="by-administrator")
+    before = standing.mark()
+    up(standing, "dev")
+    assert standing.writes(before) == []
+
+    first = {"from": made["clientSecrets"][0]["starts"], "everyDays": 150, "overlapDays": 30}
     added = {"from": instant(timedelta(seconds=-1)), "everyDays": 100, "overlapDays": 20}
-    journey.configure("dev", configuration | {"secrets": [*configuration["secrets"], added]})
-    up(journey, "dev")
-    [write] = journey.tenant.writes(before)
+    standing.change("dev", secrets=[first, added])
+    up(standing, "dev")
+    [write] = standing.tenant.writes(before)
     assert write["path"].endswith("/addPassword")
     assert write["request"]["passwordCredential"]["displayName"].startswith("Another description")
-    rotated = journey.outputs("dev")["clientSecrets"]
+    rotated = standing.outputs("dev")["clientSecrets"]
     assert rotated[0] == made["clientSecrets"][0]
     assert len(rotated) == 2
 
-    before = journey.mark()
-    journey.configure("dev", configuration | {"secrets": [added]})
-    up(journey, "dev")
-    assert journey.writes(before) == []
+    before = standing.mark()
+    standing.change("dev", secrets=[added])
+    up(standing, "dev")
+    assert standing.writes(before) == []
     for secret in (made["clientSecret"], rotated[1]["value"]):
-        answer = journey.tenant.sign_in(client_id=made["clientId"], client_secret=secret)
+        answer = standing.tenant.sign_in(client_id=made["clientId"], client_secret=secret)
         assert answer.status_code == 200, answer.text
 
 
-def test_consent_left_to_an_administrator_keeps_a_live_grant(journey: Journey) -> None:
-    configuration = journey.make_stack("dev")
-    up(journey, "dev")
+def test_production_without_consent_of_ours(journey: Journey) -> None:
+    """A preview writes nothing, an update touches no grant, and a destroy is refused."""
+    journey.make_stack("dev", environment="production", consent="by-administrator")
     before = journey.mark()
-    journey.configure("dev", configuration | {"consent": "by-administrator"})
-    up(journey, "dev")
+    preview = journey.pulumi("preview", "--stack", "dev")
+    assert preview.returncode == 0, preview.stdout
+    assert not journey.config_file.exists()
     assert journey.writes(before) == []
-
-
-def test_without_consent_of_ours_no_grant_is_touched(journey: Journey) -> None:
-    journey.make_stack("dev", consent="by-administrator")
-    before = journey.mark()
     up(journey, "dev")
+    assert journey.config_file.exists()
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
-
-
-def test_production_is_protected_from_deletion(journey: Journey) -> None:
-    journey.make_stack("dev", environment="production")
-    up(journey, "dev")
     before = journey.mark()
     done = journey.pulumi("destroy", "--stack", "dev", "--yes", "--skip-preview")
     assert done.returncode != 0
@@ -200,13 +184,23 @@ def test_production_is_protected_from_deletion(journey: Journey) -> None:
 
 
 def test_a_multi_tenant_application_with_both_permissions(journey: Journey) -> None:
-    journey.make_stack("dev", audience="multi", permissions=["Mail.Send", "SMTP.Send"])
+    """Its file as people write YAML: `from: 2027-01-01T00:00:00Z` is a timestamp to YAML."""
+    configuration = journey.make_stack(
+        "dev", audience="multi", permissions=["Mail.Send", "SMTP.Send"]
+    )
+    path = journey.folder / "Pulumi.dev.yaml"
+    text = path.read_text()
+    start = configuration["secrets"][0]["from"]
+    assert f"'{start}'" in text
+    assert ": 150" in text
+    path.write_text(text.replace(f"'{start}'", start).replace(": 150", ": '150'"))
     before = journey.mark()
     up(journey, "dev")
     sent = {each["path"]: each["request"] for each in journey.tenant.writes(before)}
     assert sent["/v1.0/applications"]["signInAudience"] == "AzureADMultipleOrgs"
     assert set(sent["/v1.0/oauth2PermissionGrants"]["scope"].split()) == {"Mail.Send", "SMTP.Send"}
     assert proself.read(journey.config_file).mail_server.tenant_id == ""
+    assert journey.outputs("dev")["clientSecrets"][0]["starts"] == start
 
 
 def test_a_mailbox_in_another_tenant_gets_no_grant_here(journey: Journey) -> None:
@@ -216,15 +210,3 @@ def test_a_mailbox_in_another_tenant_gets_no_grant_here(journey: Journey) -> Non
     up(journey, "dev")
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
     assert f"/{other}/adminconsent" in journey.outputs("dev")["consentUrl"]
-
-
-def test_an_unquoted_instant_and_a_number_as_text_are_understood(journey: Journey) -> None:
-    """People write YAML by hand: `from: 2027-01-01T00:00:00Z` is a timestamp to YAML."""
-    configuration = journey.make_stack("dev")
-    path = journey.folder / "Pulumi.dev.yaml"
-    text = path.read_text()
-    start = configuration["secrets"][0]["from"]
-    assert f"'{start}'" in text
-    path.write_text(text.replace(f"'{start}'", start).replace("150", "'150'"))
-    up(journey, "dev")
-    assert journey.outputs("dev")["clientSecrets"][0]["starts"] == start
