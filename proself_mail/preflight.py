@@ -217,10 +217,14 @@ async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:
 async def _quota(directory: Directory, settings: Settings) -> Check:
     """Say how full the tenant is, and what of this stack's lies in the recycle bin and counts."""
     name = "quota"
+    asked = asyncio.ensure_future(directory.quota())
+    binned = await _binned(directory, settings)
 
     async def look() -> Check:
-        quota, binned = await asyncio.gather(directory.quota(), _binned(directory, settings))
-        seen = f"{quota.used} of {quota.total} objects in the tenant{binned}"
+        quota = await asked
+        seen = "; ".join(
+            filter(None, [f"{quota.used} of {quota.total} objects in the tenant", binned])
+        )
         if quota.total - quota.used < _OBJECTS_MADE:
             return Check(
                 name,
@@ -231,13 +235,17 @@ async def _quota(directory: Directory, settings: Settings) -> Check:
             )
         return Check(name, Outcome.OK, seen)
 
-    return await _or_unknown(name, look, "Organization.Read.All", required=False)
+    return await _or_unknown(name, look, "Organization.Read.All", required=False, seen=binned)
 
 
 async def _binned(directory: Directory, settings: Settings) -> str:
+    """Say what of this stack's lies in the recycle bin; blank for nothing, or where it is unseen."""
     tag = stack_tag(settings.stack_id)
-    count = sum([1 async for _ in directory.deleted_applications_tagged(tag)])
-    return f"; {count} application(s) of this stack in the recycle bin count as well" * bool(count)
+    try:
+        count = sum([1 async for _ in directory.deleted_applications_tagged(tag)])
+    except DirectoryError:
+        return ""
+    return f"{count} application(s) of this stack in the recycle bin, which count" * bool(count)
 
 
 def clock(skew: timedelta) -> Check:

@@ -41,6 +41,20 @@ def test_no_setting_makes_it_refresh_while_readers_trail(standing: Journey) -> N
     assert standing.writes(before) == []
 
 
+def test_preflight_shows_what_runs_before_left(standing: Journey) -> None:
+    """One application of ours in no state, one in the recycle bin, and who looks at them."""
+    document = yaml.safe_load((standing.folder / f"Pulumi.{STACK}.yaml").read_text())
+    tag = f"proself-mail:stack={document['config']['proself-mail:stackId']}"
+    body = {"displayName": "left", "tags": ["proself-mail", tag, "proself-mail:environment=test"]}
+    left, binned = (standing.tenant.ask("POST", "/applications", body)["id"] for _ in range(2))
+    standing.tenant.ask("DELETE", f"/applications/{binned}")
+    done = standing.proself_mail("preflight", "--stack", STACK, env={"COLUMNS": "300"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"1 application(s) in no state: {left}" in done.stdout
+    assert "signed in as Deployer" in done.stdout
+    assert "1 application(s) of this stack in the recycle bin" in done.stdout
+
+
 def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> None:
     file = standing.folder / f"Pulumi.{STACK}.yaml"
     document = yaml.safe_load(file.read_text())
