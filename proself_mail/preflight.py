@@ -239,7 +239,7 @@ async def _quota(directory: Directory, settings: Settings) -> Check:
 
 
 async def _binned(directory: Directory, settings: Settings) -> str:
-    """Say what of this stack's lies in the recycle bin; blank for nothing, or where it is unseen."""
+    """Say what of this stack lies in the recycle bin; blank for nothing, or where it is unseen."""
     tag = stack_tag(settings.stack_id)
     try:
         count = sum([1 async for _ in directory.deleted_applications_tagged(tag)])
