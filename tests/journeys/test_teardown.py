@@ -151,7 +151,7 @@ def test_lag_throttling_and_lost_replies(standing: Journey) -> None:
 
 
 def test_several_stacks_in_one_call(journey: Journey) -> None:
-    names = ["a.test", "b.test", "c.test"]
+    names = ["a.test", "b.test"]
     ids = [journey.make_stack(name, configFile="none")["stackId"] for name in names]
     for name in names:
         assert journey.up(name).returncode == 0
@@ -159,5 +159,5 @@ def test_several_stacks_in_one_call(journey: Journey) -> None:
         "teardown", "--stack", *names, "--confirm", journey.tenant.tenant_id
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "[3/3]" in done.stderr
+    assert "[2/2]" in done.stderr
     assert [found for each in ids for found in bearing(journey, each)] == []

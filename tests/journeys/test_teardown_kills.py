@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -39,18 +38,10 @@ def test_killed_after_each_write_it_goes_on_from_there(standing: Journey) -> Non
 
 def killed_after(journey: Journey, before: int, writes: int) -> None:
     """Start the command and kill it as soon as the tenant has taken so many writes in all."""
-    command = str(Path(sys.executable).parent / "proself-mail")
-    process = subprocess.Popen(
-        [command, "teardown", "--stack", STACK, "--confirm", journey.tenant.tenant_id],
-        cwd=journey.folder,
-        env=journey.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while len(journey.writes(before)) < writes and process.poll() is None:
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    confirmed = ("--stack", STACK, "--confirm", journey.tenant.tenant_id)
+    with journey.started("teardown", *confirmed, stderr=subprocess.DEVNULL) as process:
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while len(journey.writes(before)) < writes and process.poll() is None:
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+    assert process.returncode == -signal.SIGKILL
