@@ -51,6 +51,11 @@ def refused(
             "still to come",
             "secrets[0].from",
         ),
+        (
+            {"mailProofUntil": instant(timedelta(hours=25))},
+            "more than 24 hours ahead",
+            "pulumi config set mailProofUntil",
+        ),
     ],
 )
 def test_a_wrong_configuration(
