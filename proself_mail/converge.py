@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proself_mail import backend, lock, proof, proself, stack
+from proself_mail import backend, lock, notes, proof, proself, stack
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
 from proself_mail.errors import Error
 from proself_mail.failure import Failure, Kind
 from proself_mail.faq import Step
 from proself_mail.journal import Journal
+from proself_mail.ledger import Ledger
 from proself_mail.lock import Holder
 from proself_mail.orphans import Orphans
 from proself_mail.patience import Patience, Say
@@ -76,6 +77,7 @@ class Update:
         self._say = say
         self._patience = patience
         self._patience.trailing = record.carries_on
+        self._record = record
         self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
         self._changes: Counter[str] = Counter()
         self._state: State
@@ -89,6 +91,16 @@ class Update:
         Ends by success, by the error of whatever will not mend, or by being cancelled, which ends
         the engine in order.
         """
+        try:
+            done = await self._converge(state, stamped)
+        except Error:
+            with contextlib.suppress(Error):  # then the journal keeps them for the next update
+                await self._bring_notes_back(state.key_ids)
+            raise
+        await self._bring_notes_back(state.key_ids)
+        return done
+
+    async def _converge(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
         unclear = APPLICATION in state.pending
         surely: frozenset[str] = frozenset()
         while True:
@@ -104,6 +116,29 @@ class Update:
             surely = frozenset(each.resource for each in observed.failures if each.is_of_one_there)
             surely |= adoption.keys() & {APPLICATION}
             stamped = await self._after(observed.failures, state)
+
+    async def _bring_notes_back(self, before: Mapping[str, str]) -> None:
+        """Write back what the engine made the application's notes lose.
+
+        `before` are the key ids of secrets that the state knew. Those whose window has closed it
+        has forgotten by now, and the notes are to know them.
+        """
+        if not self._runs or self._state.application_id is None:
+            return
+        earlier, now = self._record.notes, self._state.key_ids
+        noted, damaged = Ledger.known(earlier, {})
+        forgotten = {window: key for window, key in before.items() if window not in now}
+        is_news = not damaged and not set(forgotten.values()) <= noted.made.keys()
+        is_blanked = bool(earlier) and (self._record.carries_on or bool(self._changes["update"]))
+        if is_blanked or is_news:
+            await notes.bring_back(
+                self._session.directory,
+                self._patience,
+                self._state.application_id,
+                earlier,
+                forgotten,
+                now,
+            )
 
     async def _mend(self) -> None:
         """Take out of the state what blocks the engine, which needs the stack unlocked."""
@@ -126,9 +161,9 @@ class Update:
         except asyncio.CancelledError:
             await self._end(running)
             raise
-        self._runs += 1
         self._changes.update(observed.changes)
         self._state = await asyncio.to_thread(self._stack.state)
+        self._runs += 1
         return observed, self._state
 
     async def _end(self, running: "asyncio.Future[Observed]") -> None:

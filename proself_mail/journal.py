@@ -1,4 +1,4 @@
-"""When an update began, kept beside the stack until it has ended well.
+"""When an update began, and the notes that it may blank: kept until it has ended well.
 
 What bears the stack's stamp and was made after that instant was made by this update, or by the one
 that a kill cut short and this one carries on. It holds no secret. On a fresh runner there is none,
@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from proself_mail import private_file
+from proself_mail.ledger import merged
 from proself_mail.schedule import format_instant, parse_instant
 
 _STALE = timedelta(days=7)
@@ -27,28 +28,34 @@ class Journal:
     """By the tenant's clock."""
     carries_on: bool
     """Whether an update before this one was cut short."""
+    notes: str = ""
+    """The application's, as they were before the engine ran, whichever of these updates ran it."""
 
     def end(self) -> None:
         """Note that the update has ended well."""
         self.path.unlink(missing_ok=True)
 
 
-def begin(path: Path, stack_id: UUID, now: datetime) -> Journal:
-    """Open the journal of an update that begins now, or of the one that was cut short."""
+def begin(path: Path, stack_id: UUID, now: datetime, notes: str = "") -> Journal:
+    """Open the journal of an update that begins now, or of the one that was cut short.
+
+    `notes` are the application's now.
+    """
     earlier = _read(path, stack_id)
-    if earlier is not None and now - earlier > _STALE:
+    if earlier is not None and now - earlier.began > _STALE:
         earlier = None
-    began = earlier or now
-    entry = {"stackId": str(stack_id), "began": format_instant(began)}
+    began = earlier.began if earlier else now
+    notes = merged(notes, earlier.notes if earlier else "")
+    entry = {"stackId": str(stack_id), "began": format_instant(began), "notes": notes}
     private_file.write(path, json.dumps(entry) + "\n")
-    return Journal(path, began, carries_on=earlier is not None)
+    return Journal(path, began, earlier is not None, notes)
 
 
-def _read(path: Path, stack_id: UUID) -> datetime | None:
+def _read(path: Path, stack_id: UUID) -> Journal | None:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         if UUID(entry["stackId"]) == stack_id:
-            return parse_instant(entry["began"])
+            return Journal(path, parse_instant(entry["began"]), True, str(entry["notes"]))
     except (OSError, ValueError, LookupError, TypeError):
         pass  # none, or cut short by a full disk: then nothing of it can be relied on
     return None

@@ -5,8 +5,8 @@ That is the only rule, for every command: a name or a date that fits makes nobod
 state and the machine that a pipeline ran on: which key ids this product made, because a secret
 leaves the state when its window closes and Entra's listing does not say who made it; and which of
 them a person pasted into Proself. Both stand in one line of JSON, beside whatever people write into
-the notes. No secret is part of it. Reading and writing the notes is `rotate`'s; docs/adr/0019 says
-why they are there.
+the notes. No secret is part of it. Writing the notes is `notes`'; docs/adr/0019 says why they are
+there.
 """
 
 import json
@@ -90,6 +90,21 @@ class Ledger:
     def keeping(self, key_ids: frozenset[str]) -> Self:
         """Return it without what is no longer on the application; what was pasted stays."""
         return replace(self, made={key: w for key, w in self.made.items() if key in key_ids})
+
+
+def merged(notes: str, earlier: str) -> str:
+    """Return notes that also say what an earlier text of them did, where they do not themselves.
+
+    Of what people wrote, and of a line that cannot be read, the later text stands if there is one.
+    """
+    if not notes or not earlier:
+        return notes or earlier
+    try:
+        now, before = Ledger.read(notes), Ledger.read(earlier)
+    except Damaged:
+        return notes
+    both = Ledger({**before.made, **now.made}, now.pasted or before.pasted)
+    return notes if both == now else both.into(notes)
 
 
 def _by_window(item: tuple[str, str]) -> str:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from proself_mail import clock, lock, rotation, session, up
+from proself_mail import clock, lock, notes, rotation, session, up
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.errors import (
@@ -135,7 +135,7 @@ async def acknowledge(
                 f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
             )
         ledger = replace(found.ledger, pasted=chosen)
-        return _planned(at, await _note(at, await _application(at), ledger))
+        return _planned(at, await _note(at, found, ledger))
 
 
 @asynccontextmanager
@@ -285,14 +285,20 @@ async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
         up.stop_at(looked.checks)
     if plan.forget and not plan.is_noted:
         # The engine is about to forget them, and whatever is not removed then would be nobody's.
-        await _note(at, await _application(at), plan.ledger)
+        noted = await _note(at, plan, plan.ledger)
+        if looked:  # the update is to bring back what they say now
+            others = [each for each in looked.stamped if each.object_id != noted.object_id]
+            looked = replace(looked, stamped=[*others, noted])
     await _remove(at, plan.expired, say)
     done: Done | None = None
     settled = asyncio.ensure_future(_settled(at, plan.expired))  # while the engine is busy
     try:
-        forgets = bool(plan.forget) and not (plan.add or plan.revoked)
-        is_forgotten = forgets and await _forget(at, say)
-        if forgets:
+        is_forgotten = False
+        if looked and not (plan.add or plan.revoked):
+            record = up.begin(at.opened, at.stack, at.settings, looked, project)
+            is_forgotten = await _forget(at, say) and not record.carries_on
+            if is_forgotten:
+                record.end()
             forgotten = await asyncio.to_thread(at.stack.covered_state)
             at = replace(at, state=forgotten or at.state)
         if looked and not is_forgotten:
@@ -312,7 +318,7 @@ async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
         made = {key: window for window, key in at.state.key_ids.items()}
         # From before the engine ran: an update of the application blanks its notes.
         ledger = plan.ledger.adding(made).keeping(frozenset(there))
-        application = await _note(at, application, ledger)
+        application = await _note(at, plan, ledger, application)
     after = _planned(at, application)
     if after.suspects:
         raise PartlyFailed(
@@ -331,6 +337,14 @@ async def _forget(at: _Stack, say: Say) -> bool:
     """
     observed = await asyncio.to_thread(at.stack.up, say, lock.driver())
     return not observed.failures and set(observed.changes) <= {"same", "delete", "discard"}
+
+
+async def _note(
+    at: _Stack, plan: Plan, ledger: Ledger, application: ApplicationRecord | None = None
+) -> ApplicationRecord:
+    """Write the ledger into the application's notes; return the application with it."""
+    found = application or await _application(at)
+    return await notes.write(at.opened.directory, at.patience, found, ledger, plan.notes)
 
 
 async def _remove(at: _Stack, passwords: Sequence[PasswordRecord], say: Say) -> None:
@@ -372,12 +386,3 @@ async def _settled(at: _Stack, removed: Sequence[PasswordRecord]) -> Application
             )
         if left:
             await at.patience.moment(0.3)
-
-
-async def _note(at: _Stack, application: ApplicationRecord, ledger: Ledger) -> ApplicationRecord:
-    """Write the ledger into the application's notes; return the application with it."""
-    if ledger.is_in(application.notes):
-        return application
-    notes = ledger.into(application.notes)
-    await at.patience.told(lambda: at.opened.directory.set_notes(application.object_id, notes))
-    return replace(application, notes=notes)

@@ -48,6 +48,8 @@ class Plan:
     """Those of them that end with a revoked window: the leaked one may be among them."""
     vanished: tuple[Window, ...]
     """Open windows whose secret was made and is not on the application any more."""
+    notes: str
+    """The application's."""
     ledger: Ledger
     """With everything that this plan knows to be ours."""
     is_ledger_damaged: bool
@@ -115,6 +117,7 @@ def plan(
         vanished=tuple(
             window for window in windows if window.id in state.key_ids and window.id not in keys
         ),
+        notes=application.notes,
         ledger=ledger,
         is_ledger_damaged=damaged,
         is_noted=ledger.is_in(application.notes),

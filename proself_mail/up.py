@@ -15,6 +15,7 @@ from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, stamped
 from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
+from proself_mail.journal import Journal
 from proself_mail.patience import Patience, Say
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
@@ -78,12 +79,20 @@ async def _update(
     say: Say,
 ) -> Done:
     stop_at(looked.checks)
-    record_file = own(project, stack.name) / "update.json"
-    record = journal.begin(record_file, settings.stack_id, opened.tenant_now())
+    record = begin(opened, stack, settings, looked, project)
     update = Update(stack, opened, settings, record, patience, say)
     done = await update.run(looked.state, looked.stamped)
     record.end()
     return done
+
+
+def begin(
+    opened: Session, stack: Stack, settings: Settings, looked: Looked, project: Path
+) -> Journal:
+    """Open the journal without which the engine is not to run."""
+    path = own(project, stack.name) / "update.json"
+    its = (each.notes for each in looked.stamped if each.object_id == looked.state.application_id)
+    return journal.begin(path, settings.stack_id, opened.tenant_now(), next(its, ""))
 
 
 async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:

@@ -54,6 +54,26 @@ def passwords(journey: Journey) -> dict[str, dict[str, Any]]:
     return {each["keyId"]: each for each in answer["passwordCredentials"]}
 
 
+def notes(journey: Journey) -> str:
+    """Read the application's notes."""
+    application = journey.outputs(STACK)["applicationObjectId"]
+    with journey.tenant.http(journey.tenant.token()) as http:
+        return http.get(f"/v1.0/applications/{application}").json()["notes"] or ""
+
+
+def write_notes(journey: Journey, text: str) -> None:
+    """Write the application's notes as a person does."""
+    application = journey.outputs(STACK)["applicationObjectId"]
+    with journey.tenant.http(journey.tenant.token()) as http:
+        http.patch(f"/v1.0/applications/{application}", json={"notes": text}).raise_for_status()
+
+
+def rename(journey: Journey, name: str) -> None:
+    """Have the next update change the application."""
+    done = journey.pulumi("config", "set", "displayName", name, "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+
+
 def signs_in(journey: Journey, secret: dict[str, str]) -> bool:
     client_id = journey.outputs(STACK)["clientId"]
     answer = journey.tenant.sign_in(client_id=client_id, client_secret=secret["value"])

@@ -14,11 +14,14 @@ from tests.rotating import (
     STACK,
     entries,
     later,
+    notes,
     passwords,
     removals,
+    rename,
     rotate,
     set_up,
     signs_in,
+    write_notes,
 )
 from tests.tenant import Tenant
 
@@ -165,17 +168,13 @@ def test_a_revocation_that_was_killed_is_finished_on_another_machine(journey: Jo
 
 def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey) -> None:
     [first] = journey.outputs(STACK)["clientSecrets"]
-    application = journey.outputs(STACK)["applicationObjectId"]
-    with journey.tenant.http(journey.tenant.token()) as http:
-        http.patch(f"/v1.0/applications/{application}", json={"notes": "Call Sato first."})
+    write_notes(journey, "Call Sato first.")
     said = rotate(journey, "--acknowledge")
     assert first["keyId"] in said
     assert "対応は不要です" in said
     later(journey, 150)
     assert "Mail stops at" in rotate(journey)
-    with journey.tenant.http(journey.tenant.token()) as http:
-        notes = http.get(f"/v1.0/applications/{application}").json()["notes"]
-    assert notes.startswith("Call Sato first.\n")
+    assert notes(journey).startswith("Call Sato first.\n")
     later(journey, 14)
     rotate(journey)
     later(journey, 2)
@@ -196,9 +195,43 @@ def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey
 
 def test_an_update_of_the_application_does_not_lose_what_was_pasted(journey: Journey) -> None:
     """The plugin blanks the notes with every update of the application."""
+    write_notes(journey, "Call Sato first.")
     rotate(journey, "--acknowledge")
+    as_they_are = notes(journey)
+    rename(journey, "Another name")
+    done = journey.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert notes(journey) == as_they_are
     later(journey, 150)
-    renamed = journey.pulumi("config", "set", "displayName", "Another name", "--stack", STACK)
-    assert renamed.returncode == 0, renamed.stderr
+    rename(journey, "A third name")
     assert "Mail stops at" in rotate(journey)
     assert "if Proself still has" not in rotate(journey)
+    assert notes(journey).startswith("Call Sato first.\n")
+
+
+def test_an_update_killed_before_it_gave_the_notes_back_loses_none_of_them(
+    journey: Journey,
+) -> None:
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    write_notes(journey, "Call Sato first.")
+    rotate(journey, "--acknowledge")
+    later(journey, 180)  # the first one has ended, and its window leaves the state
+    rename(journey, "Another name")
+    rule = {"match": {"path": "/applications/*", "method": "PATCH"}, "strike": "reset-before"}
+    # The first is the engine's, which blanks the notes; the others would bring them back.
+    journey.tenant.faults({"name": "back", "nth": list(range(2, 99))} | rule)
+    with journey.started("up", "--stack", STACK, stderr=subprocess.DEVNULL):
+        deadline = time.monotonic() + 60
+        while not journey.tenant.struck()["back"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+    journey.tenant.faults()
+    assert notes(journey) == ""
+    assert first["keyId"] not in [e["keyId"] for e in journey.outputs(STACK)["clientSecrets"]]
+    done = journey.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert notes(journey).startswith("Call Sato first.\n")
+    before = journey.mark()
+    said = rotate(journey, code=6)
+    assert "Mail has stopped" in said, "it is known still which one Proself has"
+    assert "recorded nowhere as ours" not in said
+    assert removals(journey, before) == [first["keyId"]]

@@ -7,7 +7,7 @@ import pytest
 
 from bench.rotation_model import Life
 from proself_mail import rotation_report
-from proself_mail.ledger import Damaged, Ledger
+from proself_mail.ledger import Damaged, Ledger, merged
 from proself_mail.reminder import Level, LiveSecret, remind
 
 DAY = timedelta(days=1)
@@ -82,3 +82,15 @@ def test_a_damaged_ledger_is_unknown_and_not_empty(line: str) -> None:
     good = Ledger().into("")
     with pytest.raises(Damaged):
         Ledger.read(f"{good}\n{good}")
+
+
+def test_what_notes_lost_comes_back_and_what_came_since_stays() -> None:
+    old = Ledger({ONE: OLD.window}, ONE).into("Call Sato first.")
+    assert merged("", old) == merged(old, "") == merged(old, old) == old
+    since = Ledger({TWO: NEW.window}).into("Call Suzuki.")
+    both = merged(since, old)
+    assert both.startswith("Call Suzuki.\n")
+    assert Ledger.read(both) == Ledger({ONE: OLD.window, TWO: NEW.window}, ONE)
+    later = Ledger({TWO: NEW.window}, TWO).into("")
+    assert Ledger.read(merged(later, old)).pasted == TWO, "what was said last counts"
+    assert merged("proself-mail: {", old) == "proself-mail: {", "nobody's to repair"

@@ -1,0 +1,59 @@
+"""Writing the application's notes: the ledger, and what an update made them lose.
+
+The azuread plugin sends all text fields with every update of the application and blanks the notes
+then (docs/adr/0019). What stood there is read before the engine runs and kept in the update's
+journal; here it comes back. What the ledger says is `ledger`'s.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from proself_mail.directory import ApplicationRecord, Directory
+from proself_mail.ledger import Ledger, merged
+from proself_mail.patience import Patience
+
+
+async def write(
+    directory: Directory,
+    patience: Patience,
+    application: ApplicationRecord,
+    ledger: Ledger,
+    earlier: str,
+) -> ApplicationRecord:
+    """Write a ledger into the notes, where they do not hold it; return the application with it.
+
+    What people wrote is taken from `earlier`, the notes before, where there are none now.
+    """
+    if ledger.is_in(application.notes):
+        return application
+    return await _set(directory, patience, application, ledger.into(application.notes or earlier))
+
+
+async def bring_back(
+    directory: Directory,
+    patience: Patience,
+    application_id: str,
+    earlier: str,
+    forgotten: Mapping[str, str],
+    key_ids: Mapping[str, str],
+) -> None:
+    """Write what the notes held before an update, together with what they hold now.
+
+    Of the secrets that the state knew, `forgotten` are the key ids that it does not know any more,
+    by their windows, `key_ids` the others. It is written even where a reader shows that all is
+    there: it may trail behind the engine's write.
+    """
+    application = await patience.told(lambda: directory.application(application_id))
+    text = merged(application.notes, earlier)
+    ledger, damaged = Ledger.known(text, {**forgotten, **key_ids})
+    if not damaged:  # what nobody can read is given back as it was
+        there = {each.key_id for each in application.passwords}
+        text = ledger.keeping(frozenset({*there, *key_ids.values()})).into(text)
+    await _set(directory, patience, application, text)
+
+
+async def _set(
+    directory: Directory, patience: Patience, application: ApplicationRecord, text: str
+) -> ApplicationRecord:
+    await patience.told(lambda: directory.set_notes(application.object_id, text))
+    return replace(application, notes=text)
