@@ -1,5 +1,6 @@
 """What journeys of pipelines share: the checkout, a runner's shell, the identity, Azure's agent."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -79,10 +80,8 @@ def make_identity(
 
     pulumi("stack", "init", "contoso")
     pulumi("up", "--yes", "--skip-preview", "--stack", "contoso")
-    client_id, object_id = (
-        pulumi("stack", "output", name, "--stack", "contoso") for name in ("clientId", "objectId")
-    )
-    return Identity(client_id, object_id)
+    made = json.loads(pulumi("stack", "output", "--json", "--stack", "contoso"))
+    return Identity(made["clientId"], made["objectId"])
 
 
 def shell(journey: Journey, folder: Path) -> dict[str, str]:

@@ -14,8 +14,8 @@ def set_up(journey: Journey) -> None:
     """Make the stack and bring it up."""
     later(journey, 0)
     journey.make_stack(STACK)
-    done = journey.proself_mail("up", "--stack", STACK)
-    assert done.returncode == 0, done.stderr
+    done = journey.up(STACK)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def later(journey: Journey, days: float) -> None:

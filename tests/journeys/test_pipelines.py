@@ -44,13 +44,6 @@ def tenant() -> Iterator[Tenant]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository as a runner checks it out."""
-    return check_out(tmp_path_factory.mktemp("runner") / "checkout")
-
-
-@pytest.fixture
 def identity(journey: Journey, checkout: Path) -> Identity:
     """Have a person set a stack up, make the pipeline's identity, and hand the stack over."""
     set_up(journey)
@@ -87,12 +80,6 @@ def see_what_it_may(journey: Journey, identity: Identity) -> None:
     grants = graph(journey, "oauth2PermissionGrants")["value"]
     [grant] = [g for g in grants if g["clientId"] == made["servicePrincipalObjectId"]]
     assert grant["scope"] == "Mail.Send", "the consent that was given stays"
-
-
-@pytest.fixture
-def runner(journey: Journey, tmp_path: Path) -> dict[str, str]:
-    """What a runner's shell has: where the tenant is, the state, and no credential."""
-    return shell(journey, tmp_path)
 
 
 def known(journey: Journey, identity: Identity) -> dict[str, str]:
@@ -140,11 +127,14 @@ def refuse(
 
 
 def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
-    journey: Journey, checkout: Path, identity: Identity, runner: dict[str, str]
+    journey: Journey, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    see_what_it_may(journey, identity)
+    checkout = check_out(tmp_path_factory.mktemp("runner") / "checkout")
+    pipeline = identity(journey, checkout)
+    runner = shell(journey, tmp_path)
+    see_what_it_may(journey, pipeline)
     gh = workflow.fake_gh(Path(runner["PATH"].split(os.pathsep)[0]))
-    values = known(journey, identity)
+    values = known(journey, pipeline)
     listed = Job(WORKFLOW, "stacks").run(checkout, runner, values)
     assert listed.is_green, listed.log
     assert listed.outputs["stacks"] == f'["{STACK}"]'
@@ -156,7 +146,7 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
         | clock(journey)
         | {
             "ARM_USE_OIDC": "true",
-            "ARM_CLIENT_ID": identity.client_id,
+            "ARM_CLIENT_ID": pipeline.client_id,
             "ARM_TENANT_ID": journey.tenant.tenant_id,
             "PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
         }
@@ -168,7 +158,7 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     refuse(journey, checkout, step | wrong, 4, "AADSTS700212: No matching federated identity")
     file = checkout / "stacks" / f"Pulumi.{STACK}.yaml"
     committed = file.read_text()
-    file.write_text(committed.replace(identity.object_id, str(uuid.uuid4())))
+    file.write_text(committed.replace(pipeline.object_id, str(uuid.uuid4())))
     refuse(journey, checkout, step | github(journey), 1, "lock itself out")
     file.write_text(committed)
 
@@ -192,7 +182,7 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
         later(journey, 120)
         lines = workflow.azure_script(ROOT / "azure-pipelines" / "rotate.yml")
         agent = runner | {"STACK": STACK}
-        azure = run_azure(journey, checkout, identity, agent, lines, "proself-mail-contoso")
+        azure = run_azure(journey, checkout, pipeline, agent, lines, "proself-mail-contoso")
         assert azure.returncode == 0, azure.stdout + azure.stderr
     summary = checkout / "out" / STACK / "rotation.md"
     assert f"##vso[task.uploadsummary]{summary}" in azure.stdout
