@@ -76,7 +76,8 @@ IN_TESTS = (
         {"lag": {**_lag(1, 0.3), "sign_in_seconds": 1}, "rules": list(_MIXED)},
         foreign=True,
     ),
-    Scenario("killed, shorter", {"lag": _lag(1, 0.3)}, kill=True, foreign=True),
+    # Slow enough for the victim to be there still when its instant has come.
+    Scenario("killed, shorter", {"lag": _lag(1, 0.3), "latency_ms": 100}, kill=True, foreign=True),
 )
 
 SCENARIOS = (

@@ -59,14 +59,12 @@ def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> N
     assert journey.config_file.exists()
 
 
-def test_a_production_stack_has_no_end(journey: Journey) -> None:
+def test_a_production_stack_has_no_end_and_a_second_of_its_name_is_refused(
+    journey: Journey,
+) -> None:
     env = {"ARM_TENANT_ID": journey.tenant.tenant_id.upper()}
     assert init(journey, environment="production", env=env).returncode == 0
     assert "deleteAfter" not in configuration(journey)
-
-
-def test_a_second_stack_of_the_same_name_is_refused(journey: Journey) -> None:
-    assert init(journey).returncode == 0
     before = (journey.folder / "Pulumi.contoso.test.yaml").read_bytes()
     again = init(journey)
     assert again.returncode == 3
