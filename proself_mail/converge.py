@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proself_mail import backend, lock, notes, proof, proself, stack
+from proself_mail import backend, clock, lifetime, lock, notes, proof, proself, stack
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
 from proself_mail.errors import Error
@@ -186,11 +186,20 @@ class Update:
             if each.kind is Kind.LOCKED:
                 await self._unlock(each)
                 return await self._orphans.listed()
+            if each.is_of_lifetime:
+                raise self._shorter(each, state).error()
             if not each.kind.passes:
                 raise each.error()
         self._raise_in_disguise(failures)
         await self._patience.after(failures[0])
         return await self._orphans.settle(state)
+
+    def _shorter(self, refused: Failure, state: State) -> Failure:
+        """Say what to do about a secret that a policy refuses and that nobody could foresee."""
+        ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
+        entries = self._settings.entries
+        step = lifetime.way_out(self._stack.name, entries, ends, clock.now(), None)
+        return replace(refused, next_step=step)
 
     def _raise_in_disguise(self, failures: Sequence[Failure]) -> None:
         """Raise what is said in the words of a failure that passes, and does not."""

@@ -60,6 +60,11 @@ class Failure:
         """Whether its resource surely is in the tenant, though no state may know it."""
         return self.kind is Kind.EXISTS or "nil state" in self.said
 
+    @property
+    def is_of_lifetime(self) -> bool:
+        """Whether a policy wants a secret to end sooner."""
+        return re.search(_LIFETIME, self.said) is not None
+
     def error(self) -> Error:
         """Return it as the error that ends the command."""
         what = f"{self.resource}: " if self.resource else ""
@@ -76,6 +81,7 @@ _CREDENTIAL = re.compile(
     r"((?:secretText|client_secret|client_assertion|access_token)\W{1,6})[^\s\"'&,}]+"
 )
 """In a body that a diagnostic quotes, whole or cut off."""
+_LIFETIME = r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allowed"
 _ENTRA = re.compile(r"AADSTS\d+: .*?(?= Trace ID|$)")
 
 
@@ -105,10 +111,11 @@ _RULES = (
         "Have an administrator exempt the application in an app management policy of its own.",
     ),
     _Rule(
-        r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allowed",
+        _LIFETIME,
         Kind.PERMANENT,
         "a policy of the tenant allows client secrets for a shorter time only",
-        "Append an entry to `secrets` with fewer everyDays + overlapDays.",
+        "Add an entry to `secrets` with the instant at which the refused window began and fewer "
+        "everyDays + overlapDays.",
     ),
     _Rule(
         r"HostNameNotOnVerifiedDomain|Failed to add identifier URI",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import clock, preflight, session, up
+from proself_mail import clock, preflight, session, state, up
 from proself_mail.check import Check
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.schedule import format_instant
@@ -72,7 +72,9 @@ async def run(answers: Answers, project: Path) -> Made:
         caller = opened.caller
         values = _configuration(answers, caller.tenant_id, caller.object_id, clock.now())
         settings = parse(_nested(values))
-        checks = await preflight.look(opened.directory, caller, settings)
+        checks = await preflight.look(
+            opened.directory, caller, settings, answers.stack, state.read({}), opened.tenant_now()
+        )
     up.stop_at(checks)
     stack.create()
     stack.configure(values)

@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from proself_mail import facts
+from proself_mail import facts, lifetime
 from proself_mail.check import Check, Outcome
 from proself_mail.credentials import Caller
 from proself_mail.directory import ApplicationRecord, AppPolicy, Directory, DirectoryError
 from proself_mail.lock import Holder
-from proself_mail.schedule import open_windows, vanishing
+from proself_mail.schedule import format_instant, open_windows, vanishing
 from proself_mail.settings import Settings, config_set
 from proself_mail.stamp import stack_tag
 from proself_mail.state import State
@@ -32,13 +32,20 @@ _ADMINISTRATORS = {
 """Directory roles that may do all of it (Microsoft, built-in roles, template ids, 2026-11-23)."""
 
 
-async def look(directory: Directory, caller: Caller, settings: Settings) -> Sequence[Check]:
-    """Look at everything that can be told before a write."""
+async def look(
+    directory: Directory,
+    caller: Caller,
+    settings: Settings,
+    stack: str,
+    state: State,
+    now: datetime,
+) -> Sequence[Check]:
+    """Look at everything that can be told before a write to the stack of this name."""
     policy = asyncio.ensure_future(directory.app_policy())
     found = await asyncio.gather(
         _tenant(directory, caller),
         _exchange(directory, settings),
-        _secrets(policy, settings),
+        _secrets(policy, settings, stack, state, now),
         _identifier_uri(policy),
         _quota(directory, settings),
     )
@@ -174,9 +181,12 @@ async def _exchange(directory: Directory, settings: Settings) -> Check:
     return await _or_unknown(name, look, "Application.ReadWrite.OwnedBy")
 
 
-async def _secrets(asked: Awaitable[AppPolicy], settings: Settings) -> Check:
-    name = "policy on client secrets"
-    longest = max((entry.lifetime.days, place) for place, entry in enumerate(settings.entries))
+async def _secrets(
+    asked: Awaitable[AppPolicy], settings: Settings, stack: str, state: State, now: datetime
+) -> Check:
+    """Look whether the secrets that are to be made now may live so long; others live already."""
+    name, entries = "policy on client secrets", settings.entries
+    ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
 
     async def look() -> Check:
         policy = await asked
@@ -189,16 +199,21 @@ async def _secrets(asked: Awaitable[AppPolicy], settings: Settings) -> Check:
                 next_step="have an administrator exempt this application in an app management "
                 "policy of its own",
             )
-        if policy.maximum_lifetime_days is not None and longest[0] > policy.maximum_lifetime_days:
-            path = f"secrets[{longest[1]}].everyDays"
+        if policy.maximum_lifetime_days is None:
+            return Check(name, Outcome.OK, "it limits no lifetime")
+        limit = timedelta(days=policy.maximum_lifetime_days)
+        seen = f"a secret may live {limit.days} days in this tenant"
+        if refused := lifetime.too_long(entries, ends, now, limit):
             return Check(
                 name,
                 Outcome.FAIL,
-                f"a secret may live {policy.maximum_lifetime_days} days in this tenant, and "
-                f"`{path}` + overlapDays is {longest[0]}",
-                next_step=f"`{config_set(path, str(max(1, policy.maximum_lifetime_days - 30)))}`",
+                f"{seen}, and the one of the window {refused[0].id} would until "
+                f"{format_instant(refused[0].expires)}",
+                next_step=lifetime.way_out(stack, entries, ends, now, limit),
             )
-        return Check(name, Outcome.OK, f"{longest[0]} days are allowed")
+        if entries[-1].lifetime > limit:
+            seen += f"; one that is to come, of {entries[-1].lifetime.days}, will be refused"
+        return Check(name, Outcome.OK, seen)
 
     return await _or_unknown(name, look, "Policy.Read.All", required=False)
 

@@ -107,6 +107,23 @@ def vanishing(
     return tuple(window for window, end in ends.items() if end > now and opened.get(window) != end)
 
 
+def shortened(
+    entries: Sequence[SecretsEntry], window: Window, lifetime: timedelta
+) -> tuple[SecretsEntry, ...]:
+    """Return entries by which a window and what its entry opens after it end sooner.
+
+    Windows that opened before it keep their ends. `window` is one of the open ones and has no
+    secret yet; `lifetime` is of whole days, at least one, and shorter than the entry's.
+    """
+    entry, place = entries[window.entry], window.entry
+    overlap = timedelta(days=min(entry.overlap.days, lifetime.days // 3))
+    shorter = replace(entry, starts=window.starts, every=lifetime - overlap, overlap=overlap)
+    if window.starts == entry.starts:
+        return (*entries[:place], shorter, *entries[place + 1 :])
+    added = replace(shorter, revokes_earlier=False)
+    return (*entries[: place + 1], added, *entries[place + 1 :])
+
+
 def parse_instant(text: str) -> datetime:
     """Read an RFC 3339 instant with a zone, to the second, as UTC.
 

@@ -103,7 +103,9 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     if path := settings.config_file_path(stack.name, CHECKOUT):
         private_file.check(path)
     found, bearers = await asyncio.gather(
-        preflight.look(opened.directory, opened.caller, settings),
+        preflight.look(
+            opened.directory, opened.caller, settings, stack.name, state, opened.tenant_now()
+        ),
         stamped(opened.directory, settings.stack_id),
     )
     of_stack = preflight.of_stack(state, settings, bearers, opened.caller, opened.tenant_now())

@@ -1,5 +1,7 @@
 """`proself-mail rotate` where something is wrong: a clear error, and nothing lost or written."""
 
+import re
+import shlex
 import signal
 import time
 import uuid
@@ -187,11 +189,56 @@ def test_a_policy_that_forbids_the_lifetime_is_told_and_the_old_secret_stays(
     path = journey.folder / f"Pulumi.{STACK}.yaml"
     later(journey, 10)
     as_it_is = path.read_bytes()
-    restriction = {"restrictionType": "passwordLifetime", "maxLifetime": "P30D"}
-    policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [restriction]}}
-    journey.tenant.seed(default_policy=policy)
+    _limit_lifetimes(journey)
     before = journey.mark()
     assert "30 days" in rotate(journey, "--now", code=1)
     assert path.read_bytes() == as_it_is
+    assert "one that is to come, of 180, will be refused" in _preflight(journey)
+    later(journey, 140)
+    told = rotate(journey, code=1)
+    assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []
     assert signs_in(journey, first)
+    _follow(journey, told)
+    assert "Made and proven" in rotate(journey)
+    assert all(signs_in(journey, each) for each in journey.outputs(STACK)["clientSecrets"])
+    assert removals(journey, before) == []
+
+
+def test_the_way_out_of_such_a_policy_needs_no_right_to_read_it(journey: Journey) -> None:
+    """As in a pipeline: the tenant refuses the secret itself."""
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    later(journey, 152)
+    _limit_lifetimes(journey)
+    before = journey.mark()
+    told = rotate(journey, code=4)
+    assert "a policy of the tenant allows client secrets for a shorter time only" in told
+    _follow(journey, told)
+    assert "Made and proven" in rotate(journey)
+    old, new = journey.outputs(STACK)["clientSecrets"]
+    assert old == first
+    assert signs_in(journey, old)
+    assert signs_in(journey, new)
+    assert removals(journey, before) == []
+    before = journey.mark()
+    assert "Nothing is due" in rotate(journey)
+    assert journey.writes(before) == []
+
+
+def _limit_lifetimes(journey: Journey) -> None:
+    restriction = {"restrictionType": "passwordLifetime", "maxLifetime": "P30D"}
+    policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [restriction]}}
+    journey.tenant.seed(default_policy=policy)
+
+
+def _follow(journey: Journey, told: str) -> None:
+    """Type the command that is told."""
+    [command] = re.findall(r"`pulumi (config set-all [^`]*)`", told)
+    done = journey.pulumi(*shlex.split(command))
+    assert done.returncode == 0, done.stderr
+
+
+def _preflight(journey: Journey) -> str:
+    done = journey.proself_mail("preflight", "--stack", STACK)
+    assert done.returncode == 0, done.stdout
+    return " ".join(done.stdout.split())

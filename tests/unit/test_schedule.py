@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from proself_mail.schedule import (
@@ -15,6 +15,7 @@ from proself_mail.schedule import (
     open_windows,
     parse_instant,
     revoked_windows,
+    shortened,
     vanishing,
 )
 
@@ -205,6 +206,28 @@ def test_a_live_secret_whose_entry_is_gone_or_edited_is_told(
     ]
     assert vanishing(ends, without, now) == (newest.id,)
     assert vanishing(ends, longer, now) == (newest.id,)
+
+
+@given(histories(), instants, st.integers(1, 400))
+def test_a_refused_window_ends_sooner_and_nothing_that_lives_vanishes(
+    entries: list[SecretsEntry], now: datetime, days: int
+) -> None:
+    """Whatever windows were made before the first that is refused: a policy came in between."""
+    found = open_windows(entries, now)
+    refused = next((w for w in found if w.expires - w.starts > days * DAY), None)
+    assume(refused is not None)
+    assert refused is not None
+    lives = [w for w in found if w.entry != refused.entry or w.starts < refused.starts]
+    ends = {w.id: w.expires for w in lives}
+    changed = shortened(entries, refused, days * DAY)
+    starts = [each.starts for each in changed]
+    assert starts == sorted(set(starts))
+    assert all(timedelta(0) <= each.overlap < each.every for each in changed)
+    for later in (now, now + days * DAY, now + 500 * DAY):
+        assert vanishing(ends, changed, later) == ()
+    new = [w for w in open_windows(changed, now) if w.id not in ends]
+    assert all(w.expires - w.starts <= days * DAY for w in new)
+    assert open_windows(changed, now)[-1].newest
 
 
 def test_nothing_is_open_before_the_first_entry_begins() -> None:
