@@ -88,8 +88,8 @@ def test_the_first_ctrl_c_ends_a_question(standing: Journey) -> None:
     ) as process:
         assert process.stderr is not None
         said = ""
-        while not said.endswith("to go on: "):
-            said += process.stderr.read(1)
+        while not said.endswith("to go on: ") and (more := process.stderr.read(1)):
+            said += more
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     os.close(ours)

@@ -1,0 +1,59 @@
+"""The command line: arguments in, exit code out. Only this folder prints, and only `main` exits.
+
+Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 refused by a guard, 4 remote or
+unknown, 5 part of several failed, 6 a person must act, 130 interrupted.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from proself_mail.cli import entering, making, proving, rehearsing, removing, rotating
+from proself_mail.errors import Error
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    try:
+        parser = _parser()
+        parsed, rest = parser.parse_known_args(arguments)
+        if rest and parsed.run is not rehearsing.emulator_start:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        code = parsed.run(rest if parsed.run is rehearsing.emulator_start else parsed)
+    except Error as error:
+        _complain(error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("proself-mail: interrupted.\n")
+        code = 130
+    sys.exit(code)
+
+
+def _complain(error: Error) -> None:
+    from proself_mail import report
+
+    report.commentary().print(f"proself-mail: {error}", markup=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="proself-mail",
+        description="Set up Proself's mail through Exchange Online, rotate its secret, prove it.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    making.add_init(commands)
+    making.add_up(commands)
+    rotating.add_rotate(commands)
+    making.add_handover(commands)
+    making.add_preflight(commands)
+    entering.add_config(commands)
+    entering.add_sheet(commands)
+    proving.add_verify(commands)
+    proving.add_explain(commands)
+    removing.add_teardown(commands)
+    removing.add_sweep(commands)
+    rehearsing.add_rehearse(commands)
+    rehearsing.add_emulator(commands)
+    return parser

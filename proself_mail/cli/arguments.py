@@ -1,0 +1,41 @@
+"""Arguments that argparse knows no type for; each raises `ArgumentTypeError` of what is wrong."""
+
+import argparse
+import re
+from datetime import timedelta
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What a command adds itself to; the type has no public name."""
+
+
+def minutes(text: str) -> timedelta:
+    """Read a number of minutes, up to a day."""
+    found = re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text)
+    if not found or not 0 < float(text) <= 24 * 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes, at most 1440 (a day)")
+    return timedelta(minutes=float(text))
+
+
+def port(text: str) -> int:
+    """Read a TCP port."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
+    return int(text)
+
+
+def age(text: str) -> timedelta:
+    """Read an age such as 12h or 7d."""
+    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
+    if not found or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no age: a whole number above 0 with m, h or d, such as 12h or 7d"
+        )
+    return (
+        int(found[1])
+        * {
+            "m": timedelta(minutes=1),
+            "h": timedelta(hours=1),
+            "d": timedelta(days=1),
+        }[found[2]]
+    )

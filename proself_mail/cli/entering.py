@@ -1,0 +1,135 @@
+"""What goes into Proself: `config` and `sheet`."""
+
+import argparse
+import asyncio
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proself_mail.cli.arguments import Commands, minutes, port
+from proself_mail.cli.terminal import show_command
+from proself_mail.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    pass
+
+
+def add_config(commands: Commands) -> None:
+    """Add `config`."""
+    config = commands.add_parser("config", help="render the Proself config file again")
+    config.add_argument("--stack", required=True)
+    config.add_argument("--without-secret", action="store_true", help="cover the secret")
+    config.add_argument("--json", action="store_true", help="JSON instead of TOML")
+    config.add_argument("--write", action="store_true", help="write it where the stack has it")
+    config.set_defaults(run=_config)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from proself_mail import proself
+    from proself_mail.proself import ProselfConfig
+    from proself_mail.stack import CHECKOUT, Stack, find_project
+
+    stack = Stack(arguments.stack, find_project(Path.cwd()))
+    settings, outputs = stack.settings(), stack.outputs()
+    config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)
+    if arguments.write:
+        path = settings.config_file_path(arguments.stack, CHECKOUT)
+        if path is None:
+            raise ConfigurationError(
+                "This stack writes no Proself config file (`configFile` is none).",
+                "`pulumi config set configFile PATH`, or leave --write out to see it.",
+            )
+        proself.write(path, config)
+        sys.stdout.write(f"{path}\n")
+        return 0
+    shown = config.without_secret() if arguments.without_secret else config
+    sys.stdout.write(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
+    return 0
+
+
+def add_sheet(commands: Commands) -> None:
+    """Add `sheet`."""
+    sheet = commands.add_parser(
+        "sheet",
+        help="show what to enter on Proself's screens, with a copy button for each value",
+        description="Serve the setup sheet to this machine's browser, once. It ends when the page "
+        "is closed (exit code 0), by Ctrl-C (130), or when nobody opens it (4).",
+    )
+    sheet.add_argument("--stack", required=True)
+    sheet.add_argument(
+        "--out", type=Path, metavar="FILE", help="write it to a file instead, without the secret"
+    )
+    sheet.add_argument(
+        "--with-secret", action="store_true", help="with --out: the secret too, for you alone"
+    )
+    sheet.add_argument(
+        "--port", metavar="PORT", type=port, help="serve it there (default: any free one)"
+    )
+    sheet.add_argument(
+        "--timeout", type=minutes, metavar="MINUTES", help="for opening it (default: 5)"
+    )
+    sheet.set_defaults(run=_sheet)
+
+
+def _sheet(arguments: argparse.Namespace) -> int:
+    from proself_mail import report, sheet, sheet_file, sheet_server
+    from proself_mail.stack import find_project
+
+    out, with_secret = arguments.out, arguments.with_secret
+    if with_secret and out is None:
+        raise ConfigurationError(
+            "--with-secret is for a file; the page in the browser has the secret anyway.",
+            "Give --out FILE too, or leave --with-secret out.",
+        )
+    if out and (arguments.port or arguments.timeout):
+        raise ConfigurationError(
+            "--port and --timeout are for the page in the browser, and --out writes a file.",
+            "Leave them or --out out.",
+        )
+    if out:
+        sheet_file.check(out, with_secret=with_secret)
+    made = asyncio.run(sheet.read(arguments.stack, find_project(Path.cwd())))
+    if out:
+        sheet_file.write(out, made, with_secret=with_secret)
+        lines = [str(out)]
+        if with_secret:
+            lines.append(
+                "It holds the client secret. Delete it as soon as the values are in Proself, from "
+                "the recycle bin too."
+            )
+        for line in lines:
+            report.output().print(line, markup=False, soft_wrap=True)
+        return 0
+    console = report.commentary()
+    console.print(
+        f"Opening the setup sheet of {made.stack} in the browser. It ends when its page is closed, "
+        "or by Ctrl-C here; the secret is kept nowhere.",
+        markup=False,
+    )
+    person = sheet_server.Person(
+        webbrowser.open, _tell_sheet_address, arguments.timeout or sheet_server.PATIENCE
+    )
+    again = sheet_server.serve(made, person, arguments.port or 0)
+    console.print("The page was closed, and nothing is served any more.")
+    if again:
+        console.print(
+            f"Its address was opened again ({again} times) and gave nothing then. If you did not "
+            "see the sheet yourself, somebody else did: revoke the secret.",
+            markup=False,
+        )
+        show_command(console, f"proself-mail rotate --revoke --stack {made.stack}")
+    console.print("Once a mail from Proself has arrived:")
+    show_command(console, made.acknowledge)
+    return 0
+
+
+def _tell_sheet_address(address: str) -> None:
+    from proself_mail import report
+
+    port = address.split(":")[2].partition("/")[0]
+    console = report.commentary()
+    console.print("No browser opened it. Open this address on this machine; it works once:")
+    show_command(console, address)
+    console.print("From another machine, before that:")
+    show_command(console, f"ssh -L {port}:127.0.0.1:{port} THIS-MACHINE")

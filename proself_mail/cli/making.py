@@ -1,0 +1,166 @@
+"""Commands that make a stack and bring it up: `init`, `preflight`, `up`, `handover`."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proself_mail.cli.arguments import Commands, minutes
+from proself_mail.cli.terminal import ask, greet, say, show_command
+from proself_mail.errors import ConfigurationError
+from proself_mail.settings import Environment, TargetName
+
+if TYPE_CHECKING:
+    from proself_mail.check import Check
+    from proself_mail.session import Session
+
+
+def add_init(commands: Commands) -> None:
+    """Add `init`."""
+    init = commands.add_parser("init", help="make a stack, asking for what is missing")
+    init.add_argument("--stack", help="its name, such as contoso.test")
+    init.add_argument("--server", help="Proself's host name")
+    init.add_argument("--mailbox", help="mail address of the user that Proself sends as")
+    init.add_argument("--target", type=TargetName, choices=list(TargetName))
+    init.add_argument("--environment", type=Environment, choices=list(Environment))
+    init.add_argument("--audience", choices=["single", "multi"], default="single")
+    init.add_argument("--tenant", help="tenant ID (default: the one signed in to)")
+    init.add_argument("--display-name", help="the application's name in Entra")
+    init.add_argument("--config-file", help="path of the Proself config file, or none")
+    init.add_argument("--secrets-provider", help="as of `pulumi stack init`")
+    init.set_defaults(run=_init)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from proself_mail import init, report
+    from proself_mail.stack import find_project
+
+    answers = init.Answers(
+        stack=arguments.stack or _ask("Stack (such as contoso.test)"),
+        server=arguments.server or _ask("Proself's host name (such as proself.example.jp)"),
+        mailbox=arguments.mailbox or _ask("Mail address that Proself sends as"),
+        target=arguments.target or TargetName(_ask("Target", *TargetName)),
+        environment=arguments.environment or Environment(_ask("Environment", *Environment)),
+        audience=arguments.audience,
+        tenant_id=arguments.tenant,
+        display_name=arguments.display_name,
+        config_file=arguments.config_file,
+        secrets_provider=arguments.secrets_provider,
+    )
+    made = asyncio.run(init.run(answers, find_project(Path.cwd())))
+    report.output().print(report.checks(made.checks))
+    report.output().print(
+        f"\nStack {answers.stack} is made: stacks/Pulumi.{answers.stack}.yaml. Next: look at it, "
+        f"commit it, and `pulumi up --stack {answers.stack}`.",
+        markup=False,
+    )
+    return 0
+
+
+def _ask(question: str, *choices: str) -> str:
+    """Ask a person. Raises `ConfigurationError` where there is none."""
+    shown = f"{question} ({' or '.join(choices)}): " if choices else f"{question}: "
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            f"{question} is not given, and nobody can be asked.",
+            "Give --stack, --server, --mailbox, --target and --environment.",
+        )
+    while True:
+        answer = ask(shown)
+        if answer is None:
+            raise ConfigurationError(
+                f"{question} was not answered; nothing was made.", "Run it again to be asked anew."
+            )
+        if answer and (not choices or answer in choices):
+            return answer
+
+
+def add_preflight(commands: Commands) -> None:
+    """Add `preflight`."""
+    preflight = commands.add_parser(
+        "preflight", help="look whether `up` can end well, without a write"
+    )
+    preflight.add_argument("--stack", required=True)
+    preflight.set_defaults(run=_preflight)
+
+
+def _preflight(arguments: argparse.Namespace) -> int:
+    from proself_mail import check, report, session, up
+    from proself_mail.stack import Stack, find_project
+
+    async def look() -> "Sequence[Check]":
+        stack = Stack(arguments.stack, find_project(Path.cwd()))
+        settings, state = await session.read(stack)
+        async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+            return (await up.look(opened, stack, settings, state)).checks
+
+    checks = asyncio.run(look())
+    report.output().print(report.checks(checks))
+    return check.exit_code(checks)
+
+
+def add_up(commands: Commands) -> None:
+    """Add `up`."""
+    up = commands.add_parser("up", help="set a stack up, or bring it up to date, and prove it")
+    up.add_argument("--stack", required=True)
+    up.add_argument(
+        "--deadline", type=minutes, metavar="MINUTES", help="at most so long (default: 10)"
+    )
+    up.set_defaults(run=_up)
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from proself_mail import up
+    from proself_mail.stack import find_project
+
+    done = asyncio.run(
+        up.run(
+            arguments.stack,
+            find_project(Path.cwd()),
+            say,
+            deadline=arguments.deadline or up.DEADLINE,
+            show=_show_preflight,
+        )
+    )
+    from proself_mail import report
+
+    console = report.output()
+    for sentence in report.done(done):
+        console.print(sentence, markup=False, soft_wrap=True)
+    console.print("What to enter in Proself, and how:")
+    show_command(console, f"proself-mail sheet --stack {arguments.stack}")
+    return 0
+
+
+def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
+    from proself_mail import report
+
+    greet(opened)
+    report.commentary().print(report.checks(checks))
+
+
+def add_handover(commands: Commands) -> None:
+    """Add `handover`."""
+    handover = commands.add_parser("handover", help="let a pipeline's identity look after a stack")
+    handover.add_argument("--stack", required=True)
+    handover.add_argument(
+        "--to", required=True, metavar="OBJECT_ID", help="objectId of infra/pipeline's stack"
+    )
+    handover.set_defaults(run=_handover)
+
+
+def _handover(arguments: argparse.Namespace) -> int:
+    from proself_mail import handover, report
+    from proself_mail.stack import find_project
+
+    file = asyncio.run(handover.run(arguments.stack, find_project(Path.cwd()), arguments.to))
+    report.output().print(
+        f"{file.name} is changed: commit it. Next, as the person who owns the application: "
+        f"`proself-mail up --stack {arguments.stack}`."
+        if file
+        else "The identity looks after this stack already; nothing was changed.",
+        markup=False,
+    )
+    return 0

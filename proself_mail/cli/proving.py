@@ -1,0 +1,128 @@
+"""`verify` and `explain`: is it right, does mail go out, and what does a refusal mean."""
+
+import argparse
+import asyncio
+import os
+import sys
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proself_mail.cli.arguments import Commands, minutes, port
+from proself_mail.cli.terminal import is_japanese
+from proself_mail.errors import ConfigurationError, Error
+
+if TYPE_CHECKING:
+    from proself_mail.verify import Verified
+
+
+def add_verify(commands: Commands) -> None:
+    """Add `verify`."""
+    verify = commands.add_parser(
+        "verify", help="look whether everything of a stack is as it should be, without a write"
+    )
+    which = verify.add_mutually_exclusive_group(required=True)
+    which.add_argument("--stack")
+    which.add_argument("--all", action="store_true", help="every stack on this backend")
+    verify.add_argument("--json", action="store_true", help="JSON instead of a table")
+    verify.add_argument(
+        "--mail",
+        action="store_true",
+        help="also sign the mailbox's user in through the browser and send one mail to itself",
+    )
+    verify.add_argument("--smtp-host", metavar="HOST", help="with --mail: a relay")
+    verify.add_argument("--smtp-port", metavar="PORT", type=port, help="with --mail: its port")
+    verify.add_argument(
+        "--timeout", type=minutes, metavar="MINUTES", help="for the sign-in (default: 5)"
+    )
+    verify.set_defaults(run=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from proself_mail import stack, verify, verify_report
+    from proself_mail.stack import find_project
+
+    project = find_project(Path.cwd())
+    found: Mapping[str, verify.Verified | Error]
+    if arguments.all and arguments.mail:
+        raise ConfigurationError(
+            "--mail needs a person for one stack, and --all is about every one.",
+            "Give --stack instead of --all.",
+        )
+    if arguments.all:
+        found = asyncio.run(verify.run_all(stack.names(project), project))
+    else:
+        found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
+    code = verify.exit_code(found)
+    if arguments.json:
+        sys.stdout.write(verify_report.to_json(found, code))
+    else:
+        verify_report.show(found, japanese_first=is_japanese())
+    for line in verify_report.write_summary(found, os.environ):
+        # A command to the agent, which reads it from either stream.
+        (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")
+    return code
+
+
+async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified":
+    from proself_mail import facts, mail_proof, verify
+    from proself_mail.smtp import Server
+
+    if not arguments.mail:
+        return await verify.run(arguments.stack, project)
+    if arguments.smtp_port and not arguments.smtp_host:
+        raise ConfigurationError("--smtp-port is of a relay.", "Give its --smtp-host too.")
+    person = mail_proof.Person(
+        webbrowser.open, _tell_address, arguments.timeout or mail_proof.PATIENCE
+    )
+    relay = None
+    if arguments.smtp_host:
+        relay = Server(arguments.smtp_host, arguments.smtp_port or facts.SMTP_PORT)
+    return await mail_proof.run(arguments.stack, project, person, relay)
+
+
+def _tell_address(address: str) -> None:
+    from proself_mail import report
+
+    console = report.commentary()
+    console.print("Sign in as the mailbox's user. If no browser opens, open this address:")
+    console.print(address, markup=False, soft_wrap=True)
+
+
+def add_explain(commands: Commands) -> None:
+    """Add `explain`."""
+    explain = commands.add_parser(
+        "explain", help="say what a refusal means and what mends it, in Japanese and English"
+    )
+    explain.add_argument(
+        "text",
+        nargs="*",
+        help="an SMTP reply, a message with AADSTS, or a sign-in page's address, in quotes "
+        "(default: standard input)",
+    )
+    explain.add_argument("--stack", help="compare with this stack, and use its names")
+    explain.add_argument("--table", action="store_true", help="print all that is known")
+    explain.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from proself_mail import diagnosis_view, explain, report
+    from proself_mail.stack import Stack, find_project
+
+    if arguments.table:
+        sys.stdout.write(diagnosis_view.page())
+        return 0
+    expected = None
+    if arguments.stack:
+        stack = Stack(arguments.stack, find_project(Path.cwd()))
+        expected = explain.expected_of(arguments.stack, stack.settings(), stack.outputs())
+    text = " ".join(arguments.text) or sys.stdin.buffer.read().decode("utf-8", "replace")
+    found = explain.explain(text, expected)
+    console = report.output()
+    diagnosis_view.show_asked(console, found.asked)
+    diagnosis_view.show(console, found.diagnoses, japanese_first=is_japanese())
+    if not found.diagnoses:
+        compared = "matches the stack" if expected else "is well formed"
+        console.print(f"\nThe address {compared}. / アドレスに問題はありません。", markup=False)
+    return found.exit_code

@@ -1,0 +1,121 @@
+"""`rehearse`, and `emulator` for the embedded tenant by itself."""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proself_mail.cli.arguments import Commands
+from proself_mail.cli.terminal import is_japanese, say
+from proself_mail.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    pass
+
+
+def add_rehearse(commands: Commands) -> None:
+    """Add `rehearse`."""
+    rehearse = commands.add_parser(
+        "rehearse", help="run the main job on an embedded tenant, on this machine"
+    )
+    rehearse.add_argument("--keep", action="store_true", help="leave the tenant running")
+    rehearse.set_defaults(run=_rehearse)
+
+
+def _rehearse(arguments: argparse.Namespace) -> int:
+    from proself_mail import diagnosis_view, rehearse, report
+    from proself_mail.stack import CHECKOUT
+    from tools import setup
+
+    setup.run(say)
+    done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", say, keep=arguments.keep))
+    console = report.output()
+    console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
+    console.print(report.steps(done.steps, japanese=is_japanese()))
+    console.print(f"\n{done.outputs.config_file}:\n", markup=False)
+    console.print(done.config.without_secret().to_toml(), markup=False, soft_wrap=True)
+    console.print("The mail (the rehearsal played the mailbox's user at the sign-in page):\n")
+    console.print(report.checks(done.proof.checks))
+    if done.mail:
+        shown = f"{done.mail['from']} → {', '.join(done.mail['to'])}: {done.mail['subject']}"
+        console.print(f"\nDelivered, as the tenant's outbox shows: {shown}\n", markup=False)
+    elif done.proof.diagnosis:
+        diagnosis_view.show(console, [done.proof.diagnosis], japanese_first=is_japanese())
+    if done.picture:
+        shown = os.path.relpath(done.picture)
+        console.print(f"A picture of the setup sheet: {shown}", markup=False, soft_wrap=True)
+    else:
+        console.print("No picture of the setup sheet: there is no Chromium or Chrome here.")
+    console.print(f"Done in {done.took.total_seconds():.1f} s.")
+    console.print(_look_around(done.project, done.ready_file, keep=arguments.keep), markup=False)
+    return 0 if done.holds else 1
+
+
+def _look_around(project: Path, ready_file: Path, *, keep: bool) -> str:
+    if not keep:
+        return (
+            "Nothing is left running. To look around: `proself-mail rehearse --keep`, which says "
+            "how."
+        )
+    ready, folder = (os.path.relpath(path) for path in (ready_file, project))
+    return f"""To look around:
+  eval "$(uv run proself-mail emulator env --ready-file {ready})"
+  pulumi -C {folder} stack output --stack rehearsal
+  curl -s "$PROSELF_MAIL_ADMIN_URL/history"
+and to end it:
+  uv run proself-mail emulator stop --ready-file {ready}
+  eval "$(uv run proself-mail emulator env --unset)\""""
+
+
+def add_emulator(commands: Commands) -> None:
+    """Add `emulator`."""
+    emulator = commands.add_parser("emulator", help="the embedded tenant by itself")
+    actions = emulator.add_subparsers(metavar="ACTION", required=True)
+    start = actions.add_parser(
+        "start", help="run one in the foreground; its own options follow", add_help=False
+    )
+    start.set_defaults(run=emulator_start)  # main hands it everything after it
+    env = actions.add_parser("env", help="print the lines that lead a shell to it, for eval")
+    env.add_argument("--ready-file", type=Path)
+    env.add_argument("--shell", choices=["bash", "powershell"], default="bash")
+    env.add_argument("--unset", action="store_true", help="print the lines that undo it")
+    env.set_defaults(run=_emulator_env)
+    stop = actions.add_parser("stop", help="end it")
+    stop.add_argument("--ready-file", type=Path, required=True)
+    stop.set_defaults(run=_emulator_stop)
+
+
+def emulator_start(options: Sequence[str]) -> int:
+    """Become the embedded tenant; what it takes is its own affair."""
+    from proself_mail import embedded
+
+    command = [*embedded.command(), *options]
+    if sys.platform == "win32":  # exec would return to the shell at once there
+        return subprocess.call(command)  # noqa: S603
+    os.execv(command[0], command)  # noqa: S606
+    raise AssertionError("exec does not return")
+
+
+def _emulator_env(arguments: argparse.Namespace) -> int:
+    from proself_mail import sandbox, shell
+
+    if arguments.unset:
+        lines = shell.restoring_lines(arguments.shell)
+    elif arguments.ready_file is None:
+        raise ConfigurationError("Which embedded tenant?", "Give --ready-file, or --unset.")
+    else:
+        prepared = sandbox.prepare(arguments.ready_file)
+        lines = shell.setting_lines(prepared.environment, arguments.shell)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _emulator_stop(arguments: argparse.Namespace) -> int:
+    from proself_mail import embedded
+
+    embedded.stop(arguments.ready_file)
+    return 0

@@ -1,0 +1,145 @@
+"""`teardown` and `sweep`: the plan, the question, the report."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from proself_mail.cli.arguments import Commands, age
+from proself_mail.cli.terminal import ask, print_json, say
+from proself_mail.errors import Refused
+from proself_mail.settings import TargetName
+
+if TYPE_CHECKING:
+    pass
+
+
+def add_teardown(commands: Commands) -> None:
+    """Add `teardown`."""
+    teardown = commands.add_parser(
+        "teardown", help="remove all that test stacks made, recycle bin and state included"
+    )
+    teardown.add_argument("--stack", required=True, nargs="+", action="extend", metavar="S")
+    _add_removing(teardown)
+    teardown.add_argument("--keep-stack", action="store_true", help="empty its state, keep it")
+    teardown.set_defaults(run=_teardown)
+
+
+def _add_removing(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--confirm", metavar="TENANT", help="the tenant's name or ID, in place of typing it"
+    )
+    command.add_argument(
+        "--include-modified",
+        action="store_true",
+        help="also what got credentials or owners that are not ours",
+    )
+    command.add_argument(
+        "--keep-in-recycle-bin", action="store_true", help="delete without purging"
+    )
+    command.add_argument("--json", action="store_true", help="plan or report as JSON")
+
+
+def _teardown(arguments: argparse.Namespace) -> int:
+    from proself_mail import teardown
+    from proself_mail.stack import find_project
+
+    options = teardown.Options(
+        include_modified=arguments.include_modified,
+        keep_stack=arguments.keep_stack,
+        keep_in_recycle_bin=arguments.keep_in_recycle_bin,
+    )
+    project = find_project(Path.cwd())
+    return _removing(
+        arguments,
+        lambda show, confirm: teardown.run(
+            arguments.stack, project, say, options, show=show, confirm=confirm
+        ),
+    )
+
+
+def add_sweep(commands: Commands) -> None:
+    """Add `sweep`."""
+    sweep = commands.add_parser(
+        "sweep", help="remove what was made for tests and is past its time, without any state"
+    )
+    sweep.add_argument("--tenant", type=UUID, required=True, metavar="ID", help="tenant ID")
+    sweep.add_argument(
+        "--target", type=TargetName, choices=list(TargetName), default=TargetName.CLOUD
+    )
+    sweep.add_argument(
+        "--older-than", type=age, metavar="AGE", help="only what is so old, such as 12h or 7d"
+    )
+    sweep.add_argument(
+        "--stack-id", type=UUID, nargs="+", action="extend", default=[], metavar="UUID"
+    )
+    _add_removing(sweep)
+    sweep.set_defaults(run=_sweep)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from proself_mail import sweep
+    from proself_mail.stack import find_project
+
+    options = sweep.Options(
+        older_than=arguments.older_than,
+        stacks=frozenset(arguments.stack_id),
+        include_modified=arguments.include_modified,
+        keep_in_recycle_bin=arguments.keep_in_recycle_bin,
+    )
+    project = find_project(Path.cwd())
+    return _removing(
+        arguments,
+        lambda show, confirm: sweep.run(
+            arguments.tenant, arguments.target, project, say, options, show=show, confirm=confirm
+        ),
+    )
+
+
+def _removing(arguments: argparse.Namespace, work: Callable[[Any, Any], Any]) -> int:
+    """Run a command that removes things: show the plan, ask, report."""
+    from proself_mail import removal_report, report
+
+    plans: list[Any] = []
+
+    def show(plan: Any) -> None:
+        plans.append(plan)
+        if not arguments.json:
+            for each in removal_report.plan(plan):
+                report.output().print(each)
+
+    def confirm(plan: Any) -> str | None:
+        if arguments.confirm or arguments.json or not sys.stdin.isatty():
+            given: str | None = arguments.confirm
+            return given
+        if not any(each.items for each in plan.stacks):
+            return None
+        return ask("Type the tenant's name or ID to remove all of this: ") or None
+
+    try:
+        reports = asyncio.run(work(show, confirm))
+    except Refused:
+        if arguments.json and plans:  # what the refusal is about stands in it
+            print_json(removal_report.plan_json(plans[0]))
+        raise
+    [plan] = plans
+    if arguments.json:
+        print_json(
+            removal_report.plan_json(plan)
+            if reports is None
+            else removal_report.report_json(plan, reports)
+        )
+    elif reports is None:
+        report.output().print(
+            "\nNothing was removed: this is the plan. --confirm with the tenant's name or ID "
+            "carries it out."
+            if any(each.items for each in plan.stacks)
+            else "\nThere is nothing to remove."
+        )
+    else:
+        for each in removal_report.report(reports):
+            report.output().print(each)
+    return 0 if reports is None else removal_report.exit_code(reports)

@@ -1,0 +1,99 @@
+"""`rotate`: the plan, a typed confirmation, the summary, and what a person has to do."""
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proself_mail.cli.arguments import Commands
+from proself_mail.cli.terminal import ask, greet, say
+from proself_mail.errors import PersonNeeded, Refused
+
+if TYPE_CHECKING:
+    from proself_mail.rotation import Plan
+
+
+def add_rotate(commands: Commands) -> None:
+    """Add `rotate`."""
+    rotate = commands.add_parser(
+        "rotate",
+        help="make what secret is due, remove what has expired, say what a person has to do",
+    )
+    rotate.add_argument("--stack", required=True)
+    what = rotate.add_mutually_exclusive_group()
+    what.add_argument("--now", action="store_true", help="rotate early: append to `secrets`")
+    what.add_argument(
+        "--revoke", action="store_true", help="after a leak: a new secret, and the others die"
+    )
+    what.add_argument(
+        "--acknowledge",
+        nargs="?",
+        const="",
+        metavar="KEY_ID",
+        help="record that Proself has the newest secret (or that one), proven by a mail",
+    )
+    what.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    rotate.set_defaults(run=_rotate)
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    from proself_mail import pipeline, report, rotate, rotation_report
+    from proself_mail.stack import find_project
+
+    stack, project = arguments.stack, find_project(Path.cwd())
+
+    def show(plan: "Plan") -> None:
+        for line in rotation_report.plan(plan):
+            report.commentary().print(line, markup=False)
+        if arguments.revoke:
+            _confirm_revocation(plan, stack)
+
+    if arguments.acknowledge is not None:
+        key_id = arguments.acknowledge or None
+        plan = asyncio.run(rotate.acknowledge(stack, project, key_id, say, greet=greet))
+        reminder, lines = plan.reminder, [f"Recorded: Proself has {plan.ledger.pasted}."]
+    else:
+        append = rotate.Append.NOW if arguments.now else None
+        done = asyncio.run(
+            rotate.run(
+                stack,
+                project,
+                say,
+                append=rotate.Append.REVOKE if arguments.revoke else append,
+                greet=greet,
+                show=show,
+                dry_run=arguments.dry_run,
+            )
+        )
+        if arguments.dry_run:
+            return 0
+        reminder, lines = done.after.reminder, list(rotation_report.end(done))
+        outputs = {"person": reminder.level if reminder else "none"}
+        if reminder:
+            outputs["title"] = rotation_report.title(stack, reminder)
+        told = pipeline.publish(
+            rotation_report.summary(stack, str(done.settings.tenant_id), done),
+            project / "out" / stack / "rotation.md",
+            outputs,
+        )
+        lines += [told] if told else []
+    if reminder:
+        lines += rotation_report.person(stack, reminder)
+    for line in lines:
+        report.output().print(line, markup=False, soft_wrap=True)
+    return PersonNeeded.exit_code if reminder and reminder.level.is_red else 0
+
+
+def _confirm_revocation(plan: "Plan", stack: str) -> None:
+    """Have a person type the stack's name. Raises `Refused` where nobody does."""
+    dying = ", ".join(plan.keys[each.id] for each in plan.windows if each.id in plan.keys)
+    typed = ask(
+        f"These client secrets die as soon as a new one is proven: {dying or 'none'}.\n"
+        "Mail stops then, until somebody pastes the new one into Proself and signs in there.\n"
+        f"Type the stack's name ({stack}) to go on: "
+    )
+    if typed != stack:
+        raise Refused(
+            "The revocation was not confirmed; nothing was changed.",
+            f"`proself-mail rotate --revoke --stack {stack}` asks again.",
+        )

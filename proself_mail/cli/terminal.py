@@ -1,0 +1,63 @@
+"""The terminal: lines of progress, questions, commands to copy. Results are each command's own."""
+
+import json
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from proself_mail.session import Session
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    from rich.text import Text
+
+    from proself_mail import report
+
+    # Pulumi's lines may be wider than the terminal; a cut line reads better than a folded one.
+    report.commentary().print(Text(line), no_wrap=True, overflow="ellipsis")
+
+
+def greet(opened: "Session") -> None:
+    """Say who is signed in, where, and by what."""
+    from proself_mail import report
+
+    report.commentary().print(
+        f"Signed in to tenant {opened.caller.tenant_id} as {opened.caller.name}, by "
+        f"{opened.source}.",
+        markup=False,
+    )
+
+
+def ask(question: str) -> str | None:
+    """Have a person type a line, also while a loop runs; none where the input ends.
+
+    Raises `KeyboardInterrupt` by the first Ctrl-C, which the loop would keep to itself.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return line.strip() if line else None
+
+
+def show_command(console: "Console", command: str) -> None:
+    """Show a command to be copied: unfolded, on a line of its own."""
+    console.print(f"  {command}", markup=False, soft_wrap=True)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print a result as JSON, for programs."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_japanese() -> bool:
+    """Say whether the terminal's locale is Japanese."""
+    return os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
