@@ -135,6 +135,13 @@ class Place:
             return json.load(answer)
 
 
+def keep_only_the_tenants_ca(bundle: Path) -> None:
+    """Take the system's roots out of a bundle: reading them is half of what a run costs."""
+    end = "-----END CERTIFICATE-----\n"
+    first, _, _ = bundle.read_text(encoding="utf-8").partition(end)
+    bundle.write_text(first + end, encoding="utf-8")
+
+
 @contextmanager
 def place(seed: int, latency_ms: int, every_days: int, overlap_days: int) -> Iterator[Place]:
     """Make a stack that is up."""
@@ -144,6 +151,7 @@ def place(seed: int, latency_ms: int, every_days: int, overlap_days: int) -> Ite
         ready_file = Path(temporary) / "tenant.json"
         options = ["--seed", str(seed), "--latency-ms", str(latency_ms)]
         with embedded.running(ready_file, options) as tenant:
+            keep_only_the_tenants_ca(tenant.ca_file)
             rehearse.make_project(folder)
             prepared = sandbox.prepare(ready_file)
             found = Place(tenant, folder, dict(os.environ) | prepared.environment)

@@ -24,6 +24,7 @@ from uuid import UUID
 import httpx
 
 from bench.look_alikes import LookAlikes
+from bench.place import keep_only_the_tenants_ca
 from bench.removal_judge import Judge
 from proself_mail import embedded, rehearse, sandbox, session, sweep
 from proself_mail.embedded import EmbeddedTenant
@@ -135,7 +136,7 @@ def in_tenant(work: Callable[[Runs], Awaitable[Any]]) -> Any:
         ready_file, project = Path(folder) / "tenant.json", Path(folder) / "project"
         project.mkdir()
         with embedded.running(ready_file, ["--deployer-role", *ROLES]) as tenant:
-            _keep_only_the_tenants_ca(tenant.ca_file)
+            keep_only_the_tenants_ca(tenant.ca_file)
             rehearse.make_project(project, tenant.tenant_id)
             before = dict(os.environ)
             os.environ.update(sandbox.prepare(ready_file).environment)
@@ -144,13 +145,6 @@ def in_tenant(work: Callable[[Runs], Awaitable[Any]]) -> Any:
             finally:
                 os.environ.clear()
                 os.environ.update(before)
-
-
-def _keep_only_the_tenants_ca(bundle: Path) -> None:
-    """Take the system's roots out of a bundle: reading them is half of what a run costs."""
-    end = "-----END CERTIFICATE-----\n"
-    first, _, _ = bundle.read_text(encoding="utf-8").partition(end)
-    bundle.write_text(first + end, encoding="utf-8")
 
 
 async def _awaited(work: Awaitable[Any]) -> Any:

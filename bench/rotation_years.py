@@ -219,7 +219,8 @@ class Years:
         if code in (0, 6):
             self.since_run = timedelta()
             self.record.read(self.at.exchanges())
-            self._learn(self.at.outputs()["clientSecrets"])
+            if self.record.keys.keys() - self.known.keys():
+                self._learn(self.at.outputs()["clientSecrets"])
         elif code < 0:
             self.tally["killed"] += 1
         else:

@@ -3,7 +3,7 @@
 `make chaos` has hundreds; docs/reliability.md says what each is judged by.
 """
 
-import shutil
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,7 +29,8 @@ def tenant() -> Iterator[Tenant]:
 @pytest.fixture
 def start(tenant: Tenant, tmp_path: Path) -> Iterator[Start]:
     ready_file = tmp_path / "tenant.json"
-    shutil.copy(tenant.ready_file, ready_file)
+    ready_file.write_text(json.dumps(tenant.ready | {"ca_file": tenant.authority_file}))
+    ready_file.chmod(0o600)
 
     def start(scenario: Scenario, how: str, seed: int) -> Outcome:
         run = Run(EmbeddedTenant.read(ready_file), tmp_path, seed)
