@@ -1,4 +1,8 @@
-"""What goes wrong on the FAQ's way, and what `explain` makes of the words on the screen."""
+"""What goes wrong on the FAQ's way, and what `explain` makes of the words on the screen.
+
+All in one tenant and at one Proself, which each test leaves as it needs it: each sets what it is
+about, and `test_what_ends_by_itself` must stay the last one.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor

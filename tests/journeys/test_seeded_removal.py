@@ -77,7 +77,10 @@ def test_a_removal_that_forgets_the_service_principals_is_caught() -> None:
 
 @pytest.fixture(scope="module")
 def inhabited() -> Iterator[tuple[Tenant, httpx.Client, dict[str, str]]]:
-    """A tenant with one foreign application that has all that one can have, and one in the bin."""
+    """A tenant with one foreign application that has all that one can have, and one in the bin.
+
+    Kept, for `reset` to bring back before each test.
+    """
     with Tenant("--deployer-role", *removal_runs.ROLES) as tenant:
         user = tenant.ready["users"][0]["id"]
         live, deleted = tenant.seed(
@@ -98,6 +101,7 @@ def inhabited() -> Iterator[tuple[Tenant, httpx.Client, dict[str, str]]]:
                       "resourceId": exchange, "scope": "Mail.Send"},
             ).json()["id"]  # fmt: skip
             ids = {"secret": secret, "user": user, "grant": grant, "deleted": deleted["id"], **live}
+            tenant.keep()
             yield tenant, graph, ids
 
 
@@ -125,6 +129,7 @@ def test_the_judge_sees_whatever_happens_to_a_foreign_object(
     inhabited: tuple[Tenant, httpx.Client, dict[str, str]], what: str
 ) -> None:
     tenant, graph, ids = inhabited
+    tenant.reset()
     with httpx.Client(base_url=tenant.admin_url, trust_env=False) as admin:
         judge = Judge.of(admin, set())
         assert judge.problems(admin) == []
@@ -138,6 +143,7 @@ def test_the_judge_sees_a_write_that_changed_nothing(
     inhabited: tuple[Tenant, httpx.Client, dict[str, str]],
 ) -> None:
     tenant, graph, ids = inhabited
+    tenant.reset()
     with httpx.Client(base_url=tenant.admin_url, trust_env=False) as admin:
         judge = Judge.of(admin, set())
         path = f"/v1.0/applications/{ids['id']}"

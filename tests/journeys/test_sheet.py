@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,30 +34,21 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
         yield journey
 
 
+@dataclass(frozen=True)
 class Sheet:
     """The command, running, with a browser that only writes down the address."""
 
-    def __init__(self, journey: Journey, folder: Path, *options: str, browser: str = "") -> None:
-        self._address = folder / "address"
-        command = [str(Path(sys.executable).parent / "proself-mail"), "sheet", "--stack", "dev"]
-        opens = shlex.join([sys.executable, "-c", _OPENS, str(self._address)]) + " %s"
-        self.process = subprocess.Popen(
-            [*command, *options],
-            cwd=journey.folder,
-            env=journey.environment | {"BROWSER": browser or opens, "COLUMNS": "80"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    process: "subprocess.Popen[str]"
+    opened: Path
 
     def address(self) -> str:
         """Wait until the browser was sent somewhere."""
         deadline = time.monotonic() + 60
-        while not self._address.exists() or not self._address.read_text():
+        while not self.opened.exists() or not self.opened.read_text():
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        return self._address.read_text()
+        return self.opened.read_text()
 
     def end(self) -> tuple[int, str]:
         said = "".join(part or "" for part in self.process.communicate(timeout=60))
@@ -65,12 +57,12 @@ class Sheet:
 
 @contextmanager
 def running(journey: Journey, folder: Path, *options: str, browser: str = "") -> Iterator[Sheet]:
-    sheet = Sheet(journey, folder, *options, browser=browser)
-    try:
-        yield sheet
-    finally:
-        sheet.process.kill()
-        sheet.process.communicate()
+    opened = folder / "address"
+    opens = shlex.join([sys.executable, "-c", _OPENS, str(opened)]) + " %s"
+    env = {"BROWSER": browser or opens, "COLUMNS": "80"}
+    command = ("sheet", "--stack", "dev", *options)
+    with journey.started(*command, env=env, stdout=subprocess.PIPE) as process:
+        yield Sheet(process, opened)
 
 
 def test_the_page_has_the_stacks_values_and_ends_the_command(

@@ -35,13 +35,13 @@ def listen(
 
 
 def test_the_answer_of_this_sign_in_is_taken_once() -> None:
-    async def use(_: Loopback, http: httpx.AsyncClient, address: str) -> None:
+    async def use(receiver: Loopback, http: httpx.AsyncClient, address: str) -> None:
         done = await http.post(address, data={"state": STATE, "code": "first"})
         assert done.status_code == 200
         assert done.headers["cache-control"] == "no-store"
         assert "default-src 'none'" in done.headers["content-security-policy"]
         assert "first" not in done.text
-        await asyncio.sleep(0.05)
+        await receiver.answer(LONG)
         again = await http.post(address, data={"state": STATE, "code": "replayed"})
         assert again.status_code == 400
 
