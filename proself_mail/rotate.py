@@ -101,12 +101,13 @@ async def run(
         before = await _plan(at)
         if append is None:
             _check_newest(before, name)
-            show(before)
-            if dry_run or not before.is_due:
-                return Rotation(at.settings, before, before, None, ())
-            return await _apply(at, before, project, say)
-        _check_room(before, append, at.settings)
+        else:
+            _check_room(before, append, at.settings)
         show(before)
+        if dry_run or not (before.is_due or append):
+            return Rotation(at.settings, before, before, None, ())
+        if append is None:
+            return await _apply(at, before, project, say)
         return await _append(at, before, append, project, say)
 
 
@@ -123,7 +124,7 @@ async def acknowledge(
     It takes a person's word for that. Raises `ConfigurationError` where it is none of those that
     sign in.
     """
-    async with _opened(Stack(name, project), project, say) as at:
+    async with _no_longer(name), _opened(Stack(name, project), project, say) as at:
         greet(at.opened)
         found = await _plan(at)
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
@@ -269,11 +270,11 @@ async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
     try:
         async with asyncio.timeout(_TELLING.total_seconds()):
             state = await asyncio.to_thread(at.stack.state)
-            application = await _application(at)
+            seen = [await _application(at) for _ in range(AGREEING)]  # one reader may trail
     except (Error, TimeoutError):
         return False
     known = {*before.ledger.made, *(each.key_id for each in before.foreign)}
-    made = [each for each in application.passwords if each.key_id not in known]
+    made = {each.key_id for application in seen for each in application.passwords} - known
     return not made and set(state.key_ids) <= set(at.state.key_ids)
 
 
@@ -308,6 +309,7 @@ async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
         application = await settled
     finally:
         settled.cancel()
+        await asyncio.gather(settled, return_exceptions=True)  # what failed first is told
     if plan.revoked:
         await _remove(at, plan.revoked, say)
         application = await _settled(at, plan.revoked)
