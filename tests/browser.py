@@ -18,6 +18,28 @@ _ONE_PROCESS = ("--renderer-process-limit=1", "--disable-site-isolation-trials")
 """A new process for each site that a page goes to is a fifth of what our pages cost. Sites are kept
 apart from each other by the same policies in one process."""
 
+_WITHOUT = (
+    # The address bar's list is a page of its own, with a process, in each visitor's window: half of
+    # what a visitor costs, and nobody types an address.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    # An option that is given again takes the place of Playwright's own, which has these.
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
+"""Features of Chromium's that are switched off."""
+
 _PATIENCE_MS = 30_000
 """How long an expected element or page may take, on a machine that does much else."""
 
@@ -81,7 +103,7 @@ def browser() -> Iterator["Browser"]:
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=tool.needed().path,
-            args=[*tool.QUIET, *_ONE_PROCESS],
+            args=[*tool.QUIET, *_ONE_PROCESS, f"--disable-features={','.join(_WITHOUT)}"],
             chromium_sandbox=tool.can_sandbox(),
         )
         yield running
