@@ -16,6 +16,7 @@ import psutil
 import pytest
 from cryptography import x509
 
+from emulator.config import parse
 from tests.tenant import Tenant
 
 
@@ -140,25 +141,34 @@ def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
         ["--faults", "does-not-exist.json"],
     ],
 )
-def test_bad_options_are_refused(tmp_path: Path, options: list[str]) -> None:
-    result = emulator("--ready-file", str(tmp_path / "ready.json"), *options)
+def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(options)
+    assert ended.value.code == 2
+    assert f"argument {options[0]}" in capsys.readouterr().err
+
+
+def test_a_bad_option_leaves_nothing_behind(tmp_path: Path) -> None:
+    result = emulator("--ready-file", str(tmp_path / "ready.json"), "--stale-ratio", "1.5")
     assert result.returncode == 2
-    assert f"argument {options[0]}" in result.stderr
+    assert "argument --stale-ratio" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_says_where_it_serves_and_how_to_repeat_it(capfd: pytest.CaptureFixture[str]) -> None:
-    with Tenant("--seed", "7") as tenant:
-        addresses = (tenant.authority, tenant.admin_url)
-    [line] = capfd.readouterr().out.splitlines()
-    assert [one in line for one in (*addresses, "seed 7")] == [True, True, True]
-
-
-def test_a_seed_gives_the_same_ids_but_never_the_same_secrets() -> None:
+def test_a_seed_gives_the_same_ids_but_never_the_same_secrets_and_it_says_so(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     with Tenant("--seed", "7") as one, Tenant("--seed", "7") as other:
         assert one.tenant_id == other.tenant_id
         assert one.client_id == other.client_id
         assert one.client_secret != other.client_secret
+        addresses = [(tenant.authority, tenant.admin_url) for tenant in (one, other)]
+    said = capfd.readouterr().out.splitlines()
+    assert len(said) == 2
+    for authority, admin in addresses:
+        [line] = [line for line in said if authority in line]
+        assert admin in line
+        assert "seed 7" in line
     with Tenant() as another:
         assert another.tenant_id != one.tenant_id
         assert json.loads(another.ready_file.read_text())["seed"] == another.ready["seed"]
