@@ -47,7 +47,18 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores + cores // 2
 
 
+_LONGEST = ("test_up", "test_rotate", "test_chaos", "test_rotate_refusals", "test_verify",
+            "test_azuread_plugin_engine", "test_sheet_page")  # fmt: skip
+"""Files that take a worker half a minute or more: none should be what the last one ends with."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the journeys, which take longest; what is short fills the workers' last minute."""
+    """Begin with the longest, then the journeys; the short fills the workers' last minute."""
     rooms = ("journeys", "infra")
-    items.sort(key=lambda item: not any(room in item.path.parts for room in rooms))
+
+    def turn(item: pytest.Item) -> tuple[int, bool]:
+        name = item.path.stem
+        place = _LONGEST.index(name) if name in _LONGEST else len(_LONGEST)
+        return place, not any(room in item.path.parts for room in rooms)
+
+    items.sort(key=turn)
