@@ -22,6 +22,7 @@ _MAY_WRITE_APPLICATIONS = frozenset(
     {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
 )
 _MAY_GRANT = frozenset({"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"})
+_SETTLED = timedelta(hours=1)
 _OBJECTS_MADE = 2
 """An application and its service principal."""
 _ADMINISTRATORS = {
@@ -87,24 +88,52 @@ def of_stack(
     state: State,
     settings: Settings,
     stamped: Sequence[ApplicationRecord],
+    owners: frozenset[str] | None,
     caller: Caller,
     now: datetime,
 ) -> Sequence[Check]:
-    """Compare a stack's state, its file and what bears its stamp. Reads nothing."""
+    """Compare a stack's state, its file and what bears its stamp. Reads nothing.
+
+    `owners` are the object ids of the application's, where they are known.
+    """
+    made = [each.created for each in stamped if each.object_id == state.application_id]
+    # Of an application that has just been made a trailing reader may not show them yet.
+    is_settled = any(each is not None and now - each > _SETTLED for each in made)
     return (
-        _ownership(settings, caller),
+        _ownership(settings, caller, owners if is_settled else None),
         _file_and_state(state, settings, now),
         _stamp(state, stamped),
     )
 
 
-def _ownership(settings: Settings, caller: Caller) -> Check:
+async def owners(directory: Directory, caller: Caller, state: State) -> frozenset[str] | None:
+    """Return the application's owners, where the caller has to be one of them and may see them."""
+    if state.application_id is None or not _owns_only(caller):
+        return None
+    try:
+        return await directory.owners(state.application_id)
+    except DirectoryError:
+        return None
+
+
+def _owns_only(caller: Caller) -> bool:
+    """Say whether the caller may manage nothing but what it owns."""
+    all_of_them = _MAY_WRITE_APPLICATIONS - {"Application.ReadWrite.OwnedBy"}
+    return not caller.is_user and not caller.rights & all_of_them
+
+
+def _ownership(settings: Settings, caller: Caller, known: frozenset[str] | None) -> Check:
     name = "owners"
     listed = caller.object_id in {str(owner) for owner in settings.owners}
-    owned_only = not caller.is_user and not caller.rights & (
-        _MAY_WRITE_APPLICATIONS - {"Application.ReadWrite.OwnedBy"}
-    )
-    if listed or not owned_only:
+    if listed and known is not None and caller.object_id not in known:
+        return Check(
+            name,
+            Outcome.FAIL,
+            f"{caller.name} ({caller.object_id}) is among `owners`, and does not own the "
+            "application yet",
+            next_step="have somebody who owns it run `proself-mail up` with this stack file",
+        )
+    if listed or not _owns_only(caller):
         return Check(name, Outcome.OK, f"{len(settings.owners)} configured")
     return Check(
         name,

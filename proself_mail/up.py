@@ -102,13 +102,16 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     """
     if path := settings.config_file_path(stack.name, CHECKOUT):
         private_file.check(path)
-    found, bearers = await asyncio.gather(
+    found, bearers, owners = await asyncio.gather(
         preflight.look(
             opened.directory, opened.caller, settings, stack.name, state, opened.tenant_now()
         ),
         stamped(opened.directory, settings.stack_id),
+        preflight.owners(opened.directory, opened.caller, state),
     )
-    of_stack = preflight.of_stack(state, settings, bearers, opened.caller, opened.tenant_now())
+    of_stack = preflight.of_stack(
+        state, settings, bearers, owners, opened.caller, opened.tenant_now()
+    )
     holders = lock.standing(stack.backend_url, PROJECT, stack.name)
     here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
     return Looked((*found, *of_stack, *here), state, bearers)

@@ -109,7 +109,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def fake_gh(folder: Path) -> Path:
-    """Write a `gh` that writes down what it is asked and given, and knows of no open issue."""
+    """Write a `gh` that writes down what it is asked and given, and knows the open issue."""
     record = folder / "gh.jsonl"
     path = folder / "gh"
     path.write_text(
@@ -120,6 +120,12 @@ def fake_gh(folder: Path) -> Path:
         "    if '--body-file' in sys.argv:\n"
         "        body = open(sys.argv[sys.argv.index('--body-file') + 1]).read()\n"
         "        told.write(json.dumps(['body', body]) + '\\n')\n"
+        "from pathlib import Path\n"
+        f"issue = Path({str(folder / 'open-issue')!r})\n"
+        "match sys.argv[1:3]:\n"
+        "    case ['issue', 'create']: issue.write_text('1')\n"
+        "    case ['issue', 'close']: issue.unlink()\n"
+        "    case ['issue', 'list'] if issue.exists(): print(issue.read_text())\n"
     )
     path.chmod(0o755)
     return record

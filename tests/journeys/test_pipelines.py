@@ -161,6 +161,12 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     file.write_text(committed.replace(pipeline.object_id, str(uuid.uuid4())))
     refuse(journey, checkout, step | github(journey), 1, "lock itself out")
     file.write_text(committed)
+    # The file was committed, and nobody ran the `up` that makes the identity an owner.
+    owners = f"/applications/{journey.outputs(STACK)['applicationObjectId']}/owners"
+    journey.tenant.ask("DELETE", f"{owners}/{pipeline.object_id}/$ref")
+    refuse(journey, checkout, step | github(journey), 1, "does not own the application yet")
+    own = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{pipeline.object_id}"}
+    journey.tenant.ask("POST", f"{owners}/$ref", own)
 
     before = journey.mark()
     job = Job(WORKFLOW, "rotate")
@@ -179,6 +185,10 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
 
         acknowledged = journey.proself_mail("rotate", "--acknowledge", "--stack", STACK)
         assert acknowledged.returncode == 0, acknowledged.stderr
+        quiet = job.run(checkout, runner | github(journey), values)
+        assert quiet.is_green, quiet.log
+        assert quiet.outputs["person"] == "none"
+        assert "Tell that nobody has to act any more" in quiet.codes
         later(journey, 120)
         lines = workflow.azure_script(ROOT / "azure-pipelines" / "rotate.yml")
         agent = runner | {"STACK": STACK}
@@ -191,8 +201,11 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
         assert "Proself mail: contoso.test" in each.summary
         assert "シークレット" in each.summary
     asked = workflow.asked(gh)
-    issues = [each for each in asked if each[:2] == ["issue", "create"]]
-    assert [each[-1] for each in issues] == [f"out/{STACK}/rotation.md"] * 2
+    told = [each for each in asked if each[0] == "issue" and each[1] != "list"]
+    assert [each[1] for each in told] == ["create", "edit", "close"]
+    assert [each[-1] for each in told[:2]] == [f"out/{STACK}/rotation.md"] * 2
+    assert "mail has stopped" in told[1][told[1].index("--title") + 1]
+    assert [told[1][2], told[2][2]] == ["1", "1"], "the issue that was opened"
     said = [ran.log, red.log, ran.summary, red.summary, azure.stdout, azure.stderr]
     shown = "\n".join([*said, summary.read_text(), gh.read_text()])
     started_with = "\n".join(seen)
