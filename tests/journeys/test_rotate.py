@@ -111,7 +111,12 @@ def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journ
     path = journey.folder / f"Pulumi.{STACK}.yaml"
     as_it_is, before = path.read_bytes(), journey.mark()
     for typed in (None, "", "yes\n", "contoso.prod\n"):
-        assert "not confirmed" in rotate(journey, "--revoke", code=3, stdin=typed)
+        refused = journey.proself_mail("rotate", "--revoke", "--stack", STACK, stdin=typed)
+        assert refused.returncode == 3
+        told = " ".join(refused.stderr.split())
+        assert f"die as soon as a new one is proven: {leaked['keyId']}." in told
+        assert "Mail stops then, until somebody pastes the new one into Proself" in told
+        assert "not confirmed; nothing was changed" in told
     assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []
 
@@ -207,6 +212,16 @@ def test_an_update_of_the_application_does_not_lose_what_was_pasted(journey: Jou
     assert "Mail stops at" in rotate(journey)
     assert "if Proself still has" not in rotate(journey)
     assert notes(journey).startswith("Call Sato first.\n")
+    old, new = journey.outputs(STACK)["clientSecrets"]
+    verified = journey.proself_mail("verify", "--stack", STACK, "--json")
+    assert verified.returncode == 0, verified.stdout
+    [seen] = json.loads(verified.stdout)["stacks"]
+    checks = {each["name"]: each for each in seen["checks"]}
+    valid = f"{new['keyId']} until {new['expires']}, {old['keyId']} until {old['expires']}"
+    assert checks["client secrets"]["detail"].endswith(f"valid, the newest first: {valid}")
+    has = checks["secret in Proself"]
+    assert has["detail"] == f"an older one, {old['keyId']}, until {old['expires']}"
+    assert f"Mail stops at {old['expires']}" in has["next_step"]
 
 
 def test_an_update_killed_before_it_gave_the_notes_back_loses_none_of_them(

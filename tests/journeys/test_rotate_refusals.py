@@ -55,8 +55,14 @@ def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
     ):
         set_entries(journey, *changed)
         assert "stack file is older" in rotate(journey, code=3)
+    refused = journey.proself_mail("up", "--stack", STACK)
+    assert refused.returncode == 3, refused.stderr
+    assert "stack file is older" in " ".join(refused.stderr.split())
     set_entries(journey, second, first)
     assert "in the order of their `from`" in rotate(journey, code=2)
+    refused = journey.proself_mail("up", "--stack", STACK)
+    assert refused.returncode == 2, refused.stderr
+    assert "in the order of their `from`" in " ".join(refused.stderr.split())
     assert journey.writes(before) == []
     set_entries(journey, second)
     up = journey.up(STACK)
@@ -148,6 +154,8 @@ def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:
     before = journey.mark()
     assert "holds the stack" in rotate(journey, "--now", code=3)
     assert path.read_bytes() == as_it_is
+    later(journey, 170)  # one has ended, another is due
+    assert "holds the stack" in rotate(journey, code=3)
     assert journey.writes(before) == []
 
 
