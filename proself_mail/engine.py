@@ -177,13 +177,11 @@ class Observer:
             "replace": "replaced",
             "import": "adopted",
             # Nothing that `infra` retains is touched in the tenant: secrets and the consent.
-            "delete": "forgotten"
-            if (metadata.get("old") or {}).get("retainOnDelete")
-            else "removed",
+            "delete": "forgot" if (metadata.get("old") or {}).get("retainOnDelete") else "removed",
         }
         kind = str(metadata["type"]).rpartition(":")[2]
         if (word := words.get(metadata["op"])) and str(metadata["type"]).startswith("azuread:"):
-            self._say(f"  {word:<9} {kind} {name_of(metadata['urn'])}")
+            self._say(f"  {word:<8} {kind} {name_of(metadata['urn'])}")
 
     def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
         if diagnostic.get("severity") != "error":

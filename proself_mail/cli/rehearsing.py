@@ -51,7 +51,8 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     else:
         console.print("No picture of the setup sheet: there is no Chromium or Chrome here.")
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
-    console.print(_look_around(done.project, done.ready_file, keep=arguments.keep), markup=False)
+    shown = _look_around(done.project, done.ready_file, keep=arguments.keep)
+    console.print(shown, markup=False, soft_wrap=True)  # its lines are to be copied
     return 0 if done.holds else 1
 
 

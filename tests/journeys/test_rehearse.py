@@ -38,10 +38,10 @@ def running_in(folder: Path) -> list[str]:
     return found
 
 
-def test_the_main_job_from_end_to_end(clone: Path) -> None:
+def rehearse(clone: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI")}
     done = subprocess.run(
-        [sys.executable, "-m", "proself_mail", "rehearse"],
+        [sys.executable, "-m", "proself_mail", "rehearse", *options],
         cwd=clone,
         env=environment | {"LC_ALL": "C.UTF-8", "COLUMNS": "80"},
         stdin=subprocess.DEVNULL,
@@ -50,6 +50,11 @@ def test_the_main_job_from_end_to_end(clone: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_main_job_from_end_to_end(clone: Path) -> None:
+    done = rehearse(clone)
     for step in (
         "Sign in to Entra ID", "New registration", "Application ID URI", "API permissions",
         "Grant admin consent", "Web redirect URI", "New client secret", "Client ID, tenant ID",
@@ -66,4 +71,28 @@ def test_the_main_job_from_end_to_end(clone: Path) -> None:
     assert MASK in done.stdout
     assert max(map(len, done.stderr.splitlines())) <= 80
     assert not (clone / "out" / "rehearsal" / "tenant.json").exists()
+    assert running_in(clone) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its lines are for a POSIX shell")
+def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> None:
+    said = rehearse(clone, "--keep").stdout
+    lines = [line.strip() for line in said.partition("To look around:")[2].splitlines()]
+    commands = [line for line in lines if line and line != "and to end it:"]
+    assert len(commands) == 5
+    # `uv run` would make an environment for the copy; what it runs is beside our Python.
+    typed = "set -e\n" + "\n".join(commands).replace("uv run ", "")
+    typed += '\ntest -z "$PROSELF_MAIL_ADMIN_URL"\n'
+    beside = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", typed],
+        cwd=clone,
+        env=os.environ | beside,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "clientId" in done.stdout
+    assert '"/v1.0/applications"' in done.stdout
     assert running_in(clone) == []

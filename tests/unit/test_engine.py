@@ -54,16 +54,16 @@ def test_what_was_made_is_said_without_its_properties() -> None:
     _, said, observer, _ = send(
         {"resOutputsEvent": {"metadata": metadata}}, {"resOpFailedEvent": {"metadata": metadata}}
     )
-    assert said == ["  made      ApplicationPassword secret-w"]
+    assert said == ["  made     ApplicationPassword secret-w"]
     assert observer.observed.failed_creates == {"secret-w"}
 
 
 def test_what_is_retained_is_not_said_to_be_removed() -> None:
     kind = "azuread:index/applicationPassword:ApplicationPassword"
     deletion = {"op": "delete", "urn": URN, "type": kind}
-    for old, word in (({"retainOnDelete": True}, "forgotten"), ({}, "removed  ")):
+    for old, word in (({"retainOnDelete": True}, "forgot "), ({}, "removed")):
         _, said, *_ = send({"resOutputsEvent": {"metadata": deletion | {"old": old}}})
-        assert said == [f"  {word} ApplicationPassword secret-w"]
+        assert said == [f"  {word}  ApplicationPassword secret-w"]
 
 
 def test_a_command_that_ends_before_it_has_read_everything_is_heard(tmp_path: Path) -> None:
