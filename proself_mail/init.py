@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import clock, preflight, session, state, up
+from proself_mail import clock, lifetime, preflight, session, state, up
 from proself_mail.check import Check
+from proself_mail.directory import Directory, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
-from proself_mail.schedule import format_instant
+from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.settings import Environment, Settings, TargetName, parse
 from proself_mail.stack import Stack
 
@@ -59,7 +60,7 @@ async def run(answers: Answers, project: Path) -> Made:
     check_name(answers.stack)
     # Whatever can be refused without the tenant is refused before it is asked.
     unknown = str(uuid.UUID(int=0))
-    _configuration(answers, unknown, unknown, clock.now())
+    _configuration(answers, unknown, unknown, _entry(clock.now()))
     stack = Stack(answers.stack, project, answers.secrets_provider)
     if stack.file.exists():
         raise Refused(
@@ -70,7 +71,9 @@ async def run(answers: Answers, project: Path) -> Made:
         )
     async with session.sign_in(answers.target, _tenant(answers)) as opened:
         caller = opened.caller
-        values = _configuration(answers, caller.tenant_id, caller.object_id, clock.now())
+        limit = await _limit(opened.directory)
+        entry = _entry(clock.now(), limit)
+        values = _configuration(answers, caller.tenant_id, caller.object_id, entry)
         settings = parse(_nested(values))
         checks = await preflight.look(
             opened.directory, caller, settings, answers.stack, state.read({}), opened.tenant_now()
@@ -81,8 +84,23 @@ async def run(answers: Answers, project: Path) -> Made:
     return Made(settings, checks)
 
 
+async def _limit(directory: Directory) -> timedelta | None:
+    """Ask how long a client secret may live in the tenant; none where nothing limits or tells."""
+    try:
+        policy = await directory.app_policy()
+    except DirectoryError:
+        return None
+    return timedelta(days=policy.maximum_lifetime_days) if policy.maximum_lifetime_days else None
+
+
+def _entry(now: datetime, limit: timedelta | None = None) -> SecretsEntry:
+    """Return the first entry of `secrets`: ours, or a shorter one where the tenant wants that."""
+    entry = SecretsEntry(now, EVERY, OVERLAP)
+    return entry if limit is None else lifetime.fitting([entry], (), now, limit)[0]
+
+
 def _configuration(
-    answers: Answers, tenant_id: str, caller_id: str, now: datetime
+    answers: Answers, tenant_id: str, caller_id: str, entry: SecretsEntry
 ) -> Mapping[str, str]:
     """Return the keys to set, by path. Raises `ConfigurationError` where an answer is wrong."""
     values = {
@@ -94,13 +112,13 @@ def _configuration(
         "audience": answers.audience,
         "displayName": answers.display_name or f"Proself mail ({answers.server})",
         "environment": answers.environment,
-        "secrets[0].from": format_instant(now),
-        "secrets[0].everyDays": str(EVERY.days),
-        "secrets[0].overlapDays": str(OVERLAP.days),
+        "secrets[0].from": format_instant(entry.starts),
+        "secrets[0].everyDays": str(entry.every.days),
+        "secrets[0].overlapDays": str(entry.overlap.days),
         "owners[0]": caller_id,
     }
     if answers.environment is Environment.TEST:
-        values["deleteAfter"] = format_instant(now + TEST_LIFETIME)
+        values["deleteAfter"] = format_instant(entry.starts + TEST_LIFETIME)
     if answers.config_file is not None:
         values["configFile"] = answers.config_file
     parse(_nested(values), _option)

@@ -1,5 +1,7 @@
 """Bad input to `proself-mail up`: cause, next step, exit code, and no write in the tenant."""
 
+import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -9,7 +11,7 @@ import pytest
 import yaml
 
 from tests.emulator.objects import make_application, make_principal
-from tests.journey import Journey, instant
+from tests.journey import MAILBOX, SERVER, Journey, instant
 from tests.tenant import Tenant
 
 LEAST = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
@@ -159,7 +161,17 @@ def test_a_lifetime_above_the_tenants_policy(stack: Journey) -> None:
     stack.tenant.seed(default_policy=policy)
     cause, next_step = refused(stack, 1)
     assert "a secret may live 90 days in this tenant" in cause + next_step
-    assert "secrets[0].everyDays" in cause + next_step
+    [*_, command] = re.findall(r"`pulumi (config set-all [^`]*)`", next_step)
+    assert stack.pulumi(*shlex.split(command)).returncode == 0
+    looked = stack.proself_mail("preflight", "--stack", "dev")
+    assert looked.returncode == 0, looked.stdout
+    assert "a secret may live 90 days in this tenant" in " ".join(looked.stdout.split())
+    told = f"--stack=new --server={SERVER} --mailbox={MAILBOX} --target=embedded --environment=test"
+    made = stack.proself_mail("init", *told.split())
+    assert made.returncode == 0, made.stderr
+    document = yaml.safe_load((stack.folder / "Pulumi.new.yaml").read_text())
+    [entry] = document["config"]["proself-mail:secrets"]
+    assert (entry["everyDays"], entry["overlapDays"]) == (60, 30)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="stands in for a program by a script")

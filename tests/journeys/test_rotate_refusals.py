@@ -17,7 +17,9 @@ from tests.rotating import (
     STACK,
     entries,
     later,
+    notes,
     removals,
+    rename,
     rotate,
     set_entries,
     set_up,
@@ -214,13 +216,17 @@ def test_a_policy_that_forbids_the_lifetime_is_told_and_the_old_secret_stays(
 
 
 def test_the_way_out_of_such_a_policy_needs_no_right_to_read_it(journey: Journey) -> None:
-    """As in a pipeline: the tenant refuses the secret itself."""
+    """As in a pipeline: the tenant refuses the secret itself, after it took other changes."""
     [first] = journey.outputs(STACK)["clientSecrets"]
+    rotate(journey, "--acknowledge")
+    as_they_are = notes(journey)
     later(journey, 152)
+    rename(journey, "Another name")
     _limit_lifetimes(journey)
     before = journey.mark()
     told = rotate(journey, code=4)
     assert "a policy of the tenant allows client secrets for a shorter time only" in told
+    assert notes(journey) == as_they_are, "they come back after a failure, too"
     _follow(journey, told)
     assert "Made and proven" in rotate(journey)
     old, new = journey.outputs(STACK)["clientSecrets"]
