@@ -90,6 +90,7 @@ class EmbeddedTenant:
             "NODE_EXTRA_CA_CERTS": trusted,
             "PROSELF_MAIL_SMTP_HOST": self.smtp_host,
             "PROSELF_MAIL_SMTP_PORT": str(self.smtp_port),
+            "PROSELF_MAIL_ADMIN_URL": self.admin_url,  # for a person, and for curl
         }
 
 
