@@ -36,6 +36,8 @@ from proself_mail.settings import TargetName
 from proself_mail.stamp import stack_tag
 
 _LAG_SECONDS = 0.5
+_LATE_SECONDS = 2.5
+"""How much later a busy machine may serve what a cancelled run had sent."""
 ROLES = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
 """The deployer may do anything to any application: no right stands in the way of a mistake."""
 
@@ -76,7 +78,7 @@ class Runs:
         """Do what a teardown does; `again`: after a kill, watching for as long as readers trail."""
         async with session.sign_in(TargetName.EMBEDDED, self._tenant.tenant_id) as opened:
             now = asyncio.get_running_loop().time()
-            until = now + _LAG_SECONDS + 0.5 if again else None
+            until = now + _LAG_SECONDS + _LATE_SECONDS if again else None
             work = Removal(
                 opened.directory, Patience(_unheard), stack_tag(stack_id), OfStack(stack_id)
             )

@@ -21,8 +21,9 @@ from proself_mail.secret import Secret
 
 _STARTING = timedelta(seconds=20)
 _STOPPING = timedelta(seconds=5)
-_STARTED: list["subprocess.Popen[bytes]"] = []
-"""Kept, for Python warns of one that is dropped while it runs, and these are to outlive us."""
+_STARTED: dict[int, "subprocess.Popen[bytes]"] = {}
+"""By process id. Kept, for Python warns of one that is dropped while it runs, and these are to
+outlive us."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def start(ready_file: Path, arguments: Sequence[str] = ()) -> EmbeddedTenant:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us; we end it in order
         )
-    _STARTED.append(process)
+    _STARTED[process.pid] = process
     deadline = time.monotonic() + _STARTING.total_seconds()
     while not ready_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -151,6 +152,8 @@ def stop(ready_file: Path) -> None:
             if not _ends(process):
                 process.kill()
                 _ends(process)
+    if child := _STARTED.pop(pid, None):
+        child.wait()  # it has ended, and is not to be warned of
     ready_file.unlink(missing_ok=True)
 
 
