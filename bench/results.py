@@ -90,10 +90,11 @@ class Results:
 
 
 def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=_HERE,
-        capture_output=True,
-        text=True,
-    )
+    """Return the commit that is measured, marked where files but results differ from it."""
+    changed = _git("status", "--porcelain", "-uno", "--", ":/", ":(top,exclude)bench/*.json")
+    return _git("describe", "--always") + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=_HERE, capture_output=True, text=True)
     return done.stdout.strip()
