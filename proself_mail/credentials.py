@@ -196,6 +196,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
 _PASSING = (
     "AADSTS7000215",  # a secret that is wrong, or that it does not know yet
     "AADSTS700016",  # the same of the application
+    "AADSTS7000229",  # of its service principal
     "AADSTS7000112",
     "AADSTS90033",  # it is out of order for a moment
 )
