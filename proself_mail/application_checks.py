@@ -113,7 +113,7 @@ def _granted(seen: Evidence) -> set[str]:
         return set()
     found: set[str] = set()
     for grant in seen.grants or ():
-        if grant.resource_id == seen.exchange.object_id and grant.principal_id is None:
+        if grant.is_consent_to(seen.exchange.object_id):
             found |= grant.scopes
     return found
 

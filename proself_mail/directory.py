@@ -118,6 +118,10 @@ class GrantRecord:
     """The one user it is for; none for everybody, which is admin consent."""
     scopes: frozenset[str]
 
+    def is_consent_to(self, resource_id: str) -> bool:
+        """Say whether it is the admin consent to call this service principal."""
+        return self.resource_id == resource_id and self.principal_id is None
+
 
 @dataclass(frozen=True)
 class UserRecord:

@@ -85,7 +85,7 @@ async def read_back(
     granted: set[str] = set()
     if principal and exchange:
         for grant in grants or ():
-            if grant.resource_id == exchange.object_id and grant.principal_id is None:
+            if grant.is_consent_to(exchange.object_id):
                 granted |= grant.scopes
     audience, audience_shown = _AUDIENCES[settings.audience]
     newest = outputs.newest

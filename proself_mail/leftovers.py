@@ -187,6 +187,6 @@ def import_ids(
     if principal is not None:
         found[SERVICE_PRINCIPAL] = f"/servicePrincipals/{principal.object_id}"
     for grant in grants:
-        if grant.resource_id == exchange_id and grant.principal_id is None:
+        if grant.is_consent_to(exchange_id):
             found[CONSENT] = f"/oauth2PermissionGrants/{grant.grant_id}"
     return {name: each for name, each in found.items() if name not in state.resources}

@@ -4,7 +4,7 @@ What is to be done is decided by `leftovers`, purely; here it is looked for and 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -148,7 +148,10 @@ class Orphans:
             grants = await self._shown(
                 lambda: self._directory.grants(principal.object_id), CONSENT in surely
             )
-            self._note_what_narrows(grants)
+            if CONSENT not in state.resources:
+                self._note_what_narrows(
+                    each for each in grants if each.is_consent_to(exchange.object_id)
+                )
         return leftovers.import_ids(
             state,
             application,
@@ -158,10 +161,9 @@ class Orphans:
             uri_is_there=IDENTIFIER_URI in surely,
         )
 
-    def _note_what_narrows(self, grants: Sequence[GrantRecord]) -> None:
-        wider = {
-            scope for each in grants if each.principal_id is None for scope in each.scopes
-        } - set(self._settings.permissions)
+    def _note_what_narrows(self, adopted: Iterable[GrantRecord]) -> None:
+        wider = {scope for each in adopted for scope in each.scopes}
+        wider -= set(self._settings.permissions)
         if wider:
             self._narrowed = (
                 f"the consent that was there also covered {', '.join(sorted(wider))}, which "

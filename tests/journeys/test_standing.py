@@ -104,6 +104,11 @@ def test_a_consent_in_no_state_comes_to_what_the_stack_declares(standing: Journe
     of_ours = f"/oauth2PermissionGrants?$filter=clientId eq '{made['servicePrincipalObjectId']}'"
     [grant] = standing.tenant.ask("GET", of_ours)["value"]
     wider: dict[str, Any] = {"scope": "IMAP.AccessAsUser.All Mail.Send"}
+    microsoft_graph = "/servicePrincipals?$filter=appId eq '00000003-0000-0000-c000-000000000000'"
+    [other] = standing.tenant.ask("GET", microsoft_graph)["value"]
+    body = {"consentType": "AllPrincipals", "scope": "User.Read"}
+    body |= {"clientId": made["servicePrincipalObjectId"], "resourceId": other["id"]}
+    foreign = standing.tenant.ask("POST", "/oauth2PermissionGrants", body)
     standing.tenant.ask("PATCH", f"/oauth2PermissionGrants/{grant['id']}", wider)
     forgotten = standing.pulumi("state", "delete", CONSENT, "--stack", STACK, "--yes")
     assert forgotten.returncode == 0, forgotten.stderr
@@ -111,6 +116,7 @@ def test_a_consent_in_no_state_comes_to_what_the_stack_declares(standing: Journe
     said = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stderr
     assert "also covered IMAP.AccessAsUser.All, which `permissions` does not name" in said
-    [after] = standing.tenant.ask("GET", of_ours)["value"]
-    assert (after["id"], after["scope"]) == (grant["id"], "Mail.Send")
+    assert "User.Read" not in said  # another resource's, which nobody touches
+    after = {each["id"]: each["scope"] for each in standing.tenant.ask("GET", of_ours)["value"]}
+    assert after == {grant["id"]: "Mail.Send", foreign["id"]: "User.Read"}
     assert standing.up(STACK, "--expect-no-changes").returncode == 0
