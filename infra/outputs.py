@@ -7,12 +7,11 @@ carried out. Under `proself-mail up` it is written there, after proof.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from infra import operation
-from infra.mail_app import MailApp
 from proself_mail import private_file, proself
 from proself_mail.errors import Error
 from proself_mail.proself import ClientSecret, ProselfConfig
@@ -21,10 +20,13 @@ from proself_mail.secret import Secret
 from proself_mail.settings import Settings
 from proself_mail.target import Target
 
+if TYPE_CHECKING:  # it brings the provider's SDK, for which `__main__` finds a better time
+    from infra.mail_app import MailApp
+
 _PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
-def export(app: MailApp, settings: Settings, target: Target) -> None:
+def export(app: "MailApp", settings: Settings, target: Target) -> None:
     """Export the stack's outputs; have the config file written when all is made."""
     client_id = app.application.client_id
     secrets = [

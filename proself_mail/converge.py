@@ -20,7 +20,6 @@ from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
 from proself_mail.errors import Error
 from proself_mail.failure import Failure, Kind
-from proself_mail.faq import Step
 from proself_mail.journal import Journal
 from proself_mail.ledger import Ledger
 from proself_mail.lock import Holder
@@ -48,8 +47,8 @@ class Done:
     outputs: Outputs
     state: State
     """What the engine knows now."""
-    steps: Sequence[Step]
-    """The FAQ's, as the tenant answers."""
+    application: ApplicationRecord
+    """As the tenant's readers show it at last."""
     changes: Mapping[str, int]
     """Resources by what was done to them, over all runs of the engine."""
     runs: int
@@ -97,8 +96,8 @@ class Update:
             with contextlib.suppress(Error):  # then the journal keeps them for the next update
                 await self._bring_notes_back(state.key_ids)
             raise
-        await self._bring_notes_back(state.key_ids)
-        return done
+        noted = await self._bring_notes_back(state.key_ids)
+        return replace(done, application=noted or done.application)
 
     async def _converge(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
         unclear = APPLICATION in state.pending
@@ -117,28 +116,29 @@ class Update:
             surely |= adoption.keys() & {APPLICATION}
             stamped = await self._after(observed.failures, state)
 
-    async def _bring_notes_back(self, before: Mapping[str, str]) -> None:
-        """Write back what the engine made the application's notes lose.
+    async def _bring_notes_back(self, before: Mapping[str, str]) -> ApplicationRecord | None:
+        """Write back what the engine made the application's notes lose; return it where it did.
 
         `before` are the key ids of secrets that the state knew. Those whose window has closed it
         has forgotten by now, and the notes are to know them.
         """
         if not self._runs or self._state.application_id is None:
-            return
+            return None
         earlier, now = self._record.notes, self._state.key_ids
         noted, damaged = Ledger.known(earlier, {})
         forgotten = {window: key for window, key in before.items() if window not in now}
         is_news = not damaged and not set(forgotten.values()) <= noted.made.keys()
         is_blanked = bool(earlier) and (self._record.carries_on or bool(self._changes["update"]))
-        if is_blanked or is_news:
-            await notes.bring_back(
-                self._session.directory,
-                self._patience,
-                self._state.application_id,
-                earlier,
-                forgotten,
-                now,
-            )
+        if not (is_blanked or is_news):
+            return None
+        return await notes.bring_back(
+            self._session.directory,
+            self._patience,
+            self._state.application_id,
+            earlier,
+            forgotten,
+            now,
+        )
 
     async def _mend(self) -> None:
         """Take out of the state what blocks the engine, which needs the stack unlocked."""
@@ -257,7 +257,7 @@ class Update:
             async with asyncio.TaskGroup() as proofs:
                 proofs.create_task(proof.sign_in(self._session, outputs, self._patience))
                 clean = proofs.create_task(self._orphans.clean(state, self._session.tenant_now))
-                steps = proofs.create_task(self._read_back(state, outputs, idle=idle))
+                seen = proofs.create_task(self._read_back(state, outputs, idle=idle))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
         # Reading back may have let the engine run again, and a window may have opened by then.
@@ -273,14 +273,14 @@ class Update:
             self._settings,
             outputs,
             self._state,
-            steps.result(),
+            seen.result(),
             self._changes,
             self._runs,
             path,
             clean.result(),
         )
 
-    async def _read_back(self, state: State, outputs: Outputs, *, idle: bool) -> Sequence[Step]:
+    async def _read_back(self, state: State, outputs: Outputs, *, idle: bool) -> ApplicationRecord:
         """See that the state has all of it, and that the tenant says the same."""
         while (self._patience.trailing or state.is_behind) and not idle:
             # Trailing readers may have told the plugin what was, and the state now says so.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from proself_mail import facts
 from proself_mail.credentials import Caller
-from proself_mail.directory import Directory, Forbidden, GrantRecord
+from proself_mail.directory import ApplicationRecord, Directory, Forbidden, GrantRecord
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Audience, Settings
 from proself_mail.stack import Outputs
@@ -52,6 +52,14 @@ class Step:
     holds: bool
 
 
+@dataclass(frozen=True)
+class ReadBack:
+    """One reading of all steps."""
+
+    steps: Sequence[Step]
+    application: ApplicationRecord
+
+
 async def _grants(
     directory: Directory, settings: Settings, outputs: Outputs
 ) -> Sequence[GrantRecord] | None:
@@ -66,7 +74,7 @@ async def _grants(
 
 async def read_back(
     directory: Directory, caller: Caller, settings: Settings, outputs: Outputs
-) -> Sequence[Step]:
+) -> ReadBack:
     """Ask the tenant about each step. Raises `DirectoryError` where it cannot be asked."""
     application, exchange, principal, grants = await asyncio.gather(
         directory.application(outputs.application_object_id),
@@ -91,7 +99,7 @@ async def read_back(
     newest = outputs.newest
     listed = {password.key_id: password for password in application.passwords}
     password = listed.get(newest.key_id)
-    return (
+    steps = (
         Step(
             SIGN_IN,
             f"{caller.name} in tenant {caller.tenant_id}",
@@ -142,3 +150,4 @@ async def read_back(
             and outputs.tenant_id == str(settings.tenant_id),
         ),
     )
+    return ReadBack(steps, application)

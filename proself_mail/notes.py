@@ -36,12 +36,12 @@ async def bring_back(
     earlier: str,
     forgotten: Mapping[str, str],
     key_ids: Mapping[str, str],
-) -> None:
+) -> ApplicationRecord:
     """Write what the notes held before an update, together with what they hold now.
 
     Of the secrets that the state knew, `forgotten` are the key ids that it does not know any more,
-    by their windows, `key_ids` the others. It is written even where a reader shows that all is
-    there: it may trail behind the engine's write.
+    by their windows, `key_ids` the others. Returns the application with it. It is written even
+    where a reader shows that all is there: it may trail behind the engine's write.
     """
     application = await patience.told(lambda: directory.application(application_id))
     text = merged(application.notes, earlier)
@@ -49,7 +49,7 @@ async def bring_back(
     if not damaged:  # what nobody can read is given back as it was
         there = {each.key_id for each in application.passwords}
         text = ledger.keeping(frozenset({*there, *key_ids.values()})).into(text)
-    await _set(directory, patience, application, text)
+    return await _set(directory, patience, application, text)
 
 
 async def _set(

@@ -11,7 +11,13 @@ from datetime import datetime, timedelta
 from proself_mail import facts, lifetime
 from proself_mail.check import Check, Outcome
 from proself_mail.credentials import Caller
-from proself_mail.directory import ApplicationRecord, AppPolicy, Directory, DirectoryError
+from proself_mail.directory import (
+    ApplicationRecord,
+    AppPolicy,
+    Directory,
+    DirectoryError,
+    DirectoryQuota,
+)
 from proself_mail.lock import Holder
 from proself_mail.schedule import format_instant, open_windows, vanishing
 from proself_mail.settings import Settings, config_set
@@ -43,13 +49,16 @@ async def look(
 ) -> Sequence[Check]:
     """Look at everything that can be told before a write to the stack of this name."""
     policy = asyncio.ensure_future(directory.app_policy())
-    found = await asyncio.gather(
-        _tenant(directory, caller),
-        _exchange(directory, settings),
-        _secrets(policy, settings, stack, state, now),
-        _identifier_uri(policy),
-        _quota(directory, settings),
-    )
+    try:
+        found = await asyncio.gather(
+            _tenant(directory, caller),
+            _exchange(directory, settings),
+            _secrets(policy, settings, stack, state, now),
+            _identifier_uri(policy),
+            _quota(directory, settings),
+        )
+    finally:
+        policy.cancel()  # of a look that is broken off
     return (*found, *rights(caller, grants=settings.manages_grant))
 
 
@@ -261,11 +270,18 @@ async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:
 async def _quota(directory: Directory, settings: Settings) -> Check:
     """Say how full the tenant is, and what of this stack's lies in the recycle bin and counts."""
     name = "quota"
-    asked = asyncio.ensure_future(directory.quota())
-    binned = await _binned(directory, settings)
+
+    async def asked() -> DirectoryQuota | DirectoryError:
+        try:
+            return await directory.quota()
+        except DirectoryError as error:
+            return error
+
+    quota, binned = await asyncio.gather(asked(), _binned(directory, settings))
 
     async def look() -> Check:
-        quota = await asked
+        if isinstance(quota, DirectoryError):
+            raise quota
         seen = "; ".join(
             filter(None, [f"{quota.used} of {quota.total} objects in the tenant", binned])
         )

@@ -1,13 +1,12 @@
 """The proof that an update is done: the tenant says so, several times, and the secret signs in."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 from proself_mail import credentials, faq
-from proself_mail.directory import NotFound
+from proself_mail.directory import ApplicationRecord, NotFound
 from proself_mail.errors import CheckFailed
-from proself_mail.faq import Step
+from proself_mail.faq import ReadBack
 from proself_mail.patience import AGREEING, Patience
 from proself_mail.session import Session
 from proself_mail.settings import Settings
@@ -19,31 +18,32 @@ DRIFT = timedelta(seconds=60)
 
 async def read_back(
     opened: Session, settings: Settings, outputs: Outputs, patience: Patience, *, wrote: bool
-) -> Sequence[Step]:
+) -> ApplicationRecord:
     """Read the FAQ's steps back until several readers, asked side by side, show all of them.
 
-    Raises `CheckFailed` where they differ for good: at once where the update wrote nothing and
-    readers agree, else when it is too late for a lag.
+    Returns the application as they show it. Raises `CheckFailed` where they differ for good: at
+    once where the update wrote nothing and readers agree, else when it is too late for a lag.
     """
 
-    async def look() -> tuple[Sequence[Step], list[str]]:
+    async def look() -> ReadBack | str:
+        """Return a reading that holds, or what differs."""
         try:
-            steps = await patience.told(
+            seen = await patience.told(
                 lambda: faq.read_back(opened.directory, opened.caller, settings, outputs)
             )
         except NotFound as error:
-            return (), [error.message]
-        wrong = [each for each in steps if not each.holds]
-        return steps, [f"step {each.label.numbers} ({each.answer})" for each in wrong]
+            return error.message
+        wrong = [each for each in seen.steps if not each.holds]
+        return "; ".join(f"step {each.label.numbers} ({each.answer})" for each in wrong) or seen
 
     clock = asyncio.get_running_loop()
     ends = clock.time() + DRIFT.total_seconds()
     while True:
         looks = await asyncio.gather(*(look() for _ in range(AGREEING)))
-        differing = [wrong for _, wrong in looks if wrong]
-        if not differing:
-            return looks[-1][0]
-        shown = "; ".join(differing[0])
+        differing = [each for each in looks if isinstance(each, str)]
+        if isinstance(looks[-1], ReadBack) and not differing:
+            return looks[-1].application
+        shown = differing[0]
         no_lag = not wrote and not patience.trailing
         if clock.time() > ends or (no_lag and len(differing) == AGREEING):
             raise CheckFailed(

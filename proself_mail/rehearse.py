@@ -114,7 +114,7 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         stack.configure({"mailProofUntil": format_instant(until)})
         outputs = _up(stack, say)
         async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
-            steps = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)
+            seen = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)
             say("signing the mailbox's user in: the rehearsal types the password …")
             proof = await _prove(opened.target, tenant, stack, outputs)
         say("a picture of the setup sheet …")
@@ -128,7 +128,7 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
             project=folder,
             ready_file=ready_file,
             outputs=outputs,
-            steps=steps,
+            steps=seen.steps,
             config=proself.read(Path(outputs.config_file)),
             proof=proof,
             mail=_mail(tenant, proof.mark),

@@ -8,7 +8,7 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -75,6 +75,7 @@ class _Stack:
     stack: Stack
     settings: Settings
     state: State
+    is_update_due: bool
     opened: Session
     patience: Patience
 
@@ -98,17 +99,19 @@ async def run(
     stack = Stack(name, project)
     async with _no_longer(name), _opened(stack, project, say) as at:
         greet(at.opened)
-        before = await _plan(at)
-        if append is None:
-            _check_newest(before, name)
-        else:
-            _check_room(before, append, at.settings)
-        show(before)
-        if dry_run or not (before.is_due or append):
-            return Rotation(at.settings, before, before, None, ())
-        if append is None:
-            return await _apply(at, before, project, say)
-        return await _append(at, before, append, project, say)
+        foreseen = at.is_update_due and append is None and not dry_run
+        async with _looking(at) if foreseen else nullcontext() as looking:
+            before = await _plan(at)
+            if append is None:
+                _check_newest(before, name)
+            else:
+                _check_room(before, append, at.settings)
+            show(before)
+            if dry_run or not (before.is_due or append):
+                return Rotation(at.settings, before, before, None, ())
+            if append is None:
+                return await _apply(at, before, project, say, looking)
+            return await _append(at, before, append, project, say)
 
 
 async def acknowledge(
@@ -145,8 +148,25 @@ async def _opened(stack: Stack, project: Path, say: Say) -> AsyncIterator[_Stack
     with up.alone(up.own(project, stack.name), stack.name):
         # With the secrets, so that a wrong passphrase is told every week and not when one is due.
         settings, state = await session.read(stack)
-        async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-            yield _Stack(stack, settings, state, opened, Patience(say))
+        is_due = rotation.is_update_due(settings.entries, state, clock.now())
+        ahead = asyncio.to_thread(session.import_ahead, *(up.AHEAD if is_due else ()))
+        importing = asyncio.ensure_future(ahead)  # while the tenant is waited for
+        try:
+            async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+                yield _Stack(stack, settings, state, is_due, opened, Patience(say))
+        finally:
+            await asyncio.wait({importing})
+
+
+@asynccontextmanager
+async def _looking(at: _Stack) -> AsyncIterator["asyncio.Future[up.Looked]"]:
+    """Begin the look that an update needs, beside what else is read of the tenant."""
+    looking = asyncio.ensure_future(up.look(at.opened, at.stack, at.settings, at.state))
+    try:
+        yield looking
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)  # what failed first is told
 
 
 @asynccontextmanager
@@ -278,11 +298,17 @@ async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
     return not made and set(state.key_ids) <= set(at.state.key_ids)
 
 
-async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
-    """Carry a plan out."""
+async def _apply(
+    at: _Stack,
+    plan: Plan,
+    project: Path,
+    say: Say,
+    looking: "asyncio.Future[up.Looked] | None" = None,
+) -> Rotation:
+    """Carry a plan out. `looking` is the look before the update, where it has begun."""
     looked: up.Looked | None = None
     if plan.needs_engine:  # nothing is removed where the update is to be refused
-        looked = await up.look(at.opened, at.stack, at.settings, at.state)
+        looked = await (looking or up.look(at.opened, at.stack, at.settings, at.state))
         up.stop_at(looked.checks)
     if plan.forget and not plan.is_noted:
         # The engine is about to forget them, and whatever is not removed then would be nobody's.
@@ -314,7 +340,7 @@ async def _apply(at: _Stack, plan: Plan, project: Path, say: Say) -> Rotation:
         await _remove(at, plan.revoked, say)
         application = await _settled(at, plan.revoked)
     elif done is not None:
-        application = await _application(at)
+        application = done.application
     if plan.revoked or done is not None:
         there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
         made = {key: window for window, key in at.state.key_ids.items()}

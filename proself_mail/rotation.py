@@ -69,6 +69,11 @@ class Plan:
         return bool(self.needs_engine or self.expired or self.revoked)
 
 
+def is_update_due(entries: Sequence[SecretsEntry], state: State, now: datetime) -> bool:
+    """Say whether a window has opened or closed that the state does not know so yet."""
+    return {window.id for window in open_windows(entries, now)} != state.key_ids.keys()
+
+
 def plan(
     entries: Sequence[SecretsEntry],
     state: State,

@@ -23,7 +23,7 @@ from proself_mail.stack import CHECKOUT, Stack
 from proself_mail.state import State
 
 DEADLINE = timedelta(minutes=10)
-_AHEAD = ("proself_mail.engine_events", "proself_mail.report")
+AHEAD = ("proself_mail.engine_events", "proself_mail.report")
 """What is needed next, by us and by who shows it."""
 
 
@@ -53,7 +53,7 @@ async def run(
     stack, patience = Stack(name, project), Patience(say)
     with alone(own(project, name), name):
         async with _ending_in_order(patience, f"up --stack {name}", stack, deadline):
-            settings, state = await session.read(stack, covered=True, ahead=_AHEAD)
+            settings, state = await session.read(stack, covered=True, ahead=AHEAD)
             async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
                 looked = await look(opened, stack, settings, state)
                 show(opened, looked.checks)

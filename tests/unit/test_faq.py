@@ -81,10 +81,10 @@ def wrong_steps(**changes: Any) -> list[Label]:
     directory = SimpleNamespace(
         application=application, service_principal=service_principal, grants=grants
     )
-    steps = asyncio.run(
+    seen = asyncio.run(
         faq.read_back(cast(Any, directory), found["caller"], SETTINGS, found["outputs"])
     )
-    return [step.label for step in steps if not step.holds]
+    return [step.label for step in seen.steps if not step.holds]
 
 
 def changed(**values: Any) -> dict[str, ApplicationRecord]:
