@@ -9,9 +9,10 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import yaml
 
 from proself_mail import backend, failure, settings, state
 from proself_mail.engine import CommandFailed, Engine, Observed, Observer
-from proself_mail.errors import ConfigurationError, Error, Refused
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
@@ -139,8 +140,7 @@ class Stack:
 
     def state(self) -> State:
         """Return what the engine knows to be there. Raises `ConfigurationError` without a stack."""
-        exported = json.loads(self._run("stack", "export", "--show-secrets"))
-        return state.read(exported.get("deployment") or {})
+        return state.read(self._exported("--show-secrets").get("deployment") or {})
 
     @property
     def file(self) -> Path:
@@ -156,7 +156,7 @@ class Stack:
         Only `Error`s about the backend are raised.
         """
         try:
-            exported = json.loads(self._run("stack", "export"))
+            exported = self._exported()
         except NoStackError:
             return None
         return state.read(exported.get("deployment") or {})
@@ -191,7 +191,7 @@ class Stack:
 
     def mend_state(self) -> None:
         """Take out of the state what blocks the engine (`state.mend`). Secrets stay encrypted."""
-        exported = json.loads(self._run("stack", "export"))
+        exported = self._exported()
         state.mend(exported["deployment"])
         self._run("stack", "import", stdin=json.dumps(exported))
 
@@ -232,6 +232,27 @@ class Stack:
         """Remove the stack's locks, whoever holds them."""
         self._run("cancel", "--yes")
 
+    def _exported(self, *options: str) -> dict[str, Any]:
+        """Return its deployment as the CLI exports it.
+
+        An engine whose `proself-mail` was killed may be writing it at this moment, which a file
+        backend does not do in one step: half of it is read again.
+        """
+        for wait in _WRITING:
+            try:
+                found: dict[str, Any] = json.loads(self._command("stack", "export", *options))
+                return found
+            except CommandFailed as error:
+                if not _HALF_WRITTEN.search(error.stderr):
+                    raise self._converted(error) from error
+            time.sleep(wait.total_seconds())
+        raise RemoteError(
+            f"The state of the stack {self.name} is cut short on its backend.",
+            "If no run is writing it, the state before lies beside it on a file backend "
+            f"(`{self.name}.json.bak`): put it in its place, then `proself-mail up --stack "
+            f"{self.name}`.",
+        )
+
     def _run(self, *arguments: str, stdin: str | None = None) -> str:
         """Run a command and return what it printed. Raises the error that it means."""
         try:
@@ -259,6 +280,8 @@ class Stack:
         return failure.classify(words).error()
 
 
+_HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")
+_WRITING = tuple(timedelta(seconds=wait) for wait in (0.1, 0.2, 0.4, 0.8, 1.5))
 _EXISTS = re.compile(r"stack.*already exists")
 _MISSING = re.compile(r"no stack named.*found")
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,36 @@ def test_no_setting_makes_it_refresh_while_readers_trail(standing: Journey) -> N
     done = standing.proself_mail("up", "--stack", STACK)
     assert done.returncode == 0, done.stderr
     assert standing.tenant.struck() == {"trailing": 2}
+    assert standing.writes(before) == []
+
+
+def state_file(journey: Journey) -> Path:
+    return journey.folder / f"state/.pulumi/stacks/proself-mail/{STACK}.json"
+
+
+def test_a_state_that_is_being_written_is_read_again(standing: Journey) -> None:
+    """As by the engine of a killed run, which a file backend lets be read half-way."""
+    file = state_file(standing)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200])
+    written = threading.Timer(1, file.write_bytes, [whole])
+    written.start()
+    done = standing.proself_mail("rotate", "--stack", STACK)
+    written.join()
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
+    file, before = state_file(standing), standing.mark()
+    whole = file.read_bytes()
+    for cut in (b"", whole[:-5]):
+        file.write_bytes(cut)
+        done = standing.proself_mail("up", "--stack", STACK)
+        assert done.returncode == 4, done.stderr
+        said = " ".join(done.stderr.split())
+        assert "is cut short on its backend" in said
+        assert f"`{STACK}.json.bak`" in said
+        assert file.read_bytes() == cut
     assert standing.writes(before) == []
 
 
