@@ -1,6 +1,7 @@
 """What every test shares: the set-up, the embedded tenant, and a browser."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Generator
@@ -22,6 +23,10 @@ sys.dont_write_bytecode = False
 # Its Go programs live for a second or two, in which collecting garbage so often is a tenth of what
 # they cost; memory is what there is enough of.
 os.environ.setdefault("GOGC", "400")
+
+# Whoever runs the tests in a shell's background has Ctrl-C ignored, and commands inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # On a busy machine one example may take long for no reason of its own.
 hypothesis.settings.register_profile("busy machine", deadline=None)
