@@ -97,7 +97,8 @@ class Update:
                 await self._bring_notes_back(state.key_ids)
             raise
         noted = await self._bring_notes_back(state.key_ids)
-        return replace(done, application=noted or done.application)
+        application = self._orphans.without_removed(noted or done.application)
+        return replace(done, application=application)
 
     async def _converge(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
         unclear = APPLICATION in state.pending

@@ -208,12 +208,7 @@ class Orphans:
 
     def _plan(self, state: State, stamped: Sequence[ApplicationRecord]) -> Plan:
         standing = [
-            replace(
-                each,
-                passwords=tuple(p for p in each.passwords if p.key_id not in self._removed),
-            )
-            for each in stamped
-            if each.object_id not in self._removed
+            self.without_removed(each) for each in stamped if each.object_id not in self._removed
         ]
         return leftovers.plan(
             state,
@@ -222,6 +217,11 @@ class Orphans:
             self._record.began,
             self._settings.secret_description,
         )
+
+    def without_removed(self, application: ApplicationRecord) -> ApplicationRecord:
+        """Leave out the client secrets that were removed here, which readers may show still."""
+        left = [each for each in application.passwords if each.key_id not in self._removed]
+        return replace(application, passwords=tuple(left))
 
     def _lacks_something(self, state: State) -> bool:
         wanted = 3 + self._settings.manages_grant  # application, URI, service principal

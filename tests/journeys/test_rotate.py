@@ -53,6 +53,22 @@ def test_nothing_due_changes_nothing(journey: Journey) -> None:
     assert max(len(line) for line in done.stderr.splitlines()) <= 80
 
 
+def test_a_secret_that_was_made_twice_is_not_told_as_somebody_elses(journey: Journey) -> None:
+    """The update removes the one whose value came nowhere; the summary shows it no more."""
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    later(journey, 150)
+    before = journey.mark()
+    match = {"method": "POST", "path": "/applications/*/addPassword"}
+    journey.tenant.faults({"name": "twice", "match": match, "strike": "twice", "times": 1})
+    told = rotate(journey)
+    assert journey.tenant.struck() == {"twice": 1}
+    _, new = journey.outputs(STACK)["clientSecrets"]
+    assert set(passwords(journey)) == {first["keyId"], new["keyId"]}
+    assert len(removals(journey, before)) == 1
+    assert "Made and proven" in told
+    assert "recorded nowhere as ours" not in told
+
+
 def test_a_window_opens_and_the_one_before_it_runs_out(journey: Journey) -> None:
     [first] = journey.outputs(STACK)["clientSecrets"]
     later(journey, 150)
