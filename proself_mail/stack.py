@@ -147,8 +147,12 @@ class Stack:
         """Where its configuration lies; `pulumi config` writes it there."""
         folder = self._project
         project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
-        short = self.name.rpartition("/")[2]
-        return folder / (project.get("stackConfigDir") or ".") / f"Pulumi.{short}.yaml"
+        place = folder / (project.get("stackConfigDir") or ".")
+        return place / f"Pulumi.{self._short_name}.yaml"
+
+    @property
+    def _short_name(self) -> str:
+        return self.name.rpartition("/")[2]
 
     def covered_state(self) -> State | None:
         """Return its state with secrets covered, which needs no passphrase; None without a stack.
@@ -239,17 +243,17 @@ class Stack:
         backend does not do in one step: half of it is read again.
         """
         for wait in _WRITING:
+            time.sleep(wait.total_seconds())
             try:
                 found: dict[str, Any] = json.loads(self._command("stack", "export", *options))
                 return found
             except CommandFailed as error:
                 if not _HALF_WRITTEN.search(error.stderr):
                     raise self._converted(error) from error
-            time.sleep(wait.total_seconds())
         raise RemoteError(
             f"The state of the stack {self.name} is cut short on its backend.",
             "If no run is writing it, the state before lies beside it on a file backend "
-            f"(`{self.name}.json.bak`): put it in its place, then `proself-mail up --stack "
+            f"(`{self._short_name}.json.bak`): put it in its place, then `proself-mail up --stack "
             f"{self.name}`.",
         )
 
@@ -281,7 +285,8 @@ class Stack:
 
 
 _HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")
-_WRITING = tuple(timedelta(seconds=wait) for wait in (0.1, 0.2, 0.4, 0.8, 1.5))
+_WRITING = tuple(timedelta(seconds=wait) for wait in (0, 0.1, 0.2, 0.4, 0.8, 1.5))
+"""How long each reading of a half-written state waits after the one before."""
 _EXISTS = re.compile(r"stack.*already exists")
 _MISSING = re.compile(r"no stack named.*found")
 

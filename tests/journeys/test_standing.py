@@ -7,11 +7,13 @@ import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from proself_mail import stack
 from tests.journey import Journey, instant
 from tests.removing import STACK
 
@@ -56,6 +58,23 @@ def test_a_state_that_is_being_written_is_read_again(standing: Journey) -> None:
     done = standing.proself_mail("rotate", "--stack", STACK)
     written.join()
     assert done.returncode == 0, done.stderr
+
+
+def test_each_half_of_a_state_is_read_once_more(
+    standing: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = state_file(standing)
+    whole, waits = file.read_bytes(), list[float]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        file.write_bytes(whole[: (100, 200, len(whole))[len(waits) - 1]])
+
+    for name, value in standing.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(stack, "time", SimpleNamespace(sleep=wait))
+    assert stack.Stack(STACK, standing.folder).state().application_id is not None
+    assert len(waits) == 3
 
 
 def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
