@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bench.rotation_model import Life
-from proself_mail import rotation_report
+from proself_mail import rotation, rotation_report
+from proself_mail.directory import ApplicationRecord
 from proself_mail.ledger import Damaged, Ledger, merged
 from proself_mail.reminder import Level, LiveSecret, remind
+from proself_mail.schedule import SecretsEntry, format_instant, open_windows
+from proself_mail.state import SECRET_PREFIX, Resource, State
 
 DAY = timedelta(days=1)
 T0 = datetime(2027, 4, 1, tzinfo=UTC)
@@ -26,6 +29,27 @@ def test_three_years_without_a_failed_sign_in(seed: int) -> None:
     assert tally.removed_alive == 0
     assert tally.most_valid <= 2
     assert tally.most_valid_early <= 3
+
+
+APPLICATION = ApplicationRecord("app", "client", "mail", None, (), "", (), (), None, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("made_on", "day", "due"), [(0, 1, False), (0, 151, True), (151, 152, False), (151, 181, True)]
+)
+def test_what_is_foreseen_from_the_state_alone_is_what_the_plan_says(
+    made_on: int, day: int, due: bool
+) -> None:
+    """So that the look before an update may begin before the application has been read."""
+    entries, now = [SecretsEntry(T0, 150 * DAY, 30 * DAY)], T0 + day * DAY
+    made = [
+        Resource(SECRET_PREFIX + each.id, f"app/password/{ONE}", {"endDate": format_instant(end)})
+        for each in open_windows(entries, T0 + made_on * DAY)
+        for end in [each.expires]
+    ]
+    state = State({each.name: each for each in made}, (), (), {})
+    assert rotation.is_update_due(entries, state, now) is due
+    assert rotation.plan(entries, state, APPLICATION, now, now).needs_engine is due
 
 
 def secret(key: str, starts: datetime) -> LiveSecret:
