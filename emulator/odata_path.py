@@ -28,11 +28,10 @@ def parse(path: str) -> tuple[Segment, ...]:
         if not parenthesis:
             segments.append(text)
             continue
-        if not rest.endswith(")"):
+        key = _key(rest[:-1]) if rest != ")" else None
+        if not name or not rest.endswith(")") or key == "":
             raise bad_syntax(f"Bad Request - Error in query syntax near '{text}'.")
-        segments.append(name)
-        if rest != ")":
-            segments.append(_key(rest[:-1]))
+        segments += [name] if key is None else [name, key]
     return tuple(segments)
 
 

@@ -4,9 +4,10 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import filelock
 import hypothesis
 import pytest
 
@@ -43,6 +44,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             chosen = plugin.for_embedded(Path(scratch))
             kind = "stand-in for the real one" if chosen.is_stand_in else "the real one"
             say(f"azuread plugin: {kind}, {chosen.version}")
+
+
+@pytest.fixture
+def mail_proof_port() -> Iterator[None]:
+    """Have the port that a mail proof's sign-in comes back to: it is one for the whole machine."""
+    with filelock.FileLock(Path(tempfile.gettempdir()) / "proself-mail-tests-mail-proof.lock"):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,10 +17,13 @@ import jwt
 import yaml
 
 from proself_mail import rehearse, sandbox
+from tests import preloaded
 from tests.tenant import Tenant
 
 MAILBOX = "proself@contoso.example"
 SERVER = "proself.example.jp"
+_SECONDS = 120
+"""How long a command may take."""
 
 
 def instant(after: timedelta) -> str:
@@ -75,8 +78,8 @@ class Journey:
         self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `proself-mail` in the project's folder."""
-        command = str(Path(sys.executable).parent / "proself-mail")
-        return self._run([command, *arguments], stdin, env)
+        environment = self.environment | dict(env or {})
+        return preloaded.run(arguments, self.folder, environment, stdin, _SECONDS)
 
     @contextmanager
     def started(
@@ -117,7 +120,7 @@ class Journey:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=_SECONDS,
         )
 
     def make_stack(self, stack: str, **changes: object) -> dict[str, Any]:

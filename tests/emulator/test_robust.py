@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emulator.entities import APPLICATION, FEDERATED_CREDENTIAL, GRANT, SERVICE_PRINCIPAL
@@ -109,6 +109,9 @@ def test_any_comparison(left: str, operator: str, right: str, value: Any) -> Non
 
 
 @given(path=st.text(string.printable, max_size=30))
+@example("()")
+@example("users('')")
+@example("users('x'")
 def test_any_path(path: str) -> None:
     try:
         assert all(parse(path))

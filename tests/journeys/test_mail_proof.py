@@ -28,6 +28,7 @@ from tests.journey import Journey, instant
 from tests.looking import Look, looking
 from tests.tenant import Tenant
 
+pytestmark = pytest.mark.usefixtures("mail_proof_port")
 OTHER = ("other@contoso.example", "0ther-Pa55-w0rd")
 
 

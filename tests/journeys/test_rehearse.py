@@ -12,6 +12,7 @@ import pytest
 from proself_mail import proself
 from proself_mail.secret import MASK
 
+pytestmark = pytest.mark.usefixtures("mail_proof_port")
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
