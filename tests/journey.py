@@ -17,7 +17,7 @@ import jwt
 import yaml
 
 from proself_mail import rehearse, sandbox
-from tests import preloaded
+from tests import key_service, preloaded
 from tests.tenant import Tenant
 
 MAILBOX = "proself@contoso.example"
@@ -34,6 +34,8 @@ def instant(after: timedelta) -> str:
 class Journey:
     """A project folder of its own, and an environment as `emulator env` prints it."""
 
+    secrets_provider = key_service.PROVIDER
+
     def __init__(self, tenant: Tenant, folder: Path) -> None:
         self.tenant = tenant
         self.folder = folder
@@ -43,6 +45,7 @@ class Journey:
             name: trusted.get(value, value)
             for name, value in sandbox.prepare(tenant.ready_file).environment.items()
         }
+        self.environment |= key_service.environment()
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
@@ -149,7 +152,7 @@ class Journey:
             shutil.copy(made / file.name, file)
             return
         is_first = not any(state.iterdir())
-        done = self.pulumi("stack", "init", stack)
+        done = self.pulumi("stack", "init", stack, "--secrets-provider", self.secrets_provider)
         assert done.returncode == 0, done.stderr
         if is_first:
             shutil.copytree(state, made / "state")

@@ -1,19 +1,24 @@
-"""`proself-mail` in a process that is forked from one with its imports behind it.
+"""`proself-mail` and the embedded tenant, forked from a process with their imports behind it.
 
-The SDK takes a command a second of a core to import, and the journeys start hundreds of commands.
-A forked one has a folder, an environment and standard streams of its own, as the script's has; the
-script itself is what `Journey.started` runs, and the README's commands.
+A command takes a good half second of a core to import what it needs, and the journeys start
+hundreds. A forked one has a folder, an environment and standard streams of its own, as its script
+has; `tests/journeys/test_script.py` holds the two against each other.
 """
 
+import gc
 import multiprocessing
 import os
 import pkgutil
+import runpy
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
+import emulator
 import proself_mail
 
 _OTHERS = ("azure.identity.aio", "msal")
@@ -22,17 +27,15 @@ _OTHERS = ("azure.identity.aio", "msal")
 Not aiohttp: it reads which certificates to trust when it is imported.
 """
 
+
+def _modules(package: ModuleType) -> Iterator[str]:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith(".__main__"):
+            yield module.name
+
+
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(
-    [
-        *(
-            module.name
-            for module in pkgutil.walk_packages(proself_mail.__path__, "proself_mail.")
-            if not module.name.endswith(".__main__")
-        ),
-        *_OTHERS,
-    ]
-)
+_server.set_forkserver_preload([*_modules(proself_mail), *_modules(emulator), *_OTHERS])
 
 
 def run(
@@ -46,10 +49,7 @@ def run(
     with TemporaryDirectory(prefix="preloaded-") as scratch:
         streams = [Path(scratch) / name for name in ("in", "out", "err")]
         streams[0].write_text(stdin or "", encoding="utf-8")
-        process = _server.Process(
-            target=_command, args=(list(arguments), folder, dict(environment), streams)
-        )
-        process.start()
+        process = _start("proself_mail", arguments, folder, environment, streams)
         process.join(seconds)
         if process.exitcode is None:
             process.kill()
@@ -59,21 +59,42 @@ def run(
     return subprocess.CompletedProcess(list(arguments), process.exitcode, out, error)
 
 
-def _command(
-    arguments: list[str], folder: Path, environment: dict[str, str], streams: list[Path]
+def start_emulator(options: Sequence[str]) -> ForkServerProcess:
+    """Start an embedded tenant, as `python -m emulator` would be."""
+    return _start("emulator", options, Path.cwd(), os.environ, [Path(os.devnull)])
+
+
+def _start(
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    streams: Sequence[Path],
+) -> ForkServerProcess:
+    """Start a module as a program; `streams` stand for its standard input, output and error."""
+    process = _server.Process(
+        target=_be, args=(module, list(arguments), folder, dict(environment), list(streams))
+    )
+    process.start()
+    return process
+
+
+def _be(
+    module: str,
+    arguments: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    streams: list[Path],
 ) -> None:
-    """Be the command, in the forked process."""
-    for number, (path, flags) in enumerate(
-        zip(streams, (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT] * 2), strict=True)
-    ):
-        descriptor = os.open(path, flags)
+    """Be the program, in the forked process."""
+    gc.freeze()  # what is imported stays, and need not be looked through again
+    for number, path in enumerate(streams):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-
-    from proself_mail import cli
-
-    cli.main(arguments)
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=False)

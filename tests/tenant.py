@@ -1,10 +1,7 @@
 """An embedded tenant for a test: a process of its own, started and ended here."""
 
 import json
-import signal
 import ssl
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -15,45 +12,45 @@ from typing import Any, Self
 
 import httpx
 
+from tests import preloaded
+
 _START_SECONDS = 90
 _STOP_SECONDS = 5
 
 
 class Tenant:
-    """A running `python -m emulator`. Use it in a `with`, or call `stop`."""
+    """A running `python -m emulator`, forked. Use it in a `with`, or call `stop`."""
 
     def __init__(self, *options: str) -> None:
         """Start one with these command-line options and wait until it serves."""
         self._directory = tempfile.TemporaryDirectory(prefix="tenant-")
         self.ready_file = Path(self._directory.name) / "ready.json"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "emulator", "--ready-file", str(self.ready_file), *options],
-            stdin=subprocess.DEVNULL,
-        )
+        self.process = preloaded.start_emulator(["--ready-file", str(self.ready_file), *options])
         self.ready: dict[str, Any] = self._wait()
         self._admin = httpx.Client(base_url=self.admin_url, trust_env=False)
 
     def _wait(self) -> dict[str, Any]:
         deadline = time.monotonic() + _START_SECONDS
         while not self.ready_file.exists():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.kill()
-                self._directory.cleanup()
-                raise RuntimeError(f"the emulator did not start: exit {self.process.wait()}")
+            if self.process.exitcode is not None or time.monotonic() > deadline:
+                self._end()
+                raise RuntimeError(f"the emulator did not start: exit {self.process.exitcode}")
             time.sleep(0.01)
         ready: dict[str, Any] = json.loads(self.ready_file.read_text())
         return ready
 
-    def stop(self) -> int:
+    def stop(self) -> int | None:
         """End it and return its exit code."""
         self._admin.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(_STOP_SECONDS)
-        finally:
-            self.process.kill()
-            self._directory.cleanup()
+        self.process.terminate()
+        self.process.join(_STOP_SECONDS)
+        return self._end()
+
+    def _end(self) -> int | None:
+        self.process.kill()
+        self.process.join()
+        self._directory.cleanup()
+        return self.process.exitcode
 
     def __enter__(self) -> Self:
         return self

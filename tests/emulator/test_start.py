@@ -51,7 +51,8 @@ def test_files_are_private_and_go_with_the_process() -> None:
     assert sorted(tenant.ready_file.parent.iterdir()) == sorted(files)
     os.kill(tenant.ready["pid"], signal.SIGTERM)
     began = time.monotonic()
-    assert tenant.process.wait(5) == 0
+    tenant.process.join(5)
+    assert tenant.process.exitcode == 0
     assert time.monotonic() - began < 3
     assert list(tenant.ready_file.parent.iterdir()) == []
     tenant.stop()
@@ -156,19 +157,24 @@ def test_a_bad_option_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_seed_gives_the_same_ids_but_never_the_same_secrets_and_it_says_so(
-    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
-    with Tenant("--seed", "7") as one, Tenant("--seed", "7") as other:
-        assert one.tenant_id == other.tenant_id
-        assert one.client_id == other.client_id
-        assert one.client_secret != other.client_secret
-        addresses = [(tenant.authority, tenant.admin_url) for tenant in (one, other)]
-    said = capfd.readouterr().out.splitlines()
-    assert len(said) == 2
-    for authority, admin in addresses:
-        [line] = [line for line in said if authority in line]
-        assert admin in line
-        assert "seed 7" in line
+    ready_file = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "emulator", "--ready-file", str(ready_file), "--seed", "7"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        Tenant("--seed", "7") as other,
+    ):
+        assert process.stdout
+        line = process.stdout.readline()
+        one = json.loads(ready_file.read_text())
+        process.terminate()
+    assert one["tenant_id"] == other.tenant_id
+    assert one["client_id"] == other.client_id
+    assert one["client_secret"] != other.client_secret
+    assert one["authority"] in line
+    assert one["admin_url"] in line
+    assert "seed 7" in line
     with Tenant() as another:
-        assert another.tenant_id != one.tenant_id
+        assert another.tenant_id != other.tenant_id
         assert json.loads(another.ready_file.read_text())["seed"] == another.ready["seed"]

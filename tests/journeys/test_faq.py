@@ -54,6 +54,7 @@ def copied_from(sheet: "Page") -> Enter:
             field.fill("")
             return
         sheet.bring_to_front()
+        sheet.evaluate("document.querySelector('#said').textContent = ''")  # of the one before
         sheet.locator(f'[data-copy="{name}"]').click()
         sheet.locator("#said").get_by_text("をコピーしました").wait_for()
         field.page.bring_to_front()

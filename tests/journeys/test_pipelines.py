@@ -46,6 +46,7 @@ def tenant() -> Iterator[Tenant]:
 
 def identity(journey: Journey, checkout: Path) -> Identity:
     """Have a person set a stack up, make the pipeline's identity, and hand the stack over."""
+    journey.secrets_provider = "passphrase"
     set_up(journey)
     found = make_identity(journey, checkout, [STACK], ["proself-mail-contoso"])
     before = journey.mark()

@@ -1,5 +1,6 @@
 """Bad input to `proself-mail up`: cause, next step, exit code, and no write in the tenant."""
 
+import json
 import re
 import shlex
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 import yaml
 
@@ -203,3 +205,28 @@ def test_a_program_that_needs_a_newer_engine(stack: Journey) -> None:
     assert "needs another version of the Pulumi CLI" in cause
     assert ">=99.0.0" in cause
     assert "make setup" in next_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script named az")
+def test_a_sign_in_that_gives_another_tenants_token(stack: Journey) -> None:
+    """As the Azure CLI could that is signed in elsewhere and ignores what it is asked for."""
+    other = "99999999-2222-4333-8444-555555555555"
+    claims = jwt.decode(stack.tenant.token(), options={"verify_signature": False})
+    token = jwt.encode(claims | {"tid": other}, "no key that a reader would look at", "HS256")
+    az = stack.folder / "bin" / "az"
+    az.parent.mkdir()
+    answer = {"accessToken": token, "expiresOn": "2030-01-01 00:00:00.000000"}
+    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    az.chmod(0o700)
+    cause, next_step = refused(
+        stack,
+        3,
+        {
+            "PATH": f"{az.parent}:{stack.environment['PATH']}",
+            "ARM_CLIENT_SECRET": "",
+            "AZURE_CLIENT_SECRET": "",
+        },
+    )
+    assert f"signs in to the tenant {other}" in cause
+    assert f"pinned to {stack.tenant.tenant_id}" in cause
+    assert "az login --tenant" in next_step

@@ -47,6 +47,7 @@ class Removable:
 
 def prepare(journey: Journey, checkout: Path) -> Removable:
     """Do what people do: the identity, stacks that it co-owns, the reviewed list of tenants."""
+    journey.secrets_provider = "passphrase"
     later(journey, 0)
     connections = [f"proself-mail-{name}" for name in REMOVING]
     identity = make_identity(journey, checkout, REMOVING, connections)

@@ -89,6 +89,8 @@ def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
     later(journey, 150)
     rotate(journey)
     later(journey, 150)  # one has expired, another is due: there is something to write
+    changed = journey.pulumi("stack", "change-secrets-provider", "passphrase", "--stack", STACK)
+    assert changed.returncode == 0, changed.stderr
     before, path = journey.mark(), journey.folder / f"Pulumi.{STACK}.yaml"
     as_it_is = path.read_bytes()
     wrong = {"PULUMI_CONFIG_PASSPHRASE": "wrong", "PULUMI_CONFIG_PASSPHRASE_FILE": ""}

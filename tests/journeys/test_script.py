@@ -30,10 +30,7 @@ def script(
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["preflight", "--stack", STACK], 0),
-        (["up", "--stack", STACK], 0),
         (["verify", "--stack", STACK], 0),
-        (["rotate", "--stack", STACK], 0),
         (["config", "--stack", STACK], 0),
         (["explain", "AADSTS7000222"], 0),
         (["sweep", "--tenant", "unknown", "--target", "embedded"], 2),
