@@ -55,9 +55,9 @@ def mail_proof_port() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Have three workers for two cores: a journey often waits, for a tenant's time or a disk."""
+    """Have four workers for two cores: a journey often waits, for a tenant's time or a disk."""
     cores = yield
-    return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores + cores // 2
+    return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * cores
 
 
 _LONGEST = ("test_up", "test_rotate", "test_chaos", "test_rotate_refusals", "test_verify",
