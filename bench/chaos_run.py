@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,8 @@ import httpx
 import psutil
 import yaml
 
+from bench.chaos_judge import Judge
+from bench.look_alikes import grant_mail
 from bench.scenario import Scenario
 from proself_mail import embedded, rehearse, sandbox
 from proself_mail.embedded import EmbeddedTenant
@@ -65,7 +67,7 @@ class Run:
         trusted = ssl.create_default_context(cafile=str(tenant.ca_file))
         self._http = httpx.Client(verify=trusted, trust_env=False, base_url=tenant.graph)
         self._admin = httpx.Client(base_url=tenant.admin_url, trust_env=False)
-        self._stack_id = str(uuid.UUID(int=seed + 1))
+        self._stack_id = uuid.UUID(int=seed + 1)
         self._said = ""
 
     def close(self) -> None:
@@ -78,17 +80,21 @@ class Run:
         token = self._token(self._tenant.client_id, self._tenant.client_secret.reveal())
         self._http.headers["Authorization"] = f"Bearer {token}"
         self._make_stack(token)
-        foreign = self._plant_look_alikes() if scenario.foreign else {}
+        if scenario.foreign:
+            self._plant_look_alikes()
+        judge = Judge(self._http, self._stack_id)
         faults = {"seed": self._seed, **scenario.faults}
         self._admin.post("/faults", json=faults).raise_for_status()
         began = time.monotonic()
-        killed = self._kill_midway(how) if scenario.kill else ""
-        code = self._run(how)
+        if scenario.kills(self._seed):
+            killed, code = self._kill_midway(how)
+        else:
+            killed, code = "", self._run(how)
         seconds = time.monotonic() - began
         self._admin.delete("/faults").raise_for_status()
         outcome = Outcome(self._seed, code == 0, seconds, killed=killed)
         outcome.requests = len(self._admin.get("/history").json())
-        self._judge(outcome, foreign)
+        self._judge(judge, outcome)
         if outcome.problems or not outcome.completed:
             outcome.said = self._said[-3000:]
         return outcome
@@ -99,7 +105,7 @@ class Run:
         values = {
             "tenantId": self._tenant.tenant_id,
             "target": "embedded",
-            "stackId": self._stack_id,
+            "stackId": str(self._stack_id),
             "server": rehearse.SERVER,
             "mailbox": self._tenant.mailbox,
             "secrets": [
@@ -115,8 +121,8 @@ class Run:
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         self._pulumi("stack", "init", _STACK)
 
-    def _plant_look_alikes(self) -> Mapping[str, Any]:
-        """Put in what a tool that goes by names would take for ours; return it as it is."""
+    def _plant_look_alikes(self) -> None:
+        """Put in what a tool that goes by names would take for ours, a grant with each kind."""
         other = "proself-mail:stack=00000000-0000-4000-8000-00000000beef"
         kinds = (
             {"display_name": "Proself mail", "count": 5},
@@ -128,16 +134,9 @@ class Run:
             },
         )
         body = {"applications": [{"service_principal": True, **kind} for kind in kinds]}
-        self._admin.post("/seed", json=body).raise_for_status()
-        return self._foreign()
-
-    def _foreign(self) -> Mapping[str, Any]:
-        return {
-            each["id"]: each
-            for kind in ("applications", "servicePrincipals")
-            for each in self._list(f"/v1.0/{kind}?$top=999")
-            if f"proself-mail:stack={self._stack_id}" not in each["tags"]
-        }
+        made = self._admin.post("/seed", json=body).raise_for_status().json()["applications"]
+        for each in made[::5]:
+            grant_mail(self._http, each["servicePrincipalId"])
 
     def _command(self, how: str) -> list[str]:
         if how == "proself-mail up":
@@ -163,11 +162,13 @@ class Run:
                 _kill_family(process.pid)
                 return process.wait()
 
-    def _kill_midway(self, how: str) -> str:
+    def _kill_midway(self, how: str) -> tuple[str, int]:
         """Kill us, the engine, the plugin or all at an instant that follows from the seed.
 
         The instant is told in requests, which machines of any speed have in common. Where the
-        victim does not run then, we are it. Returns what was killed when.
+        victim does not run then, we are it. Returns what was killed when, and the exit code of
+        the run after it; of the only run, and a blank, where that ended before its instant: a
+        second one would hide how.
         """
         chance = random.Random(self._seed)  # noqa: S311
         victim = chance.choice(("us", "engine", "plugin", "all"))
@@ -178,7 +179,7 @@ class Run:
                 time.sleep(0.03)
             time.sleep(moment)
             if process.poll() is not None:
-                return ""
+                return "", process.returncode
             if not _kill(process.pid, victim):
                 victim = "us"
                 _kill(process.pid, victim)
@@ -190,7 +191,7 @@ class Run:
                 except subprocess.TimeoutExpired:
                     _kill_family(process.pid)
                     process.wait()
-            return f"{victim} after {after} requests"
+        return f"{victim} after {after} requests", self._run(how)
 
     def _fewer_than(self, number: int) -> bool:
         """Whether the tenant has had fewer requests than that."""
@@ -198,49 +199,23 @@ class Run:
             return False
         return not self._admin.get("/history", params={"since": number - 1}).json()
 
-    def _judge(self, outcome: Outcome, foreign: Mapping[str, Any]) -> None:
+    def _judge(self, judge: Judge, outcome: Outcome) -> None:
         found = outcome.problems
-        tag = f"proself-mail:stack={self._stack_id}"
-        ours = [each for each in self._list("/v1.0/applications?$top=999") if tag in each["tags"]]
-        if len(ours) != 1:
-            found.append(f"{len(ours)} applications")
-        in_bin = {
-            kind: [
-                each
-                for each in self._list(f"/v1.0/directory/deletedItems/microsoft.graph.{kind}")
-                if tag in each["tags"]
-            ]
-            for kind in ("application", "servicePrincipal")
-        }
-        found += [f"{len(of)} {kind} in the recycle bin" for kind, of in in_bin.items() if of]
-        outcome.applications = len(ours) + len(in_bin["application"])
-        held = sum(len(each["passwordCredentials"]) for each in ours + in_bin["application"])
-        outcome.secrets_left = max(0, held - 1)
-        if foreign and foreign != self._foreign():
-            found.append("a foreign object was touched")
-        if len(ours) == 1:
-            self._judge_application(ours[0], found)
+        # First, and whatever came of it: a run that failed must keep its secrets too.
+        issued = self._issued()
+        found += self._leaks_on_disk(issued)
+        verdict = judge.verdict()
+        outcome.applications = verdict.applications
+        outcome.secrets_left = verdict.secrets_left
+        found += verdict.problems
         if found or not outcome.completed:
             return
         clean = self._pulumi("preview", "--refresh", "--expect-no-changes", "--stack", _STACK)
-        if clean.returncode:
+        if any(secret in clean.stdout + clean.stderr for secret in issued):
+            found.append("a secret in what the preview said")
+        elif clean.returncode:
             found.append(f"the state differs: {clean.stdout[-600:]}")
-        self._judge_config_file(ours[0], found)
-        self._judge_secrecy(found)
-
-    def _judge_application(self, ours: Mapping[str, Any], found: list[str]) -> None:
-        if len(ours["passwordCredentials"]) != 1:
-            found.append(f"{len(ours['passwordCredentials'])} client secrets")
-        query = f"/v1.0/servicePrincipals?$filter=appId eq '{ours['appId']}'"
-        principals = self._list(query)
-        if len(principals) != 1:
-            found.append(f"{len(principals)} service principals")
-            return
-        grants = self._list(
-            f"/v1.0/oauth2PermissionGrants?$filter=clientId eq '{principals[0]['id']}'"
-        )
-        if [grant["scope"] for grant in grants] != ["Mail.Send"]:
-            found.append(f"grants {[grant['scope'] for grant in grants]}")
+        self._judge_config_file(verdict.live[0], found)
 
     def _judge_config_file(self, ours: Mapping[str, Any], found: list[str]) -> None:
         import tomllib
@@ -255,16 +230,23 @@ class Run:
         elif not self._token(server["client_id"], server["client_secret"]):
             found.append("the config file's secret does not sign in")
 
-    def _judge_secrecy(self, found: list[str]) -> None:
-        """Look for every secret that the tenant ever issued in whatever is left on the disk."""
+    def _issued(self) -> list[str]:
+        """Return every secret that the tenant ever issued."""
         bearer = {"Authorization": f"Bearer {self._tenant.client_secret.reveal()}"}
-        issued = [text.encode() for text in self._admin.get("/secrets", headers=bearer).json()]
+        found: list[str] = self._admin.get("/secrets", headers=bearer).raise_for_status().json()
+        return found
+
+    def _leaks_on_disk(self, issued: Sequence[str]) -> list[str]:
+        """Look for them in whatever is left on the disk, what the command said included."""
+        secrets = [text.encode() for text in issued]
         allowed = {self._folder / "proself.toml", self._folder / "tenant.json"}
-        for path in self._folder.rglob("*"):
-            if path.is_file() and path not in allowed:
-                content = path.read_bytes()
-                if any(secret in content for secret in issued):
-                    found.append(f"a secret in {path.relative_to(self._folder)}")
+        return [
+            f"a secret in {path.relative_to(self._folder)}"
+            for path in self._folder.rglob("*")
+            if path.is_file() and path not in allowed
+            for content in [path.read_bytes()]
+            if any(secret in content for secret in secrets)
+        ]
 
     def _token(self, client_id: str, secret: str) -> str:
         form = {
@@ -276,10 +258,6 @@ class Run:
         url = f"{self._tenant.authority}/{self._tenant.tenant_id}/oauth2/v2.0/token"
         answer = self._http.post(url, data=form)
         return str(answer.json().get("access_token", ""))
-
-    def _list(self, path: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._http.get(path).raise_for_status().json()["value"]
-        return found
 
     def _pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

@@ -29,6 +29,19 @@ class Planted:
     """Object ids of the applications that are not."""
 
 
+def grant_mail(graph: httpx.Client, service_principal_id: str) -> None:
+    """Give a service principal the consent that ours has: Mail.Send, for all users."""
+    query = {"$filter": f"appId eq '{_RESOURCE}'"}
+    found = graph.get("/v1.0/servicePrincipals", params=query).raise_for_status().json()
+    grant = {
+        "clientId": service_principal_id,
+        "consentType": "AllPrincipals",
+        "resourceId": found["value"][0]["id"],
+        "scope": "Mail.Send",
+    }
+    graph.post("/v1.0/oauth2PermissionGrants", json=grant).raise_for_status()
+
+
 class LookAlikes:
     """One tenant's inhabitants."""
 
@@ -95,14 +108,7 @@ class LookAlikes:
             "audiences": ["api://AzureADTokenExchange"],
         }
         graph.post(f"{path}/federatedIdentityCredentials", json=federated).raise_for_status()
-        found = graph.get(f"/v1.0/servicePrincipals?$filter=appId eq '{_RESOURCE}'").json()
-        grant = {
-            "clientId": taken["servicePrincipalId"],
-            "consentType": "AllPrincipals",
-            "resourceId": found["value"][0]["id"],
-            "scope": "Mail.Send",
-        }
-        graph.post("/v1.0/oauth2PermissionGrants", json=grant).raise_for_status()
+        grant_mail(graph, taken["servicePrincipalId"])
 
     def _tags(
         self, stack: UUID, environment: str = "test", ends: datetime | None = None
