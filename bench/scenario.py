@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GRAPH = {"service": "graph"}
+_FAULTY_STATUSES = (500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ def _lag(seconds: float, ratio: float) -> Mapping[str, Any]:
     return {"seconds": seconds, "stale_ratio": ratio}
 
 
+def _faulty(ratio: float) -> Sequence[Mapping[str, Any]]:
+    """Answer that share of requests with an error of the server, with each as often."""
+    share = ratio / len(_FAULTY_STATUSES)
+    return [
+        {"name": str(each), "strike": "status", "status": each, "match": GRAPH, "ratio": share}
+        for each in _FAULTY_STATUSES
+    ]
+
+
 _THROTTLE = {
     "name": "throttle",
     "strike": "status",
@@ -39,7 +49,6 @@ _THROTTLE = {
     "match": GRAPH,
     "ratio": 0.1,
 }
-_FAULTY = {"name": "5xx", "strike": "status", "status": 503, "match": GRAPH, "ratio": 0.05}
 _LOST = {"name": "lost replies", "strike": "reset-after", "match": GRAPH, "ratio": 0.05}
 _CUT = {"name": "cut bodies", "strike": "reset-in-body", "match": GRAPH, "ratio": 0.02}
 _CONFLICT = {
@@ -61,7 +70,7 @@ _NEW_SECRET = {"sign_in_seconds": 4, "sign_in_stale_ratio": 1.0}
 
 _MIXED: Sequence[Mapping[str, Any]] = (
     _THROTTLE | {"ratio": 0.04},
-    _FAULTY | {"ratio": 0.03},
+    *_faulty(0.03),
     _LOST | {"ratio": 0.03},
     _CUT,
     _CONFLICT | {"ratio": 0.05},
@@ -95,7 +104,7 @@ SCENARIOS = (
     Scenario("lag 3 s, 20 %", {"lag": _lag(3, 0.2)}),
     Scenario("lag 6 s, 50 %", {"lag": _lag(6, 0.5)}),
     Scenario("throttled", {"rules": [_THROTTLE]}),
-    Scenario("5 % of answers 503", {"rules": [_FAULTY]}),
+    Scenario("5 % of answers 5xx", {"rules": _faulty(0.05)}),
     Scenario("5 % of replies lost", {"rules": [_LOST]}),
     Scenario("killed", {"lag": _lag(3, 0.2)}, kill_every=1, foreign=True),
     Scenario(
