@@ -22,6 +22,8 @@ class Scenario:
     """Kill the run of every seed that this divides at a random instant, then run it once more."""
     foreign: bool = False
     """Put look-alikes into the tenant first."""
+    budget_spent: bool = False
+    """Spend what `tenant_size` allows the application in 10 s first, as another user of it may."""
 
     def kills(self, seed: int) -> bool:
         """Whether the run with this seed is killed."""
@@ -103,7 +105,7 @@ SCENARIOS = (
     Scenario("no fault", {}),
     Scenario("lag 3 s, 20 %", {"lag": _lag(3, 0.2)}),
     Scenario("lag 6 s, 50 %", {"lag": _lag(6, 0.5)}),
-    Scenario("throttled", {"rules": [_THROTTLE]}),
+    Scenario("throttled", {"tenant_size": "S", "rules": [_THROTTLE]}, budget_spent=True),
     Scenario("5 % of answers 5xx", {"rules": _faulty(0.05)}),
     Scenario("5 % of replies lost", {"rules": [_LOST]}),
     Scenario("killed", {"lag": _lag(3, 0.2)}, kill_every=1, foreign=True),
