@@ -5,10 +5,11 @@ What it is and does is `emulator`'s; this knows only its command line and its re
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from proself_mail.secret import Secret
 
 _STARTING = timedelta(seconds=20)
 _STOPPING = timedelta(seconds=5)
+_NO_PROXY = ("NO_PROXY", "no_proxy")
 _STARTED: dict[int, "subprocess.Popen[bytes]"] = {}
 """By process id. Kept, for Python warns of one that is dropped while it runs, and these are to
 outlive us."""
@@ -73,8 +75,12 @@ class EmbeddedTenant:
                 f"`proself-mail emulator start --ready-file {ready_file}` starts one.",
             ) from error
 
-    def environment(self) -> dict[str, str]:
-        """Return the variables that lead any client to it: Go, httpx, requests, Node."""
+    def environment(self, ambient: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return the variables that lead any client to it: Go, httpx, requests, Node.
+
+        They are to be laid over `ambient`, whatever that has: an empty one takes back what would
+        lead elsewhere.
+        """
         trusted = str(self.ca_file)
         secret = self.client_secret.reveal()
         return {
@@ -82,6 +88,10 @@ class EmbeddedTenant:
             "ARM_TENANT_ID": self.tenant_id,
             "ARM_CLIENT_ID": self.client_id,
             "ARM_CLIENT_SECRET": secret,
+            # Each of them would be preferred to the secret.
+            "ARM_USE_OIDC": "",
+            "AZURE_FEDERATED_TOKEN_FILE": "",
+            "ARM_CLIENT_CERTIFICATE_PATH": "",
             "AZURE_AUTHORITY_HOST": self.authority,
             "AZURE_TENANT_ID": self.tenant_id,
             "AZURE_CLIENT_ID": self.client_id,
@@ -89,10 +99,21 @@ class EmbeddedTenant:
             "SSL_CERT_FILE": trusted,
             "REQUESTS_CA_BUNDLE": trusted,
             "NODE_EXTRA_CA_CERTS": trusted,
+            # Go reads the upper one first, Python the lower one.
+            **dict.fromkeys(_NO_PROXY, self._not_by_proxy(ambient)),
             "PROSELF_MAIL_SMTP_HOST": self.smtp_host,
             "PROSELF_MAIL_SMTP_PORT": str(self.smtp_port),
             "PROSELF_MAIL_ADMIN_URL": self.admin_url,  # for a person, and for curl
         }
+
+    def _not_by_proxy(self, ambient: Mapping[str, str]) -> str:
+        """List the hosts that no proxy is asked for: those of `ambient`, and this machine's."""
+        names = [name.strip() for key in _NO_PROXY for name in ambient.get(key, "").split(",")]
+        if "*" in names:
+            return "*"  # which Python takes for all hosts only where it stands alone
+        host = self.metadata_host.rpartition(":")[0]
+        ours = ("localhost", "127.0.0.1", "::1", host)
+        return ",".join(dict.fromkeys(name for name in (*names, *ours) if name))
 
 
 @contextlib.contextmanager

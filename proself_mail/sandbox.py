@@ -46,7 +46,8 @@ def prepare(ready_file: Path) -> Sandbox:
         | {
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_BACKEND_URL": state.as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+            # Not the variable of the file, which one of this name outranks, even an empty one.
+            "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(encoding="utf-8"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             # The virtual environment is on it because a Python language host that was built from

@@ -73,7 +73,15 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
         ambient = dict(os.environ) | {
             "AZURE_CLIENT_ID": "mine",
             "ARM_CLIENT_SECRET": 'it\'s "mine" $x',
+            "ARM_USE_OIDC": "true",
+            "AZURE_FEDERATED_TOKEN_FILE": "/nonexistent/token",
+            "ARM_CLIENT_CERTIFICATE_PATH": "/nonexistent/certificate.pem",
+            "HTTPS_PROXY": "http://127.0.0.1:1",
+            "NO_PROXY": "intranet.example",
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "/nonexistent/passphrase",
         }
+        ambient.pop("no_proxy", None)
         ambient.pop("NODE_EXTRA_CA_CERTS", None)
         done = subprocess.run(
             ["bash", "-c", script], cwd=tmp_path, env=ambient, capture_output=True, text=True
@@ -88,6 +96,11 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
             "PULUMI_BACKEND_URL", "PULUMI_SKIP_UPDATE_CHECK",
         ):  # fmt: skip
             assert f"\n{name}=" in f"\n{inside}"
+        led = dict(line.split("=", 1) for line in inside.splitlines() if "=" in line)
+        host = ready["metadata_host"].rpartition(":")[0]
+        for name in ("NO_PROXY", "no_proxy"):
+            assert {"intranet.example", "127.0.0.1", "::1", host} <= set(led[name].split(","))
+        assert led["PULUMI_CONFIG_PASSPHRASE"]
         assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
     finally:
         stopped = subprocess.run([PROSELF_MAIL, "emulator", "stop", "--ready-file", ready_file])

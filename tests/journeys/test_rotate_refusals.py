@@ -93,7 +93,7 @@ def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
     assert changed.returncode == 0, changed.stderr
     before, path = journey.mark(), journey.folder / f"Pulumi.{STACK}.yaml"
     as_it_is = path.read_bytes()
-    wrong = {"PULUMI_CONFIG_PASSPHRASE": "wrong", "PULUMI_CONFIG_PASSPHRASE_FILE": ""}
+    wrong = {"PULUMI_CONFIG_PASSPHRASE": "wrong"}
     for env, code, cause in (
         (wrong, 2, "passphrase"),
         ({"ARM_USE_OIDC": "true"}, 2, "id-token: write"),
