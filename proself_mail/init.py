@@ -53,6 +53,8 @@ class Made:
     settings: Settings
     checks: Sequence[Check]
     """What was looked at before."""
+    file: Path
+    """Its configuration, to be committed."""
 
 
 async def run(answers: Answers, project: Path) -> Made:
@@ -81,7 +83,7 @@ async def run(answers: Answers, project: Path) -> Made:
     up.stop_at(checks)
     stack.create()
     stack.configure(values)
-    return Made(settings, checks)
+    return Made(settings, checks, stack.file)
 
 
 async def _limit(directory: Directory) -> timedelta | None:

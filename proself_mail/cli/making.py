@@ -2,15 +2,17 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proself_mail.cli.arguments import Commands, minutes
 from proself_mail.cli.terminal import ask, greet, say, show_command
 from proself_mail.errors import ConfigurationError
-from proself_mail.settings import Environment, TargetName
+from proself_mail.settings import Audience, Environment, TargetName
 
 if TYPE_CHECKING:
     from proself_mail.check import Check
@@ -23,14 +25,33 @@ def add_init(commands: Commands) -> None:
     init.add_argument("--stack", help="its name, such as contoso.test")
     init.add_argument("--server", help="Proself's host name")
     init.add_argument("--mailbox", help="mail address of the user that Proself sends as")
-    init.add_argument("--target", type=TargetName, choices=list(TargetName))
-    init.add_argument("--environment", type=Environment, choices=list(Environment))
-    init.add_argument("--audience", choices=["single", "multi"], default="single")
+    init.add_argument("--target", **_choice("target", TargetName))
+    init.add_argument("--environment", **_choice("environment", Environment))
+    init.add_argument("--audience", **_choice("audience", Audience), default=Audience.SINGLE)
     init.add_argument("--tenant", help="tenant ID (default: the one signed in to)")
     init.add_argument("--display-name", help="the application's name in Entra")
     init.add_argument("--config-file", help="path of the Proself config file, or none")
     init.add_argument("--secrets-provider", help="as of `pulumi stack init`")
     init.set_defaults(run=_init)
+
+
+def _choice(option: str, choices: type[StrEnum]) -> dict[str, Any]:
+    """Return what makes an option one of `choices`, refused as everything else is.
+
+    argparse's own `choices` end with its usage and no next step.
+    """
+
+    def read(given: str) -> StrEnum:
+        try:
+            return choices(given)
+        except ValueError:
+            # No `ArgumentTypeError`: argparse would make that its own.
+            raise ConfigurationError(
+                f"--{option} is {given!r}, and it is one of {', '.join(choices)}.",
+                f"Give {' or '.join(f'`--{option} {each}`' for each in choices)}.",
+            ) from None
+
+    return {"type": read, "metavar": f"{{{','.join(choices)}}}"}
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -52,7 +73,7 @@ def _init(arguments: argparse.Namespace) -> int:
     made = asyncio.run(init.run(answers, find_project(Path.cwd())))
     report.output().print(report.checks(made.checks))
     report.output().print(
-        f"\nStack {answers.stack} is made: stacks/Pulumi.{answers.stack}.yaml. Next: look at it, "
+        f"\nStack {answers.stack} is made: {os.path.relpath(made.file)}. Next: look at it, "
         f"commit it, and `pulumi up --stack {answers.stack}`.",
         markup=False,
     )

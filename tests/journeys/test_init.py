@@ -53,7 +53,9 @@ def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> N
     assert entry["from"].endswith("Z")
     assert "deleteAfter" in made
     assert "OK" in done.stdout
-    assert "pulumi up --stack contoso.test" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "is made: Pulumi.contoso.test.yaml. Next:" in said
+    assert "pulumi up --stack contoso.test" in said
     up = journey.up("contoso.test")
     assert up.returncode == 0, up.stdout
     assert journey.config_file.exists()
@@ -121,8 +123,9 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
         ({"server": "https://x.example.jp/"}, {}, 2, "has a scheme", "--server"),
         ({"server": "a b"}, {}, 2, "not a host name", "--server"),
         ({"mailbox": "nobody"}, {}, 2, "not a mail address", "--mailbox"),
-        ({"audience": "everyone"}, {}, 2, "invalid choice", ""),
-        ({"target": "azure"}, {}, 2, "invalid", ""),
+        ({"audience": "everyone"}, {}, 2, "'everyone'", "`--audience single` or"),
+        ({"target": "azure"}, {}, 2, "'azure'", "`--target cloud` or `--target embedded`"),
+        ({"environment": "dev"}, {}, 2, "'dev'", "`--environment test` or"),
         ({"stack": "a b"}, {}, 2, "not a stack's name", "contoso.test"),
         ({"mailbox": None}, {}, 2, "nobody can be asked", "--mailbox"),
         ({"target": "cloud"}, {}, 3, "leads to an embedded tenant", "--unset"),
@@ -145,8 +148,10 @@ def test_nothing_is_made_where_something_is_wrong(
     done = init(journey, env=env, **changes)
     said = " ".join(done.stderr.split())
     assert done.returncode == code, done.stderr
-    assert cause in said
-    assert next_step in said
+    told, _, step = said.partition(" Next: ")
+    assert "usage:" not in said
+    assert cause in told
+    assert next_step in step
     assert "Traceback" not in done.stderr
     assert journey.tenant.client_secret not in done.stderr + done.stdout
     assert not list(journey.folder.glob("Pulumi.*.yaml"))
