@@ -104,7 +104,10 @@ def _mail_address(text: str) -> str:
 
 
 def _tenant_or_blank(value: object) -> str:
-    return "" if value == "" else str(UUID(str(value)))
+    try:
+        return "" if value == "" else str(UUID(str(value)))
+    except ValueError:
+        raise ValueError(f"{value!r} is neither blank nor a UUID") from None
 
 
 def _instant(value: object) -> datetime:
@@ -230,11 +233,15 @@ class Settings(_Model):
     audience: Audience = Audience.SINGLE
     proself_tenant_id: Annotated[str, BeforeValidator(_tenant_or_blank)] | None = None
     """What stands in Proself's テナントID; blank is allowed for `multi`."""
-    display_name: Annotated[Line, Field(min_length=1, max_length=120)] = "Proself mail"
+    display_name: Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)] = (
+        "Proself mail"
+    )
     permissions: Annotated[tuple[Line, ...], Field(min_length=1)] = ("Mail.Send",)
     consent: Consent = Consent.GRANTED
     secrets: Annotated[tuple[SecretsSetting, ...], Field(min_length=1)]
-    secret_description: Annotated[Line, Field(min_length=1, max_length=90)] = "Proself SMTP OAuth"  # noqa: S105
+    secret_description: Annotated[
+        str, Field(min_length=1, max_length=90), AfterValidator(_one_line)
+    ] = "Proself SMTP OAuth"  # noqa: S105
     environment: Environment
     delete_after: Instant | None = None
     """After it a sweep may remove what this test stack made."""
@@ -424,6 +431,11 @@ def _problem(path: str, details: ErrorDetails, mend: Callable[[str, str], str]) 
             cause = f"`{path}` is {given}, not a UUID"
         case "tuple_type":
             cause = f"`{path}` is {given}, not a list"
+        case "string_too_short":
+            cause = f"`{path}` is empty"
+        case "string_too_long":
+            longest = details["ctx"]["max_length"]
+            cause = f"`{path}` has {len(details['input'])} characters, more than {longest}"
         case "too_short":
             cause = f"`{path}` is an empty list"
         case "greater_than_equal":

@@ -54,10 +54,31 @@ def good(**changes: object) -> Settings:
         ({"target": "azure"}, "'cloud' or 'embedded'", "pulumi config set target cloud"),
         ({"tenantId": "contoso"}, "not a UUID", "pulumi config set tenantId"),
         ({"stackId": "1"}, "not a UUID", "pulumi config set stackId"),
+        ({"mailboxTenantId": "fabrikam"}, "'fabrikam', not a UUID", "config set mailboxTenantId"),
+        (
+            {"proselfTenantId": "contoso"},
+            "`proselfTenantId`: 'contoso' is neither blank nor a UUID",
+            "pulumi config set proselfTenantId",
+        ),
         ({"environment": "staging"}, "'test' or 'production'", "pulumi config set environment"),
         ({"consent": "yes"}, "'by-administrator'", "pulumi config set consent granted"),
         ({"displayName": " x"}, "one line", "pulumi config set displayName"),
         ({"displayName": "a\nb"}, "one line", "pulumi config set displayName"),
+        ({"displayName": ""}, "is empty", "pulumi config set displayName"),
+        (
+            {"displayName": "a" * 121},
+            "has 121 characters, more than 120",
+            "pulumi config set displayName",
+        ),
+        ({"secretDescription": " "}, "one line", "pulumi config set secretDescription"),
+        ({"secretDescription": ""}, "is empty", "config set secretDescription"),
+        (
+            {"secretDescription": "a" * 91},
+            "has 91 characters, more than 90",
+            "config set secretDescription",
+        ),
+        ({"secretDescription": "a\nb"}, "one line", "pulumi config set secretDescription"),
+        ({"configFile": ""}, "is empty", "pulumi config set configFile"),
         ({"permissions": "[]"}, "empty list", "pulumi config set --path 'permissions[0]'"),
         ({"permissions": "Mail.Send"}, "not a list", "pulumi config set --path 'permissions[0]'"),
         (
@@ -76,6 +97,11 @@ def good(**changes: object) -> Settings:
         ),
         ({"secrets": secrets(everyDays=0)}, "less than 1", "--path 'secrets[0].everyDays' 150"),
         ({"secrets": secrets(everyDays="x")}, "whole number", "--path 'secrets[0].everyDays' 150"),
+        (
+            {"secrets": secrets(overlapDays=-1)},
+            "`secrets[0].overlapDays` is -1, less than 0",
+            "--path 'secrets[0].overlapDays' 30",
+        ),
         (
             {"secrets": secrets(overlapDays=150)},
             "must be less than everyDays",
