@@ -30,6 +30,12 @@ def _config(arguments: argparse.Namespace) -> int:
     from proself_mail.proself import ProselfConfig
     from proself_mail.stack import CHECKOUT, Stack, find_project
 
+    if arguments.write and (arguments.without_secret or arguments.json):
+        raise ConfigurationError(
+            "--without-secret and --json are for what is shown, and --write writes the file as "
+            "`up` does: TOML, with the secret.",
+            "Leave them or --write out.",
+        )
     stack = Stack(arguments.stack, find_project(Path.cwd()))
     settings, outputs = stack.settings(), stack.outputs()
     config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)

@@ -128,7 +128,18 @@ def test_config_command_renders_the_same(standing: Journey) -> None:
     covered = standing.proself_mail("config", "--stack", "dev", "--without-secret", "--json")
     assert json.loads(covered.stdout)["mail_server"]["client_secret"] == MASK
     assert secret not in covered.stdout + covered.stderr
+    commented = standing.proself_mail("config", "--stack", "dev", "--without-secret").stdout
+    assert commented == text.replace(secret, MASK)
+    as_json = standing.proself_mail("config", "--stack", "dev", "--json").stdout
+    shown = json.loads(as_json)
+    assert shown == proself.read(standing.config_file).model_dump(mode="json")
+    assert shown["mail_server"]["client_secret"] == secret
     standing.config_file.unlink()
+    for option in ("--without-secret", "--json"):
+        refused = standing.proself_mail("config", "--stack", "dev", "--write", option)
+        assert refused.returncode == 2, refused.stdout
+        assert "Next: Leave them or --write out" in " ".join(refused.stderr.split())
+        assert not standing.config_file.exists()
     written = standing.proself_mail("config", "--stack", "dev", "--write")
     assert written.returncode == 0, written.stderr
     assert standing.config_file.read_text(encoding="utf-8") == text
