@@ -124,6 +124,58 @@ def test_a_clock_that_is_five_minutes_off(stack: Journey, seconds: int) -> None:
     assert "clock" in next_step
 
 
+@pytest.mark.parametrize(
+    ("env", "cause", "next_step"),
+    [
+        ({"ARM_CLIENT_SECRET": "wrong"}, "AADSTS7000215", "new client secret"),
+        ({"ARM_METADATA_HOSTNAME": "localhost:1"}, "cannot be reached", "Check the network"),
+    ],
+)
+def test_a_tenant_that_lets_nobody_in(
+    stack: Journey, env: dict[str, str], cause: str, next_step: str
+) -> None:
+    said, step = refused(stack, 4, env)
+    assert cause in said
+    assert next_step in step
+
+
+@pytest.fixture
+def unfit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journey]:
+    """A stack that was never brought up, in a tenant of these options."""
+    with Tenant(*request.param) as tenant:
+        journey = Journey(tenant, tmp_path)
+        journey.make_stack("dev")
+        yield journey
+
+
+@pytest.mark.parametrize(
+    ("unfit", "cause", "next_step"),
+    [
+        (["--without-exchange"], "it has no Exchange Online", "licence"),
+        (["--deployer-role", LEAST[0]], "may give admin consent", LEAST[1]),
+        (["--deployer-role", LEAST[1], "Application.Read.All"], "may manage", LEAST[0]),
+    ],
+    indirect=["unfit"],
+)
+def test_a_tenant_or_an_identity_that_does_not_suffice(
+    unfit: Journey, cause: str, next_step: str
+) -> None:
+    said, step = refused(unfit, 1)
+    assert cause in said
+    assert next_step in step
+
+
+@pytest.mark.parametrize("unfit", [["--deployer-role", *LEAST]], indirect=True)
+def test_what_the_least_rights_do_not_show_is_optional(unfit: Journey) -> None:
+    done = unfit.proself_mail("preflight", "--stack", "dev", env={"COLUMNS": "200"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    states = {line.split("  ")[0] for line in done.stdout.splitlines() if line[0] != " "}
+    assert states == {"OK", "UNKNOWN"}
+    for name in ("policy on client secrets", "policy on Application ID URI", "quota"):
+        [row] = re.findall(rf"^UNKNOWN +{name} .*", done.stdout, re.MULTILINE)
+        assert row.rstrip().endswith("(optional)")
+
+
 def test_an_expired_credential(stack: Journey) -> None:
     ends = {"passwordCredential": {"endDateTime": instant(timedelta(hours=1))}}
     with stack.tenant.http(stack.tenant.token()) as graph:
