@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 
 def say(line: str) -> None:
-    """Print a line of progress."""
+    """Print a line of progress; one that begins with a space is of a resource, told by Pulumi."""
     from rich.text import Text
 
     from proself_mail import report
 
-    # Pulumi's lines may be wider than the terminal; a cut line reads better than a folded one.
-    report.commentary().print(Text(line), no_wrap=True, overflow="ellipsis")
+    # Of the many that stand below one another, a cut one reads better than a folded one; all
+    # others name versions and paths, which are needed to their ends.
+    if line.startswith(" "):
+        report.commentary().print(Text(line), no_wrap=True, overflow="ellipsis")
+    else:
+        report.commentary().print(Text(line), overflow="fold")
 
 
 def greet(opened: "Session") -> None:

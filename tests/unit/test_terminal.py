@@ -1,0 +1,28 @@
+"""Lines of progress, at a terminal's width."""
+
+import pytest
+
+from proself_mail.cli.terminal import say
+
+PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_a_version_and_a_path_are_shown_to_their_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"azuread plugin: the real one, 6.10.0, {PATH}")
+    shown = capsys.readouterr().err
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "azuread plugin: the real one, 6.10.0," in shown
+    assert PATH in shown.replace("\n", "")
+
+
+def test_a_resource_keeps_to_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"  made     Application {PATH}")
+    [shown] = capsys.readouterr().err.splitlines()
+    assert shown.startswith("  made     Application /home")
+    assert len(shown) == 80
+    assert shown.endswith("…")
