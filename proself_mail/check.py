@@ -27,6 +27,8 @@ class Check:
     permission: str = ""
     """What the identity needs for the look."""
     next_step: str = ""
+    passes: bool = False
+    """Whether what could not be looked at may well be in a moment."""
     is_guard: bool = False
     """Whether it keeps a run from harm that could do its work otherwise."""
 

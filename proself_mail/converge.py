@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from proself_mail import backend, clock, lifetime, lock, notes, proof, proself, stack
@@ -34,6 +35,9 @@ from proself_mail.state import APPLICATION, State
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 """Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
 
+
+_LAST_WRITE = timedelta(seconds=1.5)
+"""How long the notes may keep a failure from being told."""
 
 _LAST_EXPIRY = 3
 """So many runs in a row sign in anew and are told that their token has expired."""
@@ -93,8 +97,11 @@ class Update:
         try:
             done = await self._converge(state, stamped)
         except Error:
-            with contextlib.suppress(Error):  # then the journal keeps them for the next update
-                await self._bring_notes_back(state.key_ids)
+            # Or the journal keeps them for the next update: a refusal is to be told at once, also
+            # where the tenant has no time for this.
+            with contextlib.suppress(Error, TimeoutError):
+                async with asyncio.timeout(_LAST_WRITE.total_seconds()):
+                    await self._bring_notes_back(state.key_ids)
             raise
         noted = await self._bring_notes_back(state.key_ids)
         application = self._orphans.without_removed(noted or done.application)

@@ -7,7 +7,7 @@ memory. A method returns what it read or raises a `DirectoryError`; it never ret
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -17,6 +17,9 @@ from proself_mail.stamp import stack_tag
 
 class DirectoryError(RemoteError):
     """The directory refused or could not be asked."""
+
+    retry_after = timedelta()
+    """How long the directory asks to be left alone, where it says so (Retry-After)."""
 
     def __init__(self, status: int | None, code: str, message: str, request_id: str = "") -> None:
         asked = f" (request {request_id})" if request_id else ""
@@ -29,6 +32,11 @@ class DirectoryError(RemoteError):
         self.code = code
         """Graph's own, such as `Request_ResourceNotFound`."""
         self.message = message
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same question may well be answered in a moment: 401 by a renewed token."""
+        return self.status in (None, 401, 409, 429) or (self.status or 0) >= 500
 
 
 class NotFound(DirectoryError):

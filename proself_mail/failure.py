@@ -157,7 +157,7 @@ _RULES = (
         ConfigurationError,
     ),
     _Rule(
-        r"currently locked by|stack is already locked|409.*another update is currently in progress",
+        r"currently locked by|stack is already locked|[Aa]nother update is currently in progress",
         Kind.LOCKED,
         "another run holds this stack",
         "Wait for it to end. If it is surely gone, `pulumi cancel --stack S` removes its lock; "
@@ -165,7 +165,7 @@ _RULES = (
         Refused,
     ),
     _Rule(
-        r"incorrect passphrase|passphrase must be set|decrypt",
+        r"incorrect passphrase|passphrase must be set|could not read passphrase|decrypt",
         Kind.PERMANENT,
         "the stack's secrets cannot be opened",
         "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase.",
@@ -186,6 +186,16 @@ _RULES = (
         "Use a tenant with Exchange Online mailboxes, or give one user a licence with Exchange "
         "Online and wait until it is there.",
     ),
+    # Entra's own passing words, and then whatever else it says at a sign-in: some of its sentences
+    # ("does not exist", "has expired") are a replica's or a token's in other mouths.
+    _Rule(r"AADSTS90033|temporarily_unavailable", Kind.BUSY),
+    _Rule(
+        r"AADSTS\d",
+        Kind.PERMANENT,
+        "the tenant refuses the sign-in",
+        "`proself-mail explain` says what the code means and what to do; then try again.",
+    ),
+    _Rule(r"does not exist on type", Kind.PERMANENT),
     _Rule(r"expected non-nil error with nil state", Kind.LAG),
     _Rule(r"reported that the resource did not exist while updating", Kind.LAG),
     _Rule(r"does not reference a valid application object", Kind.LAG),
@@ -197,7 +207,7 @@ _RULES = (
     _Rule(r"InvalidAuthenticationToken|[Tt]oken (is|has) expired|status 401", Kind.EXPIRED),
     _Rule(
         r"TooManyRequests|(unexpected|HTTP) status (429|500|502|503|504)|ServiceUnavailable|"
-        r"[Tt]hrottl|giving up after \d+ attempt|AADSTS90033|temporarily_unavailable",
+        r"[Tt]hrottl|giving up after \d+ attempt",
         Kind.BUSY,
     ),
     _Rule(
@@ -209,7 +219,10 @@ _RULES = (
         r"[Cc]onnection (reset|refused|aborted)|Remote end closed|broken pipe|unexpected EOF|"
         r"\bEOF\b|i/o timeout|context deadline exceeded|no such host|TLS handshake|"
         r"exited prematurely|error reading from server|server closed|response was nil|"
-        r"IncompleteRead|ended by a signal",
+        r"IncompleteRead|ended by a signal|"
+        # Go's, of HTTP/2 and of its client's own limits.
+        r"connection lost|closed network connection|GOAWAY|stream error|Client\.Timeout|"
+        r"request canceled|unexpected status 408",
         Kind.LOST,
     ),
     _Rule(r"unexpected status 409", Kind.CONFLICT),

@@ -404,14 +404,18 @@ class GraphDirectory:
             )
         except ODataError as error:
             inner = error.error.inner_error if error.error else None
-            raise _converted(
+            converted = _converted(
                 error.response_status_code,
                 (error.error and error.error.code) or "unknown",
                 (error.error and error.error.message) or "without a message",
                 (inner and inner.request_id) or "",
-            ) from error
+            )
+            converted.retry_after = _retry_after(error)
+            raise converted from error
         except APIError as error:
-            raise _converted(error.response_status_code, "unknown", str(error)) from error
+            converted = _converted(error.response_status_code, "unknown", str(error))
+            converted.retry_after = _retry_after(error)
+            raise converted from error
         except (httpx.HTTPError, AzureError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
             raise DirectoryError(None, type(error).__name__, reason or "no answer") from error
@@ -429,6 +433,12 @@ def _with(query: Any) -> RequestConfiguration[Any]:
 def _converted(status: int | None, code: str, message: str, request_id: str = "") -> DirectoryError:
     kinds = {404: NotFound, 401: Forbidden, 403: Forbidden}
     return kinds.get(status or 0, DirectoryError)(status, code, message.rstrip("."), request_id)
+
+
+def _retry_after(error: APIError) -> timedelta:
+    """Read the header, which Graph gives in seconds."""
+    said = dict(error.response_headers or {}).get("retry-after", "")
+    return timedelta(seconds=int(said)) if said.isdigit() else timedelta()
 
 
 def _application(found: Mapping[str, Any]) -> ApplicationRecord:

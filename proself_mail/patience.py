@@ -85,11 +85,10 @@ class Patience:
             except NotFound:
                 raise
             except DirectoryError as error:
-                # 401: a token that ran out, which the credential renews.
                 refused = refused + 1 if error.status == 401 else 0
-                passes = error.status in (None, 401, 409, 429) or (error.status or 0) >= 500
-                if not passes or refused == _LAST_REFUSAL:
+                if not error.passes or refused == _LAST_REFUSAL:
                     raise
                 self.trailing = True
                 self.wait_for(f"Microsoft Graph ({error.status or 'no answer'}: {error.code})")
+                await asyncio.sleep(error.retry_after.total_seconds())
                 await self.moment()

@@ -360,4 +360,5 @@ async def _or_unknown(
             f"{seen}; {detail}" if seen else detail,
             required=required,
             permission=permission,
+            passes=error.passes,
         )

@@ -55,7 +55,7 @@ async def run(
         async with _ending_in_order(patience, f"up --stack {name}", stack, deadline):
             settings, state = await session.read(stack, covered=True, ahead=AHEAD)
             async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-                looked = await look(opened, stack, settings, state)
+                looked = await _look_until_answered(opened, stack, settings, state, patience)
                 show(opened, looked.checks)
                 return await _update(opened, stack, settings, looked, project, patience, say)
 
@@ -93,6 +93,19 @@ def begin(
     path = own(project, stack.name) / "update.json"
     its = (each.notes for each in looked.stamped if each.object_id == looked.state.application_id)
     return journal.begin(path, settings.stack_id, opened.tenant_now(), next(its, ""))
+
+
+async def _look_until_answered(
+    opened: Session, stack: Stack, settings: Settings, state: State, patience: Patience
+) -> Looked:
+    """Look, again and again while the tenant has no time for what must be known."""
+    while True:
+        looked = await patience.told(lambda: look(opened, stack, settings, state))
+        unclear = [check for check in looked.checks if check.stops and check.passes]
+        if not unclear:
+            return looked
+        patience.wait_for(f"Microsoft Graph ({unclear[0].name}: {unclear[0].detail})")
+        await patience.moment()
 
 
 async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,30 @@ def test_it_ends_well_where_readers_trail_and_replies_are_lost(journey: Journey)
     assert_secrets_are_in_the_config_file_alone(journey, done.stdout + done.stderr)
     journey.tenant.faults()
     assert_whole(journey, stack)
+
+
+def test_what_must_be_known_before_is_asked_for_until_it_is_told(journey: Journey) -> None:
+    """Longer than any client asks again by itself."""
+    journey.make_stack(STACK)
+    of_exchange = {"method": "GET", "path": "/servicePrincipals"}
+    listing = {"method": "GET", "path": "/applications"}
+    journey.tenant.faults(
+        {"match": of_exchange, "nth": list(range(1, 12)), "strike": "status", "status": 500},
+        {"name": "busy", "match": listing, "nth": list(range(1, 6)), "strike": "status",
+         "status": 429, "retry_after_seconds": 1},
+    )  # fmt: skip
+    done = up(journey)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    assert "waiting for Microsoft Graph (Office 365 Exchange Online: " in said
+    times = [
+        datetime.fromisoformat(each["time"])
+        for each in journey.tenant.history()
+        if each["status"] == 429
+    ]
+    assert len(times) == 5
+    gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
+    assert min(gaps) >= 0.99, "Retry-After was not waited for"
 
 
 def test_a_run_that_was_killed_is_made_good_by_the_next(journey: Journey) -> None:

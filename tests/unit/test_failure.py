@@ -72,6 +72,31 @@ GRAPH_404 = (
         ('Get "https://h/v1.0/applications/x": EOF', Kind.LOST),
         ("error reading from server: EOF", Kind.LOST),
         ("context deadline exceeded", Kind.LOST),
+        # Go's words (net/http, golang.org/x/net/http2); the real plugin is written in it.
+        ("http2: client connection lost", Kind.LOST),
+        ("http2: server sent GOAWAY and closed the connection; LastStreamID=1", Kind.LOST),
+        ("stream error: stream ID 5; INTERNAL_ERROR; received from peer", Kind.LOST),
+        ("write tcp 10.0.0.1:5->20.1.1.1:443: use of closed network connection", Kind.LOST),
+        (
+            "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+            Kind.LOST,
+        ),
+        ("unexpected status 408 (408 Request Timeout) with response: ", Kind.LOST),
+        # Sentences that look like a replica's that trails, and are none.
+        (
+            "unexpected status 400 with error: Request_BadRequest: The property 'foo' does not "
+            "exist on type 'microsoft.graph.application'.",
+            Kind.PERMANENT,
+        ),
+        (
+            "AADSTS500011: The resource principal named x was not found in the tenant.",
+            Kind.PERMANENT,
+        ),
+        ("AADSTS50034: The user account x does not exist in the directory.", Kind.PERMANENT),
+        ("AADSTS700082: The refresh token has expired due to inactivity.", Kind.PERMANENT),
+        ("could not read passphrase: EOF", Kind.PERMANENT),
+        # Pulumi Cloud's lock, by the SDK's own words for it.
+        ("[409] Conflict: Another update is currently in progress.", Kind.LOCKED),
         (
             "unexpected status 401 with error: InvalidAuthenticationToken: Lifetime validation "
             "failed, the token is expired.",
@@ -166,6 +191,11 @@ BODIES = [
     (401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.",
      Kind.EXPIRED),
     (503, "ServiceUnavailable", "x", Kind.BUSY),
+    (503, "Directory_ConcurrencyViolation", "x", Kind.CONFLICT),
+    (400, "Request_BadRequest", "Resource 'x' does not exist or one of its queried "
+     "reference-property objects are not present.", Kind.LAG),
+    (400, "CannotDeleteOrUpdateEnabledEntitlement", "Permission (scope or role) cannot be deleted "
+     "or updated unless disabled first.", Kind.LAG),
 ]  # fmt: skip
 """Graph's refusals as they were collected, in the form of its error bodies."""
 
@@ -233,6 +263,11 @@ def test_the_sign_ins_own_sentence_is_quoted_without_its_trace() -> None:
         '"AADSTS7000215: Invalid client secret provided. Trace ID: 9 Correlation ID: 8"}'
     ).said
     assert said == "AADSTS7000215: Invalid client secret provided."
+
+
+@given(st.text(st.characters(exclude_categories=["L", "N"])))
+def test_garbage_without_a_word_never_passes(words: str) -> None:
+    assert classify(words).kind is Kind.PERMANENT
 
 
 @given(st.text())

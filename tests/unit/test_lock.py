@@ -10,8 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from proself_mail import lock
 from proself_mail.converge import Update
 from proself_mail.errors import Refused
+from proself_mail.failure import Kind, classify
 from proself_mail.lock import Holder
 from proself_mail.patience import Patience
 from tests.unit.test_settings import good
@@ -60,3 +62,24 @@ def test_another_machines_lock_is_never_taken(backend_url: str) -> None:
     there = dataclasses.replace(dead(), host="elsewhere")
     with pytest.raises(Refused, match="aki@elsewhere"):
         free(backend_url, there)
+
+
+@pytest.mark.parametrize("more", ["", "x" * 900], ids=["whole", "cut off"])
+def test_who_holds_a_stack_on_a_shared_backend_is_read_from_the_engines_words(more: str) -> None:
+    """As the file backend of the CLI says it, wherever the files lie (recorded; names changed)."""
+    said = classify(
+        "the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end "
+        "or delete the lock file with `pulumi cancel`.\n"
+        "  azblob://state/.pulumi/locks/organization/proself-mail/prod/0f6ea7a3.json: created by "
+        f"aki@build-7 (pid 4711) at 2026-11-23T10:00:00+09:00\n{more}"
+    )
+    assert said.kind is Kind.LOCKED
+    [holder] = lock.holders(said.said)
+    assert (holder.user, holder.host, holder.pid) == ("aki", "build-7", 4711)
+    assert holder.since == datetime(2026, 11, 23, 1, tzinfo=UTC)
+    with pytest.raises(Refused, match="aki@build-7"):
+        free("azblob://state", holder)
+
+
+def test_words_that_name_nobody_name_nobody() -> None:
+    assert lock.holders("[409] Conflict: Another update is currently in progress.") == ()

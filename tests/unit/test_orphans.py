@@ -7,7 +7,7 @@ knows; what is foreign is as it was.
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from proself_mail.orphans import Orphans
 from proself_mail.patience import Patience
 from proself_mail.schedule import format_instant
 from proself_mail.state import APPLICATION, Resource, State
+from tests.jumping import run
 
 STACK = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
 BEGAN = datetime(2027, 4, 1, 12, tzinfo=UTC)
@@ -31,28 +32,6 @@ TAGS = ("proself-mail", f"proself-mail:stack={STACK}", "proself-mail:environment
 OWN = "11111111-1111-4111-8111-111111111111"
 KEY = "99999999-9999-4999-8999-999999999999"
 T = TypeVar("T")
-
-
-class Jumping(asyncio.SelectorEventLoop):
-    """A loop whose clock goes to the next thing that is due, instead of waiting for it."""
-
-    at = 0.0
-
-    def time(self) -> float:
-        return self.at
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            self.at = max(self.at, self._scheduled[0].when())  # type: ignore[attr-defined]
-        super()._run_once()  # type: ignore[misc]
-
-
-def run(work: Callable[[], Awaitable[T]]) -> T:
-    async def main() -> T:
-        return await work()
-
-    with asyncio.Runner(loop_factory=Jumping) as runner:
-        return runner.run(main())
 
 
 def tenant_now() -> datetime:
