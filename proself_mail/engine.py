@@ -53,17 +53,17 @@ class Engine:
         self._command = pulumi_cli.locate().path
         self._process: subprocess.Popen[str] | None = None
 
-    def end(self, in_order: timedelta = IN_ORDER) -> None:
+    def end(self, in_order: timedelta = IN_ORDER, dropping: timedelta = _DROPPING) -> None:
         """End the running command, and return when it has ended.
 
         Told once, it finishes what is under way and starts no more. Told again after `in_order`,
-        it drops that and still frees the stack. What stays even then is killed.
+        it drops that and still frees the stack. What stays even then, `dropping` later, is killed.
         """
         process = self._process
         if process is None:
             return
         number = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
-        for patience in (in_order, _DROPPING):
+        for patience in (in_order, dropping):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -77,7 +77,7 @@ class Engine:
 
     def end_refused(self) -> None:
         """End the running command without waiting for it: a failure of it will not mend."""
-        threading.Thread(target=self.end, args=(_REFUSED,), daemon=True).start()
+        threading.Thread(target=self.end, args=(_REFUSED, _REFUSED / 2), daemon=True).start()
 
     def run(
         self,
