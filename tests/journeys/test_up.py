@@ -1,7 +1,9 @@
 """`proself-mail up`: it ends with one application, or with a reason and nothing touched."""
 
+import copy
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,6 +45,15 @@ def start(journey: Journey) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
+def checked_out_elsewhere(journey: Journey) -> Journey:
+    """Return a second checkout of the project, on the same backend and the same tenant."""
+    other = copy.copy(journey)
+    other.folder = journey.folder.with_name(f"{journey.folder.name}-elsewhere")
+    ours_alone = shutil.ignore_patterns("state", "out")
+    shutil.copytree(journey.folder, other.folder, ignore=ours_alone)
+    return other
+
+
 def graph(journey: Journey) -> httpx.Client:
     return journey.tenant.http(journey.tenant.sign_in().json()["access_token"])
 
@@ -79,6 +90,11 @@ def engine_is_below(process: "subprocess.Popen[str]") -> bool:
     """Say whether a running `proself-mail` has the engine's `up` under way."""
     below = psutil.Process(process.pid).children(recursive=True)
     return any(each.name() == "pulumi" and "up" in each.cmdline() for each in below)
+
+
+def locks(journey: Journey) -> list[Path]:
+    """List the engine's locks on the backend."""
+    return list((journey.folder / "state").rglob("locks/**/*.json"))
 
 
 def plant_lock(journey: Journey, pid: int) -> Path:
@@ -123,6 +139,13 @@ def test_it_proves_what_it_made_and_a_second_one_changes_nothing(journey: Journe
     second = up(journey)
     assert second.returncode == 3
     assert "Another `proself-mail` works on the stack" in " ".join(second.stderr.split())
+    wait_for(lambda: not lock.exists() and locks(journey))
+    third = up(checked_out_elsewhere(journey))
+    assert third.returncode == 3, third.stderr
+    told = " ".join(third.stderr.split())
+    assert f"another run holds the stack {STACK}: " in told
+    assert f"@{socket.gethostname()} (process " in told
+    assert f"`pulumi cancel --stack {STACK}`" in told
     said, _ = first.communicate(timeout=100)
     assert first.returncode == 0, said
     journey.tenant.faults()
@@ -246,9 +269,7 @@ def test_ctrl_c_ends_in_order_and_says_what_is_left(journey: Journey) -> None:
     assert process.returncode == 130, said
     assert "In the stack's state so far" in " ".join(said.split())
     assert "Traceback" not in said
-    assert not list((journey.folder / "state").rglob("locks/**/*.json")), (
-        "the engine's lock is left"
-    )
+    assert not locks(journey), "the engine's lock is left"
     journey.tenant.faults()
     done = up(journey)
     assert done.returncode == 0, done.stderr
@@ -307,7 +328,7 @@ def test_a_policy_is_told_within_five_seconds_whatever_else_is_under_way(journey
     assert seconds_since_the_refusal(journey, before, 400) < 5
     assert done.returncode == 4, done.stderr
     assert "forbids client secrets" in " ".join(done.stderr.split())
-    assert not list((journey.folder / "state").rglob("locks/**/*.json")), "the lock is left"
+    assert not locks(journey), "the lock is left"
     journey.tenant.seed(default_policy={"isEnabled": False, "applicationRestrictions": {}})
     journey.tenant.faults()
     made_good = up(journey)
