@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from proself_mail.target import Target
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+
+# What it warns of while it signs in comes as an error too, which is told once and with a next step.
+logging.getLogger("azure").addHandler(logging.NullHandler())
 
 # azure-identity is imported where it is used: 0.2 s, for which `session` finds a better time.
 

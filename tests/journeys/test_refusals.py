@@ -41,6 +41,7 @@ def refused(journey: Journey, code: int, env: Mapping[str, str] | None = None) -
     done = journey.proself_mail("up", "--stack", "dev", env=env)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+    assert "get_token failed" not in done.stderr, "the library's words, before ours"
     assert journey.tenant.client_secret not in done.stdout + done.stderr
     assert journey.writes(before) == []
     assert not journey.config_file.exists()
