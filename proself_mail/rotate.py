@@ -158,10 +158,14 @@ async def _opened(stack: Stack, project: Path, say: Say) -> AsyncIterator[_Stack
             await asyncio.wait({importing})
 
 
+async def _look(at: _Stack) -> up.Looked:
+    return await up.look_until_answered(at.opened, at.stack, at.settings, at.state, at.patience)
+
+
 @asynccontextmanager
 async def _looking(at: _Stack) -> AsyncIterator["asyncio.Future[up.Looked]"]:
     """Begin the look that an update needs, beside what else is read of the tenant."""
-    looking = asyncio.ensure_future(up.look(at.opened, at.stack, at.settings, at.state))
+    looking = asyncio.ensure_future(_look(at))
     try:
         yield looking
     finally:
@@ -308,7 +312,7 @@ async def _apply(
     """Carry a plan out. `looking` is the look before the update, where it has begun."""
     looked: up.Looked | None = None
     if plan.needs_engine:  # nothing is removed where the update is to be refused
-        looked = await (looking or up.look(at.opened, at.stack, at.settings, at.state))
+        looked = await (looking or _look(at))
         up.stop_at(looked.checks)
     if plan.forget and not plan.is_noted:
         # The engine is about to forget them, and whatever is not removed then would be nobody's.

@@ -55,7 +55,7 @@ async def run(
         async with _ending_in_order(patience, f"up --stack {name}", stack, deadline):
             settings, state = await session.read(stack, covered=True, ahead=AHEAD)
             async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-                looked = await _look_until_answered(opened, stack, settings, state, patience)
+                looked = await look_until_answered(opened, stack, settings, state, patience)
                 show(opened, looked.checks)
                 return await _update(opened, stack, settings, looked, project, patience, say)
 
@@ -95,7 +95,7 @@ def begin(
     return journal.begin(path, settings.stack_id, opened.tenant_now(), next(its, ""))
 
 
-async def _look_until_answered(
+async def look_until_answered(
     opened: Session, stack: Stack, settings: Settings, state: State, patience: Patience
 ) -> Looked:
     """Look, again and again while the tenant has no time for what must be known."""
