@@ -36,8 +36,8 @@ _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 """Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
 
 
-_LAST_WRITE = timedelta(seconds=1.5)
-"""How long the notes may keep a failure from being told."""
+_LAST_WRITE = timedelta(seconds=30)
+"""How long the notes are given back for after a failure, which has been told by then."""
 
 _LAST_EXPIRY = 3
 """So many runs in a row sign in anew and are told that their token has expired."""
@@ -96,12 +96,11 @@ class Update:
         """
         try:
             done = await self._converge(state, stamped)
-        except Error:
-            # Or the journal keeps them for the next update: a refusal is to be told at once, also
-            # where the tenant has no time for this.
+        except Error as error:
+            # Where that fails too, the journal keeps them for the next update on this machine.
             with contextlib.suppress(Error, TimeoutError):
                 async with asyncio.timeout(_LAST_WRITE.total_seconds()):
-                    await self._bring_notes_back(state.key_ids)
+                    await self._bring_notes_back(state.key_ids, error)
             raise
         noted = await self._bring_notes_back(state.key_ids)
         application = self._orphans.without_removed(noted or done.application)
@@ -124,7 +123,9 @@ class Update:
             surely |= adoption.keys() & {APPLICATION}
             stamped = await self._after(observed.failures, state)
 
-    async def _bring_notes_back(self, before: Mapping[str, str]) -> ApplicationRecord | None:
+    async def _bring_notes_back(
+        self, before: Mapping[str, str], failed: Error | None = None
+    ) -> ApplicationRecord | None:
         """Write back what the engine made the application's notes lose; return it where it did.
 
         `before` are the key ids of secrets that the state knew. Those whose window has closed it
@@ -139,6 +140,8 @@ class Update:
         is_blanked = bool(earlier) and (self._record.carries_on or bool(self._changes["update"]))
         if not (is_blanked or is_news):
             return None
+        if failed:  # what will not mend is told at once, however long the tenant takes for this
+            self._say(f"failed: {failed.cause} Giving the application's notes back first …")
         return await notes.bring_back(
             self._session.directory,
             self._patience,

@@ -39,6 +39,12 @@ class DirectoryError(RemoteError):
         return self.status in (None, 401, 409, 429) or (self.status or 0) >= 500
 
 
+class SignInRefused(DirectoryError):
+    """No token was given for the question, and none will be."""
+
+    passes = False
+
+
 class NotFound(DirectoryError):
     """There is no such object, or the replica that was asked does not know of it yet."""
 

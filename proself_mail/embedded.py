@@ -89,6 +89,9 @@ class EmbeddedTenant:
             "ARM_CLIENT_ID": self.client_id,
             "ARM_CLIENT_SECRET": secret,
             # Each of them would be preferred to the secret.
+            "ARM_CLIENT_ID_FILE_PATH": "",
+            "ARM_CLIENT_SECRET_FILE_PATH": "",
+            "ARM_CLIENT_CERTIFICATE": "",
             "ARM_USE_OIDC": "",
             "AZURE_FEDERATED_TOKEN_FILE": "",
             "ARM_CLIENT_CERTIFICATE_PATH": "",

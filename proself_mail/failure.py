@@ -188,12 +188,24 @@ _RULES = (
     ),
     # Entra's own passing words, and then whatever else it says at a sign-in: some of its sentences
     # ("does not exist", "has expired") are a replica's or a token's in other mouths.
-    _Rule(r"AADSTS90033|temporarily_unavailable", Kind.BUSY),
+    _Rule(
+        r"AADSTS(90033|50033|90006|90012|90024|90055)\b|temporarily_unavailable|"
+        r"HTTP status (429|5\d\d)",
+        Kind.BUSY,
+    ),
+    _Rule(
+        r"AADSTS70021",
+        Kind.PERMANENT,
+        "the tenant knows no federated credential for this job",
+        "One that has just been made takes minutes to work: then run it again. Else compare its "
+        "issuer, subject and audience with the job's.",
+    ),
     _Rule(
         r"AADSTS\d",
         Kind.PERMANENT,
         "the tenant refuses the sign-in",
-        "`proself-mail explain` says what the code means and what to do; then try again.",
+        "https://login.microsoftonline.com/error tells what the code means; mend it, then try "
+        "again.",
     ),
     _Rule(r"does not exist on type", Kind.PERMANENT),
     _Rule(r"expected non-nil error with nil state", Kind.LAG),

@@ -56,6 +56,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
+from proself_mail import failure
 from proself_mail.directory import (
     ApplicationRecord,
     AppPolicy,
@@ -68,6 +69,7 @@ from proself_mail.directory import (
     OrganizationRecord,
     PasswordRecord,
     ServicePrincipalRecord,
+    SignInRefused,
     UserRecord,
 )
 
@@ -90,6 +92,7 @@ _PAGE = 999
 
 _ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
 _FRACTION = re.compile(r"\.\d+")
+_LONGEST = timedelta(minutes=5)
 _READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(seconds=1))
 """The SDK sends again what is throttled, and not what got no answer or 500."""
 
@@ -379,7 +382,9 @@ class GraphDirectory:
             except DirectoryError as error:
                 if request.http_method is not Method.GET or not _passes(error):
                     raise
-            await asyncio.sleep(wait.total_seconds() * random.uniform(0.5, 1.5))  # noqa: S311
+                asked_for = error.retry_after
+            jitter = random.uniform(0.5, 1.5)  # noqa: S311
+            await asyncio.sleep(max(asked_for, wait * jitter).total_seconds())
         return await self._asked(request)
 
     async def _asked(self, request: RequestInformation) -> Mapping[str, Any]:
@@ -417,8 +422,10 @@ class GraphDirectory:
             converted.retry_after = _retry_after(error)
             raise converted from error
         except (httpx.HTTPError, AzureError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-            raise DirectoryError(None, type(error).__name__, reason or "no answer") from error
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+            refused = "AADSTS" in reason and not failure.classify(reason).kind.passes
+            kind = SignInRefused if refused else DirectoryError
+            raise kind(None, type(error).__name__, reason) from error
 
 
 def _passes(error: DirectoryError) -> bool:
@@ -436,9 +443,9 @@ def _converted(status: int | None, code: str, message: str, request_id: str = ""
 
 
 def _retry_after(error: APIError) -> timedelta:
-    """Read the header, which Graph gives in seconds."""
+    """Read the header, which Graph gives in seconds; what asks for days is asked before."""
     said = dict(error.response_headers or {}).get("retry-after", "")
-    return timedelta(seconds=int(said)) if said.isdigit() else timedelta()
+    return min(timedelta(seconds=int(said or 0)), _LONGEST) if said.isdigit() else timedelta()
 
 
 def _application(found: Mapping[str, Any]) -> ApplicationRecord:

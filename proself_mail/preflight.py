@@ -362,5 +362,5 @@ async def _or_unknown(
             f"{seen}; {detail}" if seen else detail,
             required=required,
             permission=permission,
-            passes=error.passes,
+            passes=error.passes and error.status != 401,  # the adapter has renewed the token
         )

@@ -13,7 +13,7 @@ from proself_mail.settings import Settings
 from proself_mail.stack import Outputs
 
 DRIFT = timedelta(minutes=3)
-"""What still differs so long after the last write is hardly a lag any more."""
+"""What still differs after so long is hardly a lag any more."""
 
 
 async def read_back(
@@ -52,8 +52,8 @@ async def read_back(
             )
         if clock.time() > ends:
             raise CheckFailed(
-                f"The tenant differs from the stack {DRIFT.total_seconds() / 60:.0f} minutes after "
-                f"the last write: {shown}.",
+                f"The tenant has differed from the stack for {DRIFT.total_seconds() / 60:.0f} "
+                f"minutes: {shown}.",
                 "Run it again in some minutes. If that says the same, somebody has changed it: "
                 "`pulumi up --refresh` shows the difference and mends it then. Not before: a "
                 "refresh forgets what a trailing reader does not show.",

@@ -101,8 +101,9 @@ async def look_until_answered(
     """Look, again and again while the tenant has no time for what must be known."""
     while True:
         looked = await patience.told(lambda: look(opened, stack, settings, state))
-        unclear = [check for check in looked.checks if check.stops and check.passes]
-        if not unclear:
+        stopping = [check for check in looked.checks if check.stops]
+        unclear = [check for check in stopping if check.passes]
+        if len(unclear) < len(stopping) or not unclear:  # what stands against it is told at once
             return looked
         patience.wait_for(f"Microsoft Graph ({unclear[0].name}: {unclear[0].detail})")
         await patience.moment()
@@ -131,12 +132,12 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
 
 
 def stop_at(checks: Sequence[Check]) -> None:
-    """Raise what stands against going on, if anything does."""
-    for check in checks:
+    """Raise what stands against going on, if anything does; what is known before what is not."""
+    for check in sorted(checks, key=lambda each: each.outcome is not Outcome.FAIL):
         if check.stops:
             kind: type[Error] = CheckFailed if check.outcome is Outcome.FAIL else RemoteError
             raise (Refused if check.is_guard else kind)(
-                f"{check.name}: {check.detail}.",
+                f"{check.name}: {check.detail.rstrip('.')}.",
                 check.next_step or f"Give the identity {check.permission}, then try again.",
             )
 

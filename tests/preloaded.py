@@ -61,7 +61,9 @@ def run(
 
 def start_emulator(options: Sequence[str]) -> ForkServerProcess:
     """Start an embedded tenant, as `python -m emulator` would be."""
-    return _start("emulator", options, Path.cwd(), os.environ, [Path(os.devnull)])
+    return _start(
+        "emulator", options, Path.cwd(), os.environ, [Path(os.devnull)], ends_with_us=True
+    )
 
 
 def _start(
@@ -70,10 +72,14 @@ def _start(
     folder: Path,
     environment: Mapping[str, str],
     streams: Sequence[Path],
+    *,
+    ends_with_us: bool = False,
 ) -> ForkServerProcess:
     """Start a module as a program; `streams` stand for its standard input, output and error."""
     process = _server.Process(
-        target=_be, args=(module, list(arguments), folder, dict(environment), list(streams))
+        target=_be,
+        args=(module, list(arguments), folder, dict(environment), list(streams)),
+        daemon=ends_with_us,  # a command has children of its own
     )
     process.start()
     return process

@@ -44,7 +44,10 @@ class Tenant:
         self._admin.close()
         self.process.terminate()
         self.process.join(_STOP_SECONDS)
-        return self._end()
+        is_late = self.process.exitcode is None
+        code = self._end()
+        assert not is_late, f"the tenant did not end within {_STOP_SECONDS} s"
+        return code
 
     def _end(self) -> int | None:
         self.process.kill()

@@ -75,6 +75,7 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
             "ARM_CLIENT_SECRET": 'it\'s "mine" $x',
             "ARM_USE_OIDC": "true",
             "AZURE_FEDERATED_TOKEN_FILE": "/nonexistent/token",
+            "ARM_CLIENT_SECRET_FILE_PATH": "/nonexistent/secret",
             "ARM_CLIENT_CERTIFICATE_PATH": "/nonexistent/certificate.pem",
             "HTTPS_PROXY": "http://127.0.0.1:1",
             "NO_PROXY": "intranet.example",

@@ -157,6 +157,11 @@ GRAPH_404 = (
             'occurred."}',
             Kind.BUSY,
         ),
+        # Entra's codes of transient errors (Microsoft, AADSTS error codes), its statuses.
+        ("received HTTP status 400 with response: AADSTS50033: A transient error", Kind.BUSY),
+        ("AADSTS90055: Tenant throttling error.", Kind.BUSY),
+        ("received HTTP status 504 with response: AADSTS1: x", Kind.BUSY),
+        ("received HTTP status 429 with response: AADSTS1: x", Kind.BUSY),
         ("something that nobody has seen yet", Kind.PERMANENT),
     ],
 )
