@@ -1,6 +1,7 @@
 """Where the engine keeps stacks: the address of its backend, as its CLI finds it.
 
-Only the address; what lies there is the engine's. Order of the sources: Pulumi's documentation of
+The address; what lies there is the engine's, but for one thing that a killed engine can leave and
+no engine takes away (`drop_cut_attributes`). Order of the sources: Pulumi's documentation of
 backends, and `pulumi whoami --verbose`.
 """
 
@@ -37,3 +38,35 @@ def folder(address: str) -> Path | None:
             "/"
         )
     return Path(url2pathname(parts.path))
+
+
+def drop_cut_attributes(address: str, project: str, stack: str) -> bool:
+    """Remove from a file backend what was cut off of a stack's attributes; say whether any was.
+
+    Beside each of its files the engine's storage (gocloud.dev, `fileblob`) writes one with content
+    type and checksum, and that not in one step. A kill in between leaves it empty, and every
+    command then ends with "EOF". Nothing of it is needed: a file without one is read as well.
+    """
+    root = folder(address)
+    if root is None:
+        return False
+    own = root / ".pulumi"
+    found = [
+        own / "meta.yaml.attrs",
+        *(own / "stacks" / project).glob(f"{stack}.json*.attrs"),
+        *(own / "locks" / "organization" / project / stack).glob("*.attrs"),
+    ]
+    cut = [path for path in found if path.exists() and not _is_whole(path)]
+    for path in cut:
+        path.unlink(missing_ok=True)
+    return bool(cut)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except OSError:  # gone meanwhile, or not ours to judge
+        return True
+    except ValueError:
+        return False
+    return True

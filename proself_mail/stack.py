@@ -270,12 +270,23 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         stdin: str | None = None,
     ) -> str:
-        return self.engine.run(
-            [*arguments, "--stack", self.name],
-            self._project,
-            {**self._environment, **(environment or {})},
-            stdin=stdin,
-        )
+        def run() -> str:
+            return self.engine.run(
+                [*arguments, "--stack", self.name],
+                self._project,
+                {**self._environment, **(environment or {})},
+                stdin=stdin,
+            )
+
+        try:
+            return run()
+        except CommandFailed as error:
+            own = settings.PROJECT, self._short_name
+            if not _CUT.search(error.stderr):
+                raise
+            if not backend.drop_cut_attributes(self.backend_url, *own):
+                raise
+            return run()
 
     def _converted(self, error: CommandFailed) -> Error:
         words = _words(error)
@@ -284,6 +295,8 @@ class Stack:
         return failure.classify(words).error()
 
 
+_CUT = re.compile(r"\bEOF\b")
+"""What the CLI says where its storage's attributes of a file were cut off."""
 _HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")
 _WRITING = tuple(timedelta(seconds=wait) for wait in (0, 0.1, 0.2, 0.4, 0.8, 1.5))
 """How long each reading of a half-written state waits after the one before."""

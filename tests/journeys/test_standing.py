@@ -1,5 +1,6 @@
 """`proself-mail up` on a stack that stands: what it must not lose, what it brings in line."""
 
+import json
 import os
 import signal
 import subprocess
@@ -75,6 +76,22 @@ def test_each_half_of_a_state_is_read_once_more(
     monkeypatch.setattr(stack, "time", SimpleNamespace(sleep=wait))
     assert stack.Stack(STACK, standing.folder).state().application_id is not None
     assert len(waits) == 3
+
+
+@pytest.mark.parametrize("left", ["", '{"user.cache_control":"","us'], ids=["nothing", "half"])
+def test_attributes_that_a_killed_engine_cut_off_stop_nobody(standing: Journey, left: str) -> None:
+    """Seen after a kill of everything at once; no command of the CLI works on such a backend."""
+    own = standing.folder / "state" / ".pulumi"
+    beside = [own / "meta.yaml.attrs", own / "stacks" / "proself-mail" / f"{STACK}.json.attrs"]
+    for path in beside:
+        assert json.loads(path.read_text())["md5"]
+        path.write_text(left)
+    assert standing.pulumi("stack", "export", "--stack", STACK).returncode != 0
+    before = standing.mark()
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert standing.writes(before) == []
+    assert left not in [path.read_text() for path in beside if path.exists()]
 
 
 def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
