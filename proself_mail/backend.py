@@ -40,8 +40,8 @@ def folder(address: str) -> Path | None:
     return Path(url2pathname(parts.path))
 
 
-def drop_cut_attributes(address: str, project: str, stack: str) -> bool:
-    """Remove from a file backend what was cut off of a stack's attributes; say whether any was.
+def drop_cut_attributes(address: str, project: str) -> bool:
+    """Remove from a file backend what was cut off of a project's attributes; say whether any was.
 
     Beside each of its files the engine's storage (gocloud.dev, `fileblob`) writes one with content
     type and checksum, and that not in one step. A kill in between leaves it empty, and every
@@ -53,10 +53,10 @@ def drop_cut_attributes(address: str, project: str, stack: str) -> bool:
     own = root / ".pulumi"
     found = [
         own / "meta.yaml.attrs",
-        *(own / "stacks" / project).glob(f"{stack}.json*.attrs"),
-        *(own / "locks" / "organization" / project / stack).glob("*.attrs"),
+        *(own / "stacks" / project).glob("*.attrs"),
+        *(own / "locks" / "organization" / project).glob("*/*.attrs"),
     ]
-    cut = [path for path in found if path.exists() and not _is_whole(path)]
+    cut = [path for path in found if not _is_whole(path)]
     for path in cut:
         path.unlink(missing_ok=True)
     return bool(cut)
@@ -65,7 +65,7 @@ def drop_cut_attributes(address: str, project: str, stack: str) -> bool:
 def _is_whole(path: Path) -> bool:
     try:
         json.loads(path.read_text(encoding="utf-8"))
-    except OSError:  # gone meanwhile, or not ours to judge
+    except OSError:  # not there, or not ours to judge
         return True
     except ValueError:
         return False

@@ -141,7 +141,8 @@ class Update:
         if not (is_blanked or is_news):
             return None
         if failed:  # what will not mend is told at once, however long the tenant takes for this
-            self._say(f"failed: {failed.cause} Giving the application's notes back first …")
+            cause = failed.cause.rstrip(".")
+            self._say(f"failed: {cause}. Giving the application's notes back first …")
         return await notes.bring_back(
             self._session.directory,
             self._patience,

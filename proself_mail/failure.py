@@ -218,7 +218,7 @@ _RULES = (
     _Rule(r"ConcurrencyViolation", Kind.CONFLICT),
     _Rule(r"InvalidAuthenticationToken|[Tt]oken (is|has) expired|status 401", Kind.EXPIRED),
     _Rule(
-        r"TooManyRequests|(unexpected|HTTP) status (429|500|502|503|504)|ServiceUnavailable|"
+        r"TooManyRequests|unexpected status (429|500|502|503|504)|ServiceUnavailable|"
         r"[Tt]hrottl|giving up after \d+ attempt",
         Kind.BUSY,
     ),

@@ -92,7 +92,8 @@ _PAGE = 999
 
 _ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
 _FRACTION = re.compile(r"\.\d+")
-_LONGEST = timedelta(minutes=5)
+_LONGEST_RETRY_AFTER = timedelta(minutes=5)
+"""What asks for more is asked again before that."""
 _READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(seconds=1))
 """The SDK sends again what is throttled, and not what got no answer or 500."""
 
@@ -409,18 +410,14 @@ class GraphDirectory:
             )
         except ODataError as error:
             inner = error.error.inner_error if error.error else None
-            converted = _converted(
-                error.response_status_code,
+            raise _converted(
+                error,
                 (error.error and error.error.code) or "unknown",
                 (error.error and error.error.message) or "without a message",
                 (inner and inner.request_id) or "",
-            )
-            converted.retry_after = _retry_after(error)
-            raise converted from error
+            ) from error
         except APIError as error:
-            converted = _converted(error.response_status_code, "unknown", str(error))
-            converted.retry_after = _retry_after(error)
-            raise converted from error
+            raise _converted(error, "unknown", str(error)) from error
         except (httpx.HTTPError, AzureError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
             refused = "AADSTS" in reason and not failure.classify(reason).kind.passes
@@ -429,23 +426,23 @@ class GraphDirectory:
 
 
 def _passes(error: DirectoryError) -> bool:
-    """Say whether a read that failed so may well be answered in a moment."""
-    return error.status in (None, 401) or (error.status or 0) >= 500
+    """Say whether to send a read again that failed so: the SDK has done it where throttled."""
+    return error.passes and error.status not in (409, 429)
 
 
 def _with(query: Any) -> RequestConfiguration[Any]:
     return RequestConfiguration(query_parameters=query)
 
 
-def _converted(status: int | None, code: str, message: str, request_id: str = "") -> DirectoryError:
+def _converted(error: APIError, code: str, message: str, request_id: str = "") -> DirectoryError:
+    status = error.response_status_code
     kinds = {404: NotFound, 401: Forbidden, 403: Forbidden}
-    return kinds.get(status or 0, DirectoryError)(status, code, message.rstrip("."), request_id)
-
-
-def _retry_after(error: APIError) -> timedelta:
-    """Read the header, which Graph gives in seconds; what asks for days is asked before."""
-    said = dict(error.response_headers or {}).get("retry-after", "")
-    return min(timedelta(seconds=int(said or 0)), _LONGEST) if said.isdigit() else timedelta()
+    kind = kinds.get(status or 0, DirectoryError)
+    converted = kind(status, code, message.rstrip("."), request_id)
+    asked_for = dict(error.response_headers or {}).get("retry-after", "")
+    if asked_for.isdecimal():  # Graph gives seconds
+        converted.retry_after = min(timedelta(seconds=int(asked_for)), _LONGEST_RETRY_AFTER)
+    return converted
 
 
 def _application(found: Mapping[str, Any]) -> ApplicationRecord:

@@ -60,10 +60,28 @@ def names(project: Path) -> Sequence[str]:
     """Return the project's stacks on this backend, in the order of their names."""
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        listed = Engine().run(["stack", "ls", "--json"], project, environment)
+        listed = _ran(Engine(), ["stack", "ls", "--json"], project, environment)
     except CommandFailed as error:
         raise failure.classify(_words(error)).error() from error
     return sorted(entry["name"] for entry in json.loads(listed))
+
+
+def _ran(
+    engine: Engine,
+    arguments: Sequence[str],
+    project: Path,
+    environment: Mapping[str, str],
+    stdin: str | None = None,
+) -> str:
+    """Run a command; once more where what a killed engine had cut off stopped it."""
+    try:
+        return engine.run(arguments, project, environment, stdin=stdin)
+    except CommandFailed as error:
+        if not _CUT.search(error.stderr):
+            raise
+        if not backend.drop_cut_attributes(backend.url(project), settings.PROJECT):
+            raise
+    return engine.run(arguments, project, environment, stdin=stdin)
 
 
 @dataclass(frozen=True)
@@ -270,23 +288,13 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         stdin: str | None = None,
     ) -> str:
-        def run() -> str:
-            return self.engine.run(
-                [*arguments, "--stack", self.name],
-                self._project,
-                {**self._environment, **(environment or {})},
-                stdin=stdin,
-            )
-
-        try:
-            return run()
-        except CommandFailed as error:
-            own = settings.PROJECT, self._short_name
-            if not _CUT.search(error.stderr):
-                raise
-            if not backend.drop_cut_attributes(self.backend_url, *own):
-                raise
-            return run()
+        return _ran(
+            self.engine,
+            [*arguments, "--stack", self.name],
+            self._project,
+            {**self._environment, **(environment or {})},
+            stdin,
+        )
 
     def _converted(self, error: CommandFailed) -> Error:
         words = _words(error)

@@ -22,6 +22,7 @@ from tests.tenant import Tenant
 
 MAILBOX = "proself@contoso.example"
 SERVER = "proself.example.jp"
+_SCRIPT = str(Path(sys.executable).parent / "proself-mail")
 _SECONDS = 120
 """How long a command may take."""
 
@@ -80,9 +81,13 @@ class Journey:
     def proself_mail(
         self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `proself-mail` in the project's folder."""
+        """Run `proself-mail` in the project's folder, forked from its imports."""
         environment = self.environment | dict(env or {})
         return preloaded.run(arguments, self.folder, environment, stdin, _SECONDS)
+
+    def script(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run `proself-mail` by its installed script, as a person does."""
+        return self._run([_SCRIPT, *arguments], stdin, None)
 
     @contextmanager
     def started(
@@ -92,10 +97,9 @@ class Journey:
 
         Its standard error is there to be read. It is dead when the block ends.
         """
-        command = str(Path(sys.executable).parent / "proself-mail")
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         with subprocess.Popen(
-            [command, *arguments],
+            [_SCRIPT, *arguments],
             cwd=self.folder,
             env=self.environment | dict(env or {}),
             text=True,

@@ -1,9 +1,6 @@
 """The installed script: what the other journeys run forked from its imports is the same command."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,20 +8,6 @@ from tests.journey import Journey
 from tests.removing import STACK
 
 NEW_EACH_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?|\d+(\.\d+)? s\b|[ \n]+")
-
-
-def script(
-    journey: Journey, *arguments: str, stdin: str | None = None
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "proself-mail"), *arguments],
-        cwd=journey.folder,
-        env=journey.environment,
-        input=stdin or "",
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +27,7 @@ def test_the_script_is_what_the_journeys_run(
     standing: Journey, arguments: list[str], code: int
 ) -> None:
     forked = standing.proself_mail(*arguments)
-    fresh = script(standing, *arguments)
+    fresh = standing.script(*arguments)
     assert fresh.returncode == code, fresh.stdout + fresh.stderr
     assert forked.returncode == code, forked.stdout + forked.stderr
     for own, other in ((forked.stdout, fresh.stdout), (forked.stderr, fresh.stderr)):
@@ -54,6 +37,6 @@ def test_the_script_is_what_the_journeys_run(
 def test_the_script_reads_what_is_piped_to_it(standing: Journey) -> None:
     said = "535 5.7.3 Authentication unsuccessful\n"
     forked = standing.proself_mail("explain", stdin=said)
-    fresh = script(standing, "explain", stdin=said)
+    fresh = standing.script("explain", stdin=said)
     assert (forked.returncode, forked.stdout) == (fresh.returncode, fresh.stdout)
     assert "535" in fresh.stdout

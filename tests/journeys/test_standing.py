@@ -92,6 +92,12 @@ def test_attributes_that_a_killed_engine_cut_off_stop_nobody(standing: Journey, 
     assert done.returncode == 0, done.stderr
     assert standing.writes(before) == []
     assert left not in [path.read_text() for path in beside if path.exists()]
+    for path in beside:
+        path.write_text(left)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in standing.environment.items():
+            patch.setenv(name, value)
+        assert stack.names(standing.folder) == [STACK]
 
 
 def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
