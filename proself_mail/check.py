@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -27,8 +28,8 @@ class Check:
     permission: str = ""
     """What the identity needs for the look."""
     next_step: str = ""
-    passes: bool = False
-    """Whether what could not be looked at may well be in a moment."""
+    passes_in: timedelta | None = None
+    """How long until what could not be looked at may well be; None where waiting is no help."""
     is_guard: bool = False
     """Whether it keeps a run from harm that could do its work otherwise."""
 

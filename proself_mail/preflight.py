@@ -362,5 +362,6 @@ async def _or_unknown(
             f"{seen}; {detail}" if seen else detail,
             required=required,
             permission=permission,
-            passes=error.passes and error.status != 401,  # the adapter has renewed the token
+            # A token that is refused was renewed before by the adapter.
+            passes_in=error.retry_after if error.passes and error.status != 401 else None,
         )

@@ -102,10 +102,11 @@ async def look_until_answered(
     while True:
         looked = await patience.told(lambda: look(opened, stack, settings, state))
         stopping = [check for check in looked.checks if check.stops]
-        unclear = [check for check in stopping if check.passes]
-        if len(unclear) < len(stopping) or not unclear:  # what stands against it is told at once
+        waits = [check.passes_in for check in stopping if check.passes_in is not None]
+        if len(waits) < len(stopping) or not waits:  # what stands against it is told at once
             return looked
-        patience.wait_for(f"Microsoft Graph ({unclear[0].name}: {unclear[0].detail})")
+        patience.wait_for(f"Microsoft Graph ({stopping[0].name}: {stopping[0].detail})")
+        await asyncio.sleep(max(waits).total_seconds())
         await patience.moment()
 
 
