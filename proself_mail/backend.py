@@ -28,38 +28,37 @@ def url(project: Path) -> str:
         return ""
 
 
-def folder(address: str) -> Path | None:
+def folder(project: Path) -> Path | None:
     """Return the folder that a file backend keeps its stacks in; none for any other backend."""
-    parts = urlsplit(address)
+    parts = urlsplit(url(project))
     if parts.scheme != "file":
         return None
     if parts.netloc in ("~", "."):  # file://~ is the CLI's own way to write the home folder
-        return (Path.home() if parts.netloc == "~" else Path.cwd()) / unquote(parts.path).lstrip(
-            "/"
-        )
+        # The CLI runs in the project's folder, whatever folder it was called from.
+        root = Path.home() if parts.netloc == "~" else project
+        return root / unquote(parts.path).lstrip("/")
     return Path(url2pathname(parts.path))
 
 
-def drop_cut_attributes(address: str, project: str) -> bool:
-    """Remove from a file backend what was cut off of a project's attributes; say whether any was.
+def drop_cut_attributes(place: Path, project: str) -> None:
+    """Remove from a file backend what was cut off of a project's attributes.
 
     Beside each of its files the engine's storage (gocloud.dev, `fileblob`) writes one with content
     type and checksum, and that not in one step. A kill in between leaves it empty, and every
     command then ends with "EOF". Nothing of it is needed: a file without one is read as well.
     """
-    root = folder(address)
+    root = folder(place)
     if root is None:
-        return False
+        return
     own = root / ".pulumi"
     found = [
         own / "meta.yaml.attrs",
         *(own / "stacks" / project).glob("*.attrs"),
         *(own / "locks" / "organization" / project).glob("*/*.attrs"),
     ]
-    cut = [path for path in found if not _is_whole(path)]
-    for path in cut:
-        path.unlink(missing_ok=True)
-    return bool(cut)
+    for path in found:
+        if not _is_whole(path):
+            path.unlink(missing_ok=True)
 
 
 def _is_whole(path: Path) -> bool:

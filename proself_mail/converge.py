@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from proself_mail import backend, clock, lifetime, lock, notes, proof, proself, stack
+from proself_mail import clock, lifetime, lock, notes, private_file, proof, proself, stack
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
-from proself_mail.errors import Error
+from proself_mail.errors import Error, Refused
 from proself_mail.failure import Failure, Kind
 from proself_mail.journal import Journal
 from proself_mail.ledger import Ledger
@@ -38,6 +38,9 @@ _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
 
 _LAST_WRITE = timedelta(seconds=30)
 """How long the notes are given back for after a failure, which has been told by then."""
+
+_LAST_UNSEEN = 3
+"""So often a lock that only the engine sees is taken for one that went in between."""
 
 _LAST_EXPIRY = 3
 """So many runs in a row sign in anew and are told that their token has expired."""
@@ -87,6 +90,8 @@ class Update:
         self._runs = 0
         self._expired = 0
         """How many runs in a row were refused at once for an expired token."""
+        self._unseen = 0
+        """How often the engine found a lock that could not be seen by then."""
 
     async def run(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
         """Converge from a state and a listing of what bears the stamp.
@@ -110,6 +115,9 @@ class Update:
         unclear = APPLICATION in state.pending
         surely: frozenset[str] = frozenset()
         while True:
+            # Nothing is judged, and nothing removed, while another engine is at work.
+            if await self._was_held():
+                state = await asyncio.to_thread(self._stack.state)
             if unclear and state.application_id is None:
                 stamped = await self._orphans.watch(surely_made=APPLICATION in surely)
             adoption = await self._orphans.adoption(state, stamped, surely)
@@ -154,9 +162,16 @@ class Update:
 
     async def _mend(self) -> None:
         """Take out of the state what blocks the engine, which needs the stack unlocked."""
-        while held := lock.standing(self._stack.backend_url, PROJECT, self._stack.name):
-            await self._free(held)
-        await asyncio.to_thread(self._stack.mend_state)
+        while True:
+            await self._was_held()
+            try:
+                await asyncio.to_thread(self._stack.mend_state)
+            except Refused as refused:  # another backend tells who holds it only now
+                if not (held := lock.holders(refused.cause)):
+                    raise
+                await self._free(held)
+            else:
+                return
 
     async def _engine(self, state: State, adoption: Mapping[str, str]) -> tuple[Observed, State]:
         """Run the engine once from a state, and read what it knows afterwards."""
@@ -240,19 +255,35 @@ class Update:
 
         An engine whose `proself-mail` was killed ends by itself, and is waited for.
         """
-        held = lock.standing(self._stack.backend_url, PROJECT, self._stack.name)
+        held = lock.standing(self._stack.backend_folder, PROJECT, self._stack.name)
         if held is None:
             held = lock.holders(failure.said)
             if not held:
                 raise lock.refusal(self._stack.name, failure.said)
         if held:
             await self._free(held)
+            return
+        # Gone since, as a rule; what the engine sees and we do not, is said to hold it.
+        self._unseen += 1
+        if self._unseen == _LAST_UNSEEN:
+            raise lock.refusal(self._stack.name, failure.said)
+        self._patience.wait_for(f"the lock that the engine found ({failure.said[:160]})")
+        await self._patience.moment()
+
+    async def _was_held(self) -> bool:
+        """Free a stack on files from whoever holds it, as `_free` does; say whether any did."""
+        was_held = False
+        while held := lock.standing(self._stack.backend_folder, PROJECT, self._stack.name):
+            was_held = True
+            await self._free(held)
+        return was_held
 
     async def _free(self, held: Sequence[Holder]) -> None:
-        on_files = backend.folder(self._stack.backend_url) is not None
+        on_files = self._stack.backend_folder is not None
         if on_files and all(each.is_dead for each in held):
             self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")
-            await asyncio.to_thread(self._stack.cancel)
+            for each in held:
+                lock.remove(each)
             return
         # A dead run's lock on another backend stays until a person takes it away.
         if all(each.is_abandoned or (on_files and each.is_dead) for each in held):
@@ -268,7 +299,9 @@ class Update:
         try:
             async with asyncio.TaskGroup() as proofs:
                 proofs.create_task(proof.sign_in(self._session, outputs, self._patience))
-                clean = proofs.create_task(self._orphans.clean(state, self._session.tenant_now))
+                clean = proofs.create_task(
+                    self._orphans.clean(state, self._session.tenant_now, wrote=self._wrote)
+                )
                 seen = proofs.create_task(self._read_back(state, outputs, idle=idle))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
@@ -277,8 +310,12 @@ class Update:
         if newest.newest.key_id != outputs.newest.key_id:
             await proof.sign_in(self._session, newest, self._patience)
         outputs = newest
+        if self._record.carries_on:
+            await self._orphans.empty_bin(self._state)
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
+            for scratch in private_file.scratches(path):  # a run was killed while it wrote
+                scratch.unlink(missing_ok=True)
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
             proself.write(path, config)
         return Done(
@@ -301,7 +338,10 @@ class Update:
             if observed.failures:
                 await self._after(observed.failures, state)
             idle = observed.is_idle and not observed.failures
-        wrote = bool(set(self._changes) - {"same"})
         return await proof.read_back(
-            self._session, self._settings, outputs, self._patience, wrote=wrote
+            self._session, self._settings, outputs, self._patience, wrote=self._wrote
         )
+
+    @property
+    def _wrote(self) -> bool:
+        return bool(set(self._changes) - {"same"})

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proself_mail.errors import ConfigurationError, RemoteError
+from proself_mail import failure
+from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.target import Target
 
@@ -180,7 +181,8 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         ) from error
     except ClientAuthenticationError as error:
         said = _first_line(error)
-        raise RemoteError(
+        passes = "AADSTS" not in said or failure.classify(said).kind.passes
+        raise (NoAnswerYet if passes else RemoteError)(
             f"The tenant refuses {source}: {said}.",
             "Compare the issuer, the subject and the audience with the federated credentials of "
             "that application (`infra/pipeline` makes them). One that was just made takes minutes "
@@ -190,7 +192,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
         ) from error
     except AzureError as error:
-        raise RemoteError(
+        raise NoAnswerYet(
             f"{target.authority} gives no token: {_first_line(error)}.",
             "Check the network and the proxy variables, then try again.",
         ) from error

@@ -161,8 +161,10 @@ class OrganizationRecord:
 
 @dataclass(frozen=True)
 class AppPolicy:
-    """What the tenant's default app management policy says of applications."""
+    """What app management policy holds for an application."""
 
+    name: str
+    """Which one that is: the tenant's default one, or the application's own in its place."""
     passwords_allowed: bool
     maximum_lifetime_days: int | None
     """Of a client secret; none where the tenant sets no limit of its own."""
@@ -277,8 +279,8 @@ class Directory(Protocol):
         """Return the users with this primary mail address."""
         ...
 
-    async def app_policy(self) -> AppPolicy:
-        """Return the tenant's default app management policy."""
+    async def app_policy(self, application_id: str | None = None) -> AppPolicy:
+        """Return the app management policy that holds for an application; None is a new one."""
         ...
 
     async def quota(self) -> DirectoryQuota:

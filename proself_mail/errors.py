@@ -49,6 +49,10 @@ class RemoteError(Error):
     exit_code = 4
 
 
+class NoAnswerYet(RemoteError):
+    """It had no time, or the connection broke: it may well answer in a moment."""
+
+
 class PartlyFailed(Error):
     """Of several pieces of work some failed."""
 

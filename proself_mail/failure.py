@@ -78,9 +78,10 @@ _UNKNOWN = (
 )
 _LONGEST = 600
 _CREDENTIAL = re.compile(
-    r"((?:secretText|client_secret|client_assertion|access_token)\W{1,6})[^\s\"'&,}]+"
+    r"((?:secretText|client_secret|client_assertion|access_token|refresh_token|id_token)"
+    r"(?:\W{1,16}value)?\W{1,16})[^\s\"'&,}]+"
 )
-"""In a body that a diagnostic quotes, whole or cut off."""
+"""In a body that a diagnostic quotes, whole or cut off, however often it was quoted already."""
 _LIFETIME = r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allowed"
 _ENTRA = re.compile(r"AADSTS\d+: .*?(?= Trace ID|$)")
 

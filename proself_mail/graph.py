@@ -329,14 +329,22 @@ class GraphDirectory:
         page = await self._ask(self._client.users.to_get_request_information(_with(query)))
         return tuple(_user(found) for found in page["value"])
 
-    async def app_policy(self) -> AppPolicy:
-        """Return the default app management policy; needs Policy.Read.All."""
-        builder = self._client.policies.default_app_management_policy
-        policy = await self._ask(builder.to_get_request_information())
-        restrictions = (policy.get("applicationRestrictions") or {}) if policy["isEnabled"] else {}
+    async def app_policy(self, application_id: str | None = None) -> AppPolicy:
+        """Return the policy that holds for an application; needs Policy.Read.All.
+
+        One of its own stands in the place of the tenant's default one (Microsoft, app management
+        policies). The default one holds for a new application, which None means.
+        """
+        default, own = await asyncio.gather(
+            self._default_app_policy(), self._own_app_policy(application_id)
+        )
+        name, restrictions = own or default
         allowed, longest = True, None
         for rule in restrictions.get("passwordCredentials") or ():
-            if rule.get("state") == "disabled":
+            since = _utc(rule.get("restrictForAppsCreatedAfterDateTime"))
+            if rule.get("state") == "disabled" or (
+                since and await self._is_older(application_id, since)
+            ):
                 continue
             if rule.get("restrictionType") == "passwordAddition":
                 allowed = False
@@ -344,6 +352,7 @@ class GraphDirectory:
                 longest = parse_timedelta_from_iso_format(rule["maxLifetime"]).days
         on_uris = restrictions.get("identifierUris") or {}
         return AppPolicy(
+            name=name,
             passwords_allowed=allowed,
             maximum_lifetime_days=longest,
             identifier_uri_rules=frozenset(
@@ -352,6 +361,35 @@ class GraphDirectory:
                 if isinstance(rule, dict) and rule.get("state") == "enabled"
             ),
         )
+
+    async def _default_app_policy(self) -> tuple[str, Mapping[str, Any]]:
+        builder = self._client.policies.default_app_management_policy
+        policy = await self._ask(builder.to_get_request_information())
+        restrictions = (policy.get("applicationRestrictions") or {}) if policy["isEnabled"] else {}
+        return "the tenant's default app management policy", restrictions
+
+    async def _is_older(self, application_id: str | None, than: datetime) -> bool:
+        if application_id is None:
+            return False
+        created = (await self.application(application_id)).created
+        return created is not None and created < than
+
+    async def _own_app_policy(
+        self, application_id: str | None
+    ) -> tuple[str, Mapping[str, Any]] | None:
+        """Return name and restrictions of the policy that is assigned to an application."""
+        if application_id is None:
+            return None
+        item = self._client.applications.by_application_id(application_id)
+        page = await self._ask(item.app_management_policies.to_get_request_information())
+        for policy in page["value"]:  # one at most
+            if policy["isEnabled"]:
+                restrictions = policy.get("restrictions") or {}
+                return (
+                    f"the application's own app management policy {policy['displayName']!r}",
+                    restrictions | (restrictions.get("applicationRestrictions") or {}),
+                )
+        return None
 
     async def quota(self) -> DirectoryQuota:
         """Return the tenant's size; needs Organization.Read.All. Only Graph's beta tells it."""

@@ -36,19 +36,28 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
+def began(path: Path, stack_id: UUID, now: datetime) -> datetime:
+    """Return since when an update from now on takes what was made for its own; opens nothing."""
+    earlier = _carried_on(path, stack_id, now)
+    return earlier.began if earlier else now
+
+
 def begin(path: Path, stack_id: UUID, now: datetime, notes: str = "") -> Journal:
     """Open the journal of an update that begins now, or of the one that was cut short.
 
     `notes` are the application's now.
     """
-    earlier = _read(path, stack_id)
-    if earlier is not None and now - earlier.began > _STALE:
-        earlier = None
-    began = earlier.began if earlier else now
+    earlier = _carried_on(path, stack_id, now)
+    since = earlier.began if earlier else now
     notes = merged(notes, earlier.notes if earlier else "")
-    entry = {"stackId": str(stack_id), "began": format_instant(began), "notes": notes}
+    entry = {"stackId": str(stack_id), "began": format_instant(since), "notes": notes}
     private_file.write(path, json.dumps(entry) + "\n")
-    return Journal(path, began, earlier is not None, notes)
+    return Journal(path, since, earlier is not None, notes)
+
+
+def _carried_on(path: Path, stack_id: UUID, now: datetime) -> Journal | None:
+    earlier = _read(path, stack_id)
+    return None if earlier is None or now - earlier.began > _STALE else earlier
 
 
 def _read(path: Path, stack_id: UUID) -> Journal | None:

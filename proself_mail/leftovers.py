@@ -82,6 +82,20 @@ def plan(
     return Plan(keep, purge, removals, reports)
 
 
+def binned(
+    state: State, deleted: Sequence[ApplicationRecord], stack_id: UUID, began: datetime
+) -> tuple[ApplicationRecord, ...]:
+    """Choose from the recycle bin what this update had made, and was killed in removing."""
+    return tuple(
+        each
+        for each in deleted
+        if each.object_id != state.application_id
+        and stamp.stack_tag(stack_id) in each.tags
+        and stamp.read(each.tags) is not None
+        and is_empty(each, began)
+    )
+
+
 def _to_adopt(
     found: Sequence[ApplicationRecord], state: State, began: datetime, description: str
 ) -> ApplicationRecord | None:

@@ -1,8 +1,8 @@
 """Who holds a stack, read from the engine's refusal; and whether that process is dead.
 
 The engine's file backend leaves a lock behind when it is killed. Such a lock is taken away only
-where its process surely runs no more: on this machine, under that number, since that time. On any
-other backend the holder may be on another machine, and a lock is never taken.
+where its process surely runs no more: on this machine, under that number. On any other backend the
+holder may be on another machine, and a lock is never taken.
 """
 
 import contextlib
@@ -11,12 +11,13 @@ import os
 import re
 import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 
-from proself_mail import backend
 from proself_mail.errors import Refused
+from proself_mail.settings import short_name
 
 DRIVER_VARIABLE = "PROSELF_MAIL_UP"
 """In an engine's environment the process id of the `proself-mail` that drives it."""
@@ -25,7 +26,6 @@ _HOLDER = re.compile(
     r"(?P<path>\S+): created by (?P<user>[^@\s]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
     r"(?P<at>[^\s)]+)"
 )
-_REUSED = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Holder:
     host: str
     pid: int
     since: datetime
+    path: Path | None = None
+    """The lock's own file, which no other lock ever has; none where it was not seen itself."""
 
     @property
     def is_here(self) -> bool:
@@ -44,17 +46,16 @@ class Holder:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it surely runs no more."""
+        """Whether it surely runs no more.
+
+        That another engine has its number by now is not looked for: a process seems to have
+        started later than it did where the machine's clock was put forward since.
+        """
         if not self.is_here:
             return False
         try:
             process = psutil.Process(self.pid)
-            started = datetime.fromtimestamp(process.create_time(), UTC)
-            return (
-                process.status() == psutil.STATUS_ZOMBIE
-                or "pulumi" not in process.name()
-                or started > self.since + _REUSED
-            )
+            return process.status() == psutil.STATUS_ZOMBIE or "pulumi" not in process.name()
         except psutil.NoSuchProcess:
             return True
         except psutil.Error:
@@ -109,15 +110,27 @@ def holders(said: str) -> tuple[Holder, ...]:
     )
 
 
-def standing(backend_url: str, project: str, stack: str) -> tuple[Holder, ...] | None:
-    """Return who holds a stack now; none where the backend does not lie in files."""
-    folder = backend.folder(backend_url)
+def standing(folder: Path | None, project: str, stack: str) -> tuple[Holder, ...] | None:
+    """Return who holds a stack now; none where the backend does not lie in a folder.
+
+    `stack` may be written with its organization and project, as the CLI takes it too.
+    """
     if folder is None:
         return None
     found: list[Holder] = []
-    for path in (folder / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json"):
+    own = folder / ".pulumi" / "locks" / "organization" / project / short_name(stack)
+    for path in own.glob("*.json"):
         with contextlib.suppress(OSError, ValueError, LookupError):  # gone, or being written
             entry = json.loads(path.read_text(encoding="utf-8"))
             since = datetime.fromisoformat(entry["timestamp"]).astimezone(UTC)
-            found.append(Holder(entry["username"], entry["hostname"], int(entry["pid"]), since))
+            found.append(
+                Holder(entry["username"], entry["hostname"], int(entry["pid"]), since, path)
+            )
     return tuple(found)
+
+
+def remove(dead: Holder) -> None:
+    """Remove one lock's file, and no other: `pulumi cancel` would take one made since as well."""
+    if dead.path is not None:
+        dead.path.unlink(missing_ok=True)
+        dead.path.with_name(f"{dead.path.name}.attrs").unlink(missing_ok=True)

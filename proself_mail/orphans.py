@@ -14,6 +14,7 @@ from proself_mail import facts, leftovers
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
+    Forbidden,
     GrantRecord,
     NotFound,
     stamped,
@@ -178,12 +179,15 @@ class Orphans:
             await self._patience.moment(0.12)
         return found
 
-    async def clean(self, state: State, now: Callable[[], datetime]) -> Sequence[str]:
+    async def clean(
+        self, state: State, now: Callable[[], datetime], *, wrote: bool
+    ) -> Sequence[str]:
         """Remove what this update doubled, until listings agree that there is no more.
 
         What came twice was made no later than what the state knows, and shows when that, by the
         tenant's clock, is as old as readers trail. What does not show for so long is gone for
-        good: somebody removed it. Returns what a person should know of, a sentence each.
+        good: somebody removed it; at once, where this update `wrote` nothing. Returns what a
+        person should know of, a sentence each.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -195,7 +199,8 @@ class Orphans:
             if doubled is not None:
                 await self._carry_out(doubled)
             settled = timedelta(seconds=loop.time() - began) > self._patience.settling
-            if doubled is not None or (None in made and not settled):
+            unseen = None in made and (wrote or len(set(made)) > 1)
+            if doubled is not None or (unseen and not settled):
                 self._patience.trailing = True
             elif (
                 settled
@@ -259,19 +264,48 @@ class Orphans:
                     "Look at it in Entra's App registrations, then try again.",
                 )
             self._say(f"removing the application {object_id}: a double that holds nothing")
-            await self._patience.told(lambda: self._directory.delete_application(object_id))
-            self._removed.add(object_id)
         except NotFound:
             self._patience.trailing = True  # gone, or not there yet: the next listing tells
             return
+        is_deleted = True
+        try:
+            await self._patience.told(lambda: self._directory.delete_application(object_id))
+        except NotFound:  # deleted, and that answer was lost; or not there yet for this reader
+            is_deleted = False
+        if await self._purged(object_id) or is_deleted:
+            self._removed.add(object_id)
+        else:
+            self._patience.trailing = True
+
+    async def _purged(self, object_id: str) -> bool:
+        """Purge what was deleted; say whether it is gone from the recycle bin."""
         for _ in range(10):
             try:
                 await self._patience.told(lambda: self._directory.purge_application(object_id))
             except NotFound:  # the recycle bin trails as well
                 await self._patience.moment()
             else:
-                return
+                return True
         self._say(f"the application {object_id} stays in the recycle bin, for 30 days")
+        return False
+
+    async def empty_bin(self, state: State) -> None:
+        """Purge doubles that the update which this one carries on was killed in removing."""
+
+        async def ask() -> list[ApplicationRecord]:
+            return [each async for each in self._directory.deleted_applications_tagged(self._tag)]
+
+        try:
+            listings = await asyncio.gather(*(self._patience.told(ask) for _ in range(AGREEING)))
+        except Forbidden as error:
+            self._say(f"the recycle bin cannot be looked at ({error.code})")
+            return
+        deleted = {each.object_id: each for listing in listings for each in listing}
+        for each in leftovers.binned(
+            state, tuple(deleted.values()), self._settings.stack_id, self._record.began
+        ):
+            self._say(f"purging the application {each.object_id}: a double that holds nothing")
+            await self._purged(each.object_id)
 
 
 def _last_made(state: State, stamped: Sequence[ApplicationRecord]) -> datetime | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from proself_mail.directory import DirectoryError, NotFound
+from proself_mail.errors import NoAnswerYet
 from proself_mail.failure import Failure, Kind
 
 AGREEING = 3
@@ -75,6 +76,15 @@ class Patience:
     async def moment(self, seconds: float = 1.0) -> None:
         """Wait about so long."""
         await asyncio.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311
+
+    async def answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until there is an answer, whatever it is. Raises what does not pass."""
+        while True:
+            try:
+                return await ask()
+            except NoAnswerYet as error:
+                self.wait_for(f"an answer ({error.cause.rstrip('.')})")
+                await self.moment()
 
     async def told(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the directory until it answers. Raises what does not pass, `NotFound` included."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from proself_mail import facts, lifetime
+from proself_mail import facts, leftovers, lifetime
 from proself_mail.check import Check, Outcome
 from proself_mail.credentials import Caller
 from proself_mail.directory import (
@@ -18,19 +18,20 @@ from proself_mail.directory import (
     DirectoryError,
     DirectoryQuota,
 )
+from proself_mail.errors import Refused
 from proself_mail.lock import Holder
 from proself_mail.schedule import format_instant, open_windows, vanishing
 from proself_mail.settings import Settings, config_set
 from proself_mail.stamp import stack_tag
-from proself_mail.state import State
+from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
 
 _MAY_WRITE_APPLICATIONS = frozenset(
     {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
 )
 _MAY_GRANT = frozenset({"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"})
 _SETTLED = timedelta(hours=1)
-_OBJECTS_MADE = 2
-"""An application and its service principal."""
+_COUNTED = {APPLICATION: "an application", SERVICE_PRINCIPAL: "its service principal"}
+"""What a stack makes that counts, by its name in the state."""
 _OWN = "how many the identity itself may still make (250 without an administrator's role) is unseen"
 """Graph tells nobody; the refusal is `Directory_QuotaExceeded` (Microsoft, service limits)."""
 _ADMINISTRATORS = {
@@ -50,14 +51,14 @@ async def look(
     now: datetime,
 ) -> Sequence[Check]:
     """Look at everything that can be told before a write to the stack of this name."""
-    policy = asyncio.ensure_future(directory.app_policy())
+    policy = asyncio.ensure_future(directory.app_policy(state.application_id))
     try:
         found = await asyncio.gather(
             _tenant(directory, caller),
             _exchange(directory, settings),
             _secrets(policy, settings, stack, state, now),
             _identifier_uri(policy),
-            _quota(directory, settings),
+            _quota(directory, settings, state),
         )
     finally:
         policy.cancel()  # of a look that is broken off
@@ -99,13 +100,15 @@ def of_stack(
     state: State,
     settings: Settings,
     stamped: Sequence[ApplicationRecord],
-    owners: frozenset[str] | None,
+    owners: frozenset[str] | DirectoryError | None,
     caller: Caller,
     now: datetime,
+    began: datetime,
 ) -> Sequence[Check]:
     """Compare a stack's state, its file and what bears its stamp. Reads nothing.
 
-    `owners` are the object ids of the application's, where they are known.
+    `owners` are the object ids of the application's, or why they could not be seen; none where
+    they do not matter. What was made since `began` was made by the update that is to go on.
     """
     made = [each.created for each in stamped if each.object_id == state.application_id]
     # Of an application that has just been made a trailing reader may not show them yet.
@@ -113,18 +116,20 @@ def of_stack(
     return (
         _ownership(settings, caller, owners if is_settled else None),
         _file_and_state(state, settings, now),
-        _stamp(state, stamped),
+        _stamp(state, settings, stamped, began),
     )
 
 
-async def owners(directory: Directory, caller: Caller, state: State) -> frozenset[str] | None:
-    """Return the application's owners, where the caller has to be one of them and may see them."""
+async def owners(
+    directory: Directory, caller: Caller, state: State
+) -> frozenset[str] | DirectoryError | None:
+    """Return the application's owners, or why they are unseen, where the caller has to be one."""
     if state.application_id is None or not _owns_only(caller):
         return None
     try:
         return await directory.owners(state.application_id)
-    except DirectoryError:
-        return None
+    except DirectoryError as error:
+        return error
 
 
 def _owns_only(caller: Caller) -> bool:
@@ -133,10 +138,15 @@ def _owns_only(caller: Caller) -> bool:
     return not caller.is_user and not caller.rights & all_of_them
 
 
-def _ownership(settings: Settings, caller: Caller, known: frozenset[str] | None) -> Check:
+def _ownership(
+    settings: Settings, caller: Caller, known: frozenset[str] | DirectoryError | None
+) -> Check:
     name = "owners"
     listed = caller.object_id in {str(owner) for owner in settings.owners}
-    if listed and known is not None and caller.object_id not in known:
+    if listed and isinstance(known, DirectoryError):
+        detail = f"who owns the application is unseen ({known.code})"
+        return Check(name, Outcome.UNKNOWN, detail, required=False)
+    if listed and isinstance(known, frozenset) and caller.object_id not in known:
         return Check(
             name,
             Outcome.FAIL,
@@ -174,14 +184,28 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
     )
 
 
-def _stamp(state: State, stamped: Sequence[ApplicationRecord]) -> Check:
+def _stamp(
+    state: State, settings: Settings, stamped: Sequence[ApplicationRecord], began: datetime
+) -> Check:
+    """Say what an update would find of earlier ones; FAIL where it would not know what to do."""
     name = "left by earlier runs"
+    try:
+        found = leftovers.plan(
+            state, stamped, settings.stack_id, began, settings.secret_description
+        )
+    except Refused as refused:
+        return Check(name, Outcome.FAIL, refused.cause, next_step=refused.next_step, is_guard=True)
     others = [each for each in stamped if each.object_id != state.application_id]
-    pending = f"; {len(state.pending)} operation(s) were cut short" if state.pending else ""
-    if not others:
-        return Check(name, Outcome.OK, f"no application without a state{pending}")
     shown = ", ".join(each.object_id for each in others)
-    return Check(name, Outcome.OK, f"{len(others)} application(s) in no state: {shown}{pending}")
+    seen = [
+        f"{len(others)} application(s) in no state: {shown}"
+        if others
+        else "no application without a state",
+        *([f"{len(state.pending)} operation(s) were cut short"] if state.pending else []),
+        *([f"{len(found.remove)} client secret(s) in no state"] if found.remove else []),
+        *found.reports,
+    ]
+    return Check(name, Outcome.OK, "; ".join(seen))
 
 
 async def _tenant(directory: Directory, caller: Caller) -> Check:
@@ -227,22 +251,28 @@ async def _secrets(
     """Look whether the secrets that are to be made now may live so long; others live already."""
     name, entries = "policy on client secrets", settings.entries
     ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
+    is_due = any(window.id not in ends for window in open_windows(entries, now))
 
     async def look() -> Check:
         policy = await asked
         if not policy.passwords_allowed:
+            seen = f"{policy.name} forbids client secrets (passwordAddition)"
+            if not is_due:
+                return Check(name, Outcome.OK, f"{seen}; none is to be made now")
             return Check(
                 name,
                 Outcome.FAIL,
-                "the tenant's default app management policy forbids client secrets "
-                "(passwordAddition)",
-                next_step="have an administrator exempt this application in an app management "
-                "policy of its own",
+                seen,
+                next_step="have an administrator give the application an app management policy of "
+                "its own"
+                if state.application_id
+                else "have an administrator lift that until the application is there, and give it "
+                "an app management policy of its own then",
             )
         if policy.maximum_lifetime_days is None:
             return Check(name, Outcome.OK, "it limits no lifetime")
         limit = timedelta(days=policy.maximum_lifetime_days)
-        seen = f"a secret may live {limit.days} days in this tenant"
+        seen = f"a secret may live {limit.days} days by {policy.name}"
         if refused := lifetime.too_long(entries, ends, now, limit):
             return Check(
                 name,
@@ -269,9 +299,10 @@ async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:
     return await _or_unknown(name, look, "Policy.Read.All", required=False)
 
 
-async def _quota(directory: Directory, settings: Settings) -> Check:
+async def _quota(directory: Directory, settings: Settings, state: State) -> Check:
     """Say how full the tenant is, and what of this stack's lies in the recycle bin and counts."""
     name = "quota"
+    to_make = [its for each, its in _COUNTED.items() if each not in state.resources]
 
     async def asked() -> DirectoryQuota | DirectoryError:
         try:
@@ -287,11 +318,11 @@ async def _quota(directory: Directory, settings: Settings) -> Check:
         seen = "; ".join(
             filter(None, [f"{quota.used} of {quota.total} objects in the tenant", _OWN, binned])
         )
-        if quota.total - quota.used < _OBJECTS_MADE:
+        if to_make and quota.total - quota.used < len(to_make):
             return Check(
                 name,
                 Outcome.FAIL,
-                f"{seen}: no room for an application and its service principal",
+                f"{seen}: no room for {' and '.join(to_make)}",
                 next_step="have an administrator purge deleted objects in Entra (App "
                 "registrations, Deleted applications), or ask Microsoft for a larger quota",
             )
@@ -301,12 +332,12 @@ async def _quota(directory: Directory, settings: Settings) -> Check:
 
 
 async def _binned(directory: Directory, settings: Settings) -> str:
-    """Say what of this stack lies in the recycle bin; blank for nothing, or where it is unseen."""
+    """Say what of this stack lies in the recycle bin; blank for nothing."""
     tag = stack_tag(settings.stack_id)
     try:
         count = sum([1 async for _ in directory.deleted_applications_tagged(tag)])
-    except DirectoryError:
-        return ""
+    except DirectoryError as error:
+        return f"the recycle bin is unseen ({error.code})"
     return f"{count} application(s) of this stack in the recycle bin, which count" * bool(count)
 
 

@@ -97,7 +97,7 @@ async def run(
     error of whatever else stands against it.
     """
     stack = Stack(name, project)
-    async with _no_longer(name), _opened(stack, project, say) as at:
+    async with _no_longer(name), _opened(stack, say) as at:
         greet(at.opened)
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
@@ -110,8 +110,8 @@ async def run(
             if dry_run or not (before.is_due or append):
                 return Rotation(at.settings, before, before, None, ())
             if append is None:
-                return await _apply(at, before, project, say, looking)
-            return await _append(at, before, append, project, say)
+                return await _apply(at, before, say, looking)
+            return await _append(at, before, append, say)
 
 
 async def acknowledge(
@@ -127,7 +127,7 @@ async def acknowledge(
     It takes a person's word for that. Raises `ConfigurationError` where it is none of those that
     sign in.
     """
-    async with _no_longer(name), _opened(Stack(name, project), project, say) as at:
+    async with _no_longer(name), _opened(Stack(name, project), say) as at:
         greet(at.opened)
         found = await _plan(at)
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
@@ -143,17 +143,20 @@ async def acknowledge(
 
 
 @asynccontextmanager
-async def _opened(stack: Stack, project: Path, say: Say) -> AsyncIterator[_Stack]:
+async def _opened(stack: Stack, say: Say) -> AsyncIterator[_Stack]:
     """Give a stack, read while nothing else on this machine changes it, and a session."""
-    with up.alone(up.own(project, stack.name), stack.name):
+    patience = Patience(say)
+    with up.alone(up.own(stack.project, stack.name), stack.name):
         # With the secrets, so that a wrong passphrase is told every week and not when one is due.
         settings, state = await session.read(stack)
         is_due = rotation.is_update_due(settings.entries, state, clock.now())
         ahead = asyncio.to_thread(session.import_ahead, *(up.AHEAD if is_due else ()))
         importing = asyncio.ensure_future(ahead)  # while the tenant is waited for
         try:
-            async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-                yield _Stack(stack, settings, state, is_due, opened, Patience(say))
+            async with session.awaited(
+                settings.target, str(settings.tenant_id), patience
+            ) as opened:
+                yield _Stack(stack, settings, state, is_due, opened, patience)
         finally:
             await asyncio.wait({importing})
 
@@ -259,7 +262,7 @@ def _check_room(plan: Plan, append: Append, settings: Settings) -> None:
         )
 
 
-async def _append(at: _Stack, before: Plan, append: Append, project: Path, say: Say) -> Rotation:
+async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotation:
     """Append an entry to the stack file and rotate; take it back where nothing came of it."""
     file = at.stack.file
     as_it_was = file.read_bytes()
@@ -277,7 +280,7 @@ async def _append(at: _Stack, before: Plan, append: Append, project: Path, say: 
     try:
         await asyncio.shield(writing)
         changed = replace(at, settings=await asyncio.to_thread(at.stack.settings))
-        rotated = await _apply(changed, await _plan(changed), project, say)
+        rotated = await _apply(changed, await _plan(changed), say)
     except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or at the end of all patience
         await asyncio.wait({writing})  # a thread goes on, and would write after the taking back
         if await _came_to_nothing(at, before):
@@ -305,7 +308,6 @@ async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
 async def _apply(
     at: _Stack,
     plan: Plan,
-    project: Path,
     say: Say,
     looking: "asyncio.Future[up.Looked] | None" = None,
 ) -> Rotation:
@@ -326,7 +328,7 @@ async def _apply(
     try:
         is_forgotten = False
         if looked and not (plan.add or plan.revoked):
-            record = up.begin(at.opened, at.stack, at.settings, looked, project)
+            record = up.begin(at.opened, at.stack, at.settings, looked)
             is_forgotten = await _forget(at, say) and not record.carries_on
             if is_forgotten:
                 record.end()
@@ -334,7 +336,7 @@ async def _apply(
             at = replace(at, state=forgotten or at.state)
         if looked and not is_forgotten:
             looked = replace(looked, state=at.state)
-            done = await up.signed_in(at.opened, at.stack, at.settings, looked, project, say)
+            done = await up.signed_in(at.opened, at.stack, at.settings, looked, say)
             at = replace(at, state=done.state)
         application = await settled
     finally:

@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from proself_mail import clock, credentials, target
 from proself_mail.credentials import Caller
 from proself_mail.directory import Directory
 from proself_mail.errors import Refused
+from proself_mail.patience import Patience
 from proself_mail.settings import Settings, TargetName
 from proself_mail.stack import Stack, no_stack
 from proself_mail.state import State
@@ -83,3 +84,10 @@ async def sign_in(name: TargetName, tenant_id: str | None) -> AsyncIterator[Sess
                 f"Sign in to {tenant_id} (`az login --tenant {tenant_id}`), then try again.",
             )
         yield Session(where, caller, source, directory, there - here)
+
+
+@asynccontextmanager
+async def awaited(name: TargetName, tenant_id: str, patience: Patience) -> AsyncIterator[Session]:
+    """Do the same, again and again while the tenant has no time or the connection breaks."""
+    async with AsyncExitStack() as opening:
+        yield await patience.answered(lambda: opening.enter_async_context(sign_in(name, tenant_id)))

@@ -337,7 +337,7 @@ class Settings(_Model):
 
     def config_file_shown(self, stack: str) -> str:
         """Return the path as it is in the stack's outputs: the same on every machine."""
-        return self.config_file or f"out/{stack}/proself.toml"
+        return self.config_file or f"out/{short_name(stack)}/proself.toml"
 
     def check_begun(self, now: datetime) -> None:
         """Refuse a configuration under which no secret exists yet at `now`."""
@@ -359,6 +359,11 @@ class Settings(_Model):
                 f"`{config_set('mailProofUntil', format_instant(now + timedelta(hours=1)))}`, "
                 "then try again.",
             )
+
+
+def short_name(stack: str) -> str:
+    """Return a stack's name without organization and project, which the CLI takes as well."""
+    return stack.rpartition("/")[2]
 
 
 def config_set(path: str, value: str) -> str:

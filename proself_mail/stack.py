@@ -79,8 +79,7 @@ def _ran(
     except CommandFailed as error:
         if not _CUT.search(error.stderr):
             raise
-        if not backend.drop_cut_attributes(backend.url(project), settings.PROJECT):
-            raise
+        backend.drop_cut_attributes(project, settings.PROJECT)
     return engine.run(arguments, project, environment, stdin=stdin)
 
 
@@ -115,13 +114,13 @@ class Stack:
         # A Python language host that was built from its Go module knows no `virtualenv` option.
         venv = str(Path(sys.executable).parent)
         self._environment = {"PATH": os.pathsep.join([venv, os.environ.get("PATH", "")])}
-        self._project = project
+        self.project = project
         self._secrets_provider = secrets_provider
 
     @property
-    def backend_url(self) -> str:
-        """The address of the backend that it lies on; blank where nobody has logged in."""
-        return backend.url(self._project)
+    def backend_folder(self) -> Path | None:
+        """The folder of the file backend that it lies on; none on any other backend."""
+        return backend.folder(self.project)
 
     def create(self) -> None:
         """Make it, empty. Raises `Refused` where one of this name exists."""
@@ -163,14 +162,10 @@ class Stack:
     @property
     def file(self) -> Path:
         """Where its configuration lies; `pulumi config` writes it there."""
-        folder = self._project
+        folder = self.project
         project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
         place = folder / (project.get("stackConfigDir") or ".")
-        return place / f"Pulumi.{self._short_name}.yaml"
-
-    @property
-    def _short_name(self) -> str:
-        return self.name.rpartition("/")[2]
+        return place / f"Pulumi.{settings.short_name(self.name)}.yaml"
 
     def covered_state(self) -> State | None:
         """Return its state with secrets covered, which needs no passphrase; None without a stack.
@@ -250,15 +245,11 @@ class Stack:
                     observer.observed.failures.append(failure.classify(_words(error)))
         return observer.observed
 
-    def cancel(self) -> None:
-        """Remove the stack's locks, whoever holds them."""
-        self._run("cancel", "--yes")
-
     def _exported(self, *options: str) -> dict[str, Any]:
         """Return its deployment as the CLI exports it.
 
-        An engine whose `proself-mail` was killed may be writing it at this moment, which a file
-        backend does not do in one step: half of it is read again.
+        A file backend puts it in its place in one step, but not what it notes beside it; an engine
+        whose `proself-mail` was killed may be doing so at this moment. That is read again.
         """
         for wait in _WRITING:
             time.sleep(wait.total_seconds())
@@ -271,8 +262,8 @@ class Stack:
         raise RemoteError(
             f"The state of the stack {self.name} is cut short on its backend.",
             "If no run is writing it, the state before lies beside it on a file backend "
-            f"(`{self._short_name}.json.bak`): put it in its place, then `proself-mail up --stack "
-            f"{self.name}`.",
+            f"(`{settings.short_name(self.name)}.json.bak`): put it in its place, then "
+            f"`proself-mail up --stack {self.name}`.",
         )
 
     def _run(self, *arguments: str, stdin: str | None = None) -> str:
@@ -291,7 +282,7 @@ class Stack:
         return _ran(
             self.engine,
             [*arguments, "--stack", self.name],
-            self._project,
+            self.project,
             {**self._environment, **(environment or {})},
             stdin,
         )

@@ -21,9 +21,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from proself_mail import clock, facts
-from proself_mail.errors import ConfigurationError, Refused, RemoteError
+from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
 from proself_mail.settings import TargetName, config_set
 
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _NO_ANSWER = timedelta(seconds=10)
 _UNSET = 'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again.'
 _ENTER = (
@@ -171,12 +172,8 @@ def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
     """Fetch a JSON document that needs no sign-in, and the time at which it was served."""
     try:
         return _got(url, tenant_id)
-    except _Lost:
+    except NoAnswerYet:
         return _got(url, tenant_id)
-
-
-class _Lost(RemoteError):
-    """The connection broke on the way; the next one may well hold."""
 
 
 def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
@@ -193,13 +190,18 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
                 f"`{config_set('tenantId', '…')}` with the Directory (tenant) ID of Entra's "
                 "overview page, then try again.",
             ) from error
-        raise RemoteError(
+        kind = NoAnswerYet if error.code in _PASSING else RemoteError
+        raise kind(
             f"{host} answers {error.code} where it should name the tenant's addresses.",
             "Try again; if it stays so, check the proxy variables.",
         ) from error
     except (OSError, HTTPException) as error:  # URLError, timeouts, TLS failures
         reason = getattr(error, "reason", None) or error
-        kind = _Lost if isinstance(reason, ConnectionResetError | HTTPException) else RemoteError
+        # A connection that cannot even be opened is rather a wrong network than a passing trouble.
+        is_lost = isinstance(reason, ConnectionResetError | HTTPException) or (
+            isinstance(error, TimeoutError)
+        )
+        kind = NoAnswerYet if is_lost else RemoteError
         raise kind(
             f"{host} cannot be reached: {reason}.",
             "Check the network, the proxy variables and the trusted certificates "

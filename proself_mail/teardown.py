@@ -115,7 +115,7 @@ def _of_one_tenant(configured: dict[str, Settings]) -> Settings:
 def _alone(project: Path, names: dict[str, Settings]) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         for name in sorted(names):
-            held.enter_context(up.alone(project / "out" / name, name))
+            held.enter_context(up.alone(up.own(project, name), name))
         yield
 
 
@@ -168,14 +168,15 @@ class _Work:
         """
         if planned.state is None:
             return
-        holders = lock.standing(stack.backend_url, PROJECT, stack.name)
+        holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
         if holders is None:
             await _in_turn(self._engines, stack.mend_state)
         elif alive := [each for each in holders if not each.is_dead]:
             raise lock.refusal(stack.name, ", ".join(map(str, alive)))
         elif holders:
             self._say(f"removing the lock of a dead run: {', '.join(map(str, holders))}")
-            await _in_turn(self._engines, stack.cancel)
+            for each in holders:
+                lock.remove(each)
 
     async def _stack(self, stack: Stack, planned: StackPlan) -> StackReport:
         clock = asyncio.get_running_loop()
@@ -203,7 +204,7 @@ class _Work:
             still_as_planned=lambda application: self._grown(application, planned),
         )
         work.know(planned.items, planned.clients)
-        folder = self._project / "out" / planned.name
+        folder = up.own(self._project, planned.name)
         now = self._session.tenant_now()
         record = journal.begin(folder / "teardown.json", settings.stack_id, now)
         recently = record.carries_on and now - record.began < timedelta(minutes=2)
@@ -253,7 +254,7 @@ def _forget_folders(project: Path, reports: Sequence[StackReport]) -> None:
     """Remove what commands keep beside a stack, and the folder where nothing else is in it."""
     for report in reports:
         if not report.failed:
-            folder = project / "out" / report.name
+            folder = up.own(project, report.name)
             for name in ("update.json", "teardown.json", "rotation.md", ".update.lock"):
                 for path in (folder / name, *private_file.scratches(folder / name)):
                     with contextlib.suppress(OSError):  # nothing of the stack's is in them

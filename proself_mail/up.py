@@ -18,7 +18,7 @@ from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, Remote
 from proself_mail.journal import Journal
 from proself_mail.patience import Patience, Say
 from proself_mail.session import Session
-from proself_mail.settings import PROJECT, Settings
+from proself_mail.settings import PROJECT, Settings, short_name
 from proself_mail.stack import CHECKOUT, Stack
 from proself_mail.state import State
 
@@ -54,19 +54,21 @@ async def run(
     with alone(own(project, name), name):
         async with _ending_in_order(patience, f"up --stack {name}", stack, deadline):
             settings, state = await session.read(stack, covered=True, ahead=AHEAD)
-            async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
+            async with session.awaited(
+                settings.target, str(settings.tenant_id), patience
+            ) as opened:
                 looked = await look_until_answered(opened, stack, settings, state, patience)
                 show(opened, looked.checks)
-                return await _update(opened, stack, settings, looked, project, patience, say)
+                return await _update(opened, stack, settings, looked, patience, say)
 
 
 async def signed_in(
-    opened: Session, stack: Stack, settings: Settings, looked: Looked, project: Path, say: Say
+    opened: Session, stack: Stack, settings: Settings, looked: Looked, say: Say
 ) -> Done:
     """Do the same for `rotate`: with an open session, after the look, `alone` with the stack."""
     patience = Patience(say)
     async with _ending_in_order(patience, f"rotate --stack {stack.name}", stack, DEADLINE):
-        return await _update(opened, stack, settings, looked, project, patience, say)
+        return await _update(opened, stack, settings, looked, patience, say)
 
 
 async def _update(
@@ -74,25 +76,25 @@ async def _update(
     stack: Stack,
     settings: Settings,
     looked: Looked,
-    project: Path,
     patience: Patience,
     say: Say,
 ) -> Done:
     stop_at(looked.checks)
-    record = begin(opened, stack, settings, looked, project)
+    record = begin(opened, stack, settings, looked)
     update = Update(stack, opened, settings, record, patience, say)
     done = await update.run(looked.state, looked.stamped)
     record.end()
     return done
 
 
-def begin(
-    opened: Session, stack: Stack, settings: Settings, looked: Looked, project: Path
-) -> Journal:
+def begin(opened: Session, stack: Stack, settings: Settings, looked: Looked) -> Journal:
     """Open the journal without which the engine is not to run."""
-    path = own(project, stack.name) / "update.json"
     its = (each.notes for each in looked.stamped if each.object_id == looked.state.application_id)
-    return journal.begin(path, settings.stack_id, opened.tenant_now(), next(its, ""))
+    return journal.begin(_journal(stack), settings.stack_id, opened.tenant_now(), next(its, ""))
+
+
+def _journal(stack: Stack) -> Path:
+    return own(stack.project, stack.name) / "update.json"
 
 
 async def look_until_answered(
@@ -124,10 +126,10 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
         stamped(opened.directory, settings.stack_id),
         preflight.owners(opened.directory, opened.caller, state),
     )
-    of_stack = preflight.of_stack(
-        state, settings, bearers, owners, opened.caller, opened.tenant_now()
-    )
-    holders = lock.standing(stack.backend_url, PROJECT, stack.name)
+    now = opened.tenant_now()
+    began = journal.began(_journal(stack), settings.stack_id, now)
+    of_stack = preflight.of_stack(state, settings, bearers, owners, opened.caller, now, began)
+    holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
     here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
     return Looked((*found, *of_stack, *here), state, bearers)
 
@@ -163,7 +165,7 @@ def alone(folder: Path, name: str) -> Iterator[None]:
 
 def own(project: Path, name: str) -> Path:
     """Return the folder of what updates of a stack keep on this machine."""
-    return project / "out" / name
+    return project / "out" / short_name(name)
 
 
 @contextlib.asynccontextmanager

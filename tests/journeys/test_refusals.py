@@ -12,6 +12,7 @@ import jwt
 import pytest
 import yaml
 
+from tests.emulator.browser import sign_in
 from tests.emulator.objects import make_application, make_principal
 from tests.journey import MAILBOX, SERVER, Journey, instant
 from tests.tenant import Tenant
@@ -210,17 +211,49 @@ def test_a_policy_that_forbids_client_secrets(stack: Journey) -> None:
     assert "forbids client secrets" in cause
 
 
+def test_what_a_tenant_allows_new_ones_does_not_stop_one_that_stands(stack: Journey) -> None:
+    """Neither a full tenant nor a policy, until a new secret is due; then its own policy counts."""
+    assert stack.up("dev").returncode == 0
+    forbidden = {"restrictionType": "passwordAddition", "state": "enabled"}
+    policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [forbidden]}}
+    stack.tenant.seed(directory_quota=1, default_policy=policy)
+    before = stack.mark()
+    done = stack.proself_mail("up", "--stack", "dev")
+    assert done.returncode == 0, done.stderr
+    assert "none is to be made now" in " ".join(done.stderr.split())
+    file = stack.folder / "Pulumi.dev.yaml"
+    [entry] = yaml.safe_load(file.read_text())["config"]["proself-mail:secrets"]
+    stack.change("dev", secrets=[entry, entry | {"from": instant(timedelta())}])
+    done = stack.proself_mail("up", "--stack", "dev")
+    assert done.returncode == 1, done.stderr
+    said = " ".join(done.stderr.split())
+    assert "the tenant's default app management policy forbids client secrets" in said
+    assert "an app management policy of its own" in said
+    assert stack.writes(before) == []
+    own = {"displayName": "Mail", "isEnabled": True, "restrictions": {"passwordCredentials": []}}
+    application = f"/v1.0/applications/{stack.outputs('dev')['applicationObjectId']}"
+    with stack.tenant.http(sign_in(stack.tenant, stack.tenant.ready["users"][0])) as http:
+        made = http.post("/v1.0/policies/appManagementPolicies", json=own).raise_for_status()
+        reference = f"{http.base_url}/v1.0/policies/appManagementPolicies/{made.json()['id']}"
+        http.post(
+            f"{application}/appManagementPolicies/$ref", json={"@odata.id": reference}
+        ).raise_for_status()
+    done = stack.proself_mail("up", "--stack", "dev")
+    assert done.returncode == 0, done.stderr
+    assert len(stack.outputs("dev")["clientSecrets"]) == 2
+
+
 def test_a_lifetime_above_the_tenants_policy(stack: Journey) -> None:
     restriction = {"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}
     policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [restriction]}}
     stack.tenant.seed(default_policy=policy)
     cause, next_step = refused(stack, 1)
-    assert "a secret may live 90 days in this tenant" in cause + next_step
+    assert "a secret may live 90 days by the tenant's default" in cause + next_step
     [*_, command] = re.findall(r"`pulumi (config set-all [^`]*)`", next_step)
     assert stack.pulumi(*shlex.split(command)).returncode == 0
     looked = stack.proself_mail("preflight", "--stack", "dev")
     assert looked.returncode == 0, looked.stdout
-    assert "a secret may live 90 days in this tenant" in " ".join(looked.stdout.split())
+    assert "a secret may live 90 days by the tenant's default" in " ".join(looked.stdout.split())
     told = f"--stack=new --server={SERVER} --mailbox={MAILBOX} --target=embedded --environment=test"
     made = stack.proself_mail("init", *told.split())
     assert made.returncode == 0, made.stderr

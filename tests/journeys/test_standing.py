@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,6 +101,20 @@ def test_attributes_that_a_killed_engine_cut_off_stop_nobody(standing: Journey, 
         assert stack.names(standing.folder) == [STACK]
 
 
+def test_what_somebody_removed_is_told_at_once(standing: Journey) -> None:
+    """Nothing was written: no reader trails, and there is nothing to wait for."""
+    known = standing.outputs(STACK)
+    [secret] = known["clientSecrets"]
+    path = f"/applications/{known['applicationObjectId']}/removePassword"
+    standing.tenant.ask("POST", path, {"keyId": secret["keyId"]})
+    before, began = standing.mark(), time.monotonic()
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert time.monotonic() - began < 20, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "differs from the stack" in " ".join(done.stderr.split())
+    assert standing.writes(before) == []
+
+
 def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
     file, before = state_file(standing), standing.mark()
     whole = file.read_bytes()
@@ -115,15 +130,22 @@ def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
 
 
 def test_preflight_shows_what_runs_before_left(standing: Journey) -> None:
-    """One application of ours in no state, one in the recycle bin, and who looks at them."""
+    """One application of ours in no state, one in the recycle bin, and who looks at them.
+
+    An `up` could not tell which one is Proself's, and that is told before.
+    """
     document = yaml.safe_load((standing.folder / f"Pulumi.{STACK}.yaml").read_text())
     tag = f"proself-mail:stack={document['config']['proself-mail:stackId']}"
     body = {"displayName": "left", "tags": ["proself-mail", tag, "proself-mail:environment=test"]}
-    left, binned = (standing.tenant.ask("POST", "/applications", body)["id"] for _ in range(2))
+    binned = standing.tenant.ask("POST", "/applications", body)["id"]
+    early = {"display_name": "left", "body": body, "created": instant(timedelta(hours=-1))}
+    [seeded] = standing.tenant.seed(applications=[early])["applications"]
+    left = seeded["id"]
     standing.tenant.ask("DELETE", f"/applications/{binned}")
     done = standing.proself_mail("preflight", "--stack", STACK, env={"COLUMNS": "300"})
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"1 application(s) in no state: {left}" in done.stdout
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 applications bear this stack's stamp" in done.stdout
+    assert left in done.stdout
     assert "signed in as Deployer" in done.stdout
     assert "1 application(s) of this stack in the recycle bin" in done.stdout
 

@@ -1,11 +1,19 @@
 """Whose lock is taken away, waited for or left: by where the backend lies and who lives."""
 
 import asyncio
+import contextlib
 import dataclasses
+import json
+import os
+import shutil
 import socket
 import subprocess
-from datetime import UTC, datetime
-from types import SimpleNamespace
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,7 +24,28 @@ from proself_mail.errors import Refused
 from proself_mail.failure import Kind, classify
 from proself_mail.lock import Holder
 from proself_mail.patience import Patience
+from proself_mail.settings import PROJECT
+from tests import jumping
 from tests.unit.test_settings import good
+
+
+@contextlib.contextmanager
+def engine(
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run something by the engine's name that waits for us."""
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder) / "pulumi"
+        shutil.copy(shutil.which("cat") or "", named)
+        with subprocess.Popen(
+            [named], stdin=subprocess.PIPE, env=os.environ | environment
+        ) as running:
+            yield running
+            running.kill()
+
+
+def live() -> Holder:
+    return Holder("aki", socket.gethostname(), os.getpid(), datetime.now(UTC))
 
 
 def dead() -> Holder:
@@ -25,43 +54,79 @@ def dead() -> Holder:
     return Holder("aki", socket.gethostname(), gone.pid, datetime.now(UTC))
 
 
-def free(backend_url: str, *held: Holder) -> list[str]:
-    """Let an update free a stack that these hold; return what it said and did."""
-    did: list[str] = []
-    of = SimpleNamespace(
-        name="prod", backend_url=backend_url, cancel=lambda: did.append("cancelled")
-    )
+FILES = Path("/somewhere")
+
+
+def update(stack: SimpleNamespace) -> tuple[Update, list[str]]:
+    """Make an update of this stack, and what it will have said."""
+    said: list[str] = []
     opened, record = SimpleNamespace(directory=None), SimpleNamespace(carries_on=False)
-    update = Update(
-        cast(Any, of),
+    made = Update(
+        cast(Any, stack),
         cast(Any, opened),
         good(),
         cast(Any, record),
-        Patience(did.append),
-        did.append,
+        Patience(said.append),
+        said.append,
     )
-    asyncio.run(update._free(held))
-    return did
+    return made, said
 
 
-def test_a_dead_runs_lock_on_files_is_removed() -> None:
-    said, did = free("file:///somewhere", dead())
+def free(backend_folder: Path | None, *held: Holder) -> list[str]:
+    """Let an update free a stack that these hold; return what it said."""
+    made, said = update(SimpleNamespace(name="prod", backend_folder=backend_folder))
+    asyncio.run(made._free(held))
+    return said
+
+
+def locked(tmp_path: Path, holder: Holder) -> Path:
+    """Write a lock as the engine's file backend does, with what its storage puts beside it."""
+    path = tmp_path / ".pulumi/locks/organization/proself-mail/prod" / f"{uuid.uuid4()}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = {
+        "pid": holder.pid, "username": holder.user, "hostname": holder.host,
+        "timestamp": holder.since.isoformat(),
+    }  # fmt: skip
+    path.write_text(json.dumps(entry))
+    path.with_name(f"{path.name}.attrs").write_text("{}")
+    return path
+
+
+@pytest.mark.parametrize("name", ["prod", "organization/proself-mail/prod", "proself-mail/prod"])
+def test_a_dead_runs_lock_on_files_is_removed_and_no_other(tmp_path: Path, name: str) -> None:
+    """One made since, by a run that found the dead one gone, stays."""
+    path = locked(tmp_path, dead())
+    found = lock.standing(tmp_path, PROJECT, name)
+    assert found is not None
+    since = locked(tmp_path, live())
+    [said] = free(tmp_path, *found)
     assert "removing the lock of a dead run: aki@" in said
-    assert did == "cancelled"
+    assert sorted(path.parent.iterdir()) == [since, since.with_name(f"{since.name}.attrs")]
+
+
+def test_an_engine_is_alive_whatever_the_clock_says_of_its_start() -> None:
+    """The machine's clock was put forward while it ran: it seems to have started after its lock."""
+    with engine() as running:
+        before = datetime.now(UTC) - timedelta(hours=1)
+        holder = Holder("aki", socket.gethostname(), running.pid, before)
+        assert not holder.is_dead
+        with pytest.raises(Refused, match="aki@"):
+            free(FILES, holder)
+    assert holder.is_dead
 
 
 def test_on_a_shared_backend_a_dead_runs_lock_is_a_persons_to_remove() -> None:
     with pytest.raises(Refused) as refused:
-        free("azblob://state", dead())
+        free(None, dead())
     assert "aki@" in refused.value.cause
     assert "`pulumi cancel --stack prod`" in refused.value.next_step
 
 
-@pytest.mark.parametrize("backend_url", ["file:///somewhere", "azblob://state"])
-def test_another_machines_lock_is_never_taken(backend_url: str) -> None:
+@pytest.mark.parametrize("backend_folder", [FILES, None])
+def test_another_machines_lock_is_never_taken(backend_folder: Path | None) -> None:
     there = dataclasses.replace(dead(), host="elsewhere")
     with pytest.raises(Refused, match="aki@elsewhere"):
-        free(backend_url, there)
+        free(backend_folder, there)
 
 
 @pytest.mark.parametrize("more", ["", "x" * 900], ids=["whole", "cut off"])
@@ -78,8 +143,44 @@ def test_who_holds_a_stack_on_a_shared_backend_is_read_from_the_engines_words(mo
     assert (holder.user, holder.host, holder.pid) == ("aki", "build-7", 4711)
     assert holder.since == datetime(2026, 11, 23, 1, tzinfo=UTC)
     with pytest.raises(Refused, match="aki@build-7"):
-        free("azblob://state", holder)
+        free(None, holder)
 
 
 def test_words_that_name_nobody_name_nobody() -> None:
     assert lock.holders("[409] Conflict: Another update is currently in progress.") == ()
+
+
+def test_a_lock_that_only_the_engine_sees_is_looked_for_again_and_then_told() -> None:
+    """It may have gone in between, as a rule; what stays is not run against for ten minutes."""
+    made, said = update(SimpleNamespace(name="prod", backend_folder=FILES))
+    failure = classify("the stack is currently locked by 1 lock(s)")
+    for _ in range(2):
+        jumping.run(lambda: made._unlock(failure))
+    with pytest.raises(Refused, match="currently locked"):
+        jumping.run(lambda: made._unlock(failure))
+    assert len(said) == 1
+    assert "currently locked" in said[0]
+
+
+def test_an_engine_that_a_killed_run_left_is_waited_for_on_any_backend() -> None:
+    """Another backend tells of it only where the state is to be mended."""
+    with engine({lock.DRIVER_VARIABLE: str(dead().pid)}) as running:
+        words = (
+            "the stack is currently locked by 1 lock(s)\n  azblob://state/.pulumi/locks/x.json: "
+            f"created by aki@{socket.gethostname()} (pid {running.pid}) at "
+            f"{datetime.now(UTC).isoformat()}"
+        )
+        tries: list[str] = []
+
+        def mend_state() -> None:
+            tries.append("mended")
+            if len(tries) < 3:
+                raise classify(words).error()
+            running.kill()
+
+        stack = SimpleNamespace(name="prod", backend_folder=None, mend_state=mend_state)
+        made, said = update(stack)
+        asyncio.run(made._mend())
+    assert len(tries) == 3
+    assert len(said) == 1
+    assert "waiting for the engine of a killed run: aki@" in said[0]

@@ -48,7 +48,7 @@ class Trailing:
             (-1e9, {}),
             (0.0, {each.object_id: each for each in live}),
         ]
-        self.bin: set[str] = set()
+        self.bin: dict[str, ApplicationRecord] = {}
         self.purged: list[str] = []
 
     @property
@@ -90,13 +90,21 @@ class Trailing:
     async def delete_application(self, object_id: str) -> None:
         self._there(object_id, self._seen())
         self._there(object_id, self.live)
+        held = self.live[object_id]
         self._becomes({key: each for key, each in self.live.items() if key != object_id})
-        self.bin.add(object_id)
+        self.bin[object_id] = held
+        if self._chance.random() < 0.2:  # carried out, and the reply lost
+            raise DirectoryError(None, "ReadError", "no answer")
+
+    async def deleted_applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
+        for each in self.bin.values():
+            if tag.lower() in (one.lower() for one in each.tags):
+                yield each
 
     async def purge_application(self, object_id: str) -> None:
         if object_id not in self.bin or self._chance.random() < 0.3:
             raise NotFound(404, "Request_ResourceNotFound", object_id)
-        self.bin.remove(object_id)
+        del self.bin[object_id]
         self.purged.append(object_id)
 
 
@@ -159,13 +167,42 @@ def test_what_is_there_twice_goes_and_nothing_else(seed: int) -> None:
     another = secret(str(uuid.UUID(int=500)), ENDS + timedelta(days=1))
     own = application(OWN, held=(secret(KEY), *extra, another))
     directory = Trailing(chance, [own, *doubles, *FOREIGN], lag=chance.uniform(0, 8))
-    told = run(lambda: orphans(directory).clean(STATE, tenant_now))
+    told = run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=True))
     left = directory.live
     assert {each for each in left if each not in {f.object_id for f in FOREIGN}} == {OWN}
     assert [left[each.object_id] for each in FOREIGN] == FOREIGN
     assert {each.key_id for each in left[OWN].passwords} == {KEY, another.key_id}
     assert sorted(directory.purged) == sorted(each.object_id for each in doubles)
+    assert not directory.bin
     assert len(told) == 1, "the secret of another window is left alone and told of"
+
+
+@pytest.mark.parametrize("trails", [False, True])
+def test_what_somebody_removed_is_waited_for_only_where_it_may_show_yet(trails: bool) -> None:
+    """That it is gone is for who reads it back to tell; at once, where nothing was written."""
+
+    async def took() -> float:
+        directory = Trailing(random.Random(1), [application(OWN)], lag=0)  # noqa: S311
+        of = orphans(directory)
+        of._patience.trailing = trails
+        clock = asyncio.get_running_loop()
+        began = clock.time()
+        await of.clean(STATE, tenant_now, wrote=False)
+        assert of._patience.trailing == trails
+        return clock.time() - began
+
+    assert (run(took) < 3) != trails
+
+
+def test_what_a_killed_run_left_in_the_recycle_bin_is_purged_and_nothing_else() -> None:
+    directory = Trailing(random.Random(1), [], lag=0)  # noqa: S311
+    early = replace(application("early"), created=BEGAN - timedelta(seconds=1))
+    used = application("used", held=(secret(str(uuid.UUID(int=7))),))
+    others = [application(OWN), early, used, *FOREIGN]
+    directory.bin = {each.object_id: each for each in (*others, application("double"))}
+    run(lambda: orphans(directory).empty_bin(STATE))
+    assert directory.purged == ["double"]
+    assert list(directory.bin.values()) == others
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -178,5 +215,5 @@ def test_a_double_that_was_used_meanwhile_is_not_deleted(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     directory = Filling(chance, [application(OWN), application("double")], lag=0)
     with pytest.raises(Refused, match="no longer what it was"):
-        run(lambda: orphans(directory).clean(STATE, tenant_now))
+        run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=True))
     assert set(directory.live) == {OWN, "double"}
