@@ -4,6 +4,8 @@ import atexit
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
+import pulumi
+
 from infra import operation, outputs, settings, tenant
 
 operation.leave_at_once_when_told()
@@ -12,7 +14,7 @@ configuration = settings.load()
 outputs.check_config_file(configuration)
 with ThreadPoolExecutor(1) as beside:
     # The tenant is asked while the provider's SDK is imported, which takes as long.
-    entering = beside.submit(tenant.enter, configuration)
+    entering = beside.submit(tenant.enter, configuration, pulumi.get_stack())
     from infra.mail_app import MailApp, MailAppArgs
 where, now = entering.result()
 app = MailApp("proself", MailAppArgs.of(configuration, where, now))

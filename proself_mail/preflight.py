@@ -19,8 +19,9 @@ from proself_mail.directory import (
     DirectoryQuota,
 )
 from proself_mail.lock import Holder
+from proself_mail.mending import config_set
 from proself_mail.schedule import format_instant, open_windows, vanishing
-from proself_mail.settings import Settings, config_set
+from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
 from proself_mail.state import State
 
@@ -54,7 +55,7 @@ async def look(
     try:
         found = await asyncio.gather(
             _tenant(directory, caller),
-            _exchange(directory, settings),
+            _exchange(directory, settings, stack),
             _secrets(policy, settings, stack, state, now),
             _identifier_uri(policy),
             _quota(directory, settings),
@@ -102,6 +103,7 @@ def of_stack(
     owners: frozenset[str] | None,
     caller: Caller,
     now: datetime,
+    stack: str = "STACK",
 ) -> Sequence[Check]:
     """Compare a stack's state, its file and what bears its stamp. Reads nothing.
 
@@ -111,7 +113,7 @@ def of_stack(
     # Of an application that has just been made a trailing reader may not show them yet.
     is_settled = any(each is not None and now - each > _SETTLED for each in made)
     return (
-        _ownership(settings, caller, owners if is_settled else None),
+        _ownership(settings, stack, caller, owners if is_settled else None),
         _file_and_state(state, settings, now),
         _stamp(state, stamped),
     )
@@ -133,7 +135,9 @@ def _owns_only(caller: Caller) -> bool:
     return not caller.is_user and not caller.rights & all_of_them
 
 
-def _ownership(settings: Settings, caller: Caller, known: frozenset[str] | None) -> Check:
+def _ownership(
+    settings: Settings, stack: str, caller: Caller, known: frozenset[str] | None
+) -> Check:
     name = "owners"
     listed = caller.object_id in {str(owner) for owner in settings.owners}
     if listed and known is not None and caller.object_id not in known:
@@ -151,7 +155,7 @@ def _ownership(settings: Settings, caller: Caller, known: frozenset[str] | None)
         Outcome.FAIL,
         f"{caller.name} ({caller.object_id}) may manage only what it owns, and is not among "
         "`owners`: it would lock itself out",
-        next_step=f"`{config_set(f'owners[{len(settings.owners)}]', caller.object_id)}`",
+        next_step=f"`{config_set(stack, f'owners[{len(settings.owners)}]', caller.object_id)}`",
     )
 
 
@@ -193,7 +197,7 @@ async def _tenant(directory: Directory, caller: Caller) -> Check:
     return await _or_unknown("tenant", look, "Organization.Read.All", required=False, seen=seen)
 
 
-async def _exchange(directory: Directory, settings: Settings) -> Check:
+async def _exchange(directory: Directory, settings: Settings, stack: str) -> Check:
     name = facts.EXCHANGE_ONLINE_NAME
 
     async def look() -> Check:
@@ -214,7 +218,7 @@ async def _exchange(directory: Directory, settings: Settings) -> Check:
                     Outcome.FAIL,
                     f"it offers no delegated permission {permission!r}; it offers "
                     f"{', '.join(sorted(offered))}",
-                    next_step=f"`{config_set(f'permissions[{index}]', 'Mail.Send')}`",
+                    next_step=f"`{config_set(stack, f'permissions[{index}]', 'Mail.Send')}`",
                 )
         return Check(name, Outcome.OK, f"offers {', '.join(settings.permissions)}")
 

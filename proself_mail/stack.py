@@ -133,8 +133,8 @@ class Stack:
                 raise self._converted(error) from error
             raise Refused(
                 f"A stack {self.name} exists already.",
-                f"Change it by `pulumi config set --stack {self.name} KEY VALUE`, or choose "
-                "another name.",
+                f"Change it by `pulumi config set KEY VALUE --plaintext --stack {self.name}`, or "
+                "choose another name.",
             ) from error
 
     def settings(self) -> Settings:
@@ -145,7 +145,7 @@ class Stack:
             namespace, _, name = key.partition(":")
             if namespace == settings.PROJECT:
                 values[name] = entry.get("objectValue", entry.get("value"))
-        return settings.parse(values)
+        return settings.parse(values, self.name)
 
     def configure(self, values: Mapping[str, str]) -> None:
         """Set keys of its configuration; a key may be a path such as `secrets[0].from`."""
@@ -201,7 +201,7 @@ class Stack:
                 "the repository's history: it holds the UUID by which the stack's objects are "
                 "known.",
             ) from error
-        return settings.parse(own)
+        return settings.parse(own, self.name)
 
     def empty(self) -> None:
         """Forget every resource; nothing is deleted anywhere."""

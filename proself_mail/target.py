@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from proself_mail import clock, facts
 from proself_mail.errors import ConfigurationError, Refused, RemoteError
-from proself_mail.settings import TargetName, config_set
+from proself_mail.settings import TargetName
 
 _NO_ANSWER = timedelta(seconds=10)
 _UNSET = 'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again.'
@@ -190,8 +190,8 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
         if "AADSTS90002" in body:  # Microsoft: tenant not found
             raise ConfigurationError(
                 f"There is no tenant {tenant_id}.",
-                f"`{config_set('tenantId', '…')}` with the Directory (tenant) ID of Entra's "
-                "overview page, then try again.",
+                "Give `tenantId` (`init` takes it from the sign-in, or by --tenant) the Directory "
+                "(tenant) ID of Entra's overview page, then try again.",
             ) from error
         raise RemoteError(
             f"{host} answers {error.code} where it should name the tenant's addresses.",
