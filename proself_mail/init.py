@@ -64,7 +64,7 @@ async def run(answers: Answers, project: Path) -> Made:
     unknown = str(uuid.UUID(int=0))
     _configuration(answers, unknown, unknown, _entry(clock.now()))
     stack = Stack(answers.stack, project, answers.secrets_provider)
-    if stack.file.exists():
+    if stack.is_configured:
         raise Refused(
             f"{stack.file.name} exists already: it holds the UUID and the schedule of a stack "
             f"{answers.stack}.",

@@ -121,6 +121,14 @@ def _instant(value: object) -> datetime:
         ) from None
 
 
+def _place(text: str) -> str:
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{text!r} begins in the home folder of nobody on this machine") from None
+    return text
+
+
 def _one_line(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         raise ValueError("it must be one line without spaces at its ends")
@@ -248,8 +256,9 @@ class Settings(_Model):
     """Until then the application has the redirect URI that `verify --mail` needs."""
     owners: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """Object ids of users and service principals; exactly these own the application."""
-    config_file: Annotated[str, Field(min_length=1)] | None = None
-    """Where the Proself config file is written: a path from the project's root, or `none`."""
+    config_file: Annotated[str, Field(min_length=1), AfterValidator(_place)] | None = None
+    """Where the Proself config file is written: a path from the project's root or from a home
+    folder (`~/…`), or `none`."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -338,7 +347,7 @@ class Settings(_Model):
         """Return where the Proself config file of this stack is written; none for `none`."""
         if self.config_file == "none":
             return None
-        return root / self.config_file_shown(stack)
+        return root / Path(self.config_file_shown(stack)).expanduser()
 
     def config_file_shown(self, stack: str) -> str:
         """Return the path as it is in the stack's outputs: the same on every machine."""

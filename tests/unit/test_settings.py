@@ -81,6 +81,7 @@ def good(**changes: object) -> Settings:
         ),
         ({"secretDescription": "a\nb"}, "one line", "pulumi config set secretDescription"),
         ({"configFile": ""}, "is empty", "pulumi config set configFile"),
+        ({"configFile": "~nobody.here/x"}, "home folder of nobody", "pulumi config set configFile"),
         ({"permissions": "[]"}, "empty list", "pulumi config set --path 'permissions[0]'"),
         ({"permissions": "Mail.Send"}, "not a list", "pulumi config set --path 'permissions[0]'"),
         (
@@ -226,6 +227,8 @@ def test_the_config_file_has_a_place_of_its_own() -> None:
     root = Path("/project")
     assert good().config_file_path("dev", root) == root / "out/dev/proself.toml"
     assert good(configFile="/etc/x.toml").config_file_path("dev", root) == Path("/etc/x.toml")
+    home = Path("~").expanduser()
+    assert good(configFile="~/x.toml").config_file_path("dev", root) == home / "x.toml"
     assert good(configFile="none").config_file_path("dev", root) is None
 
 
