@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from proself_mail import facts, shell
 from proself_mail.errors import MissingTool
 from tools import pulumi_cli
 from tools.pulumi_cli import VERSION
 
+ROOT = Path(pulumi_cli.__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for programs by scripts")
 
 FAKE_GO = """#!/bin/sh
@@ -212,9 +214,27 @@ def test_a_network_that_stays_silent_is_given_up_soon(
     assert said[1] == ("pulumi: the official release cannot be had here (no answer within 0.2 s)")
 
 
+def test_the_line_that_the_setup_ends_with_leads_a_shell_to_both(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.setup"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    typed = f"{done.stdout.splitlines()[-1]}\ncommand -v proself-mail\npulumi version"
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    found = subprocess.run(["bash", "-ec", typed], env=bare, capture_output=True, text=True)
+    script, version = found.stdout.splitlines()
+    assert script == str(Path(sys.executable).parent / "proself-mail")
+    assert facts.supports_pulumi(version.removeprefix("v"))
+    folders = [Path("/it's/bin"), Path("/a b")]
+    line = shell.first_on_path(folders, "bash")
+    asked = subprocess.run(["sh", "-c", f"{line}; echo $PATH"], capture_output=True, text=True)
+    assert asked.stdout.startswith("/it's/bin:/a b:")
+    line = shell.first_on_path(folders, "powershell")
+    assert line == "$env:PATH = '/it''s/bin;/a b;' + $env:PATH"
+
+
 def test_uv_is_fetched_where_there_is_none(tmp_path: Path) -> None:
     """With the system's bare PATH, as on a machine that has never seen the project."""
-    root = Path(pulumi_cli.__file__).resolve().parent.parent
     environment = {
         key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HOME"))
     }
@@ -222,7 +242,7 @@ def test_uv_is_fetched_where_there_is_none(tmp_path: Path) -> None:
     for expected in (True, False):
         done = subprocess.run(
             [sys.executable, "-m", "tools.uv", "--version"],
-            cwd=root, env=environment, capture_output=True, text=True, timeout=120,
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("uv ")
