@@ -9,6 +9,7 @@ import pulumi
 from infra import operation, outputs, settings, tenant
 
 operation.leave_at_once_when_told()
+operation.require_engine()
 atexit.register(gc.freeze)  # or the interpreter looks through all objects once more: 0.06 s
 configuration = settings.load()
 outputs.check_config_file(configuration)
