@@ -21,7 +21,9 @@ from tools import pulumi_cli
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def method(asked: type[Message], answer: Callable[[Any], Message]) -> "grpc.RpcMethodHandler[Any, Any]":
+def method(
+    asked: type[Message], answer: Callable[[Any], Message]
+) -> "grpc.RpcMethodHandler[Any, Any]":
     return grpc.unary_unary_rpc_method_handler(
         lambda request, _: answer(request),
         request_deserializer=asked.FromString,

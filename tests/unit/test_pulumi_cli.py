@@ -118,6 +118,12 @@ def test_it_is_built_once_and_found_by_the_next(
     assert host.endswith("/bin/ github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python")
 
 
+def test_another_language_host_is_another_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = pulumi_cli._home()
+    monkeypatch.setattr(pulumi_cli, "_LANGUAGE_HOST_VERSION", "3.80.0")
+    assert pulumi_cli._home() != before
+
+
 def test_the_modules_are_pinned() -> None:
     tools = Path(pulumi_cli.__file__).parent
     cli = (tools / "pulumi/go.mod").read_text()
@@ -138,6 +144,8 @@ def test_the_modules_are_pinned() -> None:
 def test_a_killed_build_is_not_taken_for_a_whole_one(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
+    elsewhere = tmp_path / "cache" / "pulumi" / ".unfinished-v3.1.0-x"
+    elsewhere.mkdir(parents=True)  # may be another checkout's, under way
     slow = get(environment | {"FAKE_GO_SECONDS": "30"})
     deadline = time.monotonic() + 20
     while builds(tmp_path) == 0:
@@ -149,6 +157,7 @@ def test_a_killed_build_is_not_taken_for_a_whole_one(
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output
     assert builds(tmp_path) == 3
+    assert list(elsewhere.parent.glob(".unfinished-*")) == [elsewhere]
 
 
 def test_two_at_once_build_one(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -167,7 +176,7 @@ def test_a_failed_build_says_so_and_leaves_nothing(
     output, _ = process.communicate(timeout=30)
     assert process.returncode != 0
     assert "go: module not found" in output
-    assert not (tmp_path / "cache" / "pulumi" / f"v{VERSION}").exists()
+    assert not [path for path in (tmp_path / "cache" / "pulumi").iterdir() if path.is_dir()]
 
 
 def test_without_go_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
