@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from proself_mail import facts, shell
 from proself_mail.errors import MissingTool
-from tools import pulumi_cli
+from tools import pulumi_cli, uv
 from tools.pulumi_cli import VERSION
 
 ROOT = Path(pulumi_cli.__file__).resolve().parent.parent
@@ -35,7 +36,7 @@ echo "echo v{version}" >> "$out/$name"
 chmod +x "$out/$name"
 """
 DRIVER = """
-from tools import pulumi_cli
+from tools import pulumi_cli, uv
 pulumi_cli._release = lambda say: say("release: not tried")
 print(pulumi_cli.get(lambda line: print(line, flush=True)).path)
 """
@@ -242,17 +243,27 @@ def test_the_line_that_the_setup_ends_with_leads_a_shell_to_both(tmp_path: Path)
     assert line == "$env:PATH = '/it''s/bin;/a b;' + $env:PATH"
 
 
-def test_uv_is_fetched_where_there_is_none(tmp_path: Path) -> None:
+def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
     """With the system's bare PATH, as on a machine that has never seen the project."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["uv"]["required-version"] == f">={uv.OLDEST}"
+    old = program(tmp_path / "bin", "uv", "#!/bin/sh\necho 'uv 0.12.24 (0123abc 2026-01-01)'\n")
     environment = {
         key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HOME"))
     }
-    environment |= {"PATH": "/usr/bin:/bin", "PROSELF_MAIL_CACHE": str(tmp_path)}
+    environment |= {"PATH": f"{old.parent}:/usr/bin:/bin", "PROSELF_MAIL_CACHE": str(tmp_path)}
     for expected in (True, False):
         done = subprocess.run(
             [sys.executable, "-m", "tools.uv", "--version"],
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("uv ")
+        assert done.stdout.startswith(f"uv {uv.VERSION} ")
+        assert f"uv: {old} is 0.12.24, older than {uv.OLDEST}: passed over" in done.stderr
         assert ("installing" in done.stderr) is expected
+    new = program(tmp_path / "bin", "uv", '#!/bin/sh\necho "uv 1.0.0"\necho mine $*\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.uv", "run"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("uv 1.0.0\nmine run\n", ""), new
