@@ -1,5 +1,6 @@
 """Where the Pulumi CLI comes from: whole or not at all, once, and said aloud."""
 
+import io
 import os
 import signal
 import stat
@@ -184,6 +185,50 @@ def test_without_go_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(pulumi_cli, "_USUAL_GO", ())
     with pytest.raises(MissingTool, match="Install Go"):
         pulumi_cli._find_go({"PATH": str(tmp_path)})
+
+
+INSTALL_SH = b"""#!/bin/sh
+set -eu
+while [ $# -gt 0 ]; do
+  case "$1" in --install-root) root="$2" ;; --version) version="$2" ;; esac
+  shift
+done
+mkdir -p "$root/bin"
+echo "#!/bin/sh
+echo v$version" > "$root/bin/pulumi"
+chmod +x "$root/bin/pulumi"
+"""
+"""In the place of the release's own: it takes what the Automation API's installer gives it."""
+
+
+def test_the_official_release_is_installed_where_it_can_be_had(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the real installer; the network and what it downloads are stood in for."""
+    asked: list[str] = []
+
+    def answered(address: str, **_: object) -> io.BytesIO:
+        asked.append(address)
+        return io.BytesIO(INSTALL_SH)
+
+    monkeypatch.setattr(urllib.request, "urlopen", answered)
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(tmp_path))
+    said: list[str] = []
+    found = pulumi_cli.get(said.append, {"PATH": "/usr/bin:/bin"})
+    assert set(asked) == {"https://get.pulumi.com/install.sh"}
+    assert found.version == VERSION
+    assert found.path == pulumi_cli._home() / "bin" / "pulumi"
+    assert subprocess.run([found.path], capture_output=True, text=True).stdout == f"v{VERSION}\n"
+    assert said[1:] == [
+        f"pulumi: trying the official release v{VERSION} …",
+        f"pulumi: v{VERSION}, {found.path}",
+    ]
+    assert [path for path in (tmp_path / "pulumi").iterdir() if path.is_dir()] == [
+        pulumi_cli._home()
+    ]
+    asked.clear()
+    assert pulumi_cli.get(said.append, {"PATH": "/usr/bin:/bin"}) == found
+    assert asked == []
 
 
 def test_an_unreachable_release_is_given_up_in_one_line(
