@@ -1,5 +1,5 @@
 # Each target is one line that works without make as well; see the README.
-UV := $(shell command -v uv || echo python3 -m tools.uv)
+UV := python3 -m tools.uv
 
 .PHONY: setup rehearse test lint bench chaos
 

@@ -4,15 +4,18 @@ import atexit
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
+import pulumi
+
 from infra import operation, outputs, settings, tenant
 
 operation.leave_at_once_when_told()
+operation.require_engine()
 atexit.register(gc.freeze)  # or the interpreter looks through all objects once more: 0.06 s
 configuration = settings.load()
 outputs.check_config_file(configuration)
 with ThreadPoolExecutor(1) as beside:
     # The tenant is asked while the provider's SDK is imported, which takes as long.
-    entering = beside.submit(tenant.enter, configuration)
+    entering = beside.submit(tenant.enter, configuration, pulumi.get_stack())
     from infra.mail_app import MailApp, MailAppArgs
 where, now = entering.result()
 app = MailApp("proself", MailAppArgs.of(configuration, where, now))

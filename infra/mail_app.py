@@ -15,8 +15,9 @@ import pulumi_azuread as azuread
 
 from infra import operation
 from proself_mail import facts, failure
+from proself_mail.mending import config_set
 from proself_mail.schedule import Window, format_instant, open_windows
-from proself_mail.settings import Audience, Environment, Settings, config_set
+from proself_mail.settings import Audience, Environment, Settings
 from proself_mail.stamp import Stamp
 from proself_mail.target import Target
 
@@ -204,9 +205,10 @@ def _scope_ids(
     offered = exchange.oauth2_permission_scope_ids
     for index, permission in enumerate(permissions):
         if permission not in offered:
+            mending = config_set(pulumi.get_stack(), f"permissions[{index}]", "Mail.Send")
             raise pulumi.RunError(
                 f"{facts.EXCHANGE_ONLINE_NAME} offers no delegated permission {permission!r} in "
                 f"this tenant; it offers {', '.join(sorted(offered))}. Next: "
-                f"`{config_set(f'permissions[{index}]', 'Mail.Send')}`, then try again."
+                f"`{mending}`, then try again."
             )
     return [offered[permission] for permission in permissions]

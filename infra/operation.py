@@ -1,8 +1,8 @@
-"""Which operation of the engine runs this program: the engine does not tell.
+"""The engine that runs this program: whether it is one we work with, and for which operation.
 
-A program run by `pulumi refresh --run-program` or `pulumi destroy --run-program` sees what one run
-by `pulumi up` sees, resources that merely exist in the state included. The command line of the CLI
-that started us tells them apart.
+It does not tell the operation. A program run by `pulumi refresh --run-program` or `pulumi destroy
+--run-program` sees what one run by `pulumi up` sees, resources that merely exist in the state
+included. The command line of the CLI that started us tells them apart.
 """
 
 import json
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import psutil
 import pulumi
+
+from proself_mail import facts
 
 _OBSERVING = frozenset({"refresh", "destroy", "down", "dn", "preview", "pre", "import"})
 _SWITCHES = frozenset(
@@ -38,6 +40,21 @@ def leave_at_once_when_told() -> None:
     end of every failed run. What is under way is the engine's and goes on without us.
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+
+
+def require_engine() -> None:
+    """Refuse an engine that we do not work with. Raises `pulumi.RunError`.
+
+    Pulumi.yaml requires the same, of engines since 3.220; the older ones read over that.
+    """
+    try:
+        pulumi.require_pulumi_version(facts.PULUMI_SUPPORTED)
+    except Exception as error:
+        raise pulumi.RunError(
+            f"This Pulumi CLI is not of a supported version ({facts.PULUMI_SUPPORTED}). Next: "
+            "`make setup` brings one and says how this shell finds it; or upgrade the `pulumi` on "
+            "PATH."
+        ) from error
 
 
 def applies_changes() -> bool:

@@ -9,10 +9,12 @@ from pulumi.runtime.config import get_config_env
 
 from proself_mail import settings
 from proself_mail.errors import ConfigurationError, Error
+from proself_mail.mending import config_rm
 
 
 def load() -> settings.Settings:
     """Return this stack's settings. Raises `pulumi.RunError` where they cannot be used."""
+    stack = pulumi.get_stack()
     try:
         values = {}
         for key, value in get_config_env().items():
@@ -23,8 +25,8 @@ def load() -> settings.Settings:
                 raise ConfigurationError(
                     f"The stack's configuration sets `{key}`, which has no effect: the program "
                     "passes the pinned tenant and target to the azuread provider itself.",
-                    f"`pulumi config rm {key}`, then try again.",
+                    f"`{config_rm(stack, key)}`, then try again.",
                 )
-        return settings.parse(values)
+        return settings.parse(values, stack)
     except Error as error:
         raise pulumi.RunError(str(error)) from error

@@ -15,8 +15,8 @@ from proself_mail.settings import Settings
 from proself_mail.target import Target
 
 
-def enter(settings: Settings) -> tuple[Target, datetime]:
-    """Return the target's addresses, and the time.
+def enter(settings: Settings, stack: str) -> tuple[Target, datetime]:
+    """Return the target's addresses, and the time; `stack` is the stack's name.
 
     Raises `pulumi.RunError` where the environment leads elsewhere than the stack's configuration,
     the tenant cannot be reached, a clock is wrong, no secret would exist yet, or the mail proof
@@ -28,8 +28,8 @@ def enter(settings: Settings) -> tuple[Target, datetime]:
         target.check_environment(settings.target, tenant_id)
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
-        settings.check_begun(now)
-        settings.check_mail_proof(now)
+        settings.check_begun(stack, now)
+        settings.check_mail_proof(stack, now)
     except Error as error:
         raise pulumi.RunError(str(error)) from error
     return where, now

@@ -64,7 +64,7 @@ async def run(answers: Answers, project: Path) -> Made:
     unknown = str(uuid.UUID(int=0))
     _configuration(answers, unknown, unknown, _entry(clock.now()))
     stack = Stack(answers.stack, project, answers.secrets_provider)
-    if stack.file.exists():
+    if stack.is_configured:
         raise Refused(
             f"{stack.file.name} exists already: it holds the UUID and the schedule of a stack "
             f"{answers.stack}.",
@@ -76,7 +76,7 @@ async def run(answers: Answers, project: Path) -> Made:
         limit = await _limit(opened.directory)
         entry = _entry(clock.now(), limit)
         values = _configuration(answers, caller.tenant_id, caller.object_id, entry)
-        settings = parse(_nested(values))
+        settings = parse(_nested(values), answers.stack)
         checks = await preflight.look(
             opened.directory, caller, settings, answers.stack, state.read({}), opened.tenant_now()
         )
@@ -123,13 +123,13 @@ def _configuration(
         values["deleteAfter"] = format_instant(entry.starts + TEST_LIFETIME)
     if answers.config_file is not None:
         values["configFile"] = answers.config_file
-    parse(_nested(values), _option)
+    parse(_nested(values), answers.stack, _option)
     return values
 
 
-def _option(path: str, example: str) -> str:
+def _option(path: str, example: str | None) -> str:
     option = re.sub(r"[A-Z]", lambda capital: f"-{capital[0].lower()}", path)
-    return f"proself-mail init --{option} {shlex.quote(example)}"
+    return f"proself-mail init --{option} {shlex.quote(example or '')}"
 
 
 def _nested(values: Mapping[str, str]) -> Mapping[str, object]:

@@ -18,9 +18,10 @@ from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import Diagnosis, diagnose, explained
 from proself_mail.errors import ConfigurationError
 from proself_mail.mail_sign_in import MailToken, OpenBrowser, SignInRefused, sign_in
+from proself_mail.mending import config_set
 from proself_mail.refusal import Names, Sent
 from proself_mail.schedule import format_instant
-from proself_mail.settings import Settings, config_set
+from proself_mail.settings import Settings
 from proself_mail.smtp import Server, SmtpRefused, deliver
 from proself_mail.smtp_replies import CONNECTION, NARROWED
 from proself_mail.stack import Outputs
@@ -93,7 +94,7 @@ def check_open(name: str, settings: Settings, now: datetime) -> None:
         until = format_instant(now + timedelta(hours=1))
         raise ConfigurationError(
             "The mail proof is not open: the application has no redirect URI for this machine.",
-            f"`{config_set('mailProofUntil', until)} --stack {name}`, "
+            f"`{config_set(name, 'mailProofUntil', until)}`, "
             f"`proself-mail up --stack {name}`, then try again. The first up after that instant "
             "closes it.",
         )

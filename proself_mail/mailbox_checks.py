@@ -11,9 +11,9 @@ from proself_mail.check import Check, fail, ok
 from proself_mail.errors import Error
 from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import unknown
+from proself_mail.mending import config_set
 from proself_mail.proself import ProselfConfig
 from proself_mail.quotation import quoted
-from proself_mail.settings import config_set
 from proself_mail.stack import CHECKOUT
 
 
@@ -44,7 +44,7 @@ def mailbox(seen: Evidence) -> Check:
             f"{address} is a sign-in name whose mail address is {quoted(found.mail)}: Exchange "
             "Online refuses a sender that is not the signed-in user's address",
             f"make both equal in the Microsoft 365 admin center, or use another mailbox: "
-            f"`{config_set('mailbox', 'proself@example.jp')}`",
+            f"`{config_set(seen.stack, 'mailbox', 'proself@example.jp')}`",
         )
     return ok(name, f"{address}, enabled; its sign-in name is its address")
 
@@ -58,13 +58,13 @@ def _not_a_sign_in_name(seen: Evidence) -> Check:
             f"{address} is the address of a user who signs in as {signs_in_by}: with Proself both "
             "must be equal",
             "make both equal in the Microsoft 365 admin center, or use another mailbox: "
-            f"`{config_set('mailbox', 'proself@example.jp')}`",
+            f"`{config_set(seen.stack, 'mailbox', 'proself@example.jp')}`",
         )
     return fail(
         name,
         f"the tenant {seen.settings.mailbox_tenant} has no user {address}",
-        f"check its spelling (`{config_set('mailbox', 'proself@example.jp')}`); if the mailbox is "
-        "in another tenant, set `mailboxTenantId` and `audience` multi",
+        f"check its spelling (`{config_set(seen.stack, 'mailbox', 'proself@example.jp')}`); if the "
+        "mailbox is in another tenant, set `mailboxTenantId` and `audience` multi",
     )
 
 

@@ -20,8 +20,9 @@ from proself_mail.directory import (
 )
 from proself_mail.errors import Refused
 from proself_mail.lock import Holder
+from proself_mail.mending import config_set
 from proself_mail.schedule import format_instant, open_windows, vanishing
-from proself_mail.settings import Settings, config_set
+from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
 
@@ -55,7 +56,7 @@ async def look(
     try:
         found = await asyncio.gather(
             _tenant(directory, caller),
-            _exchange(directory, settings),
+            _exchange(directory, settings, stack),
             _secrets(policy, settings, stack, state, now),
             _identifier_uri(policy),
             _quota(directory, settings, state),
@@ -104,6 +105,7 @@ def of_stack(
     caller: Caller,
     now: datetime,
     began: datetime,
+    stack: str,
 ) -> Sequence[Check]:
     """Compare a stack's state, its file and what bears its stamp. Reads nothing.
 
@@ -114,7 +116,7 @@ def of_stack(
     # Of an application that has just been made a trailing reader may not show them yet.
     is_settled = any(each is not None and now - each > _SETTLED for each in made)
     return (
-        _ownership(settings, caller, owners if is_settled else None),
+        _ownership(settings, stack, caller, owners if is_settled else None),
         _file_and_state(state, settings, now),
         _stamp(state, settings, stamped, began),
     )
@@ -139,7 +141,10 @@ def _owns_only(caller: Caller) -> bool:
 
 
 def _ownership(
-    settings: Settings, caller: Caller, known: frozenset[str] | DirectoryError | None
+    settings: Settings,
+    stack: str,
+    caller: Caller,
+    known: frozenset[str] | DirectoryError | None,
 ) -> Check:
     name = "owners"
     listed = caller.object_id in {str(owner) for owner in settings.owners}
@@ -161,7 +166,7 @@ def _ownership(
         Outcome.FAIL,
         f"{caller.name} ({caller.object_id}) may manage only what it owns, and is not among "
         "`owners`: it would lock itself out",
-        next_step=f"`{config_set(f'owners[{len(settings.owners)}]', caller.object_id)}`",
+        next_step=f"`{config_set(stack, f'owners[{len(settings.owners)}]', caller.object_id)}`",
     )
 
 
@@ -217,7 +222,7 @@ async def _tenant(directory: Directory, caller: Caller) -> Check:
     return await _or_unknown("tenant", look, "Organization.Read.All", required=False, seen=seen)
 
 
-async def _exchange(directory: Directory, settings: Settings) -> Check:
+async def _exchange(directory: Directory, settings: Settings, stack: str) -> Check:
     name = facts.EXCHANGE_ONLINE_NAME
 
     async def look() -> Check:
@@ -238,7 +243,7 @@ async def _exchange(directory: Directory, settings: Settings) -> Check:
                     Outcome.FAIL,
                     f"it offers no delegated permission {permission!r}; it offers "
                     f"{', '.join(sorted(offered))}",
-                    next_step=f"`{config_set(f'permissions[{index}]', 'Mail.Send')}`",
+                    next_step=f"`{config_set(stack, f'permissions[{index}]', 'Mail.Send')}`",
                 )
         return Check(name, Outcome.OK, f"offers {', '.join(settings.permissions)}")
 

@@ -82,7 +82,8 @@ def unwritable(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"{path} cannot be written: {reason}.",
         f"Make {path.parent} a folder that you may write to, or name another place (for the "
-        "Proself config file by `pulumi config set configFile PATH`), then try again.",
+        "Proself config file by `pulumi config set configFile PATH --plaintext --stack S`), then "
+        "try again.",
     )
 
 

@@ -4,6 +4,8 @@ Results go to standard output, commentary to standard error. Rich measures full-
 nothing here decides anything.
 """
 
+import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,17 @@ def output() -> Console:
 def commentary() -> Console:
     """Return the console for everything that is not a result."""
     return Console(stderr=True, highlight=False)
+
+
+def folded(text: str, width: int) -> str:
+    """Fold text at a width, but no command in backquotes, which is to be copied whole."""
+    joint = "\0"
+    kept = re.sub(r"`[^`]*`", lambda command: command[0].replace(" ", joint), text)
+    lines = (
+        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in kept.splitlines()
+    )
+    return "\n".join(lines).replace(joint, " ")
 
 
 def checks(found: Iterable[Check]) -> Table:

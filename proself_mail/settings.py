@@ -9,14 +9,13 @@ whether the tenant agrees is `proself_mail.preflight`'s.
 import difflib
 import json
 import re
-import shlex
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Self
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -33,6 +32,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from proself_mail import facts
 from proself_mail.errors import ConfigurationError
+from proself_mail.mending import Mend, config_set, in_stack
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows, parse_instant
 
 PROJECT = "proself-mail"
@@ -53,7 +53,6 @@ _YAML_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} 
 _EXAMPLES = {
     "tenantId": "11111111-2222-3333-4444-555555555555",
     "target": "cloud",
-    "stackId": "$(uuidgen)",
     "server": "proself.example.jp",
     "mailbox": "proself@example.jp",
     "mailboxTenantId": "11111111-2222-3333-4444-555555555555",
@@ -105,7 +104,7 @@ def _mail_address(text: str) -> str:
 
 def _tenant_or_blank(value: object) -> str:
     try:
-        return "" if value == "" else str(UUID(str(value)))
+        return "" if value == "" else str(uuid.UUID(str(value)))
     except ValueError:
         raise ValueError(f"{value!r} is neither blank nor a UUID") from None
 
@@ -122,13 +121,21 @@ def _instant(value: object) -> datetime:
         ) from None
 
 
+def _place(text: str) -> str:
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{text!r} begins in the home folder of nobody on this machine") from None
+    return text
+
+
 def _one_line(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         raise ValueError("it must be one line without spaces at its ends")
     return text
 
 
-Identifier = Annotated[UUID, PlainSerializer(str)]
+Identifier = Annotated[uuid.UUID, PlainSerializer(str)]
 Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(format_instant)]
 Line = Annotated[str, AfterValidator(_one_line)]
 
@@ -164,12 +171,12 @@ class TargetName(StrEnum):
 
 
 class _Contradiction(PydanticCustomError):
-    """Settings that are well formed and do not go together, with the command that mends it."""
+    """Settings that are well formed and do not go together, with what mends it."""
 
-    def __new__(cls, cause: str, mending: str, value: str = "") -> Self:
-        """`mending` is the key inside of an entry to set to `value`; else the whole command."""
+    def __new__(cls, cause: str, key: str, value: str | None) -> Self:
+        """`key`, inside of what was looked at, is to be `value`; None: it is to go."""
         return super().__new__(
-            cls, "contradiction", "{cause}", {"cause": cause, "mending": mending, "value": value}
+            cls, "contradiction", "{cause}", {"cause": cause, "key": key, "value": value}
         )
 
 
@@ -249,52 +256,59 @@ class Settings(_Model):
     """Until then the application has the redirect URI that `verify --mail` needs."""
     owners: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """Object ids of users and service principals; exactly these own the application."""
-    config_file: Annotated[str, Field(min_length=1)] | None = None
-    """Where the Proself config file is written: a path from the project's root, or `none`."""
+    config_file: Annotated[str, Field(min_length=1), AfterValidator(_place)] | None = None
+    """Where the Proself config file is written: a path from the project's root or from a home
+    folder (`~/…`), or `none`."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        for cause, mending in self._contradictions():
-            raise _Contradiction(cause, mending)
+        for cause, key, value in self._contradictions():
+            raise _Contradiction(cause, key, value)
         return self
 
-    def _contradictions(self) -> Iterator[tuple[str, str]]:
+    def _contradictions(self) -> Iterator[tuple[str, str, str | None]]:
         starts = [entry.starts for entry in self.secrets]
         if any(later <= earlier for earlier, later in pairwise(starts)):
             yield (
                 "the entries of `secrets` must stand in the order of their `from`",
-                config_set(f"secrets[{len(starts) - 1}].from", "2027-04-01T00:00:00Z"),
+                f"secrets[{len(starts) - 1}].from",
+                "2027-04-01T00:00:00Z",
             )
         if len(set(self.permissions)) < len(self.permissions):
             yield (
                 "`permissions` names one permission twice",
-                f"pulumi config rm --path 'permissions[{len(self.permissions) - 1}]'",
+                f"permissions[{len(self.permissions) - 1}]",
+                None,
             )
         if self.environment is Environment.PRODUCTION and self.delete_after is not None:
             yield (
                 "`deleteAfter` is for test stacks, and this one's `environment` is production",
-                "pulumi config rm deleteAfter",
+                "deleteAfter",
+                None,
             )
         if self.audience is Audience.SINGLE and self.mailbox_tenant != self.tenant_id:
             yield (
                 "a mailbox in another tenant (`mailboxTenantId`) needs `audience` multi",
-                config_set("audience", "multi"),
+                "audience",
+                "multi",
             )
         blank_or_own = {None, "", str(self.tenant_id), str(self.mailbox_tenant)}
         if self.audience is Audience.SINGLE and self.proself_tenant_id == "":
             yield (
                 "`proselfTenantId` may be blank only with `audience` multi: Entra refuses a "
                 "single-tenant application where no tenant is named (AADSTS50194)",
-                "pulumi config rm proselfTenantId",
+                "proselfTenantId",
+                None,
             )
         if self.proself_tenant_id not in blank_or_own:
             yield (
                 "`proselfTenantId` is neither blank nor `tenantId` nor `mailboxTenantId`",
-                "pulumi config rm proselfTenantId",
+                "proselfTenantId",
+                None,
             )
 
     @property
-    def mailbox_tenant(self) -> UUID:
+    def mailbox_tenant(self) -> uuid.UUID:
         """The tenant that the mailbox belongs to."""
         return self.mailbox_tenant_id or self.tenant_id
 
@@ -333,31 +347,31 @@ class Settings(_Model):
         """Return where the Proself config file of this stack is written; none for `none`."""
         if self.config_file == "none":
             return None
-        return root / self.config_file_shown(stack)
+        return root / Path(self.config_file_shown(stack)).expanduser()
 
     def config_file_shown(self, stack: str) -> str:
         """Return the path as it is in the stack's outputs: the same on every machine."""
         return self.config_file or f"out/{short_name(stack)}/proself.toml"
 
-    def check_begun(self, now: datetime) -> None:
+    def check_begun(self, stack: str, now: datetime) -> None:
         """Refuse a configuration under which no secret exists yet at `now`."""
         if not open_windows(self.entries, now):
             first = self.secrets[0].starts
             raise ConfigurationError(
                 f"The first entry of `secrets` begins at {format_instant(first)}, which is still "
                 "to come: there would be no client secret.",
-                f"`{config_set('secrets[0].from', format_instant(now))}`",
+                f"`{config_set(stack, 'secrets[0].from', format_instant(now))}`, then try again.",
             )
 
-    def check_mail_proof(self, now: datetime) -> None:
+    def check_mail_proof(self, stack: str, now: datetime) -> None:
         """Refuse a `mailProofUntil` that leaves the loopback redirect URI open for too long."""
         until = self.mail_proof_until
         if until is not None and until > now + LONGEST_MAIL_PROOF:
             hours = LONGEST_MAIL_PROOF // timedelta(hours=1)
+            soon = format_instant(now + timedelta(hours=1))
             raise ConfigurationError(
                 f"`mailProofUntil` is {format_instant(until)}, more than {hours} hours ahead.",
-                f"`{config_set('mailProofUntil', format_instant(now + timedelta(hours=1)))}`, "
-                "then try again.",
+                f"`{config_set(stack, 'mailProofUntil', soon)}`, then try again.",
             )
 
 
@@ -366,20 +380,14 @@ def short_name(stack: str) -> str:
     return stack.rpartition("/")[2]
 
 
-def config_set(path: str, value: str) -> str:
-    """Return the command line that sets one key of a stack's configuration."""
-    by_path = "--path " if "[" in path else ""
-    shown = value if value.startswith("$(") else shlex.quote(value)
-    return f"pulumi config set {by_path}{shlex.quote(path)} {shown}"
-
-
-def parse(values: Mapping[str, object], mend: Callable[[str, str], str] = config_set) -> Settings:
+def parse(values: Mapping[str, object], stack: str, mend: Mend | None = None) -> Settings:
     """Validate a stack's configuration: our keys without their namespace, as Pulumi gives them.
 
     Lists and objects may be JSON text, which is how a program receives them. Raises
     `ConfigurationError` naming everything that is wrong, each with the command that mends it:
-    `mend` writes that from a key's path and an example of its value.
+    `mend` writes it, for the stack's configuration unless told otherwise.
     """
+    mend = mend or in_stack(stack)
     decoded = {key: _decode(key, value) for key, value in values.items()}
     try:
         return Settings.model_validate(decoded)
@@ -395,7 +403,7 @@ def parse(values: Mapping[str, object], mend: Callable[[str, str], str] = config
     causes = "; ".join(cause for cause, _ in problems)
     mending = ", ".join(dict.fromkeys(f"`{step}`" for _, step in problems if step))
     if not values:
-        causes, mending = "it is empty", "`proself-mail init`, which writes it"
+        causes, mending = "it is empty", f"`proself-mail init --stack {stack}`, which writes it"
     raise ConfigurationError(
         f"The stack's configuration cannot be used: {causes}.",
         f"{mending or 'correct it in the stack file'}, then try again.",
@@ -418,18 +426,18 @@ def _is_list(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is tuple
 
 
-def _problem(path: str, details: ErrorDetails, mend: Callable[[str, str], str]) -> tuple[str, str]:
+def _problem(path: str, details: ErrorDetails, mend: Mend) -> tuple[str, str]:
     """Turn one of pydantic's findings into a cause and the command that mends it."""
     given = repr(details["input"])
     match details["type"]:
         case "missing":
             cause = f"`{path}` is missing"
         case "extra_forbidden":
-            return _unknown(path)
+            return _unknown(path), mend(path, None)
         case "contradiction":
             context = details["ctx"]
-            step = context["mending"]
-            return context["cause"], mend(f"{path}.{step}", context["value"]) if path else step
+            key = f"{path}.{context['key']}" if path else context["key"]
+            return context["cause"], mend(key, context["value"])
         case "enum":
             cause = f"`{path}` is {given}, not {details['ctx']['expected']}"
         case "uuid_parsing" | "uuid_type":
@@ -454,19 +462,19 @@ def _problem(path: str, details: ErrorDetails, mend: Callable[[str, str], str]) 
     return cause, _mending(path, mend)
 
 
-def _unknown(path: str) -> tuple[str, str]:
-    known = [key.partition("[")[0] for key in _EXAMPLES]
+def _unknown(path: str) -> str:
+    known = [field.alias or "" for field in Settings.model_fields.values()]
     near = difflib.get_close_matches(path, known, n=1)
     hint = f" (did you mean `{near[0]}`?)" if near else ""
-    by_path = "--path " if "[" in path or "." in path else ""
-    return f"`{path}` is not a key{hint}", f"pulumi config rm {by_path}{shlex.quote(path)}"
+    return f"`{path}` is not a key{hint}"
 
 
-def _mending(path: str, mend: Callable[[str, str], str]) -> str:
+def _mending(path: str, mend: Mend) -> str:
     generic = re.sub(r"\[\d+\]", "[0]", path)
+    examples = _EXAMPLES | {"stackId": str(uuid.uuid4())}
     for key in (generic, f"{generic}[0]", f"{generic}[0].from"):
-        if key in _EXAMPLES:
-            return mend(path + key[len(generic) :], _EXAMPLES[key])
+        if key in examples:
+            return mend(path + key[len(generic) :], examples[key])
     return ""
 
 

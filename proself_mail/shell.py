@@ -1,9 +1,10 @@
-"""Lines that set and restore a shell's variables, for `eval`."""
+"""Lines that set and restore a shell's variables, for `eval` or to be copied."""
 
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 BEFORE_VARIABLE = "PROSELF_MAIL_BEFORE"
 """Holds what `setting_lines` replaced in a shell, as JSON, so that it can be put back."""
@@ -25,6 +26,14 @@ def restoring_lines(shell: str, environment: Mapping[str, str] = os.environ) -> 
     """Write the lines that put a shell back to what it was before `setting_lines`."""
     before: dict[str, str | None] = json.loads(environment.get(BEFORE_VARIABLE) or "{}")
     return [_line(name, value, shell) for name, value in (before | {BEFORE_VARIABLE: None}).items()]
+
+
+def first_on_path(folders: Sequence[Path], shell: str) -> str:
+    """Write the line that has a shell, `bash` or `powershell`, look in some folders first."""
+    if shell == "powershell":
+        doubled = "".join(f"{folder};" for folder in folders).replace("'", "''")
+        return f"$env:PATH = '{doubled}' + $env:PATH"
+    return f'export PATH={":".join(shlex.quote(str(folder)) for folder in folders)}:"$PATH"'
 
 
 def _line(name: str, value: str | None, shell: str) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -123,18 +124,47 @@ class Stack:
         return backend.folder(self.project)
 
     def create(self) -> None:
-        """Make it, empty. Raises `Refused` where one of this name exists."""
+        """Make it, empty, or go on with an empty one. Raises `Refused` where it holds anything."""
         provider = ["--secrets-provider", self._secrets_provider] if self._secrets_provider else []
         try:
             self._command("stack", "init", *provider)
         except CommandFailed as error:
             if not _EXISTS.search(error.stderr):
                 raise self._converted(error) from error
+            self._check_begun()
+
+    def _check_begun(self) -> None:
+        """Refuse to go on with a stack that exists, unless `create` just has been cut off."""
+        found = self.covered_state()
+        if found is None or found.projects or found.pending or self.is_configured:
             raise Refused(
                 f"A stack {self.name} exists already.",
-                f"Change it by `pulumi config set --stack {self.name} KEY VALUE`, or choose "
-                "another name.",
-            ) from error
+                f"Change it by `pulumi config set KEY VALUE --plaintext --stack {self.name}`, or "
+                "choose another name.",
+            )
+        asked = self._secrets_provider
+        if asked not in (None, "default", "passphrase", self._document().get("secretsprovider")):
+            raise Refused(
+                f"A stack {self.name} exists already, empty, with another secrets provider.",
+                f"`pulumi stack change-secrets-provider {shlex.quote(asked)} --stack {self.name}`, "
+                "then try again.",
+            )
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether its file holds keys of ours, or cannot be read."""
+        try:
+            keys = self._document().get("config") or ()
+            return any(str(key).startswith(f"{settings.PROJECT}:") for key in keys)
+        except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+            return True
+
+    def _document(self) -> dict[str, Any]:
+        """Return what its file says; nothing where there is none."""
+        try:
+            return yaml.safe_load(self.file.read_text(encoding="utf-8")) or {}
+        except FileNotFoundError:
+            return {}
 
     def settings(self) -> Settings:
         """Return its configuration, validated. Raises `ConfigurationError`."""
@@ -144,7 +174,7 @@ class Stack:
             namespace, _, name = key.partition(":")
             if namespace == settings.PROJECT:
                 values[name] = entry.get("objectValue", entry.get("value"))
-        return settings.parse(values)
+        return settings.parse(values, self.name)
 
     def configure(self, values: Mapping[str, str]) -> None:
         """Set keys of its configuration; a key may be a path such as `secrets[0].from`."""
@@ -196,7 +226,7 @@ class Stack:
                 "the repository's history: it holds the UUID by which the stack's objects are "
                 "known.",
             ) from error
-        return settings.parse(own)
+        return settings.parse(own, self.name)
 
     def empty(self) -> None:
         """Forget every resource; nothing is deleted anywhere."""

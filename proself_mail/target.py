@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from proself_mail import clock, facts
 from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
-from proself_mail.settings import TargetName, config_set
+from proself_mail.settings import TargetName
 
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _NO_ANSWER = timedelta(seconds=10)
@@ -187,8 +187,8 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
         if "AADSTS90002" in body:  # Microsoft: tenant not found
             raise ConfigurationError(
                 f"There is no tenant {tenant_id}.",
-                f"`{config_set('tenantId', '…')}` with the Directory (tenant) ID of Entra's "
-                "overview page, then try again.",
+                "Give `tenantId` (`init` takes it from the sign-in, or by --tenant) the Directory "
+                "(tenant) ID of Entra's overview page, then try again.",
             ) from error
         kind = NoAnswerYet if error.code in _PASSING else RemoteError
         raise kind(

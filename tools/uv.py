@@ -2,11 +2,13 @@
 
     python3 -m tools.uv run pytest
 
-A `uv` on PATH is used as it is. Otherwise the version named here is installed by pip into this
-user's cache, once; the file appears there whole or not at all. Standard library only.
+A `uv` on PATH is used as it is, unless it is older than what pyproject.toml requires. Otherwise the
+version named here is installed by pip into this user's cache, once; the file appears there whole or
+not at all. Standard library only.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +19,10 @@ from pathlib import Path
 from tools.cache import cache_directory
 
 VERSION = "0.13.9"
-"""The uv that the lock was written with; any newer one on PATH will do as well."""
+"""The uv that is installed where there is none that will do."""
+
+OLDEST = "0.13.0"
+"""The first one that writes the lock in its revision, as pyproject.toml requires it."""
 
 _NAME = "uv.exe" if sys.platform == "win32" else "uv"
 
@@ -28,15 +33,32 @@ def find() -> Path:
     Raises `SystemExit` with the cause and the next step where pip cannot get it.
     """
     if on_path := shutil.which("uv"):
-        return Path(on_path)
+        version = _version(on_path)
+        if version is not None and _parts(version) >= _parts(OLDEST):
+            return Path(on_path)
+        shown = f"{version}, older than {OLDEST}" if version else "of an unknown version"
+        print(f"uv: {on_path} is {shown}: passed over", file=sys.stderr)  # noqa: T201
     cached = cache_directory() / "uv" / VERSION / _NAME
     if not cached.exists():
         _install(cached)
     return cached
 
 
+def _version(uv: str) -> str | None:
+    try:
+        said = subprocess.run([uv, "--version"], stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    except OSError:
+        return None
+    found = re.match(r"uv (\d+\.\d+\.\d+)", said)
+    return found[1] if found else None
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
+
+
 def _install(to: Path) -> None:
-    print(f"uv: none on PATH; installing {VERSION} into {to.parent} …", file=sys.stderr)  # noqa: T201
+    print(f"uv: installing {VERSION} into {to.parent} …", file=sys.stderr)  # noqa: T201
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
         packages = Path(scratch) / "packages"

@@ -7,6 +7,7 @@ from infra.pipeline import settings
 from infra.pipeline.identity import PipelineIdentity
 
 operation.leave_at_once_when_told()
+operation.require_engine()
 configuration, where = settings.load()
 identity = PipelineIdentity("pipeline", configuration, where)
 pulumi.export("clientId", identity.application.client_id)

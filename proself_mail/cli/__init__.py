@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _complain(error: Error) -> None:
     from proself_mail import report
 
-    report.commentary().print(f"proself-mail: {error}", markup=False)
+    console = report.commentary()
+    said = report.folded(f"proself-mail: {error}", console.width)
+    console.print(said, markup=False, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:

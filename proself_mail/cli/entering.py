@@ -27,6 +27,7 @@ def add_config(commands: Commands) -> None:
 
 def _config(arguments: argparse.Namespace) -> int:
     from proself_mail import proself
+    from proself_mail.mending import config_rm
     from proself_mail.proself import ProselfConfig
     from proself_mail.stack import CHECKOUT, Stack, find_project
 
@@ -44,7 +45,8 @@ def _config(arguments: argparse.Namespace) -> int:
         if path is None:
             raise ConfigurationError(
                 "This stack writes no Proself config file (`configFile` is none).",
-                "`pulumi config set configFile PATH`, or leave --write out to see it.",
+                f"`{config_rm(arguments.stack, 'configFile')}` gives it its usual place; or leave "
+                "--write out to see it.",
             )
         proself.write(path, config)
         sys.stdout.write(f"{path}\n")

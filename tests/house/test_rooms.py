@@ -29,7 +29,7 @@ ONLY = {
 }
 """Where an edge is allowed for a few files, those."""
 
-PURE = {"errors", "facts", "failure", "schedule", "secret", "settings", "stamp"}
+PURE = {"errors", "facts", "failure", "mending", "schedule", "secret", "settings", "stamp"}
 """Modules without I/O. What `infra` may know of beside them is named here."""
 INFRA_MAY = PURE | {"proself", "private_file", "target", "clock"}
 

@@ -37,8 +37,9 @@ def refused(
             {"server": None, "mailbox": "nobody", "displayname": "x"},
             "`server` is missing; `mailbox`: 'nobody' is not a mail address; `displayname` is not "
             "a key (did you mean `displayName`?)",
-            "`pulumi config set server proself.example.jp`, "
-            "`pulumi config set mailbox proself@example.jp`, `pulumi config rm displayname`",
+            "`pulumi config set server proself.example.jp --plaintext --stack dev`, "
+            "`pulumi config set mailbox proself@example.jp --plaintext --stack dev`, "
+            "`pulumi config rm displayname --stack dev`",
         ),
         ({"server": "https://x.example.jp"}, "has a scheme", "pulumi config set server"),
         (
@@ -68,7 +69,8 @@ def test_a_wrong_configuration(
 def test_settings_of_the_default_provider_have_no_effect_and_are_refused(journey: Journey) -> None:
     journey.make_stack("dev")
     journey.pulumi("config", "set", "--stack", "dev", "azuread:tenantId", "x")
-    refused(journey, "`azuread:tenantId`, which has no effect", "pulumi config rm azuread:tenantId")
+    mending = "pulumi config rm azuread:tenantId --stack dev"
+    refused(journey, "`azuread:tenantId`, which has no effect", mending)
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,11 @@ def test_production_without_consent_of_ours(journey: Journey) -> None:
 def test_a_multi_tenant_application_with_both_permissions(journey: Journey) -> None:
     """Its file as people write YAML: `from: 2027-01-01T00:00:00Z` is a timestamp to YAML."""
     configuration = journey.make_stack(
-        "dev", audience="multi", permissions=["Mail.Send", "SMTP.Send"]
+        "dev",
+        audience="multi",
+        permissions=["Mail.Send", "SMTP.Send"],
+        server=f"{SERVER}:8443",
+        environment="production",
     )
     path = journey.folder / "Pulumi.dev.yaml"
     text = path.read_text()
@@ -208,10 +212,15 @@ def test_a_multi_tenant_application_with_both_permissions(journey: Journey) -> N
     before = journey.mark()
     up(journey, "dev")
     sent = {each["path"]: each["request"] for each in journey.tenant.writes(before)}
-    assert sent["/v1.0/applications"]["signInAudience"] == "AzureADMultipleOrgs"
+    application = sent["/v1.0/applications"]
+    assert application["signInAudience"] == "AzureADMultipleOrgs"
+    callback = f"https://{SERVER}:8443/proself/oauth2callback/smtp"
+    assert application["web"]["redirectUris"] == [callback]
     assert set(sent["/v1.0/oauth2PermissionGrants"]["scope"].split()) == {"Mail.Send", "SMTP.Send"}
     assert proself.read(journey.config_file).mail_server.tenant_id == ""
     assert journey.outputs("dev")["clientSecrets"][0]["starts"] == start
+    preview = journey.pulumi("preview", "--refresh", "--stack", "dev", "--expect-no-changes")
+    assert preview.returncode == 0, preview.stdout
 
 
 def test_a_mailbox_in_another_tenant_gets_no_grant_here(journey: Journey) -> None:

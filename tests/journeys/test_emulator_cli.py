@@ -29,9 +29,12 @@ def start(ready_file: Path, *options: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def env_lines(*options: str) -> str:
+def env_lines(*options: str, **variables: str) -> str:
     done = subprocess.run(
-        [PROSELF_MAIL, "emulator", "env", *options], capture_output=True, text=True
+        [PROSELF_MAIL, "emulator", "env", *options],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -122,6 +125,13 @@ def test_powershell_lines_quote_what_they_must(tmp_path: Path) -> None:
     assert all(line.startswith("$env:") for line in lines)
     [ca] = [line for line in lines if line.startswith("$env:SSL_CERT_FILE")]
     assert "it''s" in ca
+    before = json.dumps({"ARM_TENANT_ID": "it's mine", "ARM_CLIENT_ID": None})
+    back = env_lines("--shell", "powershell", "--unset", PROSELF_MAIL_BEFORE=before).splitlines()
+    assert back == [
+        "$env:ARM_TENANT_ID = 'it''s mine'",
+        "Remove-Item Env:ARM_CLIENT_ID -ErrorAction SilentlyContinue",
+        "Remove-Item Env:PROSELF_MAIL_BEFORE -ErrorAction SilentlyContinue",
+    ]
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:

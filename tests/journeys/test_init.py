@@ -59,6 +59,11 @@ def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> N
     up = journey.up("contoso.test")
     assert up.returncode == 0, up.stdout
     assert journey.config_file.exists()
+    (journey.folder / "Pulumi.contoso.test.yaml").unlink()
+    again = init(journey)
+    assert again.returncode == 3
+    assert "A stack contoso.test exists already." in again.stderr
+    assert not (journey.folder / "Pulumi.contoso.test.yaml").exists()
 
 
 def test_a_production_stack_has_no_end_and_a_second_of_its_name_is_refused(
@@ -84,6 +89,30 @@ def test_the_file_of_a_stack_on_another_backend_is_left_alone(journey: Journey) 
     assert "Pulumi.contoso.test.yaml exists already" in said
     assert "`pulumi stack init contoso.test`" in said
     assert file.read_bytes() == before
+
+
+def test_one_that_was_cut_off_goes_on(journey: Journey) -> None:
+    """Made and not configured; the file may not have come to be either."""
+    provider = ("--secrets-provider", journey.secrets_provider)
+    assert journey.pulumi("stack", "init", "contoso.test", *provider).returncode == 0
+    file = journey.folder / "Pulumi.contoso.test.yaml"
+    begun = yaml.safe_load(file.read_text())
+    assert "config" not in begun
+    left = journey.proself_mail("up", "--stack", "contoso.test")
+    assert left.returncode == 2
+    assert "`proself-mail init --stack contoso.test`" in left.stderr
+    other = init(journey, "--secrets-provider", "hashivault://other")
+    assert other.returncode == 3, other.stderr
+    assert (
+        "pulumi stack change-secrets-provider hashivault://other --stack contoso.test"
+        in " ".join(other.stderr.split())
+    )
+    assert init(journey, *provider).returncode == 0
+    made = yaml.safe_load(file.read_text())
+    assert made["config"]["proself-mail:server"] == SERVER
+    assert begun.items() <= made.items()
+    file.unlink()
+    assert init(journey).returncode == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal")

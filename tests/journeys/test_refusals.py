@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -12,6 +13,7 @@ import jwt
 import pytest
 import yaml
 
+from proself_mail import settings
 from tests.emulator.browser import sign_in
 from tests.emulator.objects import make_application, make_principal
 from tests.journey import MAILBOX, SERVER, Journey, instant
@@ -59,16 +61,16 @@ def secrets(**changes: object) -> list[dict[str, object]]:
     ("changes", "causes"),
     [
         (
-            {"server": "https://x.example.jp", "mailbox": "nobody", "audience": "everyone"},
-            ("has a scheme", "not a mail address", "'single' or 'multi'"),
+            {"server": "https://x.example.jp", "mailbox": "nobody", "stackId": "1"},
+            ("has a scheme", "not a mail address", "not a UUID"),
         ),
         (
             {"server": "x.example.jp/proself", "secrets": secrets(**{"from": "soon"})},
             ("`server`", "not an instant"),
         ),
         (
-            {"server": "a b", "mailbox": None, "secrets": secrets(overlapDays=150)},
-            ("`server`", "`mailbox` is missing", "less than everyDays"),
+            {"secretDescription": " ", "mailbox": None, "secrets": secrets(overlapDays=150)},
+            ("one line", "`mailbox` is missing", "less than everyDays"),
         ),
         (
             {"server": "-x-", "sever": "x", "secrets": secrets(everyDays=720)},
@@ -79,13 +81,28 @@ def secrets(**changes: object) -> list[dict[str, object]]:
 def test_wrong_values_are_told_together(
     stack: Journey, changes: dict[str, object], causes: tuple[str, ...]
 ) -> None:
+    """And mended together, by the lines that are told, whichever stack is selected."""
     stack.change("dev", **changes)
     before = len(stack.tenant.history())
     cause, next_step = refused(stack, 2)
     for each in causes:
         assert each in cause + next_step
-    assert "pulumi config" in next_step
     assert len(stack.tenant.history()) == before  # nobody was asked anything
+    lines = re.findall(r"`(pulumi [^`]*)`", next_step)
+    typed = subprocess.run(
+        ["sh", "-ec", "\n".join(["pulumi stack init other", *lines])],
+        cwd=stack.folder,
+        env=stack.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert typed.returncode == 0, typed.stderr
+    config = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text())["config"]
+    mended = settings.parse({key.partition(":")[2]: value for key, value in config.items()}, "dev")
+    assert mended.stack_id
+    other = yaml.safe_load((stack.folder / "Pulumi.other.yaml").read_text())
+    assert "config" not in (other or {})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

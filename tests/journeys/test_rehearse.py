@@ -1,6 +1,7 @@
 """`proself-mail rehearse`, as in a fresh clone: the twelve steps, and nothing left but files."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,28 +40,37 @@ def running_in(folder: Path) -> list[str]:
     return found
 
 
-def rehearse(clone: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+def rehearse(clone: Path, *options: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI")}
     done = subprocess.run(
         [sys.executable, "-m", "proself_mail", "rehearse", *options],
         cwd=clone,
-        env=environment | {"LC_ALL": "C.UTF-8", "COLUMNS": "80"},
+        env=environment | {"LC_ALL": "C.UTF-8", "COLUMNS": "80", "PYTHONPATH": str(clone)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done
+
+
+STEPS = (
+    "1 Sign in to Entra ID", "2 New registration", "3 Application ID URI", "4–6 API permissions",
+    "7 Grant admin consent", "8–9 Web redirect URI", "10–11 New client secret",
+    "12 Client ID, tenant ID",
+)  # fmt: skip
+
+
+def outcomes(said: str) -> dict[str, str]:
+    """Read which of the FAQ's steps hold."""
+    rows = re.findall(r"^(OK|FAIL) +([\d–]+) +(\S.*?)  ", said, re.MULTILINE)
+    return {f"{numbers} {label}": outcome for outcome, numbers, label in rows}
 
 
 def test_the_main_job_from_end_to_end(clone: Path) -> None:
     done = rehearse(clone)
-    for step in (
-        "Sign in to Entra ID", "New registration", "Application ID URI", "API permissions",
-        "Grant admin consent", "Web redirect URI", "New client secret", "Client ID, tenant ID",
-    ):  # fmt: skip
-        assert step in done.stdout
+    assert outcomes(done.stdout) == dict.fromkeys(STEPS, "OK")
     assert "azuread plugin: " in done.stderr  # which one ran
     assert "made     Application application" in done.stderr  # progress while it works
     assert "Delivered, as the tenant's outbox shows" in done.stdout
@@ -77,7 +87,14 @@ def test_the_main_job_from_end_to_end(clone: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its lines are for a POSIX shell")
 def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> None:
-    said = rehearse(clone, "--keep").stdout
+    """Also where a step does not hold, which its exit code tells."""
+    program = clone / "infra" / "mail_app.py"
+    right, wrong = 'f"api://{client}"', 'f"api://{client}/other"'
+    text = program.read_text()
+    assert right in text
+    program.write_text(text.replace(right, wrong))
+    said = rehearse(clone, "--keep", code=1).stdout
+    assert outcomes(said) == dict.fromkeys(STEPS, "OK") | {STEPS[2]: "FAIL"}
     lines = [line.strip() for line in said.partition("To look around:")[2].splitlines()]
     commands = [line for line in lines if line and line != "and to end it:"]
     assert len(commands) == 5

@@ -133,7 +133,8 @@ def orphans(directory: Any) -> Orphans:
             "owners": [str(uuid.UUID(int=2))],
             "secretDescription": "proself",
             "secrets": [{"from": format_instant(BEGAN), "everyDays": 150, "overlapDays": 30}],
-        }
+        },
+        "dev",
     )
     journal = Journal(Path("update.json"), BEGAN, carries_on=True)
     patience = Patience(lambda _: None)

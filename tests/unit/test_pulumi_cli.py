@@ -1,5 +1,6 @@
 """Where the Pulumi CLI comes from: whole or not at all, once, and said aloud."""
 
+import io
 import os
 import signal
 import stat
@@ -7,16 +8,19 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from proself_mail import facts, shell
 from proself_mail.errors import MissingTool
-from tools import pulumi_cli
+from tools import pulumi_cli, uv
 from tools.pulumi_cli import VERSION
 
+ROOT = Path(pulumi_cli.__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for programs by scripts")
 
 FAKE_GO = """#!/bin/sh
@@ -33,7 +37,7 @@ echo "echo v{version}" >> "$out/$name"
 chmod +x "$out/$name"
 """
 DRIVER = """
-from tools import pulumi_cli
+from tools import pulumi_cli, uv
 pulumi_cli._release = lambda say: say("release: not tried")
 print(pulumi_cli.get(lambda line: print(line, flush=True)).path)
 """
@@ -116,6 +120,12 @@ def test_it_is_built_once_and_found_by_the_next(
     assert host.endswith("/bin/ github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python")
 
 
+def test_another_language_host_is_another_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = pulumi_cli._home()
+    monkeypatch.setattr(pulumi_cli, "_LANGUAGE_HOST_VERSION", "3.80.0")
+    assert pulumi_cli._home() != before
+
+
 def test_the_modules_are_pinned() -> None:
     tools = Path(pulumi_cli.__file__).parent
     cli = (tools / "pulumi/go.mod").read_text()
@@ -136,6 +146,8 @@ def test_the_modules_are_pinned() -> None:
 def test_a_killed_build_is_not_taken_for_a_whole_one(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
+    elsewhere = tmp_path / "cache" / "pulumi" / ".unfinished-v3.1.0-x"
+    elsewhere.mkdir(parents=True)  # may be another checkout's, under way
     slow = get(environment | {"FAKE_GO_SECONDS": "30"})
     deadline = time.monotonic() + 20
     while builds(tmp_path) == 0:
@@ -147,6 +159,7 @@ def test_a_killed_build_is_not_taken_for_a_whole_one(
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output
     assert builds(tmp_path) == 3
+    assert list(elsewhere.parent.glob(".unfinished-*")) == [elsewhere]
 
 
 def test_two_at_once_build_one(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -165,13 +178,57 @@ def test_a_failed_build_says_so_and_leaves_nothing(
     output, _ = process.communicate(timeout=30)
     assert process.returncode != 0
     assert "go: module not found" in output
-    assert not (tmp_path / "cache" / "pulumi" / f"v{VERSION}").exists()
+    assert not [path for path in (tmp_path / "cache" / "pulumi").iterdir() if path.is_dir()]
 
 
 def test_without_go_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi_cli, "_USUAL_GO", ())
     with pytest.raises(MissingTool, match="Install Go"):
         pulumi_cli._find_go({"PATH": str(tmp_path)})
+
+
+INSTALL_SH = b"""#!/bin/sh
+set -eu
+while [ $# -gt 0 ]; do
+  case "$1" in --install-root) root="$2" ;; --version) version="$2" ;; esac
+  shift
+done
+mkdir -p "$root/bin"
+echo "#!/bin/sh
+echo v$version" > "$root/bin/pulumi"
+chmod +x "$root/bin/pulumi"
+"""
+"""In the place of the release's own: it takes what the Automation API's installer gives it."""
+
+
+def test_the_official_release_is_installed_where_it_can_be_had(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the real installer; the network and what it downloads are stood in for."""
+    asked: list[str] = []
+
+    def answered(address: str, **_: object) -> io.BytesIO:
+        asked.append(address)
+        return io.BytesIO(INSTALL_SH)
+
+    monkeypatch.setattr(urllib.request, "urlopen", answered)
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(tmp_path))
+    said: list[str] = []
+    found = pulumi_cli.get(said.append, {"PATH": "/usr/bin:/bin"})
+    assert set(asked) == {"https://get.pulumi.com/install.sh"}
+    assert found.version == VERSION
+    assert found.path == pulumi_cli._home() / "bin" / "pulumi"
+    assert subprocess.run([found.path], capture_output=True, text=True).stdout == f"v{VERSION}\n"
+    assert said[1:] == [
+        f"pulumi: trying the official release v{VERSION} …",
+        f"pulumi: v{VERSION}, {found.path}",
+    ]
+    assert [path for path in (tmp_path / "pulumi").iterdir() if path.is_dir()] == [
+        pulumi_cli._home()
+    ]
+    asked.clear()
+    assert pulumi_cli.get(said.append, {"PATH": "/usr/bin:/bin"}) == found
+    assert asked == []
 
 
 def test_an_unreachable_release_is_given_up_in_one_line(
@@ -212,18 +269,46 @@ def test_a_network_that_stays_silent_is_given_up_soon(
     assert said[1] == ("pulumi: the official release cannot be had here (no answer within 0.2 s)")
 
 
-def test_uv_is_fetched_where_there_is_none(tmp_path: Path) -> None:
+def test_the_line_that_the_setup_ends_with_leads_a_shell_to_both(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.setup"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    typed = f"{done.stdout.splitlines()[-1]}\ncommand -v proself-mail\npulumi version"
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    found = subprocess.run(["bash", "-ec", typed], env=bare, capture_output=True, text=True)
+    script, version = found.stdout.splitlines()
+    assert script == str(Path(sys.executable).parent / "proself-mail")
+    assert facts.supports_pulumi(version.removeprefix("v"))
+    folders = [Path("/it's/bin"), Path("/a b")]
+    line = shell.first_on_path(folders, "bash")
+    asked = subprocess.run(["sh", "-c", f"{line}; echo $PATH"], capture_output=True, text=True)
+    assert asked.stdout.startswith("/it's/bin:/a b:")
+    line = shell.first_on_path(folders, "powershell")
+    assert line == "$env:PATH = '/it''s/bin;/a b;' + $env:PATH"
+
+
+def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
     """With the system's bare PATH, as on a machine that has never seen the project."""
-    root = Path(pulumi_cli.__file__).resolve().parent.parent
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["uv"]["required-version"] == f">={uv.OLDEST}"
+    old = program(tmp_path / "bin", "uv", "#!/bin/sh\necho 'uv 0.12.24 (0123abc 2026-01-01)'\n")
     environment = {
         key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HOME"))
     }
-    environment |= {"PATH": "/usr/bin:/bin", "PROSELF_MAIL_CACHE": str(tmp_path)}
+    environment |= {"PATH": f"{old.parent}:/usr/bin:/bin", "PROSELF_MAIL_CACHE": str(tmp_path)}
     for expected in (True, False):
         done = subprocess.run(
             [sys.executable, "-m", "tools.uv", "--version"],
-            cwd=root, env=environment, capture_output=True, text=True, timeout=120,
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("uv ")
+        assert done.stdout.startswith(f"uv {uv.VERSION} ")
+        assert f"uv: {old} is 0.12.24, older than {uv.OLDEST}: passed over" in done.stderr
         assert ("installing" in done.stderr) is expected
+    new = program(tmp_path / "bin", "uv", '#!/bin/sh\necho "uv 1.0.0"\necho mine $*\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.uv", "run"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("uv 1.0.0\nmine run\n", ""), new

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from proself_mail.errors import ConfigurationError
+from proself_mail.mending import config_rm, config_set
 from proself_mail.schedule import parse_instant
-from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings, config_set, parse
+from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings, parse
 
+STACK = "contoso.test"
 TENANT = "11111111-2222-3333-4444-555555555555"
 OTHER_TENANT = "99999999-2222-3333-4444-555555555555"
 GOOD = {
@@ -31,7 +33,7 @@ def secrets(**changes: object) -> str:
 
 
 def good(**changes: object) -> Settings:
-    return parse(GOOD | changes)
+    return parse(GOOD | changes, STACK)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,7 @@ def good(**changes: object) -> Settings:
         ),
         ({"secretDescription": "a\nb"}, "one line", "pulumi config set secretDescription"),
         ({"configFile": ""}, "is empty", "pulumi config set configFile"),
+        ({"configFile": "~nobody.here/x"}, "home folder of nobody", "pulumi config set configFile"),
         ({"permissions": "[]"}, "empty list", "pulumi config set --path 'permissions[0]'"),
         ({"permissions": "Mail.Send"}, "not a list", "pulumi config set --path 'permissions[0]'"),
         (
@@ -147,9 +150,12 @@ def good(**changes: object) -> Settings:
 )
 def test_it_is_refused(changes: dict[str, object], cause: str, mending: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        parse(GOOD | changes)
+        parse(GOOD | changes, STACK)
     assert cause in refused.value.cause
     assert mending in refused.value.next_step
+    commands = re.findall(r"`(pulumi [^`]*)`", refused.value.next_step)
+    assert commands
+    assert all(command.endswith(f" --stack {STACK}") for command in commands)
     assert "\n" not in str(refused.value)
 
 
@@ -157,15 +163,15 @@ def test_it_is_refused(changes: dict[str, object], cause: str, mending: str) -> 
 def test_the_next_step_of_wrong_lengths_mends_them(lengths: tuple[int, int]) -> None:
     entry = dict(zip(("everyDays", "overlapDays"), lengths, strict=True))
     with pytest.raises(ConfigurationError) as refused:
-        parse(GOOD | {"secrets": secrets(**entry)})
-    [(key, value)] = re.findall(r"'secrets\[0\]\.(\w+)' (\d+)`", refused.value.next_step)
-    parse(GOOD | {"secrets": secrets(**(entry | {key: int(value)}))})
+        parse(GOOD | {"secrets": secrets(**entry)}, STACK)
+    [(key, value)] = re.findall(r"'secrets\[0\]\.(\w+)' (\d+) --plaintext", refused.value.next_step)
+    parse(GOOD | {"secrets": secrets(**(entry | {key: int(value)}))}, STACK)
 
 
 @pytest.mark.parametrize("key", list(GOOD))
 def test_what_is_missing_is_named_with_the_line_that_sets_it(key: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        parse({name: value for name, value in GOOD.items() if name != key})
+        parse({name: value for name, value in GOOD.items() if name != key}, STACK)
     assert f"`{key}` is missing" in refused.value.cause
     assert "pulumi config set" in refused.value.next_step
     assert key in refused.value.next_step
@@ -173,19 +179,19 @@ def test_what_is_missing_is_named_with_the_line_that_sets_it(key: str) -> None:
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as refused:
-        parse(GOOD | {"server": "https://x", "mailbox": "y", "audience": "z"})
+        parse(GOOD | {"server": "https://x", "mailbox": "y", "audience": "z"}, STACK)
     assert all(f"`{key}`" in refused.value.cause for key in ("server", "mailbox", "audience"))
 
 
 def test_an_empty_configuration_leads_to_init() -> None:
-    with pytest.raises(ConfigurationError, match="proself-mail init"):
-        parse({})
+    with pytest.raises(ConfigurationError, match=f"`proself-mail init --stack {re.escape(STACK)}`"):
+        parse({}, STACK)
 
 
 def test_a_stack_that_begins_later_has_no_secret_yet() -> None:
     with pytest.raises(ConfigurationError, match="still to come"):
-        good().check_begun(parse_instant("2027-03-31T23:59:59Z"))
-    good().check_begun(parse_instant("2027-04-01T00:00:00Z"))
+        good().check_begun(STACK, parse_instant("2027-03-31T23:59:59Z"))
+    good().check_begun(STACK, parse_instant("2027-04-01T00:00:00Z"))
 
 
 @pytest.mark.parametrize(
@@ -221,14 +227,21 @@ def test_the_config_file_has_a_place_of_its_own() -> None:
     root = Path("/project")
     assert good().config_file_path("dev", root) == root / "out/dev/proself.toml"
     assert good(configFile="/etc/x.toml").config_file_path("dev", root) == Path("/etc/x.toml")
+    home = Path("~").expanduser()
+    assert good(configFile="~/x.toml").config_file_path("dev", root) == home / "x.toml"
     assert good(configFile="none").config_file_path("dev", root) is None
 
 
 def test_the_mending_line_can_be_pasted_into_a_shell() -> None:
-    assert config_set("displayName", "Proself mail") == (
-        "pulumi config set displayName 'Proself mail'"
+    assert config_set("a b", "displayName", "Proself mail") == (
+        "pulumi config set displayName 'Proself mail' --plaintext --stack 'a b'"
     )
-    assert config_set("owners[0]", "x") == "pulumi config set --path 'owners[0]' x"
+    assert config_set("dev", "owners[0]", "x") == (
+        "pulumi config set --path 'owners[0]' x --plaintext --stack dev"
+    )
+    assert config_rm("dev", "secrets[0].every") == (
+        "pulumi config rm --path 'secrets[0].every' --stack dev"
+    )
 
 
 def test_the_mail_proof_opens_a_loopback_redirect_uri_for_a_time() -> None:
@@ -237,9 +250,9 @@ def test_the_mail_proof_opens_a_loopback_redirect_uri_for_a_time() -> None:
     assert settings.redirect_uris(before) == (settings.redirect_uri, MAIL_PROOF_REDIRECT_URI)
     assert settings.redirect_uris(after) == (settings.redirect_uri,)
     assert good().redirect_uris(before) == (settings.redirect_uri,)
-    settings.check_mail_proof(parse_instant("2027-04-01T00:00:00Z"))
+    settings.check_mail_proof(STACK, parse_instant("2027-04-01T00:00:00Z"))
     with pytest.raises(ConfigurationError, match="more than 24 hours ahead") as refused:
-        settings.check_mail_proof(parse_instant("2027-03-31T23:59:59Z"))
+        settings.check_mail_proof(STACK, parse_instant("2027-03-31T23:59:59Z"))
     assert "pulumi config set mailProofUntil 2027-04-01T00:59:59Z" in refused.value.next_step
 
 

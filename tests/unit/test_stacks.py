@@ -32,4 +32,4 @@ def test_the_example_is_a_configuration_that_holds() -> None:
     document = yaml.safe_load((ROOT / "stacks" / "Pulumi.example.yaml").read_text())
     prefix = f"{settings.PROJECT}:"
     values = {key.removeprefix(prefix): value for key, value in document["config"].items()}
-    assert settings.parse(values).manages_grant is False
+    assert settings.parse(values, "example").manages_grant is False

@@ -2,6 +2,7 @@
 
 import pytest
 
+from proself_mail import report
 from proself_mail.cli.terminal import say
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
@@ -26,3 +27,12 @@ def test_a_resource_keeps_to_one_line(capsys: pytest.CaptureFixture[str]) -> Non
     assert shown.startswith("  made     Application /home")
     assert len(shown) == 80
     assert shown.endswith("…")
+
+
+def test_a_command_to_be_copied_is_never_folded() -> None:
+    command = f"`pulumi config set configFile '{PATH} x' --plaintext --stack contoso.test`"
+    text = f"The Proself config file cannot be written where it is to lie. Next: {command}, then …"
+    cause, shown, rest = report.folded(text, 60).partition(command)
+    assert shown
+    assert rest.split() == [",", "then", "…"]
+    assert max(map(len, cause.splitlines())) <= 60

@@ -1,0 +1,37 @@
+"""Command lines that mend a stack's configuration, as they are printed for a person to paste.
+
+Each names its stack: the one that is selected may be another. Pulumi takes an instant or a
+description for a secret that it was not told of, and refuses it without `--plaintext`.
+"""
+
+import shlex
+from collections.abc import Callable
+
+Mend = Callable[[str, str | None], str]
+"""Writes the line that gives the key at a path a value; None takes the key away."""
+
+
+def config_set(stack: str, path: str, value: str) -> str:
+    """Return the line that sets one key of a stack's configuration."""
+    by_path = "--path " if _is_path(path) else ""
+    words = f"{shlex.quote(path)} {shlex.quote(value)} --plaintext --stack {shlex.quote(stack)}"
+    return f"pulumi config set {by_path}{words}"
+
+
+def config_rm(stack: str, path: str) -> str:
+    """Return the line that takes one key of a stack's configuration away."""
+    by_path = "--path " if _is_path(path) else ""
+    return f"pulumi config rm {by_path}{shlex.quote(path)} --stack {shlex.quote(stack)}"
+
+
+def in_stack(stack: str) -> Mend:
+    """Return what writes the lines for one stack."""
+
+    def mend(path: str, value: str | None) -> str:
+        return config_rm(stack, path) if value is None else config_set(stack, path, value)
+
+    return mend
+
+
+def _is_path(path: str) -> bool:
+    return "[" in path or "." in path
