@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 from emulator.admin_input import AdminError, Fields
 from emulator.faults import Plan, read_rules
@@ -56,6 +57,13 @@ class Config:
     token_lifetime: timedelta = _TOKEN_LIFETIME
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong and what to do next, in one line without its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"emulator: {message}. Next: `{self.prog} --help` lists what it takes.\n")
+
+
 def parse(arguments: Sequence[str] | None = None) -> Config:
     """Read the command line; prints and exits 2 if it is wrong."""
     options = _parser().parse_args(arguments)
@@ -90,7 +98,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m emulator",
         description="An embedded Entra tenant with Microsoft Graph, on loopback over TLS.",
     )

@@ -112,7 +112,11 @@ APPLICATION = EntityType(
     },
     advanced_sorts=_SORTS,
     searches=frozenset({"displayName", "description", "tags"}),
-    navigations=frozenset({"owners", "federatedIdentityCredentials", "appManagementPolicies"}),
+    navigations={
+        "owners": "directoryObject",
+        "federatedIdentityCredentials": "federatedIdentityCredential",
+        "appManagementPolicies": "appManagementPolicy",
+    },
     beta=frozenset({"oauth2RequirePostResponse", "authenticationBehaviors"}),
 )
 
@@ -193,23 +197,14 @@ SERVICE_PRINCIPAL = EntityType(
     },
     advanced_sorts=_SORTS,
     searches=frozenset({"displayName", "description", "appDisplayName"}),
-    navigations=frozenset(
-        {"owners", "appRoleAssignments", "appRoleAssignedTo", "oauth2PermissionGrants"}
-    ),
+    navigations={
+        "owners": "directoryObject",
+        "appRoleAssignments": "appRoleAssignment",
+        "appRoleAssignedTo": "appRoleAssignment",
+        "oauth2PermissionGrants": "oAuth2PermissionGrant",
+    },
     beta=frozenset({"samlMetadataUrl"}),
 )
-
-DIRECTORY_OBJECT = EntityType(
-    name="directoryObject",
-    collection="directoryObjects",
-    properties={"id": None, "deletedDateTime": None},
-    filters={"id": _EQ},
-)
-"""What applications, service principals and users have in common.
-
-The reference names no filter. That lists of owners take `id eq` is known from Terraform's azuread
-provider, whose `azuread_application_owner` asks so.
-"""
 
 GRANT = EntityType(
     name="oAuth2PermissionGrant",
@@ -317,6 +312,21 @@ USER = EntityType(
     ),
 )
 
+DIRECTORY_OBJECT = EntityType(
+    name="directoryObject",
+    collection="directoryObjects",
+    properties={"id": None, "deletedDateTime": None},
+    filters={"id": _EQ},
+    searches=frozenset({"displayName", "description"}),
+    derived=frozenset({*APPLICATION.properties, *SERVICE_PRINCIPAL.properties, *USER.properties}),
+    beta=APPLICATION.beta | SERVICE_PRINCIPAL.beta,
+)
+"""What applications, service principals and users have in common.
+
+The reference names no filter. That lists of owners take `id eq` is known from Terraform's azuread
+provider, whose `azuread_application_owner` asks so.
+"""
+
 ORGANIZATION = EntityType(
     name="organization",
     collection="organization",
@@ -396,3 +406,15 @@ DEFAULT_POLICY = EntityType(
     directory_object=False,
 )
 """What Microsoft has set in most tenants since 2025 is on from the start."""
+
+TYPES = {
+    entity.name: entity
+    for entity in (
+        DIRECTORY_OBJECT,
+        FEDERATED_CREDENTIAL,
+        GRANT,
+        APP_ROLE_ASSIGNMENT,
+        APP_MANAGEMENT_POLICY,
+    )
+}
+"""Those that a relationship leads to, by name."""

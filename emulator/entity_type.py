@@ -27,8 +27,10 @@ class EntityType:
     """What a read without `$select` returns; None for everything."""
     beta: frozenset[str] = frozenset()
     """Properties that only /beta knows."""
-    navigations: frozenset[str] = frozenset()
-    """Relationships that `$expand` and `$count` in a filter may name."""
+    navigations: Mapping[str, str] = field(default_factory=dict)
+    """Relationships that `$expand` and `$count` in a filter may name, and where each leads."""
+    derived: frozenset[str] = frozenset()
+    """Properties that only types derived from it have, which `$select` may name all the same."""
     page_size: int = 100
     max_page_size: int = 999
     directory_object: bool = True

@@ -20,6 +20,7 @@ from emulator.problems import (
     not_found,
 )
 from emulator.recycle_bin import check_quota, soft_delete
+from emulator.redirect_uris import check_redirect_uris
 from emulator.store import Json, Kind, Record
 
 _READ_ONLY = frozenset(
@@ -97,6 +98,7 @@ def create_application(call: Call) -> Reply:
     }
     if "Personal" in body["signInAudience"] and body["api"]["requestedAccessTokenVersion"] is None:
         body["api"] = {**body["api"], "requestedAccessTokenVersion": 2}
+    check_redirect_uris(body)
     check_identifier_uris(call.tenant, body, body["identifierUris"])
     links = {"owners": owners, "creator": (call.caller.object_id,)}
     record = call.tenant.store.add(Record(Kind.APPLICATION, body["id"], body, links=links))
@@ -114,6 +116,7 @@ def update_application(call: Call) -> Reply:
     _check_disabled_first(
         record.body["api"]["oauth2PermissionScopes"], body["api"]["oauth2PermissionScopes"]
     )
+    check_redirect_uris(body)
     added = [uri for uri in body["identifierUris"] if uri not in record.body["identifierUris"]]
     check_identifier_uris(call.tenant, body, added)
     call.tenant.store.update(replace(record, body=body))

@@ -11,6 +11,8 @@ from emulator.graph_listing import (
     one_directory_object,
     page,
 )
+from emulator.graph_principals import principal
+from emulator.odata_path import Key
 from emulator.permissions import (
     APPLICATION_READ,
     DIRECTORY_READ,
@@ -18,7 +20,7 @@ from emulator.permissions import (
     ORGANIZATION_READ,
     USER_READ,
 )
-from emulator.problems import bad_request, bad_syntax, not_found
+from emulator.problems import bad_request, bad_syntax, not_found, segment_not_found
 from emulator.store import Kind, Record
 
 _MOST_IDS = 1000
@@ -59,12 +61,27 @@ def count_users(call: Call) -> Reply:
 
 def get_user(call: Call) -> Reply:
     """GET /users/{id or userPrincipalName}."""
-    key = call.param("user")
+    return one(call, _user(call), USER)
+
+
+def _user(call: Call) -> Record:
+    """Find the user that the path names: by object id, name, or `(userPrincipalName='…')`.
+
+    GraphError 404 if this call does not see it.
+    """
+    key = call.params["user"]
+    if not isinstance(key, Key):
+        names, wanted = ["id", "userPrincipalName"], key
+    elif key.name == "userPrincipalName":
+        names, wanted = [key.name], key.value
+    else:
+        raise segment_not_found(key.name)
     for _, record in call.view.records(call.tenant.store.entries(Kind.USER)):
-        names = (record.id, record.body["userPrincipalName"].lower())
-        if record.deleted_at is None and key.lower() in names:
-            return one(call, record, USER)
-    raise not_found(key)
+        if record.deleted_at is None and any(
+            record.body[name].lower() == wanted.lower() for name in names
+        ):
+            return record
+    raise not_found(wanted)
 
 
 def get_me(call: Call) -> Reply:
@@ -85,12 +102,12 @@ def list_my_objects(call: Call) -> Reply:
 
 def list_objects_of_principal(call: Call) -> Reply:
     """GET /servicePrincipals/{id}/ownedObjects."""
-    return _owned(call, call.seen(Kind.SERVICE_PRINCIPAL, call.param("principal")).id)
+    return _owned(call, principal(call).id)
 
 
 def list_objects_of_user(call: Call) -> Reply:
-    """GET /users/{id}/ownedObjects."""
-    return _owned(call, call.seen(Kind.USER, call.param("user")).id)
+    """GET /users/{id or userPrincipalName}/ownedObjects."""
+    return _owned(call, _user(call).id)
 
 
 def _owned(call: Call, owner_id: str) -> Reply:

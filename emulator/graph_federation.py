@@ -8,6 +8,7 @@ from emulator.entity_type import merge
 from emulator.graph_applications import application
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import one, page
+from emulator.odata_path import Key
 from emulator.permissions import APPLICATION_READ, APPLICATION_WRITE
 from emulator.problems import (
     GraphError,
@@ -15,6 +16,7 @@ from emulator.problems import (
     duplicate,
     invalid_value,
     not_found,
+    segment_not_found,
     unknown_property,
 )
 from emulator.store import Entry, Json, Kind, Record
@@ -37,13 +39,16 @@ def expand_credentials(call: Call, parent: Record) -> list[Json]:
 
 
 def _credential(call: Call) -> Record:
-    """Find the credential that the path names, by id or name."""
-    key = call.param("credential")
+    """Find the credential that the path names: by id, by name or by `(name='…')`."""
+    key = call.params["credential"]
+    if isinstance(key, Key) and key.name != "name":
+        raise segment_not_found(key.name)
+    wanted = key.value if isinstance(key, Key) else call.param("credential")
     for entry in credentials_of(call, application(call)):
         record = call.view.record(entry)
-        if record is not None and key in (record.id, record.body["name"]):
+        if record is not None and wanted in (record.id, record.body["name"]):
             return record
-    raise not_found(key)
+    raise not_found(wanted)
 
 
 def list_credentials(call: Call) -> Reply:

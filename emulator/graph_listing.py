@@ -8,6 +8,7 @@ from emulator.entities import APPLICATION, DIRECTORY_OBJECT, SERVICE_PRINCIPAL, 
 from emulator.entity_type import EntityType
 from emulator.graph_call import Call, Expansion, Reply, metadata_level
 from emulator.odata_filter import Filter
+from emulator.odata_search import search
 from emulator.problems import bad_request, bad_syntax
 from emulator.store import Entry, Json, Kind, Record
 
@@ -63,36 +64,41 @@ def count(
     keep: Callable[[Record], bool] = is_live,
 ) -> Reply:
     """Answer `…/$count`. GraphError 400 without the ConsistencyLevel header."""
+    _check_countable(call, entity)
+    return Reply(200, str(len(_wanted(call, entity, source, keep))))
+
+
+def _check_countable(call: Call, entity: EntityType) -> None:
     if entity.directory_object and not call.options.eventual:
         raise bad_request("$count is not currently supported.")
-    return Reply(200, str(len(_wanted(call, entity, source, keep))))
 
 
 def directory_objects(call: Call, records: Iterable[Record]) -> Reply:
     """Show a page of directory objects of different types, each with its `@odata.type`."""
-    text = call.options.get("$filter")
-    if text is not None:
-        wanted = Filter(text, DIRECTORY_OBJECT, advanced=call.options.advanced)
-        records = (record for record in records if wanted.passes(record.body))
-    chosen = call.options.get("$select")
-    names = frozenset(chosen.split(",")) if chosen else None
-    numbered = ((place, body) for place, body in enumerate(bodies(call, records)))
+    shown = _Shown(call, DIRECTORY_OBJECT)
+    found = {record.id: record for record in _wanted_objects(call, records)}
+    numbered = ((place, record.body) for place, record in enumerate(found.values()))
     part = odata.page(call.options, DIRECTORY_OBJECT, numbered)
     body: Json = {"@odata.context": call.context("directoryObjects")}
     _add_paging(call, body, part)
-    body["value"] = [
-        {k: v for k, v in item.items() if names is None or k in names or k.startswith("@")}
-        for item in part.items
-    ]
+    body["value"] = bodies(call, (found[item["id"]] for item in part.items), shown.names)
     return Reply(200, body)
 
 
-def bodies(call: Call, records: Iterable[Record]) -> list[Json]:
+def count_directory_objects(call: Call, records: Iterable[Record]) -> Reply:
+    """Answer `…/$count` of them. GraphError 400 without the ConsistencyLevel header."""
+    _check_countable(call, DIRECTORY_OBJECT)
+    return Reply(200, str(len(_wanted_objects(call, records))))
+
+
+def bodies(
+    call: Call, records: Iterable[Record], names: frozenset[str] | None = None
+) -> list[Json]:
     """Return directory objects as relationships show them, with their types."""
     value = []
     for record in records:
         entity = DIRECTORY_OBJECTS[record.kind]
-        body = odata.project(record.body, entity, entity.shown, call.version)
+        body = odata.project(record.body, entity, names or entity.shown, call.version)
         value.append({"@odata.type": f"#{entity.full_name}", **body})
     return value
 
@@ -113,8 +119,9 @@ class _Shown:
     def __init__(self, call: Call, entity: EntityType) -> None:
         self._call = call
         self._entity = entity
-        self._names = odata.selected(call.options, entity, call.version)
-        self._expanded = odata.expanded(call.options, entity)
+        self.names = odata.selected(call.options, entity, call.version)
+        """The properties; None for all."""
+        self._expanded = odata.expanded(call.options, entity, call.version)
 
     @property
     def fragment(self) -> str:
@@ -125,7 +132,7 @@ class _Shown:
     def body(self, record: Record) -> Json:
         """Project one object."""
         call = self._call
-        body = odata.project(record.body, self._entity, self._names, call.version)
+        body = odata.project(record.body, self._entity, self.names, call.version)
         for name, columns in self._expanded.items():
             others = _expansion(call, record.kind, name)(call, record)
             body[name] = [_only(other, columns) for other in others]
@@ -149,10 +156,7 @@ def _wanted(
     call: Call, entity: EntityType, source: Kind | Iterable[Entry], keep: Callable[[Record], bool]
 ) -> list[tuple[Entry, Record]]:
     """Return what `$filter` and `$search` let through."""
-    options = call.options
-    text = options.get("$filter")
-    wanted = Filter(text, entity, advanced=options.advanced) if text is not None else None
-    searched = odata.search(options, entity)
+    wanted, searched = _filter(call, entity), search(call.options, entity)
     found = []
     for entry, record in call.view.records(_candidates(call, source, wanted)):
         if not keep(record):
@@ -162,6 +166,22 @@ def _wanted(
         if searched is None or searched(record.body):
             found.append((entry, record))
     return found
+
+
+def _wanted_objects(call: Call, records: Iterable[Record]) -> list[Record]:
+    """Return what they let through of directory objects of different types."""
+    wanted, searched = _filter(call, DIRECTORY_OBJECT), search(call.options, DIRECTORY_OBJECT)
+    return [
+        record
+        for record in records
+        if (wanted is None or wanted.passes(record.body))
+        and (searched is None or searched(record.body))
+    ]
+
+
+def _filter(call: Call, entity: EntityType) -> Filter | None:
+    text = call.options.get("$filter")
+    return None if text is None else Filter(text, entity, advanced=call.options.advanced)
 
 
 def _candidates(

@@ -1,11 +1,16 @@
 """Owners of applications and service principals, and references to objects in request bodies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from emulator import odata_path
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
-from emulator.graph_listing import bodies, directory_objects, linked
+from emulator.graph_listing import (
+    bodies,
+    count_directory_objects,
+    directory_objects,
+    linked,
+)
 from emulator.permissions import APPLICATION_READ, Needs
 from emulator.problems import bad_request, not_found
 from emulator.store import Json, Kind, Record
@@ -79,18 +84,28 @@ def remove_reference(call: Call, seen: Record, relationship: str, id_: str) -> R
 def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
     """Make the routes of the owners of what `find` finds below `prefix`."""
 
+    def all_owners(call: Call) -> Iterable[Record]:
+        return linked(call, find(call), "owners")
+
+    def typed(call: Call) -> Iterable[Record]:
+        type_name = call.param("type").rpartition(".")[2]
+        return (owner for owner in all_owners(call) if owner.kind == type_name)
+
     def list_owners(call: Call) -> Reply:
-        return directory_objects(call, linked(call, find(call), "owners"))
+        return directory_objects(call, all_owners(call))
+
+    def count_owners(call: Call) -> Reply:
+        return count_directory_objects(call, all_owners(call))
 
     def list_typed(call: Call) -> Reply:
-        type_name = call.param("type").rpartition(".")[2]
-        owners = linked(call, find(call), "owners")
-        return directory_objects(call, (owner for owner in owners if owner.kind == type_name))
+        return directory_objects(call, typed(call))
+
+    def count_typed(call: Call) -> Reply:
+        return count_directory_objects(call, typed(call))
 
     def list_references(call: Call) -> Reply:
         value = [
-            {"@odata.id": f"{call.base}/directoryObjects/{owner.id}"}
-            for owner in linked(call, find(call), "owners")
+            {"@odata.id": f"{call.base}/directoryObjects/{owner.id}"} for owner in all_owners(call)
         ]
         return Reply(200, {"@odata.context": call.context("Collection($ref)"), "value": value})
 
@@ -108,7 +123,9 @@ def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
     owners = f"{prefix}/owners"
     return (
         Route("GET", owners, list_owners, APPLICATION_READ),
+        Route("GET", f"{owners}/$count", count_owners, APPLICATION_READ),
         Route("GET", f"{owners}/<type>", list_typed, APPLICATION_READ),
+        Route("GET", f"{owners}/<type>/$count", count_typed, APPLICATION_READ),
         Route("GET", f"{owners}/$ref", list_references, APPLICATION_READ),
         Route("POST", f"{owners}/$ref", add_owner, write),
         Route("DELETE", f"{owners}/{{owner}}/$ref", remove_owner, write),

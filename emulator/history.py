@@ -14,24 +14,39 @@ from emulator.store import Json
 MASK = "***"
 _LARGEST_KEPT = 64 * 1024
 
-_SECRET_NAMES = frozenset(
-    {
+_SECRETS = "|".join(
+    name.replace("_", "[_-]?")
+    for name in (
         "access_token",
-        "assertion",
-        "client_assertion",
+        "(client_)?assertion",
+        "(proxy_)?authorization",
         "client_secret",
-        "code",
         "code_verifier",
-        "id_token",
-        "oidctoken",
+        "(set_)?cookie",
+        "id_token(_hint)?",
+        "oidc_token",
         "passwd",
         "password",
         "refresh_token",
-        "secrettext",
-        "value",
-    }
+        "request_token",
+        "secret(_text)?",
+        "token",
+    )
 )
+_SECRET_NAME = re.compile(f"{_SECRETS}|code", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"[$@\w.-]*")
 _GRAPH_ERROR_CODE = re.compile(r"^[A-Za-z_.]{3,60}$")
+_CREDENTIAL = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
+_TOKEN = re.compile(r"\beyJ[\w-]{6,}(\.[\w-]*)*")
+"""A JSON object in Base64, as each part of a signed token begins."""
+_NAMED = re.compile(
+    rf"""(?P<name>\b(({_SECRETS})["']?\s*[:=]|code=(?!\d{{1,7}}\b))\s*)("(\\.|[^"\\])*"?|[^\s&"',;}}\]]+)""",
+    re.IGNORECASE,
+)
+"""A secret in the midst of a text, after its name: in an address, or in JSON inside of JSON.
+
+The code in the address of an error's explanation is the error's number.
+"""
 
 
 @dataclass(kw_only=True)
@@ -118,9 +133,10 @@ class History:
 
 
 def masked(body: bytes, content_type: str) -> Any:
-    """Return a body as JSON (or text) with every secret in it masked; None for an empty one.
+    """Return a body as JSON with every secret in it masked; None for an empty one.
 
-    Of a very large one, such as a page of many objects, only the size is kept.
+    Of a very large one, such as a page of many objects, only the size is kept, and of one that
+    cannot be read, for nobody can tell which part of it is secret.
     """
     if not body:
         return None
@@ -131,42 +147,49 @@ def masked(body: bytes, content_type: str) -> Any:
         try:
             return mask(json.loads(text))
         except ValueError:
-            return text
+            return f"({content_type}, {len(body)} bytes, not JSON)"
     if "form-urlencoded" in content_type:
-        return dict(_masked_pairs(text))
+        return dict(_masked_pairs(parse_qsl(text, keep_blank_values=True)))
     return f"({content_type or 'no content type'}, {len(body)} bytes)"
 
 
 def mask(value: Any) -> Any:
-    """Return the same JSON with the values of secret names masked."""
+    """Return the same JSON with the values of secret names masked, and what is a token anyway."""
     if isinstance(value, dict):
         return {
             name: MASK if _is_secret(name, inner) else mask(inner) for name, inner in value.items()
         }
     if isinstance(value, list):
         return [mask(inner) for inner in value]
-    return value
+    return _masked_text(value) if isinstance(value, str) else value
 
 
 def _is_secret(name: str, value: Any) -> bool:
-    if name.lower() not in _SECRET_NAMES or value is None:
+    if _SECRET_NAME.fullmatch(name) is None or value is None:
         return False
-    if name == "value":  # lists of Graph's, and the ID token that GitHub gives a job
-        return isinstance(value, str) and value.startswith("eyJ")
-    if name == "code":  # Graph's errors have a `code` too
-        return not (isinstance(value, str) and _GRAPH_ERROR_CODE.match(value))
-    return not isinstance(value, dict | list)
+    # Graph's errors have a `code` too.
+    is_code_of_error = isinstance(value, str) and _GRAPH_ERROR_CODE.match(value)
+    return not (name == "code" and is_code_of_error)
 
 
-def _masked_pairs(text: str) -> list[tuple[str, str]]:
+def _masked_text(text: str) -> str:
+    text = _TOKEN.sub(MASK, _CREDENTIAL.sub(rf"\1 {MASK}", text))
+    return _NAMED.sub(rf"\g<name>{MASK}", text)
+
+
+def _masked_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [
-        (name, MASK if name.lower() in _SECRET_NAMES else value)
-        for name, value in parse_qsl(text, keep_blank_values=True)
+        (MASK, MASK)  # it is no form at all
+        if not _PLAIN_NAME.fullmatch(name)
+        else (name, MASK if _SECRET_NAME.fullmatch(name) else _masked_text(value))
+        for name, value in pairs
     ]
 
 
 def _masked_path(path: str) -> str:
     address, mark, query = path.partition("?")
-    if not any(f"{name}=" in query for name in _SECRET_NAMES):
-        return path
-    return f"{address}{mark}{urlencode(_masked_pairs(query), safe='*$/:')}"
+    pairs = parse_qsl(query, keep_blank_values=True)
+    masked_pairs = _masked_pairs(pairs)
+    if masked_pairs != pairs:
+        query = urlencode(masked_pairs, safe="*$/:")
+    return f"{_masked_text(address)}{mark}{query}"

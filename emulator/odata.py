@@ -3,18 +3,23 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from emulator.entities import TYPES
 from emulator.entity_type import EntityType
-from emulator.problems import GraphError, bad_request, bad_syntax, unsupported_query
+from emulator.problems import GraphError, bad_syntax, unsupported_query
 from emulator.store import Json
 
 _KNOWN = frozenset(
     {"$select", "$filter", "$top", "$skiptoken", "$count", "$search", "$orderby", "$expand"}
 )
+
+
+_EXPANDED = re.compile(r"\s*([A-Za-z0-9]+)\s*(?:\(([^()]*)\)\s*)?(?:,(?!\s*$)|$)")
+_DIRECTIONS = ("", "asc", "desc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,25 +69,36 @@ class Options:
 def selected(options: Options, entity: EntityType, version: str) -> frozenset[str] | None:
     """Return the properties that a reply shows; None for all that the version knows."""
     text = options.get("$select")
-    if text is None:
-        return entity.shown
+    return entity.shown if text is None else _names(text, entity, version)
+
+
+def _names(text: str, entity: EntityType, version: str) -> frozenset[str] | None:
+    """Return the properties of a selection, None for all; GraphError 400 for an unknown one."""
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
     if "*" in names:
         return None
     for name in sorted(names):
-        known = name in entity.properties and (version == "beta" or name not in entity.beta)
-        if not known and name not in entity.navigations:
-            raise bad_syntax(
-                "Parsing OData Select and Expand failed: Could not find a property named "
-                f"'{name}' on type '{entity.full_name}'."
-            )
+        known = name in entity.properties or name in entity.derived
+        if name in entity.navigations or (known and (version == "beta" or name not in entity.beta)):
+            continue
+        raise _unknown(name, entity)
     return names
 
 
-def expanded(options: Options, entity: EntityType) -> dict[str, frozenset[str] | None]:
+def _unknown(name: str, entity: EntityType) -> GraphError:
+    return bad_syntax(
+        "Parsing OData Select and Expand failed: Could not find a property named "
+        f"'{name}' on type '{entity.full_name}'."
+    )
+
+
+def expanded(
+    options: Options, entity: EntityType, version: str
+) -> dict[str, frozenset[str] | None]:
     """Return the relationships of `$expand`, each with the properties of its nested `$select`.
 
-    GraphError 400 for one that the type does not have, and with advanced query parameters.
+    GraphError 400 for one that the type does not have, for any other nested option, and with
+    advanced query parameters.
     """
     text = options.get("$expand")
     if text is None:
@@ -90,14 +106,24 @@ def expanded(options: Options, entity: EntityType) -> dict[str, frozenset[str] |
     if options.advanced:
         raise unsupported_query("The $expand query option is not supported with advanced queries.")
     found: dict[str, frozenset[str] | None] = {}
-    for name, nested in re.findall(r"([A-Za-z0-9]+)\s*(?:\(([^)]*)\))?", text):
-        if name not in entity.navigations:
+    position = 0
+    while position < len(text) or not found:
+        match = _EXPANDED.match(text, position)
+        if match is None:
             raise bad_syntax(
-                "Parsing OData Select and Expand failed: Could not find a property named "
-                f"'{name}' on type '{entity.full_name}'."
+                "Parsing OData Select and Expand failed: Syntax error at position "
+                f"{position} in '{text}'."
             )
-        columns = nested.strip().removeprefix("$select=") if nested else ""
-        found[name] = frozenset(columns.split(",")) if columns else None
+        position = match.end()
+        name, nested = match.groups()
+        if name not in entity.navigations:
+            raise _unknown(name, entity)
+        found[name] = None
+        if nested is not None:
+            option, _, columns = nested.strip().partition("=")
+            if option != "$select" or not columns or ";" in columns:
+                raise unsupported_query("Unsupported Query.")
+            found[name] = _names(columns, TYPES[entity.navigations[name]], version)
     return found
 
 
@@ -169,11 +195,17 @@ def _sort(options: Options, entity: EntityType) -> tuple[str, bool]:
     text = options.get("$orderby")
     if not text:
         return "", False
-    name, _, direction = text.strip().partition(" ")
-    if name not in entity.properties:
-        raise bad_syntax(f"Could not find a property named '{name}' on type '{entity.full_name}'.")
+    first, *others = [one.strip().partition(" ") for one in text.split(",")]
+    for name, _, direction in (first, *others):
+        if direction.strip().lower() not in _DIRECTIONS:
+            raise bad_syntax(f"Syntax error at position {text.index(direction)} in '{text}'.")
+        if name not in entity.properties:
+            raise bad_syntax(
+                f"Could not find a property named '{name}' on type '{entity.full_name}'."
+            )
+    name, _, direction = first
     allowed = entity.sorts | (entity.advanced_sorts if options.advanced else frozenset())
-    if name not in allowed or (options.get("$filter") and not options.advanced):
+    if others or name not in allowed or (options.get("$filter") and not options.advanced):
         raise unsupported_query("Sorting not supported for current query.")
     return name, direction.strip().lower() == "desc"
 
@@ -181,48 +213,6 @@ def _sort(options: Options, entity: EntityType) -> tuple[str, bool]:
 def _rank(value: Any) -> str:
     """Return what orders values: case is ignored, and nothing comes before something."""
     return "" if value is None else f"1{str(value).casefold()}"
-
-
-def search(options: Options, entity: EntityType) -> Callable[[Json], bool] | None:
-    """Return what `$search` lets through: `"displayName:word"`, joined by AND or OR.
-
-    GraphError 400 without the ConsistencyLevel header, or if it is malformed.
-    """
-    text = options.get("$search")
-    if text is None:
-        return None
-    if not options.eventual:
-        raise unsupported_query(
-            "Request with $search query parameter only works through MSGraph with a special "
-            "request header: 'ConsistencyLevel: eventual'"
-        )
-    alternatives = [
-        [_search_term(term, entity) for term in alternative.split(" AND ")]
-        for alternative in text.split(" OR ")
-    ]
-    return lambda item: any(all(term(item) for term in terms) for terms in alternatives)
-
-
-def _search_term(text: str, entity: EntityType) -> Callable[[Json], bool]:
-    quoted = text.strip()
-    if len(quoted) < 2 or quoted[0] != '"' or quoted[-1] != '"':
-        raise bad_request(
-            f"Syntax error: character '{quoted[:1]}' is not valid at position 0 in '{text}'."
-        )
-    name, colon, words = quoted[1:-1].partition(":")
-    if not colon or name not in entity.searches:
-        raise unsupported_query(
-            f"Property '{name}' is not supported for $search on resource '{entity.resource}'."
-        )
-    wanted = words.casefold().split()
-
-    def passes(item: Json) -> bool:
-        value = item.get(name)
-        values = value if isinstance(value, list) else [value]
-        tokens = [token for one in values for token in str(one or "").casefold().split()]
-        return all(any(token.startswith(word) for token in tokens) for word in wanted)
-
-    return passes
 
 
 def _encode(rank: str, ordinal: int) -> str:

@@ -20,6 +20,8 @@ from emulator.store import Json
 Predicate = Callable[[Json], bool]
 
 _QUOTED = re.compile(r"('(?:[^']|'')*')")
+_LIST = re.compile(r"('(?:[^']|'')*')|\bin\s*\(\s*('(?:[^']|'')*'|[^'(),\s]+)\s*\)")
+"""A string, which is passed over, or a list of one value."""
 _COUNT = "_count"
 _OPERATORS: dict[type[ast._Node], str] = {
     ast.Eq: "eq",
@@ -193,8 +195,9 @@ def _normalised(text: str) -> str:
         piece = re.sub(
             r"\b(startswith|endswith)\s*\(\s*", lambda m: m[1].lower() + "(", piece, flags=re.I
         )
-        pieces[place] = re.sub(r"\bnot\s*\(", "not (", piece, flags=re.I)
-    return "".join(pieces)
+        piece = re.sub(r"\bnot\s*\(", "not (", piece, flags=re.I)
+        pieces[place] = re.sub(r"\bin\(", "in (", piece)
+    return _LIST.sub(lambda m: m[1] or f"in ({m[2]},)", "".join(pieces))
 
 
 def _root(node: ast._Node) -> str:

@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -85,11 +87,12 @@ class _Server(uvicorn.Server):
 
 
 def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. OSError if a port is taken."""
+    """Serve until SIGTERM or SIGINT. OSError if a port or the ready file is taken."""
     asyncio.run(_serve(config))
 
 
 async def _serve(config: Config) -> None:
+    _refuse_second(config.ready_file)
     sockets = _listen(config.port)
     admin_sockets = _listen(config.admin_port)
     smtp_sockets = _listen(config.smtp_port)
@@ -128,10 +131,14 @@ async def _serve(config: Config) -> None:
     smtp_servers = [await loop.create_server(smtp.connection, sock=one) for one in smtp_sockets]
     await asyncio.gather(*(server.serving.wait() for server, _ in servers))
     bundle = config.ready_file.with_name(f"{config.ready_file.stem}-ca.pem")
+    ready = _ready(config, cloud.specs, ports, bundle)
+    files = {
+        bundle: identity.bundle(),
+        config.ready_file: json.dumps(ready, indent=2).encode(),  # the last, for others wait for it
+    }
     try:
-        _write(bundle, identity.bundle())
-        ready = _ready(config, cloud.specs, ports, bundle)
-        _write(config.ready_file, json.dumps(ready, indent=2).encode())
+        for path, content in files.items():
+            _write(path, content)
         sys.stdout.write(
             f"The embedded tenant serves {ready['authority']}, its admin interface "
             f"{ready['admin_url']}; seed {config.seed}.\n"
@@ -142,8 +149,25 @@ async def _serve(config: Config) -> None:
         for one in smtp_servers:
             one.close()
         smtp.close()
-        config.ready_file.unlink(missing_ok=True)
-        bundle.unlink(missing_ok=True)
+        for path, content in files.items():
+            _remove(path, content)
+
+
+def _refuse_second(ready_file: Path) -> None:
+    """Raise OSError if the emulator that a ready file describes serves still."""
+    try:
+        ready = json.loads(ready_file.read_text(encoding="utf-8"))
+        pid, port = int(ready["pid"]), int(urlsplit(ready["admin_url"]).port or 0)
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            lives = psutil.pid_exists(pid)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
+        return  # there is none, or it is no ready file, or left by one that was killed
+    if lives:
+        message = (
+            f"another embedded tenant, process {pid}, serves by {ready_file}. Next: end that "
+            "process, or give another --ready-file."
+        )
+        raise OSError(errno.EEXIST, message)
 
 
 def _port_of(sockets: list[socket.socket]) -> int:
@@ -254,7 +278,21 @@ def _ready_tenant(spec: TenantSpec) -> Json:
 
 def _write(path: Path, content: bytes) -> None:
     """Put a file that only this user can read in its place at once, whole."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    except OSError as error:
+        message = (
+            f"cannot write to {path.parent}: {error.strerror}. Next: give a --ready-file in a "
+            "folder that is there and is yours."
+        )
+        raise OSError(error.errno, message) from error
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     Path(temporary).replace(path)
+
+
+def _remove(path: Path, content: bytes) -> None:
+    """Remove a file that we wrote, unless another emulator's is in its place by now."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == content:
+            path.unlink()

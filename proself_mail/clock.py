@@ -17,9 +17,19 @@ OFFSET_VARIABLE = "PROSELF_MAIL_CLOCK_OFFSET_SECONDS"
 
 
 def now(environment: Mapping[str, str] = os.environ) -> datetime:
-    """Return the time, to the second, as aware UTC."""
-    offset = timedelta(seconds=float(environment.get(OFFSET_VARIABLE) or 0))
-    return (datetime.now(UTC) + offset).replace(microsecond=0)
+    """Return the time, to the second, as aware UTC.
+
+    Raises `ConfigurationError` where the variable that moves it is no number of seconds.
+    """
+    text = environment.get(OFFSET_VARIABLE) or "0"
+    try:
+        offset = timedelta(seconds=float(text))
+        return (datetime.now(UTC) + offset).replace(microsecond=0)
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(
+            f"{OFFSET_VARIABLE} is {text!r}, and it is a number of seconds, for rehearsals alone.",
+            f"`unset {OFFSET_VARIABLE}`, or set it to such a number.",
+        ) from error
 
 
 def check(here: datetime, tenant: datetime) -> None:

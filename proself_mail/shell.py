@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from proself_mail.errors import ConfigurationError
 
 BEFORE_VARIABLE = "PROSELF_MAIL_BEFORE"
 """Holds what `setting_lines` replaced in a shell, as JSON, so that it can be put back."""
@@ -23,8 +26,24 @@ def setting_lines(
 
 
 def restoring_lines(shell: str, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Write the lines that put a shell back to what it was before `setting_lines`."""
-    before: dict[str, str | None] = json.loads(environment.get(BEFORE_VARIABLE) or "{}")
+    """Write the lines that put a shell back to what it was before `setting_lines`.
+
+    Raises `ConfigurationError` where the variable no longer holds what that put there: a shell is
+    to run these lines.
+    """
+    try:
+        before = json.loads(environment.get(BEFORE_VARIABLE) or "{}")
+    except ValueError:
+        before = None
+    if not isinstance(before, dict) or not all(
+        re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and isinstance(value, str | None)
+        for name, value in before.items()
+    ):
+        raise ConfigurationError(
+            f"{BEFORE_VARIABLE} does not hold what `proself-mail emulator env` put there, so "
+            "nothing tells what this shell was before.",
+            "Leave this shell and start a new shell, which no embedded tenant is set in.",
+        )
     return [_line(name, value, shell) for name, value in (before | {BEFORE_VARIABLE: None}).items()]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from proself_mail.cli import entering, making, proving, rehearsing, removing, rotating
+from proself_mail.cli.arguments import Parser
 from proself_mail.errors import Error
 
 
@@ -42,7 +43,7 @@ def _complain(error: Error) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="proself-mail",
         description="Set up Proself's mail through Exchange Online, rotate its secret, prove it.",
         epilog=(__doc__ or "").partition("\n\n")[2],

@@ -1,12 +1,25 @@
-"""Arguments that argparse knows no type for; each raises `ArgumentTypeError` of what is wrong."""
+"""How arguments are read: the parser, and types that argparse does not know.
+
+Each of these raises `ArgumentTypeError` of what is wrong.
+"""
 
 import argparse
 import re
 from datetime import timedelta
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+from proself_mail.errors import ConfigurationError
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 """What a command adds itself to; the type has no public name."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses as everything else does, by cause and next step; argparse ends with its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `ConfigurationError`."""
+        raise ConfigurationError(f"{message}.", f"`{self.prog} --help` lists what it takes.")
 
 
 def minutes(text: str) -> timedelta:

@@ -19,6 +19,9 @@ from tests.emulator.objects import (
 )
 from tests.tenant import Tenant
 
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
 
 def ask(tenant: Tenant, method: str, path: str, **options: Any) -> httpx.Response:
     url = f"{tenant.admin_url}{path}"
@@ -90,6 +93,71 @@ class TestHistory:
         assert tenant.client_secret in secrets
         assert len(secrets) >= 8
         assert [one for one in secrets if one in text] == []
+
+    @pytest.mark.parametrize(
+        ("path", "content_type", "content"),
+        [
+            # Of what cannot be read, nobody can tell which part is secret.
+            ("/v1.0/applications", JSON, '{"secretText": "SECRET", '),
+            ("/v1.0/applications", JSON, '{"n": [{"clientSecret": "SECRET"}]}'),
+            ("/v1.0/applications", JSON, '{"Password": ["SECRET"]}'),
+            ("/v1.0/applications", JSON, '{"refresh-token": {"a": "SECRET"}}'),
+            ("/v1.0/applications", JSON, '{"notes": "Bearer SECRET"}'),
+            ("/v1.0/applications", JSON, '{"notes": "JWT"}'),
+            ("/v1.0/applications", JSON, '"https://a.example/?code=SECRET&b=c"'),
+            (
+                "/v1.0/applications",
+                JSON,
+                json.dumps({"body": json.dumps({"secretText": 'a "SECRET" b'})}),
+            ),
+            (
+                "/v1.0/$batch",
+                JSON,
+                json.dumps({"requests": [{"headers": {"Authorization": "Bearer SECRET"}}]}),
+            ),
+            (
+                "/v1.0/$batch",
+                JSON,
+                '{"requests": [{"id": "1", "method": "GET", "url": "/me?access_token=SECRET"}]}',
+            ),
+            ("/v1.0/applications?Access_Token=SECRET", "", ""),
+            ("/v1.0/applications?id%5Ftoken=SECRET&code=SECRET", "", ""),
+            ("/v1.0/applications?next=https%3A%2F%2Fa.example%2F%3Fcode%3DSECRET", "", ""),
+            ("/v1.0/applications/JWT?$select=id", "", ""),
+            ("/TENANT/oauth2/v2.0/token", FORM, "Client_Secret=SECRET&client_assertion=SECRET"),
+            ("/TENANT/oauth2/v2.0/token", FORM, "refresh_token=SECRET&id_token=SECRET"),
+            ("/TENANT/oauth2/v2.0/token", FORM, "assertion=SECRET&scope=https://a/?code=SECRET"),
+            ("/TENANT/oauth2/v2.0/token", FORM, '{"client_secret": "SECRET"}'),
+        ],
+    )
+    def test_no_secret_of_a_client_either(
+        self, tenant: Tenant, graph: httpx.Client, path: str, content_type: str, content: str
+    ) -> None:
+        """Whatever its shape: what a test sends by mistake may be a real tenant's."""
+        secret, token = "pQ7~not-one.of-ours", "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2lnbmVk"
+        for name, value in {"SECRET": secret, "JWT": token, "TENANT": tenant.tenant_id}.items():
+            path, content = (one.replace(name, value) for one in (path, content))
+        before = len(tenant.history())
+        headers = {"content-type": content_type} if content_type else {}
+        graph.post(path, content=content, headers=headers)
+        kept = tenant.history(before)
+        assert kept
+        assert not [one for one in (secret, *token.split(".")) if one in json.dumps(kept)]
+
+    def test_what_is_no_secret_stays_readable(self, tenant: Tenant, graph: httpx.Client) -> None:
+        query = "$filter=displayName%20eq%20'x'&$top=5"
+        graph.get(f"/v1.0/applications?{query}")
+        graph.post("/v1.0/applications", json={"displayName": "x", "notes": "code: 5, a=b"})
+        graph.post("/v1.0/applications", content=b"{", headers={"content-type": JSON})
+        tenant.sign_in(client_secret="wrong")
+        found, made, cut, signed_in = tenant.history()[-4:]
+        assert found["path"] == f"/v1.0/applications?{query}"
+        assert made["request"] == {"displayName": "x", "notes": "code: 5, a=b"}
+        assert made["response"]["notes"] == "code: 5, a=b"
+        assert cut["request"] == f"({JSON}, 1 bytes, not JSON)"
+        assert cut["response"]["error"]["code"] == "BadRequest"
+        assert signed_in["response"]["error_uri"].endswith("?code=7000215")
+        assert signed_in["request"]["client_id"] == tenant.client_id
 
     def test_a_very_large_reply_is_kept_by_its_size(
         self, tenant: Tenant, graph: httpx.Client

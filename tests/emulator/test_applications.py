@@ -15,6 +15,8 @@ from tests.emulator.objects import (
 )
 from tests.tenant import Tenant
 
+ADVANCED = {"ConsistencyLevel": "eventual"}
+
 
 def owners(graph: httpx.Client, application: dict[str, Any]) -> list[str]:
     value = graph.get(f"/v1.0/applications/{application['id']}/owners").json()["value"]
@@ -164,6 +166,45 @@ def test_owners_come_and_go(tenant: Tenant, graph: httpx.Client) -> None:
     assert graph.delete(f"{url}/{user}/$ref").status_code == 204
     assert refused(graph.delete(f"{url}/{user}/$ref"))[0] == 404
     assert owners(graph, application) == [me]
+
+
+class TestAskedOfOwners:
+    @pytest.fixture
+    def url(self, tenant: Tenant, graph: httpx.Client) -> str:
+        """The owners of an application: the deployer, and the mailbox's user."""
+        url = f"/v1.0/applications/{make_application(graph)['id']}/owners"
+        user = tenant.ready["users"][1]["id"]
+        reference = {"@odata.id": f"{tenant.graph}/v1.0/directoryObjects/{user}"}
+        assert graph.post(f"{url}/$ref", json=reference).status_code == 204
+        return url
+
+    def test_how_many(self, graph: httpx.Client, url: str) -> None:
+        for path, number in (
+            ("/$count", "2"),
+            ("/microsoft.graph.user/$count", "1"),
+            ("/microsoft.graph.application/$count", "0"),
+            ('/$count?$search="displayName:deployer"', "1"),
+        ):
+            response = graph.get(url + path, headers=ADVANCED)
+            assert (response.text, response.headers["content-type"]) == (
+                number,
+                "text/plain; charset=utf-8",
+            )
+        assert refused(graph.get(f"{url}/$count")) == (400, "Request_BadRequest")
+
+    def test_which(self, graph: httpx.Client, url: str) -> None:
+        search = f'{url}?$search="displayName:prose"&$select=displayName'
+        found = graph.get(search, headers=ADVANCED).json()["value"]
+        assert [one["displayName"] for one in found] == ["Proself"]
+        assert refused(graph.get(search)) == (400, "Request_UnsupportedQuery")
+
+    def test_what_of_them(self, graph: httpx.Client, url: str) -> None:
+        asked = graph.get(f"{url}?$select=appId,userType").json()["value"]
+        assert [set(one) - {"@odata.type"} for one in asked] == [{"appId"}, {"userType"}]
+        for query in ("$select=nope", "$select=oauth2RequirePostResponse", "$expand=owners"):
+            response = graph.get(f"{url}?{query}")
+            assert refused(response) == (400, "BadRequest")
+            assert "'microsoft.graph.directoryObject'" in message(response)
 
 
 def test_beta_knows_more_than_v1(graph: httpx.Client) -> None:

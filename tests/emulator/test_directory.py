@@ -12,6 +12,7 @@ from tests.emulator.objects import (
 )
 from tests.tenant import Tenant
 
+ADVANCED = {"ConsistencyLevel": "eventual"}
 NOBODY = "5d5e0a8e-0000-4000-8000-000000000000"
 
 
@@ -31,7 +32,11 @@ def test_users_by_id_and_by_name(tenant: Tenant, administrator: httpx.Client) ->
     user = tenant.ready["users"][1]
     for key in (user["id"], user["user_principal_name"], user["user_principal_name"].upper()):
         assert administrator.get(f"/v1.0/users/{key}").json()["id"] == user["id"]
+    by_key = f"/v1.0/users(userPrincipalName='{user['user_principal_name']}')"
+    assert administrator.get(by_key).json()["id"] == user["id"]
     assert refused(administrator.get("/v1.0/users/nobody@contoso.example"))[0] == 404
+    assert refused(administrator.get("/v1.0/users(userPrincipalName='nobody')"))[0] == 404
+    assert refused(administrator.get("/v1.0/users(mail='x')")) == (400, "BadRequest")
     found = administrator.get(f"/v1.0/users?$filter=mail eq '{user['user_principal_name']}'")
     assert [one["id"] for one in found.json()["value"]] == [user["id"]]
 
@@ -69,11 +74,19 @@ def test_what_somebody_owns(tenant: Tenant, graph: httpx.Client) -> None:
     me = principal_of(graph, tenant.client_id)["id"]
     owned = graph.get(f"/v1.0/servicePrincipals/{me}/ownedObjects").json()["value"]
     assert [one["id"] for one in owned] == [application["id"], principal["id"]]
+    by_key = f"/v1.0/servicePrincipals(appId='{tenant.client_id}')/ownedObjects"
+    assert graph.get(by_key).json()["value"] == owned
+    found = graph.get(f'{by_key}?$search="displayName:nobody"', headers=ADVANCED).json()
+    assert found["value"] == []
+    assert refused(graph.get(f"{by_key}?$select=nope")) == (400, "BadRequest")
     with tenant.http(sign_in(tenant, tenant.ready["users"][0])) as administrator:
         mine = make_application(administrator)
         found = administrator.get("/v1.0/me/ownedObjects?$select=id").json()["value"]
         assert [one["id"] for one in found] == [mine["id"]]
         user = tenant.ready["users"][0]["id"]
-        assert administrator.get(f"/v1.0/users/{user}/ownedObjects").json()["value"]
+        name = tenant.ready["users"][0]["user_principal_name"]
+        for key in (f"/{user}", f"/{name}", f"(userPrincipalName='{name}')"):
+            found = administrator.get(f"/v1.0/users{key}/ownedObjects?$select=id").json()["value"]
+            assert [one["id"] for one in found] == [mine["id"]]
         assert administrator.get(f"/v1.0/users/{user}/appRoleAssignments").json()["value"] == []
         assert administrator.get(f"/v1.0/users/{user}/oauth2PermissionGrants").json()["value"] == []

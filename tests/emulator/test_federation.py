@@ -23,8 +23,10 @@ def url(graph: httpx.Client) -> str:
 def test_made_read_changed_and_removed(graph: httpx.Client, url: str) -> None:
     one = created(graph.post(url, json=GITHUB))
     assert one["description"] is None
-    for key in (one["id"], "github"):
-        assert graph.get(f"{url}/{key}").json()["subject"] == GITHUB["subject"]
+    for key in (f"/{one['id']}", "/github", "(name='github')"):
+        assert graph.get(f"{url}{key}").json()["subject"] == GITHUB["subject"]
+    assert refused(graph.get(f"{url}(name='gitlab')")) == (404, "Request_ResourceNotFound")
+    assert refused(graph.get(f"{url}(issuer='x')")) == (400, "BadRequest")
     assert graph.patch(f"{url}/github", json={"subject": "repo:o/r:ref:x"}).status_code == 204
     assert graph.get(f"{url}?$filter=subject eq 'repo:o/r:ref:x'").json()["value"][0]["id"]
     application = url.rpartition("/")[0]

@@ -52,6 +52,9 @@ class TestFilter:
             ("displayName eq 'Beta''s mail'", ["Beta's mail"]),
             ("'Gamma' eq displayName", ["Gamma"]),
             ("displayName in ('Gamma', 'Alpha mail')", ["Alpha mail", "Gamma"]),
+            ("displayName in ('Gamma')", ["Gamma"]),
+            ("displayName in( 'Beta''s mail' )", ["Beta's mail"]),
+            ("displayName in ('in (x)') or displayName in ('Gamma')", ["Gamma"]),
             ("startswith(displayName,'Al')", ["Alpha mail"]),
             ("startsWith(displayName, 'al')", ["Alpha mail"]),
             ("tags/any(t:t eq 'stack:1')", ["Alpha mail"]),
@@ -180,8 +183,31 @@ class TestExpand:
         assert owner["appId"] == tenant.client_id
         assert set(owner) == {"@odata.type", "appId"}
 
-    def test_what_cannot_be_expanded(self, graph: httpx.Client) -> None:
-        assert refused(query(graph, expand="friends")) == (400, "BadRequest")
+    def test_a_selection_of_every_property(self, graph: httpx.Client) -> None:
+        make_application(graph)
+        plain = query(graph, expand="owners").json()["value"]
+        assert query(graph, expand=" owners ($select=*)").json()["value"] == plain
+        assert plain[1]["owners"][0]["displayName"] == "Deployer"
+
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [
+            ("friends", "BadRequest"),
+            ("owners($select=id;$top=1)", "Request_UnsupportedQuery"),
+            ("owners($levels=max)", "Request_UnsupportedQuery"),
+            ("owners($select=nope)", "BadRequest"),
+            ("federatedIdentityCredentials($select=appId)", "BadRequest"),
+            ("owners($select=)", "Request_UnsupportedQuery"),
+            ("owners(", "BadRequest"),
+            ("owners)", "BadRequest"),
+            ("owners,", "BadRequest"),
+            ("owners federatedIdentityCredentials", "BadRequest"),
+        ],
+    )
+    def test_what_cannot_be_expanded(self, graph: httpx.Client, text: str, code: str) -> None:
+        assert refused(query(graph, expand=text)) == (400, code)
+
+    def test_never_with_advanced_parameters(self, graph: httpx.Client) -> None:
         assert refused(query(graph, True, expand="owners"))[0] == 400
 
 
@@ -193,20 +219,82 @@ class TestSearch:
             ('"displayName:alp"', ["Alpha mail"]),
             ('"displayName:mail" AND "description:server"', ["Beta's mail"]),
             ('"displayName:gamma" OR "displayName:alpha"', ["Alpha mail", "Gamma"]),
+            (
+                '"displayName:gamma" OR "displayName:mail" AND "description:server"',
+                ["Beta's mail", "Gamma"],
+            ),
+            (
+                '("displayName:gamma" OR "displayName:mail") AND "description:server"',
+                ["Beta's mail"],
+            ),
+            ('(("displayName:gamma"))', ["Gamma"]),
+            ('"tags:stack:"', ["Alpha mail"]),
+            ('"tags:1"', []),  # a word in its middle: of other properties, only the beginning
         ],
     )
     @pytest.mark.usefixtures("some")
     def test_by_words(self, graph: httpx.Client, text: str, expected: list[str]) -> None:
         assert names(query(graph, True, search=text)) == expected
 
+    @pytest.mark.parametrize(
+        ("name", "found", "missed"),
+        [
+            (
+                "Proself mail (proself.example.jp)",
+                ["example", "jp proself", "proself.example.jp", "(proself", "proselfexamplejp"],
+                ["roself", "proself-example", "examplemail"],
+            ),
+            ("HelloWorld", ["world", "HELLO", "helloWorld"], ["helloworld", "elloWorld"]),
+            ("HELLOworld", ["helloworld"], ["world"]),
+            ("hello123world", ["123", "world hello", "hello123"], ["ello", "23"]),
+            ("hello_world", ["world", "helloworld", "_"], ["hello-world"]),
+            ("李四(David Li)", ["李四(David Li)", "李四", "David)", "(李四", "Li 李"], ["四"]),
+            ("Search AND Rescue", ["Search AND Rescue", "rescue and"], []),
+            ('say "x" OR \\ ', ['say \\"x\\"', "OR \\\\"], ['say \\"y\\"']),
+        ],
+    )
+    def test_words_as_microsofts_page_cuts_them(
+        self, graph: httpx.Client, name: str, found: list[str], missed: list[str]
+    ) -> None:
+        make_application(graph, displayName=name)
+        for words in found:
+            assert names(query(graph, True, search=f'"displayName:{words}"')) == [name], words
+        for words in missed:
+            assert names(query(graph, True, search=f'"displayName:{words}"')) == [], words
+
     def test_only_with_the_header(self, graph: httpx.Client) -> None:
         response = query(graph, search='"displayName:x"')
         assert refused(response) == (400, "Request_UnsupportedQuery")
         assert "special request header: 'ConsistencyLevel: eventual'" in message(response)
 
-    @pytest.mark.parametrize("text", ["displayName:x", '"notes:x"', '"x"'])
-    def test_what_cannot_be_searched(self, graph: httpx.Client, text: str) -> None:
-        assert refused(query(graph, True, search=text))[0] == 400
+    @pytest.mark.parametrize("text", ['"notes:x"', '"x"'])
+    def test_properties_that_cannot_be_searched(self, graph: httpx.Client, text: str) -> None:
+        assert refused(query(graph, True, search=text)) == (400, "Request_UnsupportedQuery")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "displayName:x",
+            '"displayName:a" "displayName:b"',
+            '"displayName:a" and "displayName:b"',
+            '"displayName:a" AND',
+            'OR "displayName:a"',
+            '("displayName:a"',
+            '"displayName:a")',
+            "()",
+            '"displayName:a',
+            "",
+            " ",
+        ],
+    )
+    def test_what_is_no_search(self, graph: httpx.Client, text: str) -> None:
+        response = query(graph, True, search=text)
+        assert refused(response) == (400, "Request_BadRequest")
+        assert message(response).startswith("Syntax error")
+
+    def test_however_many_parentheses(self, graph: httpx.Client) -> None:
+        deep = '("displayName:dep" AND ' * 700 + '"displayName:dep"' + ")" * 700
+        assert names(query(graph, True, search=deep)) == ["Deployer"]
 
 
 class TestOrder:
@@ -221,6 +309,19 @@ class TestOrder:
         assert refused(response) == (400, "Request_UnsupportedQuery")
         assert refused(query(graph, True, orderby="notes"))[0] == 400
         assert refused(query(graph, True, orderby="colour")) == (400, "BadRequest")
+
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [
+            ("displayName sideways", "BadRequest"),
+            ("displayName desc asc", "BadRequest"),
+            ("displayName desc,appId", "Request_UnsupportedQuery"),
+            ("displayName desc,createdDateTime", "Request_UnsupportedQuery"),
+            ("displayName,", "BadRequest"),
+        ],
+    )
+    def test_what_is_no_order(self, graph: httpx.Client, text: str, code: str) -> None:
+        assert refused(query(graph, True, orderby=text)) == (400, code)
 
     def test_users_by_name_without_them(self, administrator: httpx.Client) -> None:
         found = names(query(administrator, path="users", orderby="displayName"))

@@ -1,5 +1,6 @@
 """How the emulator starts, what it leaves on the disk, and how it ends."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,9 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -28,6 +31,20 @@ def emulator(*options: str) -> subprocess.CompletedProcess[str]:
         timeout=20,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def serving(ready_file: Path) -> Iterator[dict[str, Any]]:
+    """Run one on that ready file, and return what it wrote there."""
+    command = [sys.executable, "-m", "emulator", "--ready-file", str(ready_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline()
+            yield json.loads(ready_file.read_text())
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
 def test_the_ready_file_says_where_and_as_whom(running_tenant: Tenant) -> None:
@@ -56,6 +73,47 @@ def test_files_are_private_and_go_with_the_process() -> None:
     assert time.monotonic() - began < 3
     assert list(tenant.ready_file.parent.iterdir()) == []
     tenant.stop()
+
+
+class TestOneReadyFile:
+    def test_a_second_is_refused_while_the_first_lives(self, running_tenant: Tenant) -> None:
+        folder = running_tenant.ready_file.parent
+        before = {file: file.read_bytes() for file in folder.iterdir()}
+        result = emulator("--ready-file", str(running_tenant.ready_file))
+        assert result.returncode == 2
+        assert f"process {running_tenant.ready['pid']}" in result.stderr
+        assert "Next: end that process, or give another --ready-file" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert {file: file.read_bytes() for file in folder.iterdir()} == before
+        assert running_tenant.sign_in().status_code == 200
+
+    def test_what_a_killed_one_left_is_replaced(self) -> None:
+        with Tenant() as first:
+            first.process.kill()
+            first.process.join()
+            assert first.ready_file.exists()
+            with serving(first.ready_file) as second:
+                assert second["tenant_id"] != first.tenant_id
+
+    @pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": 1, "admin_url": "x"}'])
+    def test_what_is_no_ready_file_is_replaced(self, tmp_path: Path, content: str) -> None:
+        (tmp_path / "ready.json").write_text(content)
+        with serving(tmp_path / "ready.json") as ready:
+            assert ready["tenant_id"]
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_older_one_that_ends_leaves_a_newers_files_alone(self) -> None:
+        with Tenant() as older:
+            older.ready_file.unlink()
+            with serving(older.ready_file) as newer:
+                older.process.terminate()
+                older.process.join(5)
+                assert older.process.exitcode == 0
+                assert json.loads(older.ready_file.read_text()) == newer
+                context = ssl.create_default_context(cafile=newer["ca_file"])
+                address = f"{newer['graph']}/metadata/endpoints?api-version=2022-09-01"
+                assert httpx.get(address, verify=context, trust_env=False).status_code == 200
+            assert list(older.ready_file.parent.iterdir()) == []
 
 
 def test_no_private_key_is_on_the_disk(running_tenant: Tenant) -> None:
