@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -21,6 +21,7 @@ from msgraph.generated.applications.item.remove_password.remove_password_post_re
     RemovePasswordPostRequestBody,
 )
 from msgraph.generated.models.application import Application
+from msgraph.generated.models.federated_identity_credential import FederatedIdentityCredential
 from msgraph.generated.models.o_auth2_permission_grant import OAuth2PermissionGrant
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.password_credential import PasswordCredential
@@ -187,3 +188,29 @@ def test_its_own_retries_get_it_through_a_throttle(tenant: Tenant) -> None:
     assert with_graph(tenant, work) == 1
     statuses = [one["status"] for one in tenant.history() if one["path"] == "/v1.0/applications"]
     assert statuses == [429, 200]
+
+
+def test_a_credential_by_its_name_and_a_count_of_owners(tenant: Tenant) -> None:
+    subject = "repo:o/r:environment:production"
+
+    async def work(graph: GraphServiceClient) -> None:
+        made = await graph.applications.post(Application(display_name="Mail"))
+        assert made is not None
+        assert made.id
+        one = graph.applications.by_application_id(made.id)
+        await one.federated_identity_credentials.post(
+            FederatedIdentityCredential(
+                name="github",
+                issuer="https://token.actions.githubusercontent.com",
+                subject=subject,
+                audiences=["api://AzureADTokenExchange"],
+            )
+        )
+        credential = await one.federated_identity_credentials_with_name("github").get()
+        assert credential is not None
+        assert credential.subject == subject
+        asked: RequestConfiguration[Any] = RequestConfiguration()
+        asked.headers.add("ConsistencyLevel", "eventual")
+        assert await one.owners.count.get(request_configuration=asked) == 1
+
+    with_graph(tenant, work)
