@@ -78,7 +78,7 @@ def _lowercase_host(host: str) -> str:
     name = host.lower()
     is_number = name.rpartition(".")[2].isdigit()
     if len(name) > 253 or is_number or not _HOST.fullmatch(name):
-        raise ValueError(f"{host!r} is not a host name (an international one is written xn--…)")
+        raise ValueError(f"{host!r} is not a host name")
     return name
 
 
@@ -88,6 +88,11 @@ def _server(text: str) -> str:
     if "/" in text:
         raise ValueError(f"{text!r} has a path: give the host name alone")
     host, colon, port = text.partition(":")
+    if not host.isascii() or any(label.startswith("xn--") for label in host.lower().split(".")):
+        raise ValueError(
+            f"{host!r} is an international host name, which Entra takes in no redirect URI: give "
+            "the server a name of plain letters, digits and hyphens too"
+        )
     if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError(f"{port!r} is not a port")
     host = _lowercase_host(host)
