@@ -26,7 +26,7 @@ def refused(journey: Journey, *options: str, code: int = 3, **more: Any) -> str:
     assert done.returncode == code, done.stdout + done.stderr
     assert journey.writes(before) == []
     assert "Traceback" not in done.stderr
-    assert "Next: " in done.stderr
+    assert "Next:" in done.stderr, done.stderr
     return " ".join((done.stdout + done.stderr).split())
 
 
