@@ -4,18 +4,19 @@ It asks for what is missing, looks at the tenant, and writes nothing before ever
 well. It sets nothing up in the tenant: that is `pulumi up`'s.
 """
 
+import asyncio
 import os
 import re
 import shlex
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from proself_mail import clock, lifetime, preflight, session, state, up
 from proself_mail.check import Check
-from proself_mail.directory import Directory, DirectoryError
+from proself_mail.directory import AppPolicy, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.settings import Environment, Settings, TargetName, parse
@@ -73,12 +74,19 @@ async def run(answers: Answers, project: Path) -> Made:
         )
     async with session.sign_in(answers.target, _tenant(answers)) as opened:
         caller = opened.caller
-        limit = await _limit(opened.directory)
+        policy = asyncio.ensure_future(opened.directory.app_policy())
+        limit = await _limit(policy)
         entry = _entry(clock.now(), limit)
         values = _configuration(answers, caller.tenant_id, caller.object_id, entry)
         settings = parse(_nested(values), answers.stack)
         checks = await preflight.look(
-            opened.directory, caller, settings, answers.stack, state.read({}), opened.tenant_now()
+            opened.directory,
+            caller,
+            settings,
+            answers.stack,
+            state.read({}),
+            opened.tenant_now(),
+            policy,
         )
     up.stop_at(checks)
     stack.create()
@@ -86,10 +94,10 @@ async def run(answers: Answers, project: Path) -> Made:
     return Made(settings, checks, stack.file)
 
 
-async def _limit(directory: Directory) -> timedelta | None:
-    """Ask how long a client secret may live in the tenant; none where nothing limits or tells."""
+async def _limit(asked: Awaitable[AppPolicy]) -> timedelta | None:
+    """Say how long a client secret may live in the tenant; none where nothing limits or tells."""
     try:
-        policy = await directory.app_policy()
+        policy = await asked
     except DirectoryError:
         return None
     return timedelta(days=policy.maximum_lifetime_days) if policy.maximum_lifetime_days else None

@@ -50,9 +50,13 @@ async def look(
     stack: str,
     state: State,
     now: datetime,
+    asked: Awaitable[AppPolicy] | None = None,
 ) -> Sequence[Check]:
-    """Look at everything that can be told before a write to the stack of this name."""
-    policy = asyncio.ensure_future(directory.app_policy(state.application_id))
+    """Look at everything that can be told before a write to the stack of this name.
+
+    `asked` is what has been asked already.
+    """
+    policy = asyncio.ensure_future(asked or directory.app_policy(state.application_id))
     try:
         found = await asyncio.gather(
             _tenant(directory, caller),

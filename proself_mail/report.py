@@ -67,6 +67,17 @@ def checks(found: Iterable[Check]) -> Table:
     return table
 
 
+def show_checks(console: Console, found: Sequence[Check]) -> None:
+    """Print checks, and below them, unfolded, the commands that mend what failed."""
+    console.print(checks(found))
+    steps = [each.next_step for each in found if each.outcome is Outcome.FAIL and each.next_step]
+    commands = dict.fromkeys(re.findall(r"`((?:pulumi|proself-mail) [^`]*)`", " ".join(steps)))
+    if commands:
+        console.print("\nThe commands, to be copied:")
+    for command in commands:
+        console.print(f"  {command}", markup=False, soft_wrap=True)
+
+
 def steps(found: "Sequence[Step]", *, japanese: bool) -> Table:
     """Lay the FAQ's steps out beside what the tenant answers."""
     table = Table.grid(padding=(0, 2))

@@ -30,7 +30,7 @@ def show(found: Found, *, japanese_first: bool) -> None:
         if isinstance(each, Error):
             console.print(f"Could not be looked at: {each}", markup=False)
         else:
-            console.print(report.checks(each.checks))
+            report.show_checks(console, each.checks)
             console.print(f"\n{verdict(each)}", markup=False)
             diagnosis_view.show(console, each.diagnoses, japanese_first=japanese_first)
     if not found:

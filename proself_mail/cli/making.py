@@ -118,7 +118,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
             return (await up.look(opened, stack, settings, state)).checks
 
     checks = asyncio.run(look())
-    report.output().print(report.checks(checks))
+    report.show_checks(report.output(), checks)
     return check.exit_code(checks)
 
 

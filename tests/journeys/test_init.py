@@ -41,8 +41,11 @@ def configuration(journey: Journey, stack: str = "contoso.test") -> dict[str, An
 
 
 def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> None:
+    before = journey.mark()
     done = init(journey, "--config-file", str(journey.config_file))
     assert done.returncode == 0, done.stderr
+    asked = [each["path"] for each in journey.tenant.history() if each["n"] > before]
+    assert len(asked) == len(set(asked)), "nothing is asked twice"
     made = configuration(journey)
     assert made["tenantId"] == journey.tenant.tenant_id
     assert made["owners"] == [journey.caller()]

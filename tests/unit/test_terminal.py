@@ -3,6 +3,7 @@
 import pytest
 
 from proself_mail import report
+from proself_mail.check import fail, ok
 from proself_mail.cli.terminal import say
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
@@ -36,3 +37,15 @@ def test_a_command_to_be_copied_is_never_folded() -> None:
     assert shown
     assert rest.split() == [",", "then", "…"]
     assert max(map(len, cause.splitlines())) <= 60
+
+
+def test_below_a_table_of_checks_its_commands_stand_unfolded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    commands = [f"pulumi config set configFile {PATH}", "proself-mail up --stack dev"]
+    step = f"`{commands[0]}`, then `{commands[1]}`; see `consentUrl`"
+    report.show_checks(report.output(), [ok("tenant", "Contoso"), fail("config file", "no", step)])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-3:] == ["The commands, to be copied:", *(f"  {each}" for each in commands)]
+    report.show_checks(report.output(), [ok("tenant", "Contoso")])
+    assert capsys.readouterr().out.split() == ["OK", "tenant", "Contoso"]
