@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import key_service
 from tools import pulumi_cli
 
-PASSPHRASE = "test"
 STACK = "dev"
 
 
@@ -38,7 +39,9 @@ class Project:
     ) -> None:
         """Make the stack; `plugins` is the folder with the plugin's executable."""
         cli = pulumi_cli.locate().path.parent
-        self.program = program
+        # A copy: the engine writes the stack's key beside the program.
+        self.program = folder / "program"
+        shutil.copytree(program, self.program)
         (folder / "state").mkdir(parents=True)
         self.environment = {
             "HOME": str(folder),
@@ -47,14 +50,13 @@ class Project:
                 [str(cli), str(Path(sys.executable).parent), str(plugins), os.defpath]
             ),
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **key_service.environment(),
             **environment,
         }
-        self._config = folder / "Pulumi.dev.yaml"
-        self.run("stack", "init", STACK).done()
+        self.run("stack", "init", STACK, "--secrets-provider", key_service.PROVIDER).done()
 
     def run(self, *arguments: str, **environment: str) -> Run:
         """Run a command of the CLI in the program's folder."""
@@ -92,6 +94,4 @@ class Project:
 
     def _with_config(self, command: str, config: Mapping[str, str] | None, *options: str) -> Run:
         pairs = [part for key, value in (config or {}).items() for part in ("-c", f"{key}={value}")]
-        return self.run(
-            command, "--stack", STACK, "--config-file", str(self._config), *pairs, *options
-        )
+        return self.run(command, "--stack", STACK, *pairs, *options)
