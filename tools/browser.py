@@ -18,10 +18,11 @@ from pathlib import Path
 
 from proself_mail.errors import MissingTool
 
-PACKAGES = ("chromium", "fonts-noto-cjk")
+PACKAGES = ("chromium-headless-shell", "fonts-noto-cjk")
 """Debian's names. Without a Japanese font a picture of a Japanese page is full of boxes."""
 
 _ON_PATH = (
+    "chromium-headless-shell",  # without windows, which nobody sees here: a page costs half
     "chromium",
     "google-chrome",
     "google-chrome-stable",

@@ -40,7 +40,7 @@ def test_one_on_path_is_used_and_said_with_its_version(tmp_path: Path) -> None:
 def test_debians_is_installed_where_there_is_none(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
     bare.setattr("os.geteuid", lambda: 0)
     bin_ = tmp_path / "bin"
-    log, chromium = tmp_path / "log", bin_ / "chromium"
+    log, chromium = tmp_path / "log", bin_ / "chromium-headless-shell"
     program(
         bin_,
         "apt-get",
@@ -53,8 +53,8 @@ def test_debians_is_installed_where_there_is_none(tmp_path: Path, bare: pytest.M
     update, install = log.read_text().splitlines()
     assert update.endswith(" update")
     assert update.startswith("noninteractive ")
-    assert install.endswith("chromium fonts-noto-cjk")
-    assert "installing chromium and fonts-noto-cjk by apt-get" in said[0]
+    assert install.endswith("chromium-headless-shell fonts-noto-cjk")
+    assert "installing chromium-headless-shell and fonts-noto-cjk by apt-get" in said[0]
     assert said[-1] == f"browser: Chromium 9, {chromium}"
 
 
