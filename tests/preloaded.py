@@ -5,6 +5,7 @@ hundreds. A forked one has a folder, an environment and standard streams of its 
 has; `tests/journeys/test_script.py` holds the two against each other.
 """
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -17,6 +18,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+
+import psutil
 
 import emulator
 import proself_mail
@@ -44,19 +47,30 @@ def run(
     environment: Mapping[str, str],
     stdin: str | None,
     seconds: float,
+    *,
+    with_children: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `proself-mail` with these arguments, as `subprocess.run` would with output captured."""
+    """Run `proself-mail` with these arguments, as `subprocess.run` would with output captured.
+
+    `TimeoutExpired` has what it had said when it was killed, if `with_children` with its children.
+    """
     with TemporaryDirectory(prefix="preloaded-") as scratch:
         streams = [Path(scratch) / name for name in ("in", "out", "err")]
         streams[0].write_text(stdin or "", encoding="utf-8")
         process = _start("proself_mail", arguments, folder, environment, streams)
         process.join(seconds)
-        if process.exitcode is None:
+        code = process.exitcode
+        if code is None:
+            below = psutil.Process(process.pid).children(recursive=True) if with_children else []
             process.kill()
+            for each in below:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
             process.join()
-            raise subprocess.TimeoutExpired(list(arguments), seconds)
         out, error = (path.read_text(encoding="utf-8") for path in streams[1:])
-    return subprocess.CompletedProcess(list(arguments), process.exitcode, out, error)
+        if code is None:
+            raise subprocess.TimeoutExpired(list(arguments), seconds, out, error)
+    return subprocess.CompletedProcess(list(arguments), code, out, error)
 
 
 def start_emulator(options: Sequence[str]) -> ForkServerProcess:
