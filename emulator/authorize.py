@@ -127,8 +127,8 @@ class Authorize:
 
     def _signed_in(self, asked: _Asked, client: Client, redirect_uri: str) -> SignIn | None:
         """Return the finished sign-in, None if the form is yet to be filled in."""
-        if asked.need("response_type") != "code":
-            raise problems.unsupported_response_type()
+        if (response_type := asked.need("response_type")) != "code":
+            raise problems.unsupported_response_type(response_type)
         scope = asked.need("scope")
         if "none" in asked.prompt:
             raise problems.no_session()
@@ -177,12 +177,12 @@ class Authorize:
             raise problems.no_consent(client.id, client.name)
         if principal.body["appRoleAssignmentRequired"] and not view.is_assigned(user, principal):
             raise problems.not_assigned(user.body["userPrincipalName"], client.id, client.name)
-        wanted = view.wanted(scope, client)
-        if wanted.resource is None:
-            return
-        granted = view.granted(principal, wanted.resource, user)
-        if wanted.scopes - granted or not granted:
-            raise problems.no_consent(client.id, client.name)
+        for wanted in view.wanted_of_each(scope, client):
+            if wanted.resource is None:
+                continue
+            granted = view.granted(principal, wanted.resource, user)
+            if wanted.scopes - granted or not granted:
+                raise problems.no_consent(client.id, client.name)
 
     def _form(self, asked: _Asked, client: Client, note: str = "") -> Response:
         """Ask who it is: by the accounts that this browser knows, or by the form."""

@@ -65,6 +65,8 @@ def _matching(credentials: list[Record], claims: dict[str, Any]) -> Record:
     for credential in fitting:
         if credential.body["subject"] == subject:
             return credential
+    if any(one.body["subject"].lower() == subject.lower() for one in fitting):
+        raise problems.subject_in_other_case(subject)
     raise problems.no_matching_federation(700213, "subject", subject)
 
 
@@ -72,24 +74,26 @@ def _check_signature(cloud: Cloud, assertion: str, issuer: str) -> None:
     keys = cloud.issuers.get(issuer)
     if keys is None:
         raise problems.unknown_issuer_keys()
-    header = jwt.get_unverified_header(assertion)
-    for key in keys.keys:
-        if header.get("kid") in (None, key.key_id):
-            try:
-                jwt.decode(
-                    assertion,
-                    key,
-                    algorithms=["RS256", "ES256"],
-                    options={
-                        "verify_exp": False,
-                        "verify_nbf": False,
-                        "verify_iat": False,
-                        "verify_aud": False,
-                    },
-                )
-            except jwt.InvalidTokenError:
-                continue
-            return
+    key_id = jwt.get_unverified_header(assertion).get("kid")
+    named = [key for key in keys.keys if key_id in (None, key.key_id)]
+    if not named:
+        raise problems.unpublished_key(str(key_id), issuer)
+    for key in named:
+        try:
+            jwt.decode(
+                assertion,
+                key,
+                algorithms=["RS256", "ES256"],
+                options={
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_aud": False,
+                },
+            )
+        except jwt.InvalidTokenError:
+            continue
+        return
     raise problems.bad_assertion_signature()
 
 

@@ -48,7 +48,7 @@ def _claims(cloud: Cloud, token: str) -> dict[str, Any]:
         raise unauthenticated(
             "IDX14100: JWT is not well formed, there are no dots (.).\nThe token needs to be in "
             "JWS or JWE Compact Serialization Format. (JWS): "
-            "'EncodedHeader.EndcodedPayload.EncodedSignature'. (JWE): "
+            "'EncodedHeader.EncodedPayload.EncodedSignature'. (JWE): "
             "'EncodedProtectedHeader.EncodedEncryptedKey.EncodedInitializationVector."
             "EncodedCiphertext.EncodedAuthenticationTag'."
         )

@@ -45,10 +45,11 @@ def read_batch(body: object, version: str) -> list[Item]:
             f"Number of batch request steps exceeds the maximum value of {_MOST}.",
         )
     items = [_item(request, version) for request in requests]
-    ids = [item.id.lower() for item in items]
-    if len(set(ids)) < len(ids):
-        raise bad_syntax("Request Id values in a batch must be unique.")
-    known = set(ids)
+    known: set[str] = set()
+    for item in items:
+        if item.id.lower() in known:
+            raise bad_syntax(f"Request Id {item.id} has to be unique in a batch.")
+        known.add(item.id.lower())
     if any(other.lower() not in known for item in items for other in item.depends_on):
         raise bad_syntax("A request depends on one that is not in the batch.")
     return items

@@ -22,8 +22,7 @@ from emulator.problems import (
 from emulator.store import Entry, Json, Kind, Record
 
 _MOST = 20
-_NAME = re.compile(r"[A-Za-z0-9_-]*")
-_NAME_LENGTHS = range(3, 121)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 _REQUIRED = ("name", "issuer", "subject", "audiences")
 
 
@@ -68,7 +67,7 @@ def create_credential(call: Call) -> Reply:
     given = _checked(call.json())
     for name in _REQUIRED:
         if not given.get(name):
-            raise invalid_value(name, "FederatedIdentityCredential")
+            raise bad_request("Federated Identity Credential from HTTP body has empty properties")
     _check_unique(call, parent, given)
     body = merge(FEDERATED_CREDENTIAL.properties, given)
     body["id"] = call.tenant.ids.new("federatedIdentityCredential")
@@ -106,11 +105,10 @@ def _checked(given: Json) -> Json:
     properties.pop("id", None)
     audiences = properties.get("audiences")
     if audiences is not None and (not isinstance(audiences, list) or len(audiences) != 1):
-        raise invalid_value("audiences", "FederatedIdentityCredential")
-    if "name" in properties and len(str(properties["name"])) not in _NAME_LENGTHS:
-        raise invalid_value("name", "FederatedIdentityCredential")
-    if _NAME.fullmatch(str(properties.get("name", "none"))) is None:
-        raise bad_request("Name value is not a valid URI last segment.")
+        raise bad_request("Federated identity credentials must have exactly one audience.")
+    own_name = properties.get("name")
+    if own_name is not None and _NAME.fullmatch(str(own_name)) is None:
+        raise bad_request(f"Federated Identity Credential name '{own_name}' is invalid.")
     if "*" in str(properties.get("subject", "")):
         raise invalid_value("subject", "FederatedIdentityCredential")
     return properties
@@ -130,7 +128,14 @@ def _check_unique(call: Call, parent: Record, given: Json, itself: str = "") -> 
                 f"FederatedIdentityCredential with name {given['name']} already exists."
             )
         if (other.body["issuer"], other.body["subject"]) == (given["issuer"], given["subject"]):
-            raise bad_request("Combination of issuer and subject must be unique.")
+            raise GraphError(
+                400,
+                "InvalidFederatedIdentityCredentialValue",
+                "The combination of issuer and subject must be unique for the application. Issuer "
+                f"{given['issuer']} and Subject: {given['subject']} already exist. paramName: "
+                f"FederatedIdentityCredential.Subject, paramValue: {given['subject']}, objectType: "
+                "Microsoft.Online.DirectoryServices.Application",
+            )
 
 
 _ALL = "/applications/{application}/federatedIdentityCredentials"

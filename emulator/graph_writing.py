@@ -54,7 +54,7 @@ def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) 
         if not _fits(name, default, properties[name]):
             raise invalid_value(name, entity.resource)
     if properties.get("passwordCredentials"):
-        raise bad_request("Update to existing credential with KeyId is not allowed.")
+        raise bad_request("New password credentials must be generated using service actions.")
     return properties
 
 

@@ -67,10 +67,16 @@ def unsupported_grant_type(name: str) -> LoginError:
     )
 
 
-def unsupported_response_type() -> LoginError:
+def unsupported_response_type(asked: str) -> LoginError:
     """Another answer than a code was asked for at the authorize endpoint."""
+    number, named = 70005, asked
+    for name, known in (("token", 700051), ("id_token", 700054)):
+        if name in asked.split():
+            number, named = known, name
     return LoginError(
-        700054, "unsupported_response_type", "response_type is not enabled for the application."
+        number,
+        "unsupported_response_type",
+        f"response_type '{named}' is not enabled for the application.",
     )
 
 
@@ -137,19 +143,47 @@ def no_matching_federation(number: int, part: str, value: str) -> LoginError:
         "invalid_client",
         f"No matching federated identity record found for presented assertion {part} '{value}'. "
         "Check your federated identity credential Subject, Audience and Issuer against the "
-        "presented assertion. https://docs.microsoft.com/azure/active-directory/develop/"
+        "presented assertion. https://learn.microsoft.com/entra/workload-id/"
         "workload-identity-federation",
+        status=401,
+    )
+
+
+def subject_in_other_case(subject: str) -> LoginError:
+    """Refuse: a federated credential has the subject, but in other capitals."""
+    return LoginError(
+        7002138,
+        "invalid_client",
+        f"No matching federated identity record found for presented assertion subject '{subject}'. "
+        "The subject matches with case-insensitive comparison, but not with case-sensitive "
+        "comparison. Check your federated identity credential Subject, Audience and Issuer against "
+        "the presented assertion. See documentation at: https://learn.microsoft.com/entra/"
+        "workload-id/workload-identity-federation. See breaking change notification and "
+        "remediation at: https://learn.microsoft.com/en-us/entra/identity-platform/"
+        "reference-breaking-changes#august-2024.",
         status=401,
     )
 
 
 def unknown_issuer_keys() -> LoginError:
     """Refuse: the keys of an assertion's issuer cannot be had."""
-    return LoginError(90061, "invalid_client", "Request to External OIDC endpoint failed.", 401)
+    return LoginError(50166, "invalid_request", "Request to External OIDC endpoint failed.")
+
+
+def unpublished_key(key_id: str, issuer: str) -> LoginError:
+    """Refuse: the assertion is signed by a key that its issuer does not show."""
+    return LoginError(
+        7000272,
+        "invalid_client",
+        f"The certificate with identifier {key_id} used to sign the federated credential could not "
+        f"be found in the metadata of identity provider {issuer}. Please validate that your "
+        "Identity Provider's metadata exposes the key used to sign the incoming token.",
+        status=401,
+    )
 
 
 def bad_assertion_signature() -> LoginError:
-    """Refuse: the assertion is not signed by its issuer."""
+    """Refuse: the assertion names a key of its issuer's and is not signed by it."""
     return LoginError(
         700027, "invalid_client", "Client assertion failed signature validation.", 401
     )
@@ -194,13 +228,13 @@ def not_default_scope(scope: str) -> LoginError:
     )
 
 
-def several_resources() -> LoginError:
+def several_resources(scope: str) -> LoginError:
     """Refuse: a token is for one resource only."""
     return LoginError(
         28000,
         "invalid_request",
         "Provided value for the input parameter scope is not valid because it contains more than "
-        "one resource.",
+        f"one resource. Scope {scope} is not valid.",
     )
 
 

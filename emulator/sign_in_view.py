@@ -1,7 +1,7 @@
 """The directory as the sign-in service sees it: clients, resources, users, and what they may do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator import login_problems as problems
 from emulator.cloud import Cloud
@@ -110,23 +110,29 @@ class SignInView:
         raise problems.unknown_resource(name, self.tenant.spec.display_name)
 
     def wanted(self, scope: str, client: Client) -> Wanted:
-        """Read a scope parameter of a delegated request. LoginError if it cannot be had."""
+        """Read a scope parameter that a token is asked for by. LoginError if it cannot be had."""
+        first, *others = self.wanted_of_each(scope, client)
+        if others:
+            raise problems.several_resources(scope)
+        return first
+
+    def wanted_of_each(self, scope: str, client: Client) -> list[Wanted]:
+        """Read a scope parameter, a part for each resource; one part if there is no resource."""
         names = frozenset(scope.split())
         if not names:
             raise problems.missing_parameter("scope")
-        resources: dict[str, tuple[str, Record]] = {}
-        scopes: set[str] = set()
+        sign_in = names & SIGN_IN_SCOPES
+        parts: dict[str, Wanted] = {}
         for name in sorted(names - SIGN_IN_SCOPES):
             prefix, slash, value = name.rpartition("/")
             audience = prefix if slash else "https://graph.microsoft.com"
             resource = self.resource(audience)
-            resources.setdefault(resource.id, (audience, resource))
+            part = parts.get(resource.id, Wanted(resource, audience, frozenset(), sign_in))
             if value != ".default":
-                scopes.add(_offered(resource, value, client))
-        if len(resources) > 1:
-            raise problems.several_resources()
-        audience, found = next(iter(resources.values()), ("", None))
-        return Wanted(found, audience, frozenset(scopes), names & SIGN_IN_SCOPES)
+                offered = _offered(resource, value, client)
+                part = replace(part, scopes=part.scopes | {offered})
+            parts[resource.id] = part
+        return list(parts.values()) or [Wanted(None, "", frozenset(), sign_in)]
 
     def granted(self, client: Record, resource: Record, user: Record) -> frozenset[str]:
         """List the delegated permissions that stand consented for a client, for everyone or him."""

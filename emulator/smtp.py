@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import logging
+import re
 import weakref
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,9 @@ _LONGEST_COMMAND = 16 * 1024
 _LARGEST_MAIL = 157_286_400
 _FOREVER_SECONDS = 24 * 3600
 _MECHANISMS = ("LOGIN", "XOAUTH2")
+
+_REFUSED_COMMAND = re.compile(r"""(?<=["'])\S+(?=["'])|EXPN""")
+"""In the library's own replies."""
 
 _Method = Callable[[str | None], Awaitable[None]]
 
@@ -132,11 +136,11 @@ class _Connection(SMTP):
         elif text.startswith("354 "):
             text = replies.START_DATA
         elif text.startswith("503 Error: send"):
-            text = replies.HELLO_FIRST
+            text = replies.hello_first(now)
         elif text.startswith(("504 ", "538 ")):
             text = replies.unknown_mechanism(now)
         elif text.startswith(("500 Error: command", "454 ", "502 ")):
-            text = replies.unknown_command(now)
+            text = replies.unknown_command(_refused_command(text), now)
         await self._say(text)
 
     async def _greeting(self) -> str | None:
@@ -296,6 +300,14 @@ def parse_xoauth2(said: bytes) -> tuple[str, str]:
     if not user or scheme.lower() != "bearer" or not token or not said.endswith(b"\x01\x01"):
         raise replies.malformed_xoauth2()
     return user, token
+
+
+def _refused_command(text: str) -> str:
+    """Read from the library's reply which command it refuses; empty if it does not say."""
+    if text.startswith("454 "):
+        return "STARTTLS"
+    found = _REFUSED_COMMAND.search(text)
+    return found[0] if found else ""
 
 
 def _refused(refusal: SmtpRefusal) -> AuthResult:

@@ -23,7 +23,6 @@ LOCAL_ERROR = "451 4.3.0 Error in processing"
 """Of this server itself, which no client should ever see."""
 UNDECODABLE = "501 5.5.2 Can't decode base64"
 """aiosmtpd's own; Exchange's is not known."""
-HELLO_FIRST = "503 5.5.2 Send hello first"
 
 _UNSUCCESSFUL = "535 5.7.139 Authentication unsuccessful,"
 
@@ -34,14 +33,18 @@ class SmtpRefusal(Exception):
 
 def greeting(now: datetime) -> str:
     """Write what comes after `220`."""
-    return f"Microsoft ESMTP MAIL Service ready at {now:%a, %d %b %Y %H:%M:%S} +0000"
+    return f"Microsoft ESMTP MAIL Service ready at {now:%a, %d %b %Y %H:%M:%S} +0000 [{_id()}]"
+
+
+def _id() -> str:
+    return f"08DE{secrets.token_hex(6).upper()}"
 
 
 def bracket(now: datetime) -> str:
     """Write what the front end's refusals end with, by which support finds them."""
     front_end = HOST.partition(".")[0]
     stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return f"[{front_end}.JPNP301.PROD.OUTLOOK.COM {stamp} 08DE{secrets.token_hex(6).upper()}]"
+    return f"[{front_end}.JPNP301.PROD.OUTLOOK.COM {stamp} {_id()}]"
 
 
 def accepted(message_id: str) -> str:
@@ -98,9 +101,15 @@ def unknown_mechanism(now: datetime) -> str:
     return f"504 5.7.4 Unrecognized authentication type {bracket(now)}"
 
 
-def unknown_command(now: datetime) -> str:
-    """Refuse a command that is none, or is not offered."""
-    return f"500 5.3.3 Unrecognized command 'unknown' {bracket(now)}"
+def unknown_command(word: str, now: datetime) -> str:
+    """Refuse a command that is none, or is not offered; `word` is empty if it is not known."""
+    said = f"Length: {len(word)}" if word else "unknown"
+    return f"500 5.3.3 Unrecognized command '{said}' {bracket(now)}"
+
+
+def hello_first(now: datetime) -> str:
+    """Refuse what comes before EHLO."""
+    return f"503 5.5.2 Send hello first {bracket(now)}"
 
 
 def not_authenticated(now: datetime) -> str:

@@ -54,7 +54,7 @@ def test_its_creator_owns_it_unless_it_names_others(tenant: Tenant, graph: httpx
         ({"displayName": "x", "tags": [1]}, "property 'tags'"),
         ({"displayName": 5}, "displayName"),
         ({"displayName": "x", "signInAudience": "All"}, "property 'signInAudience'"),
-        ({"displayName": "x", "passwordCredentials": [{"secretText": "y"}]}, "credential"),
+        ({"displayName": "x", "passwordCredentials": [{"secretText": "y"}]}, "service actions"),
         ({"displayName": "x", "owners@odata.bind": ["nonsense"]}, "Invalid URL format"),
     ],
 )

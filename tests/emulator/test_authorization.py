@@ -35,6 +35,7 @@ class TestTokens:
             ("Bearer", "Access token is empty."),
             ("Basic abc", "Access token is empty."),
             ("Bearer nonsense", "IDX14100: JWT is not well formed"),
+            ("Bearer nonsense", "(JWS): 'EncodedHeader.EncodedPayload.EncodedSignature'."),
             ("Bearer a.b.c", "InvalidAuthenticationToken"),
         ],
     )

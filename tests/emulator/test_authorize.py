@@ -11,6 +11,7 @@ from tests.emulator.browser import Page, answer, authorize, sign_in
 from tests.emulator.mail_app import CALLBACK, MAIL_SEND, MailApp
 from tests.emulator.objects import (
     EXCHANGE_APP_ID,
+    GRAPH_APP_ID,
     principal_of,
 )
 from tests.tenant import Tenant
@@ -213,7 +214,10 @@ def test_what_cannot_be_trusted_is_never_redirected_to(
 @pytest.mark.parametrize(
     ("others", "expected"),
     [
-        ({"response_type": "token"}, "AADSTS700054"),
+        ({"response_type": "token"}, "AADSTS700051: response_type 'token' is not enabled"),
+        ({"response_type": "code id_token"}, "AADSTS700054: response_type 'id_token' is not"),
+        ({"response_type": "id_token token"}, "AADSTS700054: response_type 'id_token' is not"),
+        ({"response_type": "none"}, "AADSTS70005: "),
         ({"response_type": ""}, "AADSTS900144"),
         ({"scope": ""}, "AADSTS900144"),
     ],
@@ -318,11 +322,24 @@ def test_a_users_own_consent_holds_for_him_alone(
     assert "AADSTS65001" in mail.authorize(tenant.ready["users"][0])["error_description"]
 
 
-def test_tokens_for_two_resources_at_once_are_refused(
-    mail: MailApp, mailbox: dict[str, str]
+def test_two_resources_may_be_signed_in_for_but_a_token_is_for_one(
+    mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
 ) -> None:
     scope = f"{MAIL_SEND} https://graph.microsoft.com/User.Read"
-    assert "AADSTS28000" in mail.authorize(mailbox, scope=scope)["error_description"]
+    assert "AADSTS65001" in mail.authorize(mailbox, scope=scope)["error_description"]
+    body = {
+        "clientId": mail.principal["id"],
+        "consentType": "AllPrincipals",
+        "resourceId": principal_of(graph, GRAPH_APP_ID)["id"],
+        "scope": "User.Read",
+    }
+    assert graph.post("/v1.0/oauth2PermissionGrants", json=body).status_code == 201
+    code = mail.authorize(mailbox, scope=scope)["code"]
+    both = mail.redeem(code, scope=scope)
+    assert number(both) == 28000
+    assert f"Scope {scope} is not valid." in both.json()["error_description"]
+    one = mail.redeem(code, scope="https://graph.microsoft.com/User.Read").json()
+    assert claims_of(one["access_token"])["scp"] == "User.Read"
 
 
 def test_a_refresh_token_ends_after_ninety_days(

@@ -106,6 +106,13 @@ def test_a_malformed_batch_is_refused_whole(graph: httpx.Client, body: dict[str,
     assert refused(graph.post("/v1.0/$batch", json=body))[0] == 400
 
 
+def test_the_id_that_comes_twice_is_named(graph: httpx.Client) -> None:
+    requests = [{"id": name, "method": "GET", "url": "/users"} for name in ("a", "b", "A")]
+    response = graph.post("/v1.0/$batch", json={"requests": requests})
+    assert refused(response) == (400, "BadRequest")
+    assert message(response) == "Request Id A has to be unique in a batch."
+
+
 def test_twenty_are_the_most(graph: httpx.Client) -> None:
     requests = [{"id": str(n), "method": "GET", "url": "/applications"} for n in range(21)]
     assert len(send(graph, *requests[:20])) == 20

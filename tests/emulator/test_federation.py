@@ -48,6 +48,7 @@ def test_made_read_changed_and_removed(graph: httpx.Client, url: str) -> None:
         {"audiences": "a"},
         {"name": "ab"},
         {"name": "with space"},
+        {"name": "-github"},
         {"subject": "repo:o/*"},
         {"colour": "red"},
     ],
@@ -57,14 +58,34 @@ def test_a_bad_body_is_refused(graph: httpx.Client, url: str, change: dict[str, 
     assert graph.get(url).json()["value"] == []
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"audiences": ["a", "b"]},
+            "Federated identity credentials must have exactly one audience.",
+        ),
+        ({"name": "ab"}, "Federated Identity Credential name 'ab' is invalid."),
+        ({"issuer": ""}, "Federated Identity Credential from HTTP body has empty properties"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said(
+    graph: httpx.Client, url: str, change: dict[str, Any], text: str
+) -> None:
+    assert message(graph.post(url, json=GITHUB | change)) == text
+
+
 def test_names_and_subjects_are_unique_and_names_stay(graph: httpx.Client, url: str) -> None:
     created(graph.post(url, json=GITHUB))
     same_name = graph.post(url, json=GITHUB | {"subject": "other"})
     assert refused(same_name) == (409, "Request_MultipleObjectsWithSameKeyValue")
     assert "name github already exists" in message(same_name)
     same_subject = graph.post(url, json=GITHUB | {"name": "other"})
-    assert refused(same_subject)[0] == 400
-    assert "issuer and subject must be unique" in message(same_subject)
+    assert refused(same_subject) == (400, "InvalidFederatedIdentityCredentialValue")
+    assert message(same_subject).startswith(
+        "The combination of issuer and subject must be unique for the application. "
+        f"Issuer {GITHUB['issuer']} and Subject: {GITHUB['subject']} already exist. "
+    )
     renamed = graph.patch(f"{url}/github", json={"name": "gitlab"})
     assert refused(renamed)[0] == 400
     assert "immutable" in message(renamed)

@@ -15,6 +15,8 @@ from tests.emulator.mail_app import MailApp
 from tests.emulator.objects import EXCHANGE_APP_ID, principal_of
 from tests.tenant import Tenant
 
+BRACKET = r"\[\w+\.JPNP301\.PROD\.OUTLOOK\.COM 20\d\d-\S+Z [0-9A-F]{16}\]$"
+
 
 @pytest.fixture
 def app(tenant: Tenant, graph: httpx.Client) -> MailApp:
@@ -72,6 +74,7 @@ def test_the_dialogue_is_exchanges(tenant: Tenant, app: MailApp, address: str) -
         greeting = raw.recv(200)
         assert greeting.startswith(b"220 ")
         assert b"Microsoft ESMTP MAIL Service ready at " in greeting
+        assert re.search(rb" \+0000 \[08D[0-9A-F]{13}\]\r\n$", greeting)
     with smtplib.SMTP(host, port) as client:
         assert client.ehlo()[0] == 250
         assert set(client.esmtp_features) == {
@@ -80,7 +83,9 @@ def test_the_dialogue_is_exchanges(tenant: Tenant, app: MailApp, address: str) -
         early = authenticate(client, address, app.token())
         assert early.startswith("504 5.7.4 Unrecognized authentication type [")
         assert client.starttls(context=tenant.ssl_context) == (220, b"2.0.0 SMTP server ready")
-        assert client.docmd("MAIL", f"FROM:<{address}>") == (503, b"5.5.2 Send hello first")
+        code, text = client.docmd("MAIL", f"FROM:<{address}>")
+        assert (code, text.partition(b" [")[0]) == (503, b"5.5.2 Send hello first")
+        assert re.search(BRACKET, text.decode())
         client.ehlo()
         assert "starttls" not in client.esmtp_features
         code, text = client.docmd("MAIL", f"FROM:<{address}>")
@@ -89,7 +94,11 @@ def test_the_dialogue_is_exchanges(tenant: Tenant, app: MailApp, address: str) -
         assert authenticate(client, address, app.token()) == ("235 2.7.0 Authentication successful")
         assert send(client, address).startswith("250 2.0.0 OK <")
         assert client.docmd("RSET") == (250, b"2.0.0 Resetting")
-        assert client.docmd("BDAT", "5")[1].startswith(b"5.3.3 Unrecognized command")
+        for command in ("BDAT 5", "EXPN", "X"):
+            code, text = client.docmd(command)
+            length = len(command.partition(" ")[0])
+            said = f"5.3.3 Unrecognized command 'Length: {length}' [".encode()
+            assert (code, text.startswith(said)) == (500, True), text
         assert client.quit() == (221, b"2.0.0 Service closing transmission channel")
     assert [one["from"] for one in tenant.outbox()] == [address]
 
@@ -271,7 +280,7 @@ def test_policies_keep_out(
     tenant.smtp(**{switch: True})
     said = authenticate(smtp, address, app.token())
     assert said.startswith(reply)
-    assert re.search(r"\[\w+\.JPNP301\.PROD\.OUTLOOK\.COM 20\d\d-\S+Z [0-9A-F]{16}\]$", said)
+    assert re.search(BRACKET, said)
 
 
 def test_passwords_are_refused(tenant: Tenant, smtp: smtplib.SMTP, address: str) -> None:
@@ -416,7 +425,17 @@ def test_without_starttls_nobody_signs_in(tenant: Tenant) -> None:
         client.ehlo()
         assert not client.has_extn("starttls")
         assert not client.has_extn("auth")
-        assert client.docmd("STARTTLS")[0] == 500
+        code, text = client.docmd("STARTTLS")
+        assert (code, text.partition(b" [")[0]) == (
+            500,
+            b"5.3.3 Unrecognized command 'Length: 8'",
+        )
+
+
+def test_the_last_of_many_unknown_commands_is_not_measured(smtp: smtplib.SMTP) -> None:
+    said = [smtp.docmd("FLY")[1].partition(b" [")[0] for _ in range(5)]
+    measured = b"5.3.3 Unrecognized command 'Length: 3'"
+    assert said == [*[measured] * 4, b"5.3.3 Unrecognized command 'unknown'"]
 
 
 def test_a_reset_empties_the_outbox_and_undoes_the_switches(

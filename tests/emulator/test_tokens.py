@@ -187,10 +187,10 @@ def federated(tenant: Tenant, graph: httpx.Client, issuer_key: rsa.RSAPrivateKey
     return str(application["appId"])
 
 
-def assertion(key: rsa.RSAPrivateKey, **claims: Any) -> str:
+def assertion(key: rsa.RSAPrivateKey, key_id: str = "k1", **claims: Any) -> str:
     now = int(time.time())
     usual = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 300}
-    return jwt.encode(usual | claims, key, algorithm="RS256", headers={"kid": "k1"})
+    return jwt.encode(usual | claims, key, algorithm="RS256", headers={"kid": key_id})
 
 
 def ask_with_assertion(tenant: Tenant, client_id: str, value: str) -> httpx.Response:
@@ -214,6 +214,7 @@ def test_a_federated_assertion_stands_for_a_secret(
     ("claims", "expected"),
     [
         ({"sub": "repo:o/r:ref:refs/heads/main"}, 700213),
+        ({"sub": SUBJECT.upper()}, 7002138),
         ({"iss": "https://issuer.example"}, 700211),
         ({"aud": "https://github.com/o"}, 700212),
         ({"exp": int(time.time()) - 600}, 700024),
@@ -237,6 +238,15 @@ def test_an_assertion_signed_by_another_key_is_refused(tenant: Tenant, federated
     assert refused(response) == (401, "invalid_client", 700027)
 
 
+def test_a_key_that_the_issuer_does_not_show_is_refused(tenant: Tenant, federated: str) -> None:
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    response = ask_with_assertion(tenant, federated, assertion(stranger, key_id="k2"))
+    assert refused(response) == (401, "invalid_client", 7000272)
+    said = response.json()["error_description"]
+    assert "The certificate with identifier k2 used to sign the federated credential " in said
+    assert f"in the metadata of identity provider {ISSUER}. " in said
+
+
 def test_an_issuer_whose_keys_nobody_knows_is_refused(
     tenant: Tenant, federated: str, issuer_key: rsa.RSAPrivateKey, graph: httpx.Client
 ) -> None:
@@ -247,7 +257,7 @@ def test_an_issuer_whose_keys_nobody_knows_is_refused(
         json={"name": "other", "issuer": issuer, "subject": "s", "audiences": [AUDIENCE]},
     )
     response = ask_with_assertion(tenant, federated, assertion(issuer_key, iss=issuer, sub="s"))
-    assert refused(response) == (401, "invalid_client", 90061)
+    assert refused(response) == (400, "invalid_request", 50166)
 
 
 def test_no_assertion_at_all_is_refused(tenant: Tenant, federated: str) -> None:
