@@ -36,11 +36,15 @@ _SECRETS = "|".join(
 _SECRET_NAME = re.compile(f"{_SECRETS}|code", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[$@\w.-]*")
 _GRAPH_ERROR_CODE = re.compile(r"^[A-Za-z_.]{3,60}$")
-_CREDENTIAL = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
-_TOKEN = re.compile(r"\beyJ[\w-]{6,}(\.[\w-]*)*")
+_CREDENTIAL = re.compile(
+    r"\b(Bearer|Basic(?=\s+\S*(?-i:[A-Z\d=])))\s+[\w.~+/=-]+|(Cookie:)[^\r\n]+", re.IGNORECASE
+)
+"""`Basic authentication` in a sentence is none."""
+_TOKEN = re.compile(r"eyJ[\w-]{6,}(\.[\w-]*)*")
 """A JSON object in Base64, as each part of a signed token begins."""
 _NAMED = re.compile(
-    rf"""(?P<name>\b(({_SECRETS})["']?\s*[:=]|code=(?!\d{{1,7}}\b))\s*)("(\\.|[^"\\])*"?|[^\s&"',;}}\]]+)""",
+    rf"""(?P<name>(({_SECRETS})([_-]?value)?\\*["']?\s*[:=]|\bcode=(?!\d{{1,7}}(?![\w.~-])))\s*\\*)"""
+    r"""("(\\.|[^"\\])*"?|[^\s&"',;}\]]+)""",
     re.IGNORECASE,
 )
 """A secret in the midst of a text, after its name: in an address, or in JSON inside of JSON.
@@ -173,14 +177,15 @@ def _is_secret(name: str, value: Any) -> bool:
 
 
 def _masked_text(text: str) -> str:
-    text = _TOKEN.sub(MASK, _CREDENTIAL.sub(rf"\1 {MASK}", text))
+    text = _CREDENTIAL.sub(lambda found: f"{found[1] or found[2]} {MASK}", text)
+    text = _TOKEN.sub(MASK, text)
     return _NAMED.sub(rf"\g<name>{MASK}", text)
 
 
 def _masked_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [
         (MASK, MASK)  # it is no form at all
-        if not _PLAIN_NAME.fullmatch(name)
+        if not _PLAIN_NAME.fullmatch(name) or _TOKEN.search(name)
         else (name, MASK if _SECRET_NAME.fullmatch(name) else _masked_text(value))
         for name, value in pairs
     ]

@@ -49,6 +49,8 @@ def require_engine() -> None:
     """
     try:
         pulumi.require_pulumi_version(facts.PULUMI_SUPPORTED)
+    except pulumi.RunError:  # the engine is ending
+        raise
     except Exception as error:
         raise pulumi.RunError(
             f"This Pulumi CLI is not of a supported version ({facts.PULUMI_SUPPORTED}). Next: "

@@ -40,8 +40,8 @@ def folder(project: Path) -> Path | None:
     return Path(url2pathname(parts.path))
 
 
-def drop_cut_attributes(place: Path, project: str) -> None:
-    """Remove from a file backend what was cut off of a project's attributes.
+def drop_cut_attributes(place: Path, project: str) -> bool:
+    """Remove from a file backend what was cut off of a project's attributes; say whether any was.
 
     Beside each of its files the engine's storage (gocloud.dev, `fileblob`) writes one with content
     type and checksum, and that not in one step. A kill in between leaves it empty, and every
@@ -49,16 +49,17 @@ def drop_cut_attributes(place: Path, project: str) -> None:
     """
     root = folder(place)
     if root is None:
-        return
+        return False
     own = root / ".pulumi"
     found = [
         own / "meta.yaml.attrs",
         *(own / "stacks" / project).glob("*.attrs"),
         *(own / "locks" / "organization" / project).glob("*/*.attrs"),
     ]
-    for path in found:
-        if not _is_whole(path):
-            path.unlink(missing_ok=True)
+    cut = [path for path in found if not _is_whole(path)]
+    for path in cut:
+        path.unlink(missing_ok=True)
+    return bool(cut)
 
 
 def _is_whole(path: Path) -> bool:

@@ -114,10 +114,12 @@ class Update:
     async def _converge(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
         unclear = APPLICATION in state.pending
         surely: frozenset[str] = frozenset()
+        may_be_old = self._record.carries_on  # an engine that was left ended during the look
         while True:
             # Nothing is judged, and nothing removed, while another engine is at work.
-            if await self._was_held():
+            if await self._was_held() or may_be_old:
                 state = await asyncio.to_thread(self._stack.state)
+                may_be_old = False
             if unclear and state.application_id is None:
                 stamped = await self._orphans.watch(surely_made=APPLICATION in surely)
             adoption = await self._orphans.adoption(state, stamped, surely)
@@ -167,9 +169,7 @@ class Update:
             try:
                 await asyncio.to_thread(self._stack.mend_state)
             except Refused as refused:  # another backend tells who holds it only now
-                if not (held := lock.holders(refused.cause)):
-                    raise
-                await self._free(held)
+                await self._unlock(refused.cause)
             else:
                 return
 
@@ -211,7 +211,7 @@ class Update:
         """
         for each in failures:
             if each.kind is Kind.LOCKED:
-                await self._unlock(each)
+                await self._unlock(each.said)
                 return await self._orphans.listed()
             if each.is_of_lifetime:
                 raise self._shorter(each, state).error()
@@ -250,24 +250,25 @@ class Update:
                 "Conditional Access policy hold it back?), then try again.",
             ).error()
 
-    async def _unlock(self, failure: Failure) -> None:
+    async def _unlock(self, said: str) -> None:
         """Take a lock away whose process is dead. Raises `Refused` where it may be alive.
 
-        An engine whose `proself-mail` was killed ends by itself, and is waited for.
+        `said` are the engine's words. An engine whose `proself-mail` was killed ends by itself, and
+        is waited for.
         """
         held = lock.standing(self._stack.backend_folder, PROJECT, self._stack.name)
         if held is None:
-            held = lock.holders(failure.said)
+            held = lock.holders(said)
             if not held:
-                raise lock.refusal(self._stack.name, failure.said)
+                raise lock.refusal(self._stack.name, said)
         if held:
             await self._free(held)
             return
         # Gone since, as a rule; what the engine sees and we do not, is said to hold it.
         self._unseen += 1
         if self._unseen == _LAST_UNSEEN:
-            raise lock.refusal(self._stack.name, failure.said)
-        self._patience.wait_for(f"the lock that the engine found ({failure.said[:160]})")
+            raise lock.refusal(self._stack.name, said)
+        self._patience.wait_for(f"the lock that the engine found ({said[:160]})")
         await self._patience.moment()
 
     async def _was_held(self) -> bool:
@@ -300,7 +301,7 @@ class Update:
             async with asyncio.TaskGroup() as proofs:
                 proofs.create_task(proof.sign_in(self._session, outputs, self._patience))
                 clean = proofs.create_task(
-                    self._orphans.clean(state, self._session.tenant_now, wrote=self._wrote)
+                    self._orphans.clean(state, self._session.tenant_now, wrote=lambda: self._wrote)
                 )
                 seen = proofs.create_task(self._read_back(state, outputs, idle=idle))
         except BaseExceptionGroup as failed:
@@ -310,14 +311,14 @@ class Update:
         if newest.newest.key_id != outputs.newest.key_id:
             await proof.sign_in(self._session, newest, self._patience)
         outputs = newest
-        if self._record.carries_on:
-            await self._orphans.empty_bin(self._state)
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
             for scratch in private_file.scratches(path):  # a run was killed while it wrote
                 scratch.unlink(missing_ok=True)
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
             proself.write(path, config)
+        if self._record.carries_on:
+            await self._orphans.empty_bin(self._state)
         return Done(
             self._settings,
             outputs,

@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proself_mail import failure
+from proself_mail import failure, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.target import Target
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import AzureError
 
 # What it warns of while it signs in comes as an error too, which is told once and with a next step.
 logging.getLogger("azure").addHandler(logging.NullHandler())
@@ -155,7 +156,11 @@ def _github_token(request_url: str, request_token: str) -> str:
         answer.raise_for_status()
         return str(answer.json()["value"])
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise RemoteError(
+        passes = isinstance(error, httpx.TransportError) or (
+            isinstance(error, httpx.HTTPStatusError)
+            and error.response.status_code in retry_after.PASSING
+        )
+        raise (NoAnswerYet if passes else RemoteError)(
             f"GitHub gives no identity token: {type(error).__name__}.",
             "Check the job's `permissions: id-token: write`, then run it again.",
         ) from error
@@ -181,8 +186,8 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         ) from error
     except ClientAuthenticationError as error:
         said = _first_line(error)
-        passes = "AADSTS" not in said or failure.classify(said).kind.passes
-        raise (NoAnswerYet if passes else RemoteError)(
+        raise _no_token(
+            error,
             f"The tenant refuses {source}: {said}.",
             "Compare the issuer, the subject and the audience with the federated credentials of "
             "that application (`infra/pipeline` makes them). One that was just made takes minutes "
@@ -192,11 +197,34 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
         ) from error
     except AzureError as error:
-        raise NoAnswerYet(
+        raise _no_token(
+            error,
             f"{target.authority} gives no token: {_first_line(error)}.",
             "Check the network and the proxy variables, then try again.",
         ) from error
     return _read_claims(token.token)
+
+
+def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
+    """Return the error for a sign-in without a token: one that passes, where anything says so.
+
+    Beside Entra's own words that is the status of the last answer, and that there was none at all.
+    """
+    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+    words, response = str(error), getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
+    if "AADSTS" in words:
+        passes = failure.classify(words).kind.passes
+    else:
+        no_answer = isinstance(error, ServiceRequestError | ServiceResponseError)
+        passes = no_answer or status in retry_after.PASSING
+    if not passes:
+        return RemoteError(cause, next_step)
+    later = NoAnswerYet(cause, next_step)
+    if response is not None:
+        later.retry_after = retry_after.read(response.headers.get("Retry-After"))
+    return later
 
 
 _PASSING = (

@@ -164,7 +164,9 @@ class AppPolicy:
     """What app management policy holds for an application."""
 
     name: str
-    """Which one that is: the tenant's default one, or the application's own in its place."""
+    """As it is told."""
+    is_own: bool
+    """Whether it is the application's own, in the place of the tenant's default one."""
     passwords_allowed: bool
     maximum_lifetime_days: int | None
     """Of a client secret; none where the tenant sets no limit of its own."""

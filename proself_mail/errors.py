@@ -4,6 +4,7 @@ Adapters convert what their libraries raise into these at their edge; only `cli`
 exits, only `infra` turns them into `pulumi.RunError`. No secret is ever part of one.
 """
 
+from datetime import timedelta
 from typing import ClassVar
 
 
@@ -51,6 +52,9 @@ class RemoteError(Error):
 
 class NoAnswerYet(RemoteError):
     """It had no time, or the connection broke: it may well answer in a moment."""
+
+    retry_after = timedelta()
+    """How long it wants to be left alone."""
 
 
 class PartlyFailed(Error):

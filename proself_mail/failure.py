@@ -173,7 +173,7 @@ _RULES = (
         ConfigurationError,
     ),
     _Rule(
-        r"Pulumi CLI version \S+ does not satisfy",
+        r"Pulumi CLI version \S+ does not satisfy|This Pulumi CLI is not of a supported version",
         Kind.PERMANENT,
         "the program needs another version of the Pulumi CLI",
         "`make setup` brings one that fits; or upgrade the `pulumi` on PATH.",

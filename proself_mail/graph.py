@@ -16,7 +16,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -56,7 +56,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
-from proself_mail import failure
+from proself_mail import failure, retry_after
 from proself_mail.directory import (
     ApplicationRecord,
     AppPolicy,
@@ -92,8 +92,7 @@ _PAGE = 999
 
 _ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
 _FRACTION = re.compile(r"\.\d+")
-_LONGEST_RETRY_AFTER = timedelta(minutes=5)
-"""What asks for more is asked again before that."""
+
 _READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(seconds=1))
 """The SDK sends again what is throttled, and not what got no answer or 500."""
 
@@ -336,9 +335,17 @@ class GraphDirectory:
         policies). The default one holds for a new application, which None means.
         """
         default, own = await asyncio.gather(
-            self._default_app_policy(), self._own_app_policy(application_id)
+            self._default_app_policy(),
+            self._own_app_policy(application_id),
+            return_exceptions=True,
         )
-        name, restrictions = own or default
+        if isinstance(default, BaseException):
+            raise default
+        if isinstance(own, NotFound) or (isinstance(own, DirectoryError) and not default):
+            own = None  # a reader that trails; or nothing that it could stand in the place of
+        if isinstance(own, BaseException):
+            raise own
+        restrictions = default if own is None else own.restrictions
         allowed, longest = True, None
         for rule in restrictions.get("passwordCredentials") or ():
             since = _utc(rule.get("restrictForAppsCreatedAfterDateTime"))
@@ -352,7 +359,8 @@ class GraphDirectory:
                 longest = parse_timedelta_from_iso_format(rule["maxLifetime"]).days
         on_uris = restrictions.get("identifierUris") or {}
         return AppPolicy(
-            name=name,
+            name=own.name if own else "the tenant's default app management policy",
+            is_own=own is not None,
             passwords_allowed=allowed,
             maximum_lifetime_days=longest,
             identifier_uri_rules=frozenset(
@@ -362,22 +370,23 @@ class GraphDirectory:
             ),
         )
 
-    async def _default_app_policy(self) -> tuple[str, Mapping[str, Any]]:
+    async def _default_app_policy(self) -> Mapping[str, Any]:
+        """Return the tenant's restrictions on applications."""
         builder = self._client.policies.default_app_management_policy
         policy = await self._ask(builder.to_get_request_information())
-        restrictions = (policy.get("applicationRestrictions") or {}) if policy["isEnabled"] else {}
-        return "the tenant's default app management policy", restrictions
+        return (policy.get("applicationRestrictions") or {}) if policy["isEnabled"] else {}
 
     async def _is_older(self, application_id: str | None, than: datetime) -> bool:
         if application_id is None:
             return False
-        created = (await self.application(application_id)).created
+        try:
+            created = (await self.application(application_id)).created
+        except NotFound:
+            return False
         return created is not None and created < than
 
-    async def _own_app_policy(
-        self, application_id: str | None
-    ) -> tuple[str, Mapping[str, Any]] | None:
-        """Return name and restrictions of the policy that is assigned to an application."""
+    async def _own_app_policy(self, application_id: str | None) -> _OwnPolicy | None:
+        """Return the policy that is assigned to an application."""
         if application_id is None:
             return None
         item = self._client.applications.by_application_id(application_id)
@@ -385,7 +394,7 @@ class GraphDirectory:
         for policy in page["value"]:  # one at most
             if policy["isEnabled"]:
                 restrictions = policy.get("restrictions") or {}
-                return (
+                return _OwnPolicy(
                     f"the application's own app management policy {policy['displayName']!r}",
                     restrictions | (restrictions.get("applicationRestrictions") or {}),
                 )
@@ -463,6 +472,13 @@ class GraphDirectory:
             raise kind(None, type(error).__name__, reason) from error
 
 
+class _OwnPolicy(NamedTuple):
+    """An app management policy that is assigned to an application."""
+
+    name: str
+    restrictions: Mapping[str, Any]
+
+
 def _passes(error: DirectoryError) -> bool:
     """Say whether to send a read again that failed so: the SDK has done it where throttled."""
     return error.passes and error.status not in (409, 429)
@@ -477,9 +493,7 @@ def _converted(error: APIError, code: str, message: str, request_id: str = "") -
     kinds = {404: NotFound, 401: Forbidden, 403: Forbidden}
     kind = kinds.get(status or 0, DirectoryError)
     converted = kind(status, code, message.rstrip("."), request_id)
-    asked_for = dict(error.response_headers or {}).get("retry-after", "")
-    if asked_for.isdecimal():  # Graph gives seconds
-        converted.retry_after = min(timedelta(seconds=int(asked_for)), _LONGEST_RETRY_AFTER)
+    converted.retry_after = retry_after.read(dict(error.response_headers or {}).get("retry-after"))
     return converted
 
 

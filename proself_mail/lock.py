@@ -130,7 +130,17 @@ def standing(folder: Path | None, project: str, stack: str) -> tuple[Holder, ...
 
 
 def remove(dead: Holder) -> None:
-    """Remove one lock's file, and no other: `pulumi cancel` would take one made since as well."""
-    if dead.path is not None:
+    """Remove one lock's file, and no other: `pulumi cancel` would take one made since as well.
+
+    Raises `Refused` where this user may not.
+    """
+    if dead.path is None:
+        return
+    try:
         dead.path.unlink(missing_ok=True)
         dead.path.with_name(f"{dead.path.name}.attrs").unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(
+            f"The lock of a dead run, {dead.path}, cannot be removed: {error.strerror or error}.",
+            "Remove that file, then try again.",
+        ) from error

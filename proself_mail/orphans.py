@@ -14,7 +14,7 @@ from proself_mail import facts, leftovers
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
-    Forbidden,
+    DirectoryError,
     GrantRecord,
     NotFound,
     stamped,
@@ -180,14 +180,14 @@ class Orphans:
         return found
 
     async def clean(
-        self, state: State, now: Callable[[], datetime], *, wrote: bool
+        self, state: State, now: Callable[[], datetime], *, wrote: Callable[[], bool]
     ) -> Sequence[str]:
         """Remove what this update doubled, until listings agree that there is no more.
 
         What came twice was made no later than what the state knows, and shows when that, by the
         tenant's clock, is as old as readers trail. What does not show for so long is gone for
-        good: somebody removed it; at once, where this update `wrote` nothing. Returns what a
-        person should know of, a sentence each.
+        good: somebody removed it; at once, where this update `wrote` nothing so far. Returns what
+        a person should know of, a sentence each.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -199,7 +199,7 @@ class Orphans:
             if doubled is not None:
                 await self._carry_out(doubled)
             settled = timedelta(seconds=loop.time() - began) > self._patience.settling
-            unseen = None in made and (wrote or len(set(made)) > 1)
+            unseen = None in made and (wrote() or len(set(made)) > 1)
             if doubled is not None or (unseen and not settled):
                 self._patience.trailing = True
             elif (
@@ -272,21 +272,28 @@ class Orphans:
             await self._patience.told(lambda: self._directory.delete_application(object_id))
         except NotFound:  # deleted, and that answer was lost; or not there yet for this reader
             is_deleted = False
-        if await self._purged(object_id) or is_deleted:
-            self._removed.add(object_id)
-        else:
+        if is_deleted:
+            await self._purged(object_id)
+        elif not await self._purged(object_id, tries=5, is_there=False):
             self._patience.trailing = True
+            return
+        self._removed.add(object_id)
 
-    async def _purged(self, object_id: str) -> bool:
-        """Purge what was deleted; say whether it is gone from the recycle bin."""
-        for _ in range(10):
+    async def _purged(self, object_id: str, *, tries: int = 10, is_there: bool = True) -> bool:
+        """Purge what was deleted; say whether that was done, and where not, that it stays."""
+        why = ""
+        for _ in range(tries):
             try:
                 await self._patience.told(lambda: self._directory.purge_application(object_id))
             except NotFound:  # the recycle bin trails as well
                 await self._patience.moment()
+            except DirectoryError as error:  # purging takes rights of its own
+                why = f" ({error.code})"
+                break
             else:
                 return True
-        self._say(f"the application {object_id} stays in the recycle bin, for 30 days")
+        if is_there or why:
+            self._say(f"the application {object_id} stays in the recycle bin, for 30 days{why}")
         return False
 
     async def empty_bin(self, state: State) -> None:
@@ -297,7 +304,7 @@ class Orphans:
 
         try:
             listings = await asyncio.gather(*(self._patience.told(ask) for _ in range(AGREEING)))
-        except Forbidden as error:
+        except DirectoryError as error:
             self._say(f"the recycle bin cannot be looked at ({error.code})")
             return
         deleted = {each.object_id: each for listing in listings for each in listing}

@@ -79,12 +79,15 @@ class Patience:
 
     async def answered(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until there is an answer, whatever it is. Raises what does not pass."""
+        wait = 1.0
         while True:
             try:
                 return await ask()
             except NoAnswerYet as error:
                 self.wait_for(f"an answer ({error.cause.rstrip('.')})")
-                await self.moment()
+                await asyncio.sleep(error.retry_after.total_seconds())
+                await self.moment(wait)
+                wait = min(2 * wait, _LONGEST_SECONDS)
 
     async def told(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the directory until it answers. Raises what does not pass, `NotFound` included."""

@@ -108,13 +108,14 @@ def of_stack(
     owners: frozenset[str] | DirectoryError | None,
     caller: Caller,
     now: datetime,
-    began: datetime,
+    began: datetime | None,
     stack: str,
 ) -> Sequence[Check]:
     """Compare a stack's state, its file and what bears its stamp. Reads nothing.
 
     `owners` are the object ids of the application's, or why they could not be seen; none where
-    they do not matter. What was made since `began` was made by the update that is to go on.
+    they do not matter. What was made since `began` was made by the update that is to go on; None
+    where another one is at work.
     """
     made = [each.created for each in stamped if each.object_id == state.application_id]
     # Of an application that has just been made a trailing reader may not show them yet.
@@ -194,10 +195,12 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
 
 
 def _stamp(
-    state: State, settings: Settings, stamped: Sequence[ApplicationRecord], began: datetime
+    state: State, settings: Settings, stamped: Sequence[ApplicationRecord], began: datetime | None
 ) -> Check:
     """Say what an update would find of earlier ones; FAIL where it would not know what to do."""
     name = "left by earlier runs"
+    if began is None:
+        return Check(name, Outcome.UNKNOWN, "another run is at work", required=False)
     try:
         found = leftovers.plan(
             state, stamped, settings.stack_id, began, settings.secret_description
@@ -272,11 +275,7 @@ async def _secrets(
                 name,
                 Outcome.FAIL,
                 seen,
-                next_step="have an administrator give the application an app management policy of "
-                "its own"
-                if state.application_id
-                else "have an administrator lift that until the application is there, and give it "
-                "an app management policy of its own then",
+                next_step=_lifting(policy, state),
             )
         if policy.maximum_lifetime_days is None:
             return Check(name, Outcome.OK, "it limits no lifetime")
@@ -295,6 +294,18 @@ async def _secrets(
         return Check(name, Outcome.OK, seen)
 
     return await _or_unknown(name, look, "Policy.Read.All", required=False)
+
+
+def _lifting(policy: AppPolicy, state: State) -> str:
+    """Say what an administrator does where client secrets are forbidden."""
+    if policy.is_own:
+        return "have an administrator change that policy"
+    if state.application_id:
+        return "have an administrator give the application an app management policy of its own"
+    return (
+        "have an administrator lift that until the application is there, and give it an app "
+        "management policy of its own then"
+    )
 
 
 async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:

@@ -68,10 +68,18 @@ def checks(found: Iterable[Check]) -> Table:
 
 
 def show_checks(console: Console, found: Sequence[Check]) -> None:
-    """Print checks, and below them, unfolded, the commands that mend what failed."""
+    """Print checks, and below them, unfolded, the commands that mend what failed.
+
+    Those are the ones that next steps begin with. One in the midst of a sentence has conditions.
+    """
     console.print(checks(found))
-    steps = [each.next_step for each in found if each.outcome is Outcome.FAIL and each.next_step]
-    commands = dict.fromkeys(re.findall(r"`((?:pulumi|proself-mail) [^`]*)`", " ".join(steps)))
+    command = "`((?:pulumi|proself-mail) [^`]*)`"
+    begun = (
+        re.match(rf"(?:{command}(?:, then )?)+", each.next_step)
+        for each in found
+        if each.outcome is Outcome.FAIL
+    )
+    commands = dict.fromkeys(one for step in begun if step for one in re.findall(command, step[0]))
     if commands:
         console.print("\nThe commands, to be copied:")
     for command in commands:

@@ -97,7 +97,7 @@ async def run(
     error of whatever else stands against it.
     """
     stack = Stack(name, project)
-    async with _no_longer(name), _opened(stack, say) as at:
+    async with _no_longer(name, say) as patience, _opened(stack, patience) as at:
         greet(at.opened)
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
@@ -127,7 +127,8 @@ async def acknowledge(
     It takes a person's word for that. Raises `ConfigurationError` where it is none of those that
     sign in.
     """
-    async with _no_longer(name), _opened(Stack(name, project), say) as at:
+    stack = Stack(name, project)
+    async with _no_longer(name, say) as patience, _opened(stack, patience) as at:
         greet(at.opened)
         found = await _plan(at)
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
@@ -143,9 +144,8 @@ async def acknowledge(
 
 
 @asynccontextmanager
-async def _opened(stack: Stack, say: Say) -> AsyncIterator[_Stack]:
+async def _opened(stack: Stack, patience: Patience) -> AsyncIterator[_Stack]:
     """Give a stack, read while nothing else on this machine changes it, and a session."""
-    patience = Patience(say)
     with up.alone(up.own(stack.project, stack.name), stack.name):
         # With the secrets, so that a wrong passphrase is told every week and not when one is due.
         settings, state = await session.read(stack)
@@ -177,15 +177,17 @@ async def _looking(at: _Stack) -> AsyncIterator["asyncio.Future[up.Looked]"]:
 
 
 @asynccontextmanager
-async def _no_longer(name: str) -> AsyncIterator[None]:
-    """End what waits for the tenant for ever."""
+async def _no_longer(name: str, say: Say) -> AsyncIterator[Patience]:
+    """Give the patience to wait for the tenant with, and end what waits for ever."""
+    patience = Patience(say)
     try:
         async with asyncio.timeout(_LONGEST.total_seconds()):
-            yield
+            yield patience
     except TimeoutError:
+        waited_for = f" It waited for {patience.waits_for}." if patience.waits_for else ""
         raise RemoteError(
             f"The tenant did not answer as it should for {_LONGEST.total_seconds() / 60:.0f} "
-            "minutes.",
+            f"minutes.{waited_for}",
             f"`proself-mail rotate --stack {name}` goes on from here.",
         ) from None
 

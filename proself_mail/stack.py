@@ -74,13 +74,19 @@ def _ran(
     environment: Mapping[str, str],
     stdin: str | None = None,
 ) -> str:
-    """Run a command; once more where what a killed engine had cut off stopped it."""
+    """Run a command; once more where what a killed engine had cut off stopped it.
+
+    One that only reads also where another at the same time may have taken that away before. An
+    update may have made something by then, and is run again by who looks at what that is.
+    """
     try:
         return engine.run(arguments, project, environment, stdin=stdin)
     except CommandFailed as error:
         if not _CUT.search(error.stderr):
             raise
-        backend.drop_cut_attributes(project, settings.PROJECT)
+        dropped = backend.drop_cut_attributes(project, settings.PROJECT)
+        if not dropped and " ".join(arguments[:2]) not in _READING:
+            raise
     return engine.run(arguments, project, environment, stdin=stdin)
 
 
@@ -324,6 +330,7 @@ class Stack:
         return failure.classify(words).error()
 
 
+_READING = frozenset({"config --json", "stack export", "stack ls"})
 _CUT = re.compile(r"\bEOF\b")
 """What the CLI says where its storage's attributes of a file were cut off."""
 _HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")

@@ -20,11 +20,17 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from proself_mail import clock, facts
+from proself_mail import clock, facts, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
 from proself_mail.settings import TargetName
 
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_LOST = (
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+    ssl.SSLEOFError,
+    HTTPException,
+)
 _NO_ANSWER = timedelta(seconds=10)
 _UNSET = 'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again.'
 _ENTER = (
@@ -172,7 +178,9 @@ def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
     """Fetch a JSON document that needs no sign-in, and the time at which it was served."""
     try:
         return _got(url, tenant_id)
-    except NoAnswerYet:
+    except NoAnswerYet as error:
+        if error.retry_after:
+            raise
         return _got(url, tenant_id)
 
 
@@ -190,18 +198,17 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
                 "Give `tenantId` (`init` takes it from the sign-in, or by --tenant) the Directory "
                 "(tenant) ID of Entra's overview page, then try again.",
             ) from error
-        kind = NoAnswerYet if error.code in _PASSING else RemoteError
-        raise kind(
-            f"{host} answers {error.code} where it should name the tenant's addresses.",
-            "Try again; if it stays so, check the proxy variables.",
-        ) from error
+        cause = f"{host} answers {error.code} where it should name the tenant's addresses."
+        next_step = "Try again; if it stays so, check the proxy variables."
+        if error.code not in retry_after.PASSING:
+            raise RemoteError(cause, next_step) from error
+        later = NoAnswerYet(cause, next_step)
+        later.retry_after = retry_after.read(error.headers.get("Retry-After"))
+        raise later from error
     except (OSError, HTTPException) as error:  # URLError, timeouts, TLS failures
         reason = getattr(error, "reason", None) or error
-        # A connection that cannot even be opened is rather a wrong network than a passing trouble.
-        is_lost = isinstance(reason, ConnectionResetError | HTTPException) or (
-            isinstance(error, TimeoutError)
-        )
-        kind = NoAnswerYet if is_lost else RemoteError
+        # One that cannot even be opened (URLError) is rather a wrong network than passing trouble.
+        kind = NoAnswerYet if isinstance(reason, _LOST) or error is reason else RemoteError
         raise kind(
             f"{host} cannot be reached: {reason}.",
             "Check the network, the proxy variables and the trusted certificates "

@@ -127,13 +127,15 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
         preflight.owners(opened.directory, opened.caller, state),
     )
     now = opened.tenant_now()
-    began = journal.began(_journal(stack), settings.stack_id, now)
+    holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
+    here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
+    # What an engine makes at this moment would be taken for something left behind.
+    is_at_work = any(not each.is_dead for each in holders or ())
+    began = None if is_at_work else journal.began(_journal(stack), settings.stack_id, now)
     of_stack = preflight.of_stack(
         state, settings, bearers, owners, opened.caller, now, began, stack.name
     )
-    holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
-    here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
-    return Looked((*found, *of_stack, *here), state, bearers)
+    return Looked((*found, *here, *of_stack), state, bearers)
 
 
 def stop_at(checks: Sequence[Check]) -> None:

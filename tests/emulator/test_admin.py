@@ -120,6 +120,14 @@ class TestHistory:
                 JSON,
                 '{"requests": [{"id": "1", "method": "GET", "url": "/me?access_token=SECRET"}]}',
             ),
+            ("/v1.0/applications", JSON, '"https://a.example/?code=0.SECRET"'),
+            ("/v1.0/applications", JSON, '"arm_client_secret=SECRET clientSecretValue: SECRET"'),
+            ("/v1.0/applications", JSON, '"sharedSecret=SECRET, xJWT, Cookie: a=b; c=SECRET"'),
+            (
+                "/v1.0/applications",
+                JSON,
+                json.dumps(json.dumps(json.dumps({"secretText": "SECRET"}))),
+            ),
             ("/v1.0/applications?Access_Token=SECRET", "", ""),
             ("/v1.0/applications?id%5Ftoken=SECRET&code=SECRET", "", ""),
             ("/v1.0/applications?next=https%3A%2F%2Fa.example%2F%3Fcode%3DSECRET", "", ""),
@@ -128,6 +136,7 @@ class TestHistory:
             ("/TENANT/oauth2/v2.0/token", FORM, "refresh_token=SECRET&id_token=SECRET"),
             ("/TENANT/oauth2/v2.0/token", FORM, "assertion=SECRET&scope=https://a/?code=SECRET"),
             ("/TENANT/oauth2/v2.0/token", FORM, '{"client_secret": "SECRET"}'),
+            ("/TENANT/oauth2/v2.0/token", FORM, "JWT"),
         ],
     )
     def test_no_secret_of_a_client_either(
@@ -147,13 +156,15 @@ class TestHistory:
     def test_what_is_no_secret_stays_readable(self, tenant: Tenant, graph: httpx.Client) -> None:
         query = "$filter=displayName%20eq%20'x'&$top=5"
         graph.get(f"/v1.0/applications?{query}")
-        graph.post("/v1.0/applications", json={"displayName": "x", "notes": "code: 5, a=b"})
+        graph.post(
+            "/v1.0/applications", json={"displayName": "x", "notes": "code: 5, a=b; Basic x"}
+        )
         graph.post("/v1.0/applications", content=b"{", headers={"content-type": JSON})
         tenant.sign_in(client_secret="wrong")
         found, made, cut, signed_in = tenant.history()[-4:]
         assert found["path"] == f"/v1.0/applications?{query}"
-        assert made["request"] == {"displayName": "x", "notes": "code: 5, a=b"}
-        assert made["response"]["notes"] == "code: 5, a=b"
+        assert made["request"] == {"displayName": "x", "notes": "code: 5, a=b; Basic x"}
+        assert made["response"]["notes"] == "code: 5, a=b; Basic x"
         assert cut["request"] == f"({JSON}, 1 bytes, not JSON)"
         assert cut["response"]["error"]["code"] == "BadRequest"
         assert signed_in["response"]["error_uri"].endswith("?code=7000215")

@@ -1,11 +1,15 @@
-"""What a refused sign-in of the newest secret means: wait, or stop."""
+"""What a refused sign-in means, our own and that of the newest secret: wait, or stop."""
 
 import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 
 from proself_mail import credentials
-from proself_mail.errors import RemoteError
+from proself_mail.errors import NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.target import CLOUD
 
@@ -41,3 +45,51 @@ def test_what_does_not_pass_stops(monkeypatch: pytest.MonkeyPatch, code: str) ->
 
 def test_a_token_is_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     assert signs_in(monkeypatch, None) is True
+
+
+def answered(status: int, **headers: str) -> Any:
+    return SimpleNamespace(status_code=status, reason="x", headers=headers)
+
+
+def own_sign_in(error: AzureError) -> RemoteError:
+    async def get_token(*_: object, **__: object) -> None:
+        raise error
+
+    credential = SimpleNamespace(get_token=get_token)
+    with pytest.raises(RemoteError) as told:
+        asyncio.run(credentials.sign_in(cast(Any, credential), CLOUD, "Azure CLI"))
+    return told.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientAuthenticationError("AADSTS90033: A transient error has occurred."),
+        ClientAuthenticationError("no", response=answered(503)),
+        ServiceRequestError("Cannot connect to host"),
+    ],
+)
+def test_our_own_sign_in_is_waited_for_where_it_passes(error: AzureError) -> None:
+    assert isinstance(own_sign_in(error), NoAnswerYet)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientAuthenticationError("ERROR: the token cache cannot be read"),  # the Azure CLI's
+        ClientAuthenticationError("WARNING: x\nERROR: AADSTS7000222: The secret has expired."),
+        ClientAuthenticationError(
+            "Unexpected response from OIDC token endpoint.", response=answered(401)
+        ),
+    ],
+)
+def test_our_own_sign_in_that_is_refused_for_good_is_told_at_once(error: AzureError) -> None:
+    assert not isinstance(own_sign_in(error), NoAnswerYet)
+
+
+def test_our_own_sign_in_leaves_the_tenant_alone_as_long_as_it_says() -> None:
+    told = own_sign_in(
+        ClientAuthenticationError("x", response=answered(429, **{"Retry-After": "7"}))
+    )
+    assert isinstance(told, NoAnswerYet)
+    assert told.retry_after == timedelta(seconds=7)

@@ -250,6 +250,14 @@ def test_a_secret_in_a_quoted_body_is_covered(secret: str, cut: int) -> None:
         assert secret not in classify(f"cannot unmarshal {words}").said
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Pulumi CLI version 3.1.0 does not satisfy", "This Pulumi CLI is not of a supported version"],
+)
+def test_an_engine_that_is_too_old_is_a_setting(said: str) -> None:
+    assert isinstance(classify(said).error(), ConfigurationError)
+
+
 def test_only_time_mends_what_passes() -> None:
     assert {kind for kind in Kind if not kind.passes} == {Kind.LOCKED, Kind.PERMANENT}
 

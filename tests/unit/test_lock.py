@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -104,6 +105,22 @@ def test_a_dead_runs_lock_on_files_is_removed_and_no_other(tmp_path: Path, name:
     assert sorted(path.parent.iterdir()) == [since, since.with_name(f"{since.name}.attrs")]
 
 
+def test_a_lock_that_this_user_may_not_remove_is_told_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = locked(tmp_path, dead())
+    found = lock.standing(tmp_path, PROJECT, "prod")
+    assert found is not None
+
+    def unlink(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(Refused, match="cannot be removed: Permission denied") as refused:
+        free(tmp_path, *found)
+    assert str(path) in refused.value.cause
+
+
 def test_an_engine_is_alive_whatever_the_clock_says_of_its_start() -> None:
     """The machine's clock was put forward while it ran: it seems to have started after its lock."""
     with engine() as running:
@@ -155,9 +172,9 @@ def test_a_lock_that_only_the_engine_sees_is_looked_for_again_and_then_told() ->
     made, said = update(SimpleNamespace(name="prod", backend_folder=FILES))
     failure = classify("the stack is currently locked by 1 lock(s)")
     for _ in range(2):
-        jumping.run(lambda: made._unlock(failure))
+        jumping.run(lambda: made._unlock(failure.said))
     with pytest.raises(Refused, match="currently locked"):
-        jumping.run(lambda: made._unlock(failure))
+        jumping.run(lambda: made._unlock(failure.said))
     assert len(said) == 1
     assert "currently locked" in said[0]
 

@@ -16,7 +16,13 @@ from typing import Any, TypeVar
 import pytest
 
 from proself_mail import settings
-from proself_mail.directory import ApplicationRecord, DirectoryError, NotFound, PasswordRecord
+from proself_mail.directory import (
+    ApplicationRecord,
+    DirectoryError,
+    Forbidden,
+    NotFound,
+    PasswordRecord,
+)
 from proself_mail.errors import Refused
 from proself_mail.journal import Journal
 from proself_mail.orphans import Orphans
@@ -121,7 +127,7 @@ def application(
     )  # fmt: skip
 
 
-def orphans(directory: Any) -> Orphans:
+def orphans(directory: Any, said: list[str] | None = None) -> Orphans:
     configuration = settings.parse(
         {
             "tenantId": str(uuid.UUID(int=1)),
@@ -139,7 +145,8 @@ def orphans(directory: Any) -> Orphans:
     journal = Journal(Path("update.json"), BEGAN, carries_on=True)
     patience = Patience(lambda _: None)
     patience.trailing = True
-    return Orphans(directory, configuration, journal, patience, lambda _: None)
+    say = said.append if said is not None else lambda _: None
+    return Orphans(directory, configuration, journal, patience, say)
 
 
 STATE = State(
@@ -168,7 +175,7 @@ def test_what_is_there_twice_goes_and_nothing_else(seed: int) -> None:
     another = secret(str(uuid.UUID(int=500)), ENDS + timedelta(days=1))
     own = application(OWN, held=(secret(KEY), *extra, another))
     directory = Trailing(chance, [own, *doubles, *FOREIGN], lag=chance.uniform(0, 8))
-    told = run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=True))
+    told = run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=lambda: True))
     left = directory.live
     assert {each for each in left if each not in {f.object_id for f in FOREIGN}} == {OWN}
     assert [left[each.object_id] for each in FOREIGN] == FOREIGN
@@ -176,6 +183,24 @@ def test_what_is_there_twice_goes_and_nothing_else(seed: int) -> None:
     assert sorted(directory.purged) == sorted(each.object_id for each in doubles)
     assert not directory.bin
     assert len(told) == 1, "the secret of another window is left alone and told of"
+
+
+def test_a_double_that_nobody_here_may_purge_does_not_stop_the_update() -> None:
+    """Purging takes rights of its own, of an administrator's as a rule."""
+
+    class Guarded(Trailing):
+        async def purge_application(self, object_id: str) -> None:
+            raise Forbidden(403, "Authorization_RequestDenied", object_id)
+
+    said: list[str] = []
+    directory = Guarded(random.Random(1), [application(OWN), application("double")], lag=0)  # noqa: S311
+    of = orphans(directory, said)
+    state = replace(STATE, resources={APPLICATION: STATE.resources[APPLICATION]})
+    run(lambda: of.clean(state, tenant_now, wrote=lambda: True))
+    assert set(directory.live) == {OWN}
+    run(lambda: of.empty_bin(state))
+    told = "double stays in the recycle bin, for 30 days (Authorization_RequestDenied)"
+    assert len([each for each in said if told in each]) == 2
 
 
 @pytest.mark.parametrize("trails", [False, True])
@@ -188,7 +213,7 @@ def test_what_somebody_removed_is_waited_for_only_where_it_may_show_yet(trails: 
         of._patience.trailing = trails
         clock = asyncio.get_running_loop()
         began = clock.time()
-        await of.clean(STATE, tenant_now, wrote=False)
+        await of.clean(STATE, tenant_now, wrote=lambda: False)
         assert of._patience.trailing == trails
         return clock.time() - began
 
@@ -216,5 +241,5 @@ def test_a_double_that_was_used_meanwhile_is_not_deleted(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     directory = Filling(chance, [application(OWN), application("double")], lag=0)
     with pytest.raises(Refused, match="no longer what it was"):
-        run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=True))
+        run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=lambda: True))
     assert set(directory.live) == {OWN, "double"}

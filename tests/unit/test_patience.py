@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proself_mail.directory import DirectoryError, Forbidden, NotFound
+from proself_mail.errors import NoAnswerYet
 from proself_mail.failure import Failure, Kind
 from proself_mail.patience import SETTLING, Patience
 from tests.jumping import run
@@ -93,6 +94,26 @@ def test_a_directory_is_asked_until_it_answers(statuses: list[int | None]) -> No
 def test_retry_after_is_waited_for_each_time(seconds: float, times: int) -> None:
     _, waited, _ = asked(*[error(429, seconds)] * times, "here")
     assert waited >= times * seconds
+
+
+@given(st.integers(0, 20), st.integers(0, 300))
+def test_an_answer_is_waited_for_longer_each_time(times: int, seconds: int) -> None:
+    said: list[str] = []
+    left = times
+
+    async def ask() -> float:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            error = NoAnswerYet("localhost answers 503.", "Wait.")
+            error.retry_after = timedelta(seconds=seconds)
+            raise error
+        return asyncio.get_running_loop().time()
+
+    waited = run(lambda: Patience(said.append).answered(ask))
+    least = times * seconds + sum(min(2**n, 15) / 2 for n in range(times))
+    assert least <= waited <= times * seconds + 3 * (least - times * seconds) + 0.01
+    assert said == ["waiting for an answer (localhost answers 503) …"] * bool(times)
 
 
 @pytest.mark.parametrize("refused", [Forbidden(403, "x", "y"), NotFound(404, "x", "y"), error(400)])

@@ -44,7 +44,9 @@ def test_below_a_table_of_checks_its_commands_stand_unfolded(
 ) -> None:
     commands = [f"pulumi config set configFile {PATH}", "proself-mail up --stack dev"]
     step = f"`{commands[0]}`, then `{commands[1]}`; see `consentUrl`"
-    report.show_checks(report.output(), [ok("tenant", "Contoso"), fail("config file", "no", step)])
+    held = fail("lock", "held", "wait; if it is surely gone, `pulumi cancel --stack dev`")
+    failed = fail("config file", "no", step)
+    report.show_checks(report.output(), [ok("tenant", "Contoso"), failed, held])
     shown = capsys.readouterr().out.splitlines()
     assert shown[-3:] == ["The commands, to be copied:", *(f"  {each}" for each in commands)]
     report.show_checks(report.output(), [ok("tenant", "Contoso")])
