@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import jwt
 import yaml
 
 from proself_mail import rehearse, sandbox
-from tests import key_service, preloaded
+from tests import key_service, listed_packages, preloaded
 from tests.tenant import Tenant
 
 MAILBOX = "proself@contoso.example"
@@ -25,6 +27,11 @@ SERVER = "proself.example.jp"
 _SCRIPT = str(Path(sys.executable).parent / "proself-mail")
 _SECONDS = 120
 """How long a command may take."""
+
+
+@cache
+def _made_stacks() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="made-stacks-")
 
 
 def instant(after: timedelta) -> str:
@@ -46,7 +53,7 @@ class Journey:
             name: trusted.get(value, value)
             for name, value in sandbox.prepare(tenant.ready_file).environment.items()
         }
-        self.environment |= key_service.environment()
+        self.environment |= key_service.environment() | listed_packages.environment()
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
@@ -148,8 +155,8 @@ class Journey:
         return configuration | changes
 
     def _init(self, stack: str) -> None:
-        """Have the engine make an empty stack, once a tenant: the next is a copy of it."""
-        made = self.tenant.ready_file.with_name(f"{stack}.made")
+        """Have the engine make an empty stack, once for each key: the next is a copy of it."""
+        made = self._kept_stacks / f"{stack}.made"
         state, file = self.folder / "state", self.folder / f"Pulumi.{stack}.yaml"
         if made.exists():
             shutil.copytree(made / "state", state, dirs_exist_ok=True)
@@ -161,6 +168,12 @@ class Journey:
         if is_first:
             shutil.copytree(state, made / "state")
             shutil.copy(file, made)
+
+    @property
+    def _kept_stacks(self) -> Path:
+        """Where stacks that were made lie: a passphrase is a tenant's, the key service all's."""
+        ours = self.secrets_provider == key_service.PROVIDER
+        return Path(_made_stacks().name) if ours else self.tenant.ready_file.parent
 
     def change(self, stack: str, **changes: object) -> None:
         """Change some keys of a stack's configuration; None takes one away."""
