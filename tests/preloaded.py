@@ -20,15 +20,24 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import psutil
+from aiohttp import connector
 
 import emulator
 import proself_mail
 
-_OTHERS = ("azure.identity.aio", "msal")
-"""What commands import where they need it, besides modules of the product.
-
-Not aiohttp: it reads which certificates to trust when it is imported.
-"""
+_OTHERS = (
+    "azure.identity.aio",
+    "azure.core.pipeline.transport._aiohttp",
+    "azure.core.rest._aiohttp",
+    "anyio._backends._asyncio",
+    "cryptography.hazmat.backends.openssl.backend",
+    "grpc._server",
+    "h2.connection",
+    "httpcore",
+    "msal",
+    "uvicorn.lifespan.off",
+)
+"""What commands and tenants import where they need it, besides modules of the product."""
 
 
 def _modules(package: ModuleType) -> Iterator[str]:
@@ -116,5 +125,7 @@ def _be(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    # It read which certificates to trust when it was imported.
+    connector._SSL_CONTEXT_VERIFIED = connector._make_ssl_context(True)
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=False)
