@@ -88,7 +88,7 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def engine_is_below(process: "subprocess.Popen[str]") -> bool:
