@@ -10,6 +10,7 @@ from infra import operation, outputs, settings, tenant
 
 operation.leave_at_once_when_told()
 operation.require_engine()
+gc.disable()  # it lives for a second, of which looking for garbage would take 0.03
 atexit.register(gc.freeze)  # or the interpreter looks through all objects once more: 0.06 s
 configuration = settings.load()
 outputs.check_config_file(configuration)

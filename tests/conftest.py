@@ -1,5 +1,6 @@
 """What every test shares: the set-up, the embedded tenant, and a browser."""
 
+import gc
 import os
 import signal
 import sys
@@ -34,6 +35,11 @@ hypothesis.settings.register_profile("busy machine", deadline=None)
 hypothesis.settings.load_profile("busy machine")
 
 
+def pytest_collection_finish() -> None:
+    """Leave what is imported by now out of every later look for garbage."""
+    gc.freeze()
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Set up what the tests need, aloud, before the first one; workers find it done."""
     if not hasattr(session.config, "workerinput"):
@@ -55,9 +61,9 @@ def mail_proof_port() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Have four workers for two cores: a journey often waits, for a tenant's time or a disk."""
+    """Have five workers for two cores: a journey often waits, for a tenant's time or a disk."""
     cores = yield
-    return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * cores
+    return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * cores + 1
 
 
 _LONGEST = ("test_up", "test_rotate", "test_chaos", "test_rotate_refusals", "test_verify",

@@ -20,12 +20,12 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import psutil
-from aiohttp import connector
 
 import emulator
 import proself_mail
 
 _OTHERS = (
+    "aiohttp.connector",
     "azure.identity.aio",
     "azure.core.pipeline.transport._aiohttp",
     "azure.core.rest._aiohttp",
@@ -125,6 +125,8 @@ def _be(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    from aiohttp import connector  # here, for tests import it when they have set what to trust
+
     # It read which certificates to trust when it was imported.
     connector._SSL_CONTEXT_VERIFIED = connector._make_ssl_context(True)
     sys.argv = [module, *arguments]
