@@ -221,10 +221,8 @@ def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
         passes = no_answer or status in retry_after.PASSING
     if not passes:
         return RemoteError(cause, next_step)
-    later = NoAnswerYet(cause, next_step)
-    if response is not None:
-        later.retry_after = retry_after.read(response.headers.get("Retry-After"))
-    return later
+    headers = {} if response is None else response.headers
+    return NoAnswerYet(cause, next_step, retry_after.read(headers.get("Retry-After")))
 
 
 _PASSING = (

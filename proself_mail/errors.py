@@ -51,10 +51,14 @@ class RemoteError(Error):
 
 
 class NoAnswerYet(RemoteError):
-    """It had no time, or the connection broke: it may well answer in a moment."""
+    """It had no time, or the connection broke: it may well answer in a moment.
 
-    retry_after = timedelta()
-    """How long it wants to be left alone."""
+    `retry_after` is how long it wants to be left alone.
+    """
+
+    def __init__(self, cause: str, next_step: str, retry_after: timedelta = timedelta()) -> None:
+        super().__init__(cause, next_step)
+        self.retry_after = retry_after
 
 
 class PartlyFailed(Error):

@@ -73,6 +73,11 @@ class Patience:
             self.waits_for = what
             self._say(f"waiting for {what} …")
 
+    @property
+    def waited_for(self) -> str:
+        """The sentence on it for who is told that time ran out; blank where nothing was."""
+        return f" It waited for {self.waits_for}." if self.waits_for else ""
+
     async def moment(self, seconds: float = 1.0) -> None:
         """Wait about so long."""
         await asyncio.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311

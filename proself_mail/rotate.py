@@ -184,10 +184,9 @@ async def _no_longer(name: str, say: Say) -> AsyncIterator[Patience]:
         async with asyncio.timeout(_LONGEST.total_seconds()):
             yield patience
     except TimeoutError:
-        waited_for = f" It waited for {patience.waits_for}." if patience.waits_for else ""
         raise RemoteError(
             f"The tenant did not answer as it should for {_LONGEST.total_seconds() / 60:.0f} "
-            f"minutes.{waited_for}",
+            f"minutes.{patience.waited_for}",
             f"`proself-mail rotate --stack {name}` goes on from here.",
         ) from None
 

@@ -202,9 +202,8 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
         next_step = "Try again; if it stays so, check the proxy variables."
         if error.code not in retry_after.PASSING:
             raise RemoteError(cause, next_step) from error
-        later = NoAnswerYet(cause, next_step)
-        later.retry_after = retry_after.read(error.headers.get("Retry-After"))
-        raise later from error
+        asked_for = retry_after.read(error.headers.get("Retry-After"))
+        raise NoAnswerYet(cause, next_step, asked_for) from error
     except (OSError, HTTPException) as error:  # URLError, timeouts, TLS failures
         reason = getattr(error, "reason", None) or error
         # One that cannot even be opened (URLError) is rather a wrong network than passing trouble.

@@ -201,9 +201,8 @@ async def _ending_in_order(
             f"`proself-mail {command}` goes on from here.",
         ) from None
     except TimeoutError:
-        waited_for = f" It waited for {patience.waits_for}." if patience.waits_for else ""
         raise RemoteError(
-            f"Not done within {deadline.total_seconds() / 60:.0f} minutes.{waited_for} "
+            f"Not done within {deadline.total_seconds() / 60:.0f} minutes.{patience.waited_for} "
             f"{await _what_is_left(stack)}",
             f"`proself-mail {command}` goes on from here"
             + ("; --deadline gives it more time." if command.startswith("up ") else "."),

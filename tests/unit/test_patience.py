@@ -105,9 +105,7 @@ def test_an_answer_is_waited_for_longer_each_time(times: int, seconds: int) -> N
         nonlocal left
         left -= 1
         if left >= 0:
-            error = NoAnswerYet("localhost answers 503.", "Wait.")
-            error.retry_after = timedelta(seconds=seconds)
-            raise error
+            raise NoAnswerYet("localhost answers 503.", "Wait.", timedelta(seconds=seconds))
         return asyncio.get_running_loop().time()
 
     waited = run(lambda: Patience(said.append).answered(ask))
