@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from proself_mail.errors import ConfigurationError, Refused, RemoteError
@@ -239,6 +239,8 @@ def test_a_refusal_counts_whatever_else_is_said_with_it(
 
 @given(st.text(st.characters(categories=["L", "N"]), min_size=8), st.integers(0, 60))
 def test_a_secret_in_a_quoted_body_is_covered(secret: str, cut: int) -> None:
+    # Hypothesis draws words from the source, too, and these are rightly shown.
+    assume(secret not in "cannot unmarshal secretText")
     value = f"~Q{secret}~"
     document = {"keyId": "k", "secretText": value, "hint": "abc"}
     nested = {"secretText": {"value": value}}
