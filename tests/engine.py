@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import key_service, listed_packages
+from tests import engine_python, key_service
 from tools import pulumi_cli
 
 STACK = "dev"
@@ -54,7 +54,7 @@ class Project:
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **key_service.environment(),
-            **listed_packages.environment(),
+            **engine_python.environment(),
             **environment,
         }
         self.run("stack", "init", STACK, "--secrets-provider", key_service.PROVIDER).done()

@@ -19,7 +19,7 @@ import jwt
 import yaml
 
 from proself_mail import rehearse, sandbox
-from tests import key_service, listed_packages, preloaded
+from tests import engine_python, key_service, preloaded
 from tests.tenant import Tenant
 
 MAILBOX = "proself@contoso.example"
@@ -48,12 +48,15 @@ class Journey:
         self.tenant = tenant
         self.folder = folder
         self.config_file = folder / "out" / "proself.toml"
+        led = sandbox.prepare(tenant.ready_file)
         trusted = {tenant.ca_file: tenant.authority_file}
         self.environment = dict(os.environ) | {
-            name: trusted.get(value, value)
-            for name, value in sandbox.prepare(tenant.ready_file).environment.items()
+            name: trusted.get(value, value) for name, value in led.environment.items()
         }
-        self.environment |= key_service.environment() | listed_packages.environment()
+        self.environment |= key_service.environment() | engine_python.environment()
+        if led.plugin.is_stand_in:
+            path = [str(engine_python.plugins()), self.environment["PATH"]]
+            self.environment["PATH"] = os.pathsep.join(path)
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()

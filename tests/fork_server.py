@@ -1,0 +1,205 @@
+"""A process with the imports of the engine's Python programs behind it, which becomes them.
+
+Its clients are `tests/fork_client.py`, each where the engine has started Python. For each it forks
+a process, which goes on as Python does with the client's arguments, folder, environment and
+standard streams, and ends as any Python does. Signals to the client reach that process, and it
+does not outlive the client. `tests.engine_python` starts it, and says who its clients are.
+
+Only imports happen before the fork: no channel of gRPC, no thread, no connection.
+"""
+
+import contextlib
+import gc
+import importlib
+import marshal
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+_IMPORTS = (
+    "concurrent.futures.thread",
+    "emulator.azuread.provider",
+    "emulator.azuread.registry",
+    "emulator.azuread_plugin",
+    "infra.mail_app",
+    "infra.operation",
+    "infra.outputs",
+    "infra.pipeline.identity",
+    "infra.pipeline.settings",
+    "infra.settings",
+    "infra.tenant",
+)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What a client is, in its program's place."""
+
+    pid: int
+    arguments: list[str]
+    """Python's: `SCRIPT …` or `-P -m MODULE …`."""
+    folder: bytes
+    environment: dict[bytes, bytes]
+    streams: list[int]
+    """Standard input, output and error, as descriptors of ours."""
+
+    @classmethod
+    def read(cls, connection: socket.socket) -> Self:
+        """Receive one. Raises `EOFError` if the client ended before."""
+        size, streams, _, _ = socket.recv_fds(connection, 4, 3)
+        with connection.makefile("rb") as file:
+            told = marshal.loads(file.read(int.from_bytes(size, "big")))  # noqa: S302
+        pid, arguments, folder, environment = told
+        return cls(pid, arguments, folder, environment, streams)
+
+    def become(self) -> None:
+        """Be the program, in a process forked for it."""
+        for number, stream in enumerate(self.streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        os.chdir(self.folder)
+        os.environb.clear()
+        os.environb.update(self.environment)
+        tempfile.tempdir = None  # it was looked for in our environment
+        _Place.pid_of_this = self.pid
+        psutil.Process = _Place  # type: ignore[misc]
+        if self.arguments[:2] == ["-P", "-m"]:
+            module, *arguments = self.arguments[2:]
+            sys.argv = [module, *arguments]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            script = self.arguments[0]
+            sys.argv = self.arguments
+            sys.path.insert(0, str(Path(script).parent))
+            runpy.run_path(script, run_name="__main__")
+
+
+class _Place(psutil.Process):
+    """A process; without an id this one as the engine sees it, which started the client."""
+
+    pid_of_this: int
+
+    def __init__(self, pid: int | None = None) -> None:
+        super().__init__(self.pid_of_this if pid is None else pid)
+
+
+class _Forked:
+    """A forked process, as seen from the server, and the connection to its client."""
+
+    def __init__(self, pid: int, ended: int, connection: socket.socket) -> None:
+        """`ended` is the end of a pipe whose other end is the process's alone."""
+        self.connection = connection
+        self.ended = ended
+        self._pid = pid
+
+    def tell(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self._pid, number)  # it is ours, for nobody has waited for it yet
+
+    def end(self) -> None:
+        """Wait for its end, and tell the client of it."""
+        _, status = os.waitpid(self._pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        with contextlib.suppress(BrokenPipeError):
+            self.connection.sendall(code.to_bytes(2, "big", signed=True))
+        self.close()
+
+    def close(self) -> None:
+        """Let go of both."""
+        self.connection.close()
+        os.close(self.ended)
+
+
+class _Server:
+    """The loop that serves the clients."""
+
+    def __init__(self, listener: socket.socket, owner: int) -> None:
+        """Serve at `listener` until the descriptor `owner` ends, as it does with its writer."""
+        self._listener = listener
+        self._owner = owner
+        self._ready = selectors.DefaultSelector()
+        self._ready.register(listener, selectors.EVENT_READ)
+        self._ready.register(owner, selectors.EVENT_READ)
+        self._forked: set[_Forked] = set()
+
+    def serve(self) -> _Request | None:
+        """Return None in the end, and in each forked process the request that it is for."""
+        while True:
+            for key, _ in self._ready.select():
+                if key.fd == self._owner:
+                    self._kill()
+                    return None
+                if key.data is None:
+                    if request := self._accept():
+                        return request
+                elif key.data in self._forked:  # still, after what was ready before
+                    self._look_after(key.data, key.fd)
+
+    def _accept(self) -> _Request | None:
+        connection, _ = self._listener.accept()
+        try:
+            request = _Request.read(connection)
+        except EOFError:
+            connection.close()
+            return None
+        ended, runs = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(ended)
+            connection.close()
+            self._close()
+            return request
+        os.close(runs)
+        for stream in request.streams:
+            os.close(stream)
+        forked = _Forked(pid, ended, connection)
+        self._forked.add(forked)
+        self._ready.register(connection, selectors.EVENT_READ, forked)
+        self._ready.register(forked.ended, selectors.EVENT_READ, forked)
+        return None
+
+    def _look_after(self, forked: _Forked, descriptor: int) -> None:
+        """Do what one of its two descriptors is ready for."""
+        if descriptor != forked.ended:
+            if signals := forked.connection.recv(16):
+                for number in signals:
+                    forked.tell(number)
+                return
+            forked.tell(signal.SIGKILL)  # the client is gone
+        self._ready.unregister(forked.connection)
+        self._ready.unregister(forked.ended)
+        self._forked.remove(forked)
+        forked.end()
+
+    def _kill(self) -> None:
+        for forked in self._forked:
+            forked.tell(signal.SIGKILL)
+
+    def _close(self) -> None:
+        self._listener.close()
+        self._ready.close()
+        for forked in self._forked:
+            forked.close()
+
+
+def main() -> None:
+    """Serve at the listening socket whose descriptor is the argument, until standard input ends."""
+    for name in _IMPORTS:
+        importlib.import_module(name)
+    gc.freeze()  # what is imported stays, and need not be looked through by any of them
+    request = _Server(socket.socket(fileno=int(sys.argv[1])), owner=0).serve()
+    if request:
+        request.become()
+
+
+if __name__ == "__main__":
+    main()
