@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from proself_mail import plugin
+from tests import forked_python
 from tests.browser import browser, visit
 from tools import setup
 
@@ -43,6 +44,7 @@ def pytest_collection_finish() -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Set up what the tests need, aloud, before the first one; workers find it done."""
     if not hasattr(session.config, "workerinput"):
+        forked_python.share()
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         say = terminal.write_line if terminal else lambda _: None
         setup.run(say)

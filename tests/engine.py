@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import engine_python, key_service
+from tests import forked_python, key_service
 from tools import pulumi_cli
 
 STACK = "dev"
@@ -54,7 +54,7 @@ class Project:
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **key_service.environment(),
-            **engine_python.environment(),
+            **forked_python.environment(),
             **environment,
         }
         self.run("stack", "init", STACK, "--secrets-provider", key_service.PROVIDER).done()

@@ -19,7 +19,7 @@ import jwt
 import yaml
 
 from proself_mail import rehearse, sandbox
-from tests import engine_python, key_service, preloaded
+from tests import forked_python, key_service, preloaded
 from tests.tenant import Tenant
 
 MAILBOX = "proself@contoso.example"
@@ -53,9 +53,9 @@ class Journey:
         self.environment = dict(os.environ) | {
             name: trusted.get(value, value) for name, value in led.environment.items()
         }
-        self.environment |= key_service.environment() | engine_python.environment()
+        self.environment |= key_service.environment() | forked_python.environment()
         if led.plugin.is_stand_in:
-            path = [str(engine_python.plugins()), self.environment["PATH"]]
+            path = [str(forked_python.plugins()), self.environment["PATH"]]
             self.environment["PATH"] = os.pathsep.join(path)
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
@@ -103,13 +103,13 @@ class Journey:
     def started(
         self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
     ) -> Iterator["subprocess.Popen[str]"]:
-        """Start `proself-mail` in the project's folder; options are `Popen`'s.
+        """Start `proself-mail`, forked, in the project's folder; options are `Popen`'s.
 
         Its standard error is there to be read. It is dead when the block ends.
         """
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         with subprocess.Popen(
-            [_SCRIPT, *arguments],
+            [*forked_python.python(), "-P", "-m", "proself_mail", *arguments],
             cwd=self.folder,
             env=self.environment | dict(env or {}),
             text=True,

@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests import engine_python
+from tests import forked_python
 from tests.journey import Journey
 
-pytestmark = pytest.mark.skipif(not engine_python.FORKS, reason="here nothing is forked")
+pytestmark = pytest.mark.skipif(not forked_python.FORKS, reason="here nothing is forked")
 
 STACK = "dev"
 COMMANDS = (
@@ -49,7 +49,7 @@ def fresh(journey: Journey) -> None:
     """Have the engine start Python as it does without us."""
     del journey.environment["PULUMI_PYTHON_CMD"]
     first, _, others = journey.environment["PATH"].partition(os.pathsep)
-    assert first == str(engine_python.plugins())
+    assert first == str(forked_python.plugins())
     journey.environment["PATH"] = others
 
 
@@ -88,7 +88,7 @@ def pythons(folder: Path, program: str) -> list[list[str]]:
     script.write_text(program)
     return [
         [python, str(script), "--pwd", "x y"]
-        for python in (engine_python.environment()["PULUMI_PYTHON_CMD"], sys.executable)
+        for python in (forked_python.environment()["PULUMI_PYTHON_CMD"], sys.executable)
     ]
 
 
