@@ -23,9 +23,10 @@ __all__ = ["browser", "visit"]  # fixtures, found here by every test
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Its Go programs live for a second or two, in which collecting garbage so often is a tenth of what
-# they cost; memory is what there is enough of.
-os.environ.setdefault("GOGC", "400")
+# Its Go programs live for a second or two, in which collecting garbage is a tenth of what they
+# cost, and end before they come near this much memory.
+os.environ.setdefault("GOGC", "off")
+os.environ.setdefault("GOMEMLIMIT", "512MiB")
 
 # Whoever runs the tests in a shell's background has Ctrl-C ignored, and commands inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
