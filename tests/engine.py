@@ -54,7 +54,7 @@ class Project:
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **key_service.environment(),
-            **forked_python.environment(),
+            **forked_python.language_host(),
             **environment,
         }
         self.run("stack", "init", STACK, "--secrets-provider", key_service.PROVIDER).done()

@@ -23,6 +23,7 @@ from pathlib import Path
 import filelock
 
 from emulator import azuread_plugin
+from proself_mail.plugin import Plugin
 
 FORKS = platform.system() == "Linux"
 """Whether it forks: what macOS' own libraries need may not be used in a forked process."""
@@ -43,14 +44,15 @@ def python() -> list[str]:
     return [sys.executable, "-I", "-S", str(_CLIENT), str(_ready() / "socket")]
 
 
-def environment() -> dict[str, str]:
+def language_host() -> dict[str, str]:
     """Return the variable that has the language host use it; nothing where a script is none."""
     return {} if sys.platform == "win32" else {"PULUMI_PYTHON_CMD": str(_ready() / "python3")}
 
 
-def plugins() -> Path:
-    """Return the folder with the stand-in plugin's executable, to be put first on PATH."""
-    return _ready() / "plugins"
+def engine(path: str, plugin: Plugin) -> dict[str, str]:
+    """Return the variables that have an engine use it; `path` is PATH, `plugin` the one on it."""
+    plugins = [str(_ready() / "plugins")] if plugin.is_stand_in else []
+    return language_host() | {"PATH": os.pathsep.join([*plugins, path])}
 
 
 @cache

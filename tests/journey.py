@@ -53,10 +53,8 @@ class Journey:
         self.environment = dict(os.environ) | {
             name: trusted.get(value, value) for name, value in led.environment.items()
         }
-        self.environment |= key_service.environment() | forked_python.environment()
-        if led.plugin.is_stand_in:
-            path = [str(forked_python.plugins()), self.environment["PATH"]]
-            self.environment["PATH"] = os.pathsep.join(path)
+        self.environment |= key_service.environment()
+        self.environment |= forked_python.engine(self.environment["PATH"], led.plugin)
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
@@ -105,7 +103,7 @@ class Journey:
     ) -> Iterator["subprocess.Popen[str]"]:
         """Start `proself-mail`, forked, in the project's folder; options are `Popen`'s.
 
-        Its standard error is there to be read. It is dead when the block ends.
+        Its standard error, a pipe, is there to be read. It is dead when the block ends.
         """
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         with subprocess.Popen(
@@ -113,12 +111,15 @@ class Journey:
             cwd=self.folder,
             env=self.environment | dict(env or {}),
             text=True,
-            **quiet | {"stderr": subprocess.PIPE} | options,
+            stderr=subprocess.PIPE,
+            **quiet | options,
         ) as process:
             try:
                 yield process
             finally:
                 process.kill()
+                if process.stderr and not process.stderr.closed:
+                    process.stderr.read()  # to the end of the one that was forked for it
 
     def pulumi(
         self, *arguments: str, env: Mapping[str, str] | None = None

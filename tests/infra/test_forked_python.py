@@ -49,7 +49,7 @@ def fresh(journey: Journey) -> None:
     """Have the engine start Python as it does without us."""
     del journey.environment["PULUMI_PYTHON_CMD"]
     first, _, others = journey.environment["PATH"].partition(os.pathsep)
-    assert first == str(forked_python.plugins())
+    assert "forked-python" in first
     journey.environment["PATH"] = others
 
 
@@ -88,7 +88,7 @@ def pythons(folder: Path, program: str) -> list[list[str]]:
     script.write_text(program)
     return [
         [python, str(script), "--pwd", "x y"]
-        for python in (forked_python.environment()["PULUMI_PYTHON_CMD"], sys.executable)
+        for python in (forked_python.language_host()["PULUMI_PYTHON_CMD"], sys.executable)
     ]
 
 

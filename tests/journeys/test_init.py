@@ -123,15 +123,7 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
     import pty  # cannot be imported on Windows
 
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [str(Path(sys.executable).parent / "proself-mail"), "init"],
-        cwd=journey.folder,
-        env=journey.environment,
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with journey.started("init", stdin=theirs, stdout=subprocess.PIPE) as process:
         # A target that there is none of is asked for again.
         typed = ["contoso.test", SERVER, MAILBOX, "azure", "embedded", "production"]
         os.write(ours, "".join(f"{line}\n" for line in typed).encode())

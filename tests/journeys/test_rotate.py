@@ -3,9 +3,7 @@
 import json
 import shutil
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -154,22 +152,14 @@ def test_a_revocation_that_was_killed_is_finished_on_another_machine(journey: Jo
     later(journey, 10)
     removal = {"path": "/applications/*/removePassword"}
     journey.tenant.faults({"name": "removal", "strike": "reset-before", "match": removal})
-    with subprocess.Popen(
-        [Path(sys.executable).parent / "proself-mail", "rotate", "--revoke", "--stack", STACK],
-        cwd=journey.folder,
-        env=journey.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    revoke = ("rotate", "--revoke", "--stack", STACK)
+    with journey.started(*revoke, stdin=subprocess.PIPE) as process:
         assert process.stdin
         process.stdin.write(f"{STACK}\n")
         process.stdin.flush()
         deadline = time.monotonic() + 60
         while not journey.tenant.struck()["removal"] and time.monotonic() < deadline:
             time.sleep(0.1)
-        process.kill()
     journey.tenant.faults()
     assert leaked["keyId"] in passwords(journey)
     assert leaked["keyId"] not in [e["keyId"] for e in journey.outputs(STACK)["clientSecrets"]]
@@ -251,7 +241,7 @@ def test_an_update_killed_before_it_gave_the_notes_back_loses_none_of_them(
     rule = {"match": {"path": "/applications/*", "method": "PATCH"}, "strike": "reset-before"}
     # The first is the engine's, which blanks the notes; the others would bring them back.
     journey.tenant.faults({"name": "back", "nth": list(range(2, 99))} | rule)
-    with journey.started("up", "--stack", STACK, stderr=subprocess.DEVNULL):
+    with journey.started("up", "--stack", STACK):
         deadline = time.monotonic() + 60
         while not journey.tenant.struck()["back"] and time.monotonic() < deadline:
             time.sleep(0.1)

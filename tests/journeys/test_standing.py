@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -172,15 +171,7 @@ def test_the_first_ctrl_c_ends_a_question(standing: Journey) -> None:
     file = standing.folder / f"Pulumi.{STACK}.yaml"
     as_it_was, before = file.read_bytes(), standing.mark()
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [Path(sys.executable).parent / "proself-mail", "rotate", "--revoke", "--stack", STACK],
-        cwd=standing.folder,
-        env=standing.environment,
-        stdin=theirs,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with standing.started("rotate", "--revoke", "--stack", STACK, stdin=theirs) as process:
         assert process.stderr is not None
         said = ""
         while not said.endswith("to go on: ") and (more := process.stderr.read(1)):

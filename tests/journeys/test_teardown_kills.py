@@ -1,7 +1,6 @@
 """`proself-mail teardown` killed after each of its writes, and run again to the end."""
 
 import signal
-import subprocess
 import sys
 import time
 
@@ -39,7 +38,7 @@ def test_killed_after_each_write_it_goes_on_from_there(standing: Journey) -> Non
 def killed_after(journey: Journey, before: int, writes: int) -> None:
     """Start the command and kill it as soon as the tenant has taken so many writes in all."""
     confirmed = ("--stack", STACK, "--confirm", journey.tenant.tenant_id)
-    with journey.started("teardown", *confirmed, stderr=subprocess.DEVNULL) as process:
+    with journey.started("teardown", *confirmed) as process:
         ends = time.monotonic() + PATIENCE_SECONDS
         while len(journey.writes(before)) < writes and process.poll() is None:
             assert time.monotonic() < ends
