@@ -67,9 +67,14 @@ class _Request:
     def read(cls, connection: socket.socket) -> Self:
         """Receive one. Raises `EOFError` if the client ended before."""
         size, streams, _, _ = socket.recv_fds(connection, 4, 3)
-        with connection.makefile("rb") as file:
-            told = marshal.loads(file.read(int.from_bytes(size, "big")))  # noqa: S302
-        pid, arguments, folder, environment = told
+        # Not a byte more: what follows are signals.
+        told = connection.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
+        try:
+            pid, arguments, folder, environment = marshal.loads(told)  # noqa: S302
+        except EOFError:
+            for stream in streams:
+                os.close(stream)
+            raise
         return cls(pid, arguments, folder, environment, streams)
 
     def become(self) -> None:
@@ -83,6 +88,7 @@ class _Request:
         tempfile.tempdir = None  # it was looked for in our environment
         _Place.pid_of_this = self.pid
         psutil.Process = _Place  # type: ignore[misc]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         if self.arguments[:2] == ["-P", "-m"]:
             module, *arguments = self.arguments[2:]
             sys.argv = [module, *arguments]
@@ -207,6 +213,8 @@ def main() -> None:
     for name in _IMPORTS:
         importlib.import_module(name)
     gc.freeze()  # what is imported stays, and need not be looked through by any of them
+    # Or the interpreter ignores it where it comes while a fork is not done.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     request = _Server(socket.socket(fileno=int(sys.argv[1])), owner=0).serve()
     if request is None:
         return

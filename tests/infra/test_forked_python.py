@@ -122,3 +122,13 @@ def test_a_program_ends_by_the_same_signal(tmp_path: Path, number: int) -> None:
         while psutil.pid_exists(program):
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_a_program_is_gone_whenever_it_is_killed(tmp_path: Path) -> None:
+    """At its start, too: nobody keeps the pipe open that its output is read from."""
+    forked, _ = pythons(tmp_path, WAITING)
+    for milliseconds in range(40):
+        with subprocess.Popen(forked, stdout=subprocess.PIPE) as process:
+            time.sleep(milliseconds / 1000)
+            process.kill()
+            process.communicate(timeout=20)
