@@ -10,13 +10,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from proself_mail.cli import entering, making, proving, rehearsing, removing, rotating
+from proself_mail.cli import entering, making, proving, rehearsing, removing, rotating, terminal
 from proself_mail.cli.arguments import Parser
 from proself_mail.errors import Error
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
+    terminal.let_no_character_fail()
     try:
         parser = _parser()
         parsed, rest = parser.parse_known_args(arguments)

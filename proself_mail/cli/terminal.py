@@ -1,5 +1,6 @@
 """The terminal: lines of progress, questions, commands to copy. Results are each command's own."""
 
+import io
 import json
 import os
 import signal
@@ -10,6 +11,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from proself_mail.session import Session
+
+
+def let_no_character_fail() -> None:
+    """Have what cannot be written in the terminal's encoding replaced; an error ends no command.
+
+    Windows' pipes and files get UTF-8, as from every Python since 3.15 (PEP 686): their code page
+    knows no Japanese in most countries, and TOML and JSON are UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):  # a test's, or none at all
+            continue
+        chosen = stream.isatty() or "PYTHONIOENCODING" in os.environ
+        encoding = "utf-8" if sys.platform == "win32" and not chosen else stream.encoding
+        stream.reconfigure(encoding=encoding, errors="replace")
 
 
 def say(line: str) -> None:

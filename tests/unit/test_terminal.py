@@ -1,5 +1,9 @@
 """Lines of progress, at a terminal's width."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from proself_mail import report
@@ -7,6 +11,27 @@ from proself_mail.check import fail, ok
 from proself_mail.cli.terminal import say
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
+
+
+def _explained(**environment: str) -> bytes:
+    command = [sys.executable, "-m", "proself_mail", "explain", "AADSTS7000222"]
+    settled = ("PYTHONIOENCODING", "PYTHONUTF8")
+    ours = {name: value for name, value in os.environ.items() if name not in settled}
+    done = subprocess.run(command, env=ours | environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
+
+
+def test_what_goes_into_a_file_is_utf_8() -> None:
+    assert "対処" in _explained().decode("utf-8")
+
+
+def test_what_a_terminal_cannot_show_ends_no_command() -> None:
+    for encoding in ("ascii", "cp1252"):
+        shown = _explained(PYTHONIOENCODING=encoding).decode(encoding)
+        assert "Cause" in shown
+        assert "??" in shown
+    assert "対処" in _explained(PYTHONIOENCODING="cp932").decode("cp932")
 
 
 @pytest.fixture(autouse=True)
