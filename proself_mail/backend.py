@@ -28,6 +28,15 @@ def url(project: Path) -> str:
         return ""
 
 
+def file_url(path: Path) -> str:
+    """Return the address of a file backend in an absolute folder, as the CLI takes it.
+
+    On Windows it takes `file://C:/…`: what stands behind the second slash is a path to it.
+    """
+    uri = path.as_uri()
+    return uri.replace("///", "//", 1) if path.drive else uri
+
+
 def folder(project: Path) -> Path | None:
     """Return the folder that a file backend keeps its stacks in; none for any other backend."""
     parts = urlsplit(url(project))
@@ -37,6 +46,8 @@ def folder(project: Path) -> Path | None:
         # The CLI runs in the project's folder, whatever folder it was called from.
         root = Path.home() if parts.netloc == "~" else project
         return root / unquote(parts.path).lstrip("/")
+    if parts.netloc.endswith(":"):  # file://C:/…
+        return Path(url2pathname(f"/{parts.netloc}{parts.path}"))
     return Path(url2pathname(parts.path))
 
 

@@ -64,7 +64,7 @@ class Engine:
             return
         number = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
         for patience in (in_order, dropping):
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):  # gone; or, on Windows, none has a console
                 process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience.total_seconds())

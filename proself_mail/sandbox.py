@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from proself_mail import plugin, private_file
+from proself_mail import backend, plugin, private_file
 from proself_mail.embedded import EmbeddedTenant
 from proself_mail.plugin import Plugin
 from tools import pulumi_cli
@@ -45,7 +45,7 @@ def prepare(ready_file: Path) -> Sandbox:
         tenant.environment()
         | {
             "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_BACKEND_URL": backend.file_url(state),
             # Not the variable of the file, which one of this name outranks, even an empty one.
             "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(encoding="utf-8"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

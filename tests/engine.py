@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proself_mail import backend
 from tests import forked_python, key_service
 from tools import pulumi_cli
 
@@ -49,7 +50,7 @@ class Project:
             "PATH": os.pathsep.join(
                 [str(cli), str(Path(sys.executable).parent), str(plugins), os.defpath]
             ),
-            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_BACKEND_URL": backend.file_url(folder / "state"),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

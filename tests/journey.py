@@ -18,7 +18,7 @@ from typing import Any
 import jwt
 import yaml
 
-from proself_mail import rehearse, sandbox
+from proself_mail import backend, rehearse, sandbox
 from tests import forked_python, key_service, preloaded
 from tests.tenant import Tenant
 
@@ -58,7 +58,7 @@ class Journey:
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
-        self.environment["PULUMI_BACKEND_URL"] = state.as_uri()  # stacks of this test's own
+        self.environment["PULUMI_BACKEND_URL"] = backend.file_url(state)  # stacks of this test's own
         self._outputs: dict[tuple[str, bytes], str] = {}
 
     def keep(self) -> None:

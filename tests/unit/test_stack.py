@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from proself_mail import backend
 from proself_mail.engine import CommandFailed, Engine
 from proself_mail.stack import Stack
 
@@ -38,7 +39,7 @@ def test_an_update_is_run_again_only_where_nothing_of_it_began(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str, what: str, cut: bool, times: int
 ) -> None:
     """One that has begun is carried on by who looks at what it made."""
-    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
+    monkeypatch.setenv("PULUMI_BACKEND_URL", backend.file_url(tmp_path))
     attributes = tmp_path / ".pulumi" / "meta.yaml.attrs"
     attributes.parent.mkdir()
     attributes.write_text("" if cut else json.dumps({"md5": ""}))
