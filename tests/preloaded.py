@@ -14,7 +14,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -46,8 +46,11 @@ def _modules(package: ModuleType) -> Iterator[str]:
             yield module.name
 
 
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload([*_modules(proself_mail), *_modules(emulator), *_OTHERS])
+if sys.platform == "win32":  # which forks nothing: each imports for itself
+    _context = multiprocessing.get_context("spawn")
+else:
+    _context = multiprocessing.get_context("forkserver")
+    _context.set_forkserver_preload([*_modules(proself_mail), *_modules(emulator), *_OTHERS])
 
 
 def run(
@@ -82,7 +85,7 @@ def run(
     return subprocess.CompletedProcess(list(arguments), code, out, error)
 
 
-def start_emulator(options: Sequence[str]) -> ForkServerProcess:
+def start_emulator(options: Sequence[str]) -> BaseProcess:
     """Start an embedded tenant, as `python -m emulator` would be."""
     return _start(
         "emulator", options, Path.cwd(), os.environ, [Path(os.devnull)], ends_with_us=True
@@ -97,9 +100,9 @@ def _start(
     streams: Sequence[Path],
     *,
     ends_with_us: bool = False,
-) -> ForkServerProcess:
+) -> BaseProcess:
     """Start a module as a program; `streams` stand for its standard input, output and error."""
-    process = _server.Process(
+    process = _context.Process(
         target=_be,
         args=(module, list(arguments), folder, dict(environment), list(streams)),
         daemon=ends_with_us,  # a command has children of its own
@@ -115,7 +118,7 @@ def _be(
     environment: dict[str, str],
     streams: list[Path],
 ) -> None:
-    """Be the program, in the forked process."""
+    """Be the program, in the process that is its."""
     gc.freeze()  # what is imported stays, and need not be looked through again
     for number, path in enumerate(streams):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
