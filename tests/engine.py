@@ -69,7 +69,7 @@ class Project:
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         return Run(process.returncode, process.stdout + process.stderr, time.monotonic() - started)

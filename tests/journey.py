@@ -58,7 +58,9 @@ class Journey:
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
-        self.environment["PULUMI_BACKEND_URL"] = backend.file_url(state)  # stacks of this test's own
+        self.environment["PULUMI_BACKEND_URL"] = backend.file_url(
+            state
+        )  # stacks of this test's own
         self._outputs: dict[tuple[str, bytes], str] = {}
 
     def keep(self) -> None:
@@ -116,7 +118,7 @@ class Journey:
             [*([_SCRIPT] if by_script else forked), *arguments],
             cwd=self.folder,
             env=self.environment | dict(env or {}),
-            text=True,
+            encoding="utf-8",
             stderr=subprocess.PIPE,
             **quiet | options,
         ) as process:
@@ -143,7 +145,7 @@ class Journey:
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=_SECONDS,
         )
 

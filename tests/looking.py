@@ -34,7 +34,7 @@ def looking(journey: Journey, stack: str) -> Iterator[Look]:
         env=journey.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     ) as process:
 
         def look(environment: dict[str, str] | None = None, **settings: object) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Plugin:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())

@@ -97,7 +97,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "emulator", "--ready-file", str(tmp_path / "missing" / "r.json")],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=20,
         check=False,
     )

@@ -27,7 +27,7 @@ def emulator(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "emulator", *options],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=20,
         check=False,
     )
@@ -37,7 +37,7 @@ def emulator(*options: str) -> subprocess.CompletedProcess[str]:
 def serving(ready_file: Path) -> Iterator[dict[str, Any]]:
     """Run one on that ready file, and return what it wrote there."""
     command = [sys.executable, "-m", "emulator", "--ready-file", str(ready_file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stdout
             assert process.stdout.readline()
@@ -220,7 +220,7 @@ def test_a_seed_gives_the_same_ids_but_never_the_same_secrets_and_it_says_so(
     ready_file = tmp_path / "ready.json"
     command = [sys.executable, "-m", "emulator", "--ready-file", str(ready_file), "--seed", "7"]
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process,
         Tenant("--seed", "7") as other,
     ):
         assert process.stdout

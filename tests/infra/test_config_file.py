@@ -47,7 +47,7 @@ def test_a_write_that_fails_fails_the_update(journey: Journey) -> None:
         cwd=journey.folder,
         env=journey.environment,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     ) as process:
         deadline = time.monotonic() + 60
         while not journey.writes(before):

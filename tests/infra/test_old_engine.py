@@ -69,7 +69,7 @@ def test_it_is_refused(program: str) -> None:
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT), "PULUMI_CONFIG": json.dumps({})},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
         )
     finally:

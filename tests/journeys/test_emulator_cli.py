@@ -34,7 +34,7 @@ def env_lines(*options: str, **variables: str) -> str:
         [PROSELF_MAIL, "emulator", "env", *options],
         env=os.environ | variables,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -88,7 +88,7 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
         ambient.pop("no_proxy", None)
         ambient.pop("NODE_EXTRA_CA_CERTS", None)
         done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, env=ambient, capture_output=True, text=True
+            ["bash", "-c", script], cwd=tmp_path, env=ambient, capture_output=True, encoding="utf-8"
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "200"
@@ -151,7 +151,7 @@ def test_without_one_running_the_next_step_is_named(tmp_path: Path, action: str)
     done = subprocess.run(
         [PROSELF_MAIL, "emulator", action, "--ready-file", str(tmp_path / "none.json")],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 2
     assert "emulator start --ready-file" in " ".join(done.stderr.split())

@@ -95,7 +95,7 @@ def test_wrong_values_are_told_together(
         env=stack.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert typed.returncode == 0, typed.stderr
     config = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text())["config"]

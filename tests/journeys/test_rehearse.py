@@ -48,7 +48,7 @@ def rehearse(clone: Path, *options: str, code: int = 0) -> "subprocess.Completed
         env=environment | {"LC_ALL": "C.UTF-8", "COLUMNS": "80", "PYTHONPATH": str(clone)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
     )
     assert done.returncode == code, done.stdout + done.stderr
@@ -107,7 +107,7 @@ def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> 
         cwd=clone,
         env=os.environ | beside,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
     )
     assert done.returncode == 0, done.stderr

@@ -53,7 +53,7 @@ def problems_of(*seeds: int, bug: str = "") -> list[str]:
         [sys.executable, "-c", bug + RUN, json.dumps(seeds)],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     found: list[str] = json.loads(done.stdout)

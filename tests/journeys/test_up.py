@@ -41,7 +41,7 @@ def start(journey: Journey) -> "subprocess.Popen[str]":
     """Start an `up` and leave it running."""
     command = [str(Path(sys.executable).parent / "proself-mail"), "up", "--stack", STACK]
     return subprocess.Popen(
-        command, cwd=journey.folder, env=journey.environment, text=True,
+        command, cwd=journey.folder, env=journey.environment, encoding="utf-8",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 

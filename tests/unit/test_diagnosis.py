@@ -1,5 +1,6 @@
 """Every refusal that is documented has its cause and its fix; what is not is quoted."""
 
+import os
 import re
 import subprocess
 import sys
@@ -265,8 +266,8 @@ def test_the_answer_of_a_sign_in_is_read_without_its_code() -> None:
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROSELF_MAIL, "explain", *arguments], input=stdin, capture_output=True, text=True,
-        env={"COLUMNS": "80", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+        [PROSELF_MAIL, "explain", *arguments], input=stdin, capture_output=True, encoding="utf-8",
+        env=os.environ | {"COLUMNS": "80", "LANG": "C.UTF-8"},
     )  # fmt: skip
 
 

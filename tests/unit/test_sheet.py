@@ -227,6 +227,13 @@ def test_a_file_that_exists_is_left_as_it_is(tmp_path: Path, with_secret: bool) 
     with pytest.raises(ConfigurationError, match="exists already"):
         sheet_file.write(path, sheet_of(), with_secret=with_secret)
     assert path.read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")
+@pytest.mark.parametrize("with_secret", [True, False])
+def test_a_link_is_not_followed_to_a_place_that_nobody_named(
+    tmp_path: Path, with_secret: bool
+) -> None:
     link = tmp_path / "link.html"
     link.symlink_to(tmp_path / "nowhere.html")
     with pytest.raises(ConfigurationError, match="exists already"):

@@ -21,9 +21,9 @@ def test_every_file_is_a_stack_but_the_example(tmp_path: Path) -> None:
 
 def test_the_repository_lists_none_and_says_so_of_one_that_is_not_there() -> None:
     command = [sys.executable, "-m", "tools.stacks"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert isinstance(json.loads(listed.stdout), list)
-    other = subprocess.run([*command, "no.such"], cwd=ROOT, capture_output=True, text=True)
+    other = subprocess.run([*command, "no.such"], cwd=ROOT, capture_output=True, encoding="utf-8")
     assert other.returncode == 1
     assert "no.such" in other.stderr
 

@@ -51,7 +51,7 @@ def test_a_resource_keeps_to_one_line(capsys: pytest.CaptureFixture[str]) -> Non
     say(f"  made     Application {PATH}")
     [shown] = capsys.readouterr().err.splitlines()
     assert shown.startswith("  made     Application /home")
-    assert len(shown) == 80
+    assert len(shown) in (79, 80)  # a console of the older kind on Windows keeps one free
     assert shown.endswith("…")
 
 
