@@ -230,6 +230,8 @@ def _host(address: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    if not host:  # which Windows takes for this machine
+        return False
     try:
         found = socket.getaddrinfo(host, None)
     except (OSError, UnicodeError):  # the latter of what cannot be a host's name
