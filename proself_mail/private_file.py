@@ -1,7 +1,6 @@
 """Files that only this user may read, written whole or not at all."""
 
 import contextlib
-import getpass
 import glob
 import os
 import stat
@@ -37,10 +36,10 @@ def write(path: Path, text: str) -> None:
         handle, scratch = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")  # 0600
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                _restrict(Path(scratch))
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            _restrict(Path(scratch))
             Path(scratch).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -109,6 +108,14 @@ def _check_folder(folder: Path) -> None:
 def _restrict(path: Path) -> None:
     """Leave this user alone with it. POSIX modes are set when a file or folder is made."""
     if sys.platform == "win32":
-        grant = f"{getpass.getuser()}:{'(OI)(CI)' if path.is_dir() else ''}F"
+        import psutil
+
+        # With its domain, without which the name of an Entra account is none to icacls.
+        user = psutil.Process().username()
+        grant = f"{user}:{'(OI)(CI)' if path.is_dir() else ''}F"
         command = ["icacls", str(path), "/inheritance:r", "/grant:r", grant]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="oem"
+        )
+        if done.returncode:
+            raise OSError(f"icacls cannot keep it to {user}: {' '.join(done.stdout.split())}")

@@ -85,7 +85,7 @@ class Tenant:
     def authority_file(self) -> str:
         """Path of the tenant's own certificate: to read the system's takes each process 0.04 s."""
         end = "-----END CERTIFICATE-----\n"
-        own, _, _ = Path(self.ca_file).read_text().partition(end)
+        own, _, _ = Path(self.ca_file).read_text(encoding="utf-8").partition(end)
         path = Path(self._directory.name) / "authority.pem"
         path.write_text(own + end)
         return str(path)

@@ -85,7 +85,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _pairs(path: Path) -> Iterator[tuple[str, str]]:
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition("=")
         yield name, value
 
@@ -133,4 +133,4 @@ def fake_gh(folder: Path) -> Path:
 
 def asked(record: Path) -> list[list[str]]:
     """Read what `gh` was asked."""
-    return [json.loads(line) for line in record.read_text().splitlines()]
+    return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]

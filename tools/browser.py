@@ -148,7 +148,7 @@ def get(say: Say, environment: Mapping[str, str] = os.environ) -> Browser:
 def _install(say: Say, environment: Mapping[str, str]) -> None:
     apt_get = shutil.which("apt-get", path=environment.get("PATH", ""))
     if apt_get is None:
-        raise MissingTool("There is no Chromium or Chrome here, and no apt-get.", _BY_HAND)
+        raise MissingTool("There is no Chromium or Chrome here.", _BY_HAND)
     command = [*_as_root(environment), apt_get, "-o", "DPkg::Lock::Timeout=300"]
     say(f"browser: none here; installing {' and '.join(PACKAGES)} by apt-get (a minute, once) …")
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
@@ -157,6 +157,8 @@ def _install(say: Say, environment: Mapping[str, str]) -> None:
 
 def _as_root(environment: Mapping[str, str]) -> Sequence[str]:
     """Return what to put before a command so that it runs as root, without a password."""
+    if sys.platform == "win32":
+        raise NotImplementedError("there is no apt-get on Windows")
     if os.geteuid() == 0:
         return ()
     sudo = shutil.which("sudo", path=environment.get("PATH", ""))

@@ -469,6 +469,6 @@ def test_nothing_secret_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         tenant.sign_in(client_secret="wrong-but-secret")
         tenant.token()
         secrets = [*tenant.secrets(), "wrong-but-secret"]
-        arguments = Path(f"/proc/{tenant.ready['pid']}/cmdline").read_text()
+        arguments = Path(f"/proc/{tenant.ready['pid']}/cmdline").read_text(encoding="utf-8")
     printed = capfd.readouterr()
     assert [one for one in secrets if one in printed.out + printed.err + arguments] == []

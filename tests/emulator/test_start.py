@@ -41,7 +41,7 @@ def serving(ready_file: Path) -> Iterator[dict[str, Any]]:
         try:
             assert process.stdout
             assert process.stdout.readline()
-            yield json.loads(ready_file.read_text())
+            yield json.loads(ready_file.read_text(encoding="utf-8"))
         finally:
             process.terminate()
     assert process.returncode == 0

@@ -324,4 +324,4 @@ def test_a_pipeline_gets_a_summary(stack: Journey, app: str, tmp_path: Path) -> 
     line = done.stdout.splitlines()[-1]
     prefix, _, path = line.partition("]")
     assert prefix == "##vso[task.uploadsummary"
-    assert Path(path).read_text() in page
+    assert Path(path).read_text(encoding="utf-8") in page

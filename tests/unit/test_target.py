@@ -66,5 +66,5 @@ def test_the_systems_own_roots_are_not_taken_for_an_embedded_tenants(tmp_path: P
     import certifi
 
     copy = tmp_path / "roots.pem"
-    copy.write_text(Path(certifi.where()).read_text())
+    copy.write_text(Path(certifi.where()).read_text(encoding="utf-8"))
     check_environment(CLOUD, TENANT, {"SSL_CERT_FILE": str(copy)})
