@@ -4,11 +4,13 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from proself_mail import proself
@@ -100,6 +102,25 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
         proself.write(path, config(server="other.example.jp"))
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"]
+
+
+def test_on_windows_nothing_is_written_before_it_is_this_users_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def refuse(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        assert Path(command[1]).read_text(encoding="utf-8") == ""
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 5, "Access is denied.\n")
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(subprocess, "run", refuse)
+    with pytest.raises(ConfigurationError, match=r"icacls cannot keep it to .+: Access is denied"):
+        proself.write(tmp_path / "proself.toml", config())
+    user = psutil.Process().username()
+    assert [command[2:] for command in asked] == [["/inheritance:r", "/grant:r", f"{user}:F"]]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
