@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import grpc
+import psutil
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
@@ -14,6 +16,9 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from tests.tenant import Tenant
+
+_NEEDED = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+"""What a program on Windows needs to open a socket."""
 
 SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -75,7 +80,7 @@ class Plugin:
         """Start it and connect; it is not configured yet."""
         self.process = subprocess.Popen(
             [str(executable), *arguments],
-            env={"PATH": os.defpath, **environment},
+            env={"PATH": os.defpath, **_NEEDED, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -95,6 +100,9 @@ class Plugin:
     def stop(self) -> str:
         """End it and give all that it wrote."""
         self._channel.close()
+        if sys.platform == "win32":  # its launcher is a script, whose end ends nothing else
+            for below in psutil.Process(self.process.pid).children(recursive=True):
+                below.kill()
         self.process.terminate()
         out, err = self.process.communicate(timeout=10)
         return out + err

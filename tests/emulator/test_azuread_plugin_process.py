@@ -4,6 +4,7 @@ import functools
 import signal
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,6 +43,7 @@ def test_previews_are_supported_and_secrets_are_the_engines(
     assert not response.acceptSecrets
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a process there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_at_once(executable: Path, number: signal.Signals) -> None:
     """The engine sends SIGINT, and would wait five seconds for one that stays."""

@@ -61,6 +61,7 @@ def test_the_ready_file_says_where_and_as_whom(running_tenant: Tenant) -> None:
         assert {"tenant_id", "client_id", "client_secret", "admin_url", "ca_file"} <= set(one)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of files, and a signal")
 def test_files_are_private_and_go_with_the_process() -> None:
     tenant = Tenant()
     files = [tenant.ready_file, Path(tenant.ca_file)]
