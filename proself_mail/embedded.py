@@ -168,7 +168,8 @@ def stop(ready_file: Path) -> None:
 
     Raises `ConfigurationError` where the file describes no embedded tenant.
     """
-    pid = EmbeddedTenant.read(ready_file).pid
+    tenant = EmbeddedTenant.read(ready_file)
+    pid = tenant.pid
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         if "emulator" in process.cmdline():  # else the number is another's by now
@@ -178,7 +179,9 @@ def stop(ready_file: Path) -> None:
                 _ends(process)
     if child := _STARTED.pop(pid, None):
         child.wait()  # it has ended, and is not to be warned of
-    ready_file.unlink(missing_ok=True)
+    # It takes its files with it where it is asked to end; Windows just ends it.
+    for left in (ready_file, tenant.ca_file):
+        left.unlink(missing_ok=True)
 
 
 def _ends(process: psutil.Process) -> bool:

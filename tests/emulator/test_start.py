@@ -22,6 +22,10 @@ from cryptography import x509
 from emulator.config import parse
 from tests.tenant import Tenant
 
+asked_to_end = pytest.mark.skipif(
+    sys.platform == "win32", reason="there a process is ended without a word, and its files stay"
+)
+
 
 def emulator(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -61,7 +65,7 @@ def test_the_ready_file_says_where_and_as_whom(running_tenant: Tenant) -> None:
         assert {"tenant_id", "client_id", "client_secret", "admin_url", "ca_file"} <= set(one)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes of files, and a signal")
+@asked_to_end
 def test_files_are_private_and_go_with_the_process() -> None:
     tenant = Tenant()
     files = [tenant.ready_file, Path(tenant.ca_file)]
@@ -88,6 +92,7 @@ class TestOneReadyFile:
         assert {file: file.read_bytes() for file in folder.iterdir()} == before
         assert running_tenant.sign_in().status_code == 200
 
+    @asked_to_end
     def test_what_a_killed_one_left_is_replaced(self) -> None:
         with Tenant() as first:
             first.process.kill()
@@ -96,6 +101,7 @@ class TestOneReadyFile:
             with serving(first.ready_file) as second:
                 assert second["tenant_id"] != first.tenant_id
 
+    @asked_to_end
     @pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": 1, "admin_url": "x"}'])
     def test_what_is_no_ready_file_is_replaced(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "ready.json").write_text(content)
@@ -103,6 +109,7 @@ class TestOneReadyFile:
             assert ready["tenant_id"]
         assert list(tmp_path.iterdir()) == []
 
+    @asked_to_end
     def test_an_older_one_that_ends_leaves_a_newers_files_alone(self) -> None:
         with Tenant() as older:
             older.ready_file.unlink()

@@ -52,7 +52,7 @@ def imported(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("room", [room for room in ROOMS if (ROOT / room).exists()])
 def test_a_room_knows_only_the_rooms_below_it(room: str) -> None:
     for path in modules(room):
-        name = str(path.relative_to(ROOT))
+        name = path.relative_to(ROOT).as_posix()
         for module in imported(path):
             other = module.partition(".")[0]
             if other in ROOMS and other != room:
