@@ -101,7 +101,7 @@ def _fill(folder: Path) -> None:
 
 
 def _write_script(path: Path, *lines: str) -> None:
-    path.write_text("\n".join(("#!/bin/sh", *lines, "")))
+    path.write_text("\n".join(("#!/bin/sh", *lines, "")), encoding="utf-8")
     path.chmod(0o700)
 
 

@@ -1,5 +1,6 @@
 """A plugin process and a client of its protocol, made of Pulumi's own generated classes."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -101,8 +102,9 @@ class Plugin:
         """End it and give all that it wrote."""
         self._channel.close()
         if sys.platform == "win32":  # its launcher is a script, whose end ends nothing else
-            for below in psutil.Process(self.process.pid).children(recursive=True):
-                below.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for below in psutil.Process(self.process.pid).children(recursive=True):
+                    below.kill()
         self.process.terminate()
         out, err = self.process.communicate(timeout=10)
         return out + err
