@@ -14,6 +14,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,7 @@ import psutil
 
 import emulator
 import proself_mail
+from tests.forked_python import FORKS
 
 _OTHERS = (
     "aiohttp.connector",
@@ -46,11 +48,12 @@ def _modules(package: ModuleType) -> Iterator[str]:
             yield module.name
 
 
-if sys.platform == "win32":  # which forks nothing: each imports for itself
-    _context = multiprocessing.get_context("spawn")
-else:
+_context: ForkServerContext | SpawnContext
+if FORKS:
     _context = multiprocessing.get_context("forkserver")
     _context.set_forkserver_preload([*_modules(proself_mail), *_modules(emulator), *_OTHERS])
+else:  # each imports for itself
+    _context = multiprocessing.get_context("spawn")
 
 
 def run(
