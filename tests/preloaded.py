@@ -14,17 +14,20 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import psutil
 
 import emulator
 import proself_mail
 from tests.forked_python import FORKS
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 _OTHERS = (
     "aiohttp.connector",
@@ -48,7 +51,7 @@ def _modules(package: ModuleType) -> Iterator[str]:
             yield module.name
 
 
-_context: ForkServerContext | SpawnContext
+_context: "ForkServerContext | SpawnContext"
 if FORKS:
     _context = multiprocessing.get_context("forkserver")
     _context.set_forkserver_preload([*_modules(proself_mail), *_modules(emulator), *_OTHERS])
