@@ -127,7 +127,7 @@ def _be(
     """Be the program, in the process that is its."""
     gc.freeze()  # what is imported stays, and need not be looked through again
     for number, path in enumerate(streams):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
