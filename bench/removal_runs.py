@@ -162,7 +162,9 @@ def _worker(seeds: Sequence[int]) -> list[tuple[int, float, list[str]]]:
             found.append((seed, time.monotonic() - began, problems))
             if problems:
                 kept = Path(gettempdir()) / f"wrong-{seed}.json"
-                kept.write_text(json.dumps(runs.admin.get("/history").json(), indent=1))
+                kept.write_text(
+                    json.dumps(runs.admin.get("/history").json(), indent=1), encoding="utf-8"
+                )
                 for each in problems:
                     sys.stderr.write(f"seed {seed}: WRONG: {each} (history: {kept})\n")
         return found

@@ -56,7 +56,9 @@ class Results:
         """Return a figure as the file has it; empty where it has none."""
         if not self.path.exists():
             return {}
-        figures: dict[str, dict[str, Any]] = json.loads(self.path.read_text())["figures"]
+        figures: dict[str, dict[str, Any]] = json.loads(self.path.read_text(encoding="utf-8"))[
+            "figures"
+        ]
         return figures.get(name, {})
 
     def note(self, name: str, value: object) -> None:
@@ -89,7 +91,9 @@ class Results:
         if self.path.exists():
             before = json.loads(self.path.read_text(encoding="utf-8"))["figures"]
             self._document["figures"] = before | self._document["figures"]
-        self.path.write_text(json.dumps(self._document, indent=1, ensure_ascii=False) + "\n")
+        self.path.write_text(
+            json.dumps(self._document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def _commit() -> str:

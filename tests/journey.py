@@ -189,20 +189,22 @@ class Journey:
 
     def change(self, stack: str, **changes: object) -> None:
         """Change some keys of a stack's configuration; None takes one away."""
-        document = yaml.safe_load((self.folder / f"Pulumi.{stack}.yaml").read_text())
+        document = yaml.safe_load(
+            (self.folder / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+        )
         kept = {key.partition(":")[2]: value for key, value in document["config"].items()}
         self.configure(stack, kept | changes)
 
     def configure(self, stack: str, configuration: Mapping[str, object]) -> None:
         """Write a stack's whole configuration; None leaves a key out."""
         path = self.folder / f"Pulumi.{stack}.yaml"
-        document = yaml.safe_load(path.read_text()) if path.exists() else {}
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
         document["config"] = {
             f"proself-mail:{key}": value
             for key, value in configuration.items()
             if value is not None
         }
-        path.write_text(yaml.safe_dump(document))
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
     def up(self, stack: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run `pulumi up`; what it says is for the caller to look at."""

@@ -66,7 +66,9 @@ def make_identity(
         ],
     }
     document = {f"proself-mail-pipeline:{key}": value for key, value in configuration.items()}
-    (pipeline / "Pulumi.contoso.yaml").write_text(yaml.safe_dump({"config": document}))
+    (pipeline / "Pulumi.contoso.yaml").write_text(
+        yaml.safe_dump({"config": document}), encoding="utf-8"
+    )
 
     def pulumi(*arguments: str) -> str:
         done = subprocess.run(

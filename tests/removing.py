@@ -32,7 +32,7 @@ def refused(journey: Journey, *options: str, code: int = 3, **more: Any) -> str:
 
 def stack_id(journey: Journey) -> str:
     """Return the UUID in the stack's file."""
-    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text())
+    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))
     return str(document["config"]["proself-mail:stackId"])
 
 
@@ -65,13 +65,13 @@ def edit_state(journey: Journey, change: Any) -> None:
     document = json.loads(exported)
     document = change(document)
     path = journey.folder / "state.json"
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document), encoding="utf-8")
     done = journey.pulumi("stack", "import", "--force", "--stack", STACK, "--file", str(path))
     assert done.returncode == 0, done.stderr
 
 
 def list_tenants(journey: Journey, tenants: object) -> None:
     path = journey.folder / "Pulumi.yaml"
-    document = yaml.safe_load(path.read_text())
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
     document["testTenants"] = tenants
-    path.write_text(yaml.safe_dump(document))
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")

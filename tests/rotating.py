@@ -26,16 +26,16 @@ def later(journey: Journey, days: float) -> None:
 
 
 def entries(journey: Journey) -> list[dict[str, Any]]:
-    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text())
+    document = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = document["config"]["proself-mail:secrets"]
     return found
 
 
 def set_entries(journey: Journey, *changed: dict[str, Any]) -> None:
     path = journey.folder / f"Pulumi.{STACK}.yaml"
-    document = yaml.safe_load(path.read_text())
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
     document["config"]["proself-mail:secrets"] = list(changed)
-    path.write_text(yaml.safe_dump(document))
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
 def rotate(journey: Journey, *options: str, code: int = 0, stdin: str | None = None) -> str:

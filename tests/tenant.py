@@ -36,7 +36,7 @@ class Tenant:
                 self._end()
                 raise RuntimeError(f"the emulator did not start: exit {self.process.exitcode}")
             time.sleep(0.01)
-        ready: dict[str, Any] = json.loads(self.ready_file.read_text())
+        ready: dict[str, Any] = json.loads(self.ready_file.read_text(encoding="utf-8"))
         return ready
 
     def stop(self) -> int | None:
@@ -87,7 +87,7 @@ class Tenant:
         end = "-----END CERTIFICATE-----\n"
         own, _, _ = Path(self.ca_file).read_text(encoding="utf-8").partition(end)
         path = Path(self._directory.name) / "authority.pem"
-        path.write_text(own + end)
+        path.write_text(own + end, encoding="utf-8")
         return str(path)
 
     @property

@@ -51,7 +51,7 @@ class Job:
                 environment |= {key: _filled(str(value), values) for key, value in of.items()}
             told = {key: checkout / f".runner-{key}" for key in ("OUTPUT", "STEP_SUMMARY")}
             for key, path in told.items():
-                path.write_text("")
+                path.write_text("", encoding="utf-8")
                 environment[f"GITHUB_{key}"] = str(path)
             done = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
@@ -63,7 +63,7 @@ class Job:
             )
             ran.codes[name] = done.returncode
             ran.log += done.stdout + done.stderr
-            ran.summary += told["STEP_SUMMARY"].read_text()
+            ran.summary += told["STEP_SUMMARY"].read_text(encoding="utf-8")
             for key, value in _pairs(told["OUTPUT"]):
                 ran.outputs[key] = values[f"steps.{name}.outputs.{key}"] = value
         return ran

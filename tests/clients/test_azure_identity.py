@@ -133,7 +133,7 @@ def test_with_a_federated_assertion(tenant: Tenant, assertion: str) -> None:
 def test_with_a_workload_identity(tenant: Tenant, assertion: str, tmp_path: Path) -> None:
     client_id, _, signed = assertion.partition(" ")
     file = tmp_path / "token"
-    file.write_text(signed)
+    file.write_text(signed, encoding="utf-8")
     with WorkloadIdentityCredential(
         tenant_id=tenant.tenant_id,
         client_id=client_id,

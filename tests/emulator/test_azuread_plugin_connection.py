@@ -154,7 +154,7 @@ class TestSignIn:
     def test_an_id_token_is_exchanged(
         self, executable: Path, graph: ScriptedGraph, tmp_path: Path, way: str
     ) -> None:
-        (tmp_path / "token").write_text("id-token\n")
+        (tmp_path / "token").write_text("id-token\n", encoding="utf-8")
         given = {
             "ARM_OIDC_TOKEN": "id-token",
             "ARM_OIDC_TOKEN_FILE_PATH": str(tmp_path / "token"),
@@ -168,7 +168,7 @@ class TestSignIn:
     def test_files_may_hold_the_client(
         self, executable: Path, graph: ScriptedGraph, tmp_path: Path
     ) -> None:
-        (tmp_path / "secret").write_text("from-file\n")
+        (tmp_path / "secret").write_text("from-file\n", encoding="utf-8")
         environment = {k: v for k, v in graph.environment.items() if "SECRET" not in k}
         environment["ARM_CLIENT_SECRET_FILE_PATH"] = str(tmp_path / "secret")
         with Plugin(executable, environment) as plugin:

@@ -251,7 +251,7 @@ def every_kind_but_passwords_is_imported(stage: Stage, folder: Path) -> None:
         if kind != "ApplicationPassword"
     ]
     file = folder / "import.json"
-    file.write_text(json.dumps({"resources": imports}))
+    file.write_text(json.dumps({"resources": imports}), encoding="utf-8")
     quiet = ("--yes", "--generate-code=false", "--protect=false", "--skip-preview")
     other.run("import", "--file", str(file), "--stack", "dev", *quiet).done()
     run = other.preview(CHANGED).done()

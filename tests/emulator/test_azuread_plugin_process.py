@@ -66,7 +66,7 @@ def test_it_outlives_a_closed_connection_but_not_the_engine(executable: Path) ->
 
 def test_a_module_of_the_program_does_not_shadow_ours(executable: Path, tmp_path: Path) -> None:
     """The engine starts plugins in the program's folder."""
-    (tmp_path / "emulator.py").write_text("raise SystemExit(3)")
+    (tmp_path / "emulator.py").write_text("raise SystemExit(3)", encoding="utf-8")
     process = subprocess.Popen([executable], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process:

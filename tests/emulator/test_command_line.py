@@ -82,7 +82,7 @@ def test_a_way_back_that_is_broken(tmp_path: Path, before: str) -> None:
 
 @pytest.mark.parametrize("offset", ["abc", "nan", "inf", "1e18", "1e99", "5 minutes"])
 def test_a_clock_that_is_broken(tmp_path: Path, offset: str) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: x\nruntime: python\n")
+    (tmp_path / "Pulumi.yaml").write_text("name: x\nruntime: python\n", encoding="utf-8")
     environment: Mapping[str, str] = {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": offset}
     asked = [
         "init", "--stack", "s", "--server", "proself.example.jp", "--target", "embedded",

@@ -300,7 +300,9 @@ class TestRandom:
 
     def test_a_plan_from_the_command_line(self, tmp_path: Any) -> None:
         plan = tmp_path / "plan.json"
-        plan.write_text('{"seed": 5, "rules": [{"strike": "status", "status": 503}]}')
+        plan.write_text(
+            '{"seed": 5, "rules": [{"strike": "status", "status": 503}]}', encoding="utf-8"
+        )
         with Tenant("--faults", str(plan), "--seed", "9") as tenant:
             assert tenant.admin("GET", "/faults").json()["seed"] == 5
             assert tenant.sign_in().status_code == 503

@@ -104,7 +104,7 @@ class TestOneReadyFile:
     @asked_to_end
     @pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": 1, "admin_url": "x"}'])
     def test_what_is_no_ready_file_is_replaced(self, tmp_path: Path, content: str) -> None:
-        (tmp_path / "ready.json").write_text(content)
+        (tmp_path / "ready.json").write_text(content, encoding="utf-8")
         with serving(tmp_path / "ready.json") as ready:
             assert ready["tenant_id"]
         assert list(tmp_path.iterdir()) == []
@@ -117,7 +117,7 @@ class TestOneReadyFile:
                 older.process.terminate()
                 older.process.join(5)
                 assert older.process.exitcode == 0
-                assert json.loads(older.ready_file.read_text()) == newer
+                assert json.loads(older.ready_file.read_text(encoding="utf-8")) == newer
                 context = ssl.create_default_context(cafile=newer["ca_file"])
                 address = f"{newer['graph']}/metadata/endpoints?api-version=2022-09-01"
                 assert httpx.get(address, verify=context, trust_env=False).status_code == 200
@@ -233,7 +233,7 @@ def test_a_seed_gives_the_same_ids_but_never_the_same_secrets_and_it_says_so(
     ):
         assert process.stdout
         line = process.stdout.readline()
-        one = json.loads(ready_file.read_text())
+        one = json.loads(ready_file.read_text(encoding="utf-8"))
         process.terminate()
     assert one["tenant_id"] == other.tenant_id
     assert one["client_id"] == other.client_id
@@ -243,4 +243,7 @@ def test_a_seed_gives_the_same_ids_but_never_the_same_secrets_and_it_says_so(
     assert "seed 7" in line
     with Tenant() as another:
         assert another.tenant_id != other.tenant_id
-        assert json.loads(another.ready_file.read_text())["seed"] == another.ready["seed"]
+        assert (
+            json.loads(another.ready_file.read_text(encoding="utf-8"))["seed"]
+            == another.ready["seed"]
+        )

@@ -101,8 +101,12 @@ def test_the_supported_engine_is_the_same_everywhere() -> None:
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
     assert project["requiredPulumiVersion"] == facts.PULUMI_SUPPORTED
     assert facts.supports_pulumi(pulumi_cli.VERSION)
-    assert f"pkg/v3 v{pulumi_cli.VERSION}" in (ROOT / "tools/pulumi/go.mod").read_text()
-    assert f'"pulumi=={pulumi_cli.VERSION}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"pkg/v3 v{pulumi_cli.VERSION}" in (ROOT / "tools/pulumi/go.mod").read_text(
+        encoding="utf-8"
+    )
+    assert f'"pulumi=={pulumi_cli.VERSION}"' in (ROOT / "pyproject.toml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -53,11 +53,11 @@ def test_a_write_that_fails_fails_the_update(journey: Journey) -> None:
         while not journey.writes(before):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        folder.write_text("in the way")
+        folder.write_text("in the way", encoding="utf-8")
         said, _ = process.communicate(timeout=60)
     journey.tenant.faults()
     assert process.returncode != 0
     assert "cannot be written" in said
     assert "pulumi config set configFile" in said
     assert "Traceback" not in said
-    assert folder.read_text() == "in the way"
+    assert folder.read_text(encoding="utf-8") == "in the way"

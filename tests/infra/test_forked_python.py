@@ -85,7 +85,7 @@ def test_a_stack_lives_alike(journey: Journey) -> None:
 def pythons(folder: Path, program: str) -> list[list[str]]:
     """Give the commands by which the host runs a program: forked, and fresh."""
     script = folder / "pulumi-language-python-exec"
-    script.write_text(program)
+    script.write_text(program, encoding="utf-8")
     return [
         [python, str(script), "--pwd", "x y"]
         for python in (forked_python.language_host()["PULUMI_PYTHON_CMD"], sys.executable)

@@ -99,7 +99,7 @@ def test_an_environment_of_the_embedded_tenant_against_a_cloud_stack(journey: Jo
 
 
 def test_a_config_file_where_none_can_be(journey: Journey, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     journey.make_stack("dev", configFile=str(tmp_path / "file" / "proself.toml"))
     refused(journey, "cannot be written", "pulumi config set configFile")
 

@@ -206,11 +206,11 @@ def test_a_multi_tenant_application_with_both_permissions(journey: Journey) -> N
         environment="production",
     )
     path = journey.folder / "Pulumi.dev.yaml"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     start = configuration["secrets"][0]["from"]
     assert f"'{start}'" in text
     assert ": 150" in text
-    path.write_text(text.replace(f"'{start}'", start).replace(": 150", ": '150'"))
+    path.write_text(text.replace(f"'{start}'", start).replace(": 150", ": '150'"), encoding="utf-8")
     before = journey.mark()
     up(journey, "dev")
     sent = {each["path"]: each["request"] for each in journey.tenant.writes(before)}

@@ -33,7 +33,9 @@ def tenant() -> Iterator[Tenant]:
 @pytest.fixture
 def start(tenant: Tenant, tmp_path: Path) -> Iterator[Start]:
     ready_file = tmp_path / "tenant.json"
-    ready_file.write_text(json.dumps(tenant.ready | {"ca_file": tenant.authority_file}))
+    ready_file.write_text(
+        json.dumps(tenant.ready | {"ca_file": tenant.authority_file}), encoding="utf-8"
+    )
     ready_file.chmod(0o600)
 
     def start(scenario: Scenario, how: str, seed: int) -> Outcome:
@@ -64,7 +66,7 @@ def test_one_up_ends_with_one_application_proven_usable(
 def test_the_judge_finds_fault_with_a_run_without_care(
     start: Start, tenant: Tenant, tmp_path: Path
 ) -> None:
-    (tmp_path / "kept").write_text(f"token: {tenant.token()}\n")
+    (tmp_path / "kept").write_text(f"token: {tenant.token()}\n", encoding="utf-8")
     outcome = start(Scenario("lost", {"rules": [LOST]}), "pulumi up", 1)
     assert not outcome.completed
     assert outcome.problems == ["a secret in kept", *outcome.problems[1:]]

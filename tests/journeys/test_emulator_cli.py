@@ -47,7 +47,7 @@ def test_a_shell_is_led_there_and_back(tmp_path: Path) -> None:
     ready_file.parent.mkdir()
     process = start(ready_file, "--port", "0", "--hostname", "localhost", "tenant.localhost")
     try:
-        ready = json.loads(ready_file.read_text())
+        ready = json.loads(ready_file.read_text(encoding="utf-8"))
         for key in (
             "metadata_host", "ca_file", "authority", "graph", "tenant_id", "client_id",
             "client_secret", "admin_url", "pid",
@@ -92,7 +92,7 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "200"
-        inside = (tmp_path / "inside").read_text()
+        inside = (tmp_path / "inside").read_text(encoding="utf-8")
         for name in (
             "ARM_METADATA_HOSTNAME", "ARM_TENANT_ID", "ARM_CLIENT_ID", "ARM_CLIENT_SECRET",
             "AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
@@ -105,7 +105,9 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
         for name in ("NO_PROXY", "no_proxy"):
             assert {"intranet.example", "127.0.0.1", "::1", host} <= set(led[name].split(","))
         assert led["PULUMI_CONFIG_PASSPHRASE"]
-        assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
+        assert (tmp_path / "after").read_text(encoding="utf-8") == (tmp_path / "before").read_text(
+            encoding="utf-8"
+        )
     finally:
         stopped = subprocess.run([PROSELF_MAIL, "emulator", "stop", "--ready-file", ready_file])
     assert stopped.returncode == 0
@@ -139,7 +141,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         process = start(tmp_path / "tenant.json", "--port", str(port))
         process.wait(20)
-    output = (tmp_path / "tenant.log").read_text()
+    output = (tmp_path / "tenant.log").read_text(encoding="utf-8")
     assert process.returncode == 2, output
     assert str(port) in output
     assert "Traceback" not in output
@@ -161,12 +163,12 @@ def test_a_ready_file_of_something_else_ends_nothing(tmp_path: Path) -> None:
     """The process id of a dead tenant may be another program's by now."""
     ready_file = tmp_path / "tenant.json"
     process = start(ready_file)
-    ready = json.loads(ready_file.read_text())
+    ready = json.loads(ready_file.read_text(encoding="utf-8"))
     process.terminate()
     process.wait(5)
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
     try:
-        ready_file.write_text(json.dumps(ready | {"pid": sleeper.pid}))
+        ready_file.write_text(json.dumps(ready | {"pid": sleeper.pid}), encoding="utf-8")
         subprocess.run([PROSELF_MAIL, "emulator", "stop", "--ready-file", ready_file], check=True)
         assert sleeper.poll() is None
     finally:

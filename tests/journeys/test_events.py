@@ -22,10 +22,11 @@ def make_loud(journey: Journey) -> None:
     program.write_text(
         "import runpy\nimport pulumi\n"
         f"pulumi.log.debug('POST /addPassword: {LOUD}')\n"
-        f"runpy.run_path({str(CHECKOUT / 'infra')!r}, run_name='__main__')\n"
+        f"runpy.run_path({str(CHECKOUT / 'infra')!r}, run_name='__main__')\n",
+        encoding="utf-8",
     )
-    project = yaml.safe_load(path.read_text()) | {"main": str(program.parent)}
-    path.write_text(yaml.safe_dump(project))
+    project = yaml.safe_load(path.read_text(encoding="utf-8")) | {"main": str(program.parent)}
+    path.write_text(yaml.safe_dump(project), encoding="utf-8")
 
 
 def test_no_secret_comes_through_the_engines_events(journey: Journey) -> None:

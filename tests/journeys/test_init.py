@@ -36,7 +36,7 @@ def init(
 
 
 def configuration(journey: Journey, stack: str = "contoso.test") -> dict[str, Any]:
-    document = yaml.safe_load((journey.folder / f"Pulumi.{stack}.yaml").read_text())
+    document = yaml.safe_load((journey.folder / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
     return {key.removeprefix("proself-mail:"): v for key, v in document["config"].items()}
 
 
@@ -84,7 +84,9 @@ def test_a_production_stack_has_no_end_and_a_second_of_its_name_is_refused(
 
 def test_the_file_of_a_stack_on_another_backend_is_left_alone(journey: Journey) -> None:
     file = journey.folder / "Pulumi.contoso.test.yaml"
-    file.write_text("config:\n  proself-mail:stackId: 0f0e0d0c-2222-4333-8444-555555555555\n")
+    file.write_text(
+        "config:\n  proself-mail:stackId: 0f0e0d0c-2222-4333-8444-555555555555\n", encoding="utf-8"
+    )
     before = file.read_bytes()
     done = init(journey)
     said = " ".join(done.stderr.split())
@@ -99,7 +101,7 @@ def test_one_that_was_cut_off_goes_on(journey: Journey) -> None:
     provider = ("--secrets-provider", journey.secrets_provider)
     assert journey.pulumi("stack", "init", "contoso.test", *provider).returncode == 0
     file = journey.folder / "Pulumi.contoso.test.yaml"
-    begun = yaml.safe_load(file.read_text())
+    begun = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert "config" not in begun
     left = journey.proself_mail("up", "--stack", "contoso.test")
     assert left.returncode == 2
@@ -111,7 +113,7 @@ def test_one_that_was_cut_off_goes_on(journey: Journey) -> None:
         in " ".join(other.stderr.split())
     )
     assert init(journey, *provider).returncode == 0
-    made = yaml.safe_load(file.read_text())
+    made = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert made["config"]["proself-mail:server"] == SERVER
     assert begun.items() <= made.items()
     file.unlink()

@@ -117,7 +117,8 @@ import os, sys
 from proself_mail.rehearsed_sign_in import sign_in
 from proself_mail.secret import Secret
 sign_in(sys.argv[1], {user!r}, Secret({password!r}), os.environ["SSL_CERT_FILE"])
-"""
+""",
+        encoding="utf-8",
     )
     script.chmod(0o700)
     return script

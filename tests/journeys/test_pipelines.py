@@ -158,10 +158,10 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     wrong = github(journey, audience="https://github.com/contoso")
     refuse(journey, checkout, step | wrong, 4, "AADSTS700212: No matching federated identity")
     file = checkout / "stacks" / f"Pulumi.{STACK}.yaml"
-    committed = file.read_text()
-    file.write_text(committed.replace(pipeline.object_id, str(uuid.uuid4())))
+    committed = file.read_text(encoding="utf-8")
+    file.write_text(committed.replace(pipeline.object_id, str(uuid.uuid4())), encoding="utf-8")
     refuse(journey, checkout, step | github(journey), 1, "lock itself out")
-    file.write_text(committed)
+    file.write_text(committed, encoding="utf-8")
     # The file was committed, and nobody ran the `up` that makes the identity an owner.
     owners = f"/applications/{journey.outputs(STACK)['applicationObjectId']}/owners"
     journey.tenant.ask("DELETE", f"{owners}/{pipeline.object_id}/$ref")
@@ -208,7 +208,7 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     assert "mail has stopped" in told[1][told[1].index("--title") + 1]
     assert [told[1][2], told[2][2]] == ["1", "1"], "the issue that was opened"
     said = [ran.log, red.log, ran.summary, red.summary, azure.stdout, azure.stderr]
-    shown = "\n".join([*said, summary.read_text(), gh.read_text()])
+    shown = "\n".join([*said, summary.read_text(encoding="utf-8"), gh.read_text(encoding="utf-8")])
     started_with = "\n".join(seen)
     assert "proself-mail" in started_with
     assert "addPassword" in str(journey.writes(before))

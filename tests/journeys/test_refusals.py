@@ -98,10 +98,12 @@ def test_wrong_values_are_told_together(
         encoding="utf-8",
     )
     assert typed.returncode == 0, typed.stderr
-    config = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text())["config"]
+    config = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text(encoding="utf-8"))[
+        "config"
+    ]
     mended = settings.parse({key.partition(":")[2]: value for key, value in config.items()}, "dev")
     assert mended.stack_id
-    other = yaml.safe_load((stack.folder / "Pulumi.other.yaml").read_text())
+    other = yaml.safe_load((stack.folder / "Pulumi.other.yaml").read_text(encoding="utf-8"))
     assert "config" not in (other or {})
 
 
@@ -118,7 +120,7 @@ def test_a_config_file_where_none_can_be(
 ) -> None:
     folder = stack.folder / "elsewhere"
     if mode is None:
-        folder.write_text("")
+        folder.write_text("", encoding="utf-8")
     else:
         folder.mkdir()
         folder.chmod(mode)
@@ -239,7 +241,7 @@ def test_what_a_tenant_allows_new_ones_does_not_stop_one_that_stands(stack: Jour
     assert done.returncode == 0, done.stderr
     assert "none is to be made now" in " ".join(done.stderr.split())
     file = stack.folder / "Pulumi.dev.yaml"
-    [entry] = yaml.safe_load(file.read_text())["config"]["proself-mail:secrets"]
+    [entry] = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]["proself-mail:secrets"]
     stack.change("dev", secrets=[entry, entry | {"from": instant(timedelta())}])
     # A reader that trails and does not know the application says nothing against the default one.
     own_policies = {"method": "GET", "path": "/applications/*/appManagementPolicies"}
@@ -278,7 +280,7 @@ def test_a_lifetime_above_the_tenants_policy(stack: Journey) -> None:
     told = f"--stack=new --server={SERVER} --mailbox={MAILBOX} --target=embedded --environment=test"
     made = stack.proself_mail("init", *told.split())
     assert made.returncode == 0, made.stderr
-    document = yaml.safe_load((stack.folder / "Pulumi.new.yaml").read_text())
+    document = yaml.safe_load((stack.folder / "Pulumi.new.yaml").read_text(encoding="utf-8"))
     [entry] = document["config"]["proself-mail:secrets"]
     assert (entry["everyDays"], entry["overlapDays"]) == (60, 30)
 
@@ -287,7 +289,7 @@ def test_a_lifetime_above_the_tenants_policy(stack: Journey) -> None:
 def test_an_engine_that_is_too_old(stack: Journey, tmp_path: Path) -> None:
     """One on PATH is passed over; where there is no other, the way to one is said."""
     old = tmp_path / "pulumi"
-    old.write_text("#!/bin/sh\necho v3.219.0\n")
+    old.write_text("#!/bin/sh\necho v3.219.0\n", encoding="utf-8")
     old.chmod(0o755)
     env = {
         "PATH": f"{tmp_path}:/usr/bin:/bin",
@@ -301,8 +303,10 @@ def test_an_engine_that_is_too_old(stack: Journey, tmp_path: Path) -> None:
 def test_a_program_that_needs_a_newer_engine(stack: Journey) -> None:
     """The engine itself refuses what Pulumi.yaml requires, by `pulumi up` and under ours."""
     path = stack.folder / "Pulumi.yaml"
-    project = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump(project | {"requiredPulumiVersion": ">=99.0.0"}))
+    project = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(
+        yaml.safe_dump(project | {"requiredPulumiVersion": ">=99.0.0"}), encoding="utf-8"
+    )
     before = stack.mark()
     typed = stack.up("dev")
     assert typed.returncode != 0
@@ -323,7 +327,7 @@ def test_a_sign_in_that_gives_another_tenants_token(stack: Journey) -> None:
     az = stack.folder / "bin" / "az"
     az.parent.mkdir()
     answer = {"accessToken": token, "expiresOn": "2030-01-01 00:00:00.000000"}
-    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n", encoding="utf-8")
     az.chmod(0o700)
     cause, next_step = refused(
         stack,

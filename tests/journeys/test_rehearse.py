@@ -90,9 +90,9 @@ def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> 
     """Also where a step does not hold, which its exit code tells."""
     program = clone / "infra" / "mail_app.py"
     right, wrong = 'f"api://{client}"', 'f"api://{client}/other"'
-    text = program.read_text()
+    text = program.read_text(encoding="utf-8")
     assert right in text
-    program.write_text(text.replace(right, wrong))
+    program.write_text(text.replace(right, wrong), encoding="utf-8")
     said = rehearse(clone, "--keep", code=1).stdout
     assert outcomes(said) == dict.fromkeys(STEPS, "OK") | {STEPS[2]: "FAIL"}
     lines = [line.strip() for line in said.partition("To look around:")[2].splitlines()]

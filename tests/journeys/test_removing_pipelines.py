@@ -62,8 +62,10 @@ def prepare(journey: Journey, checkout: Path) -> Removable:
         shutil.copy(journey.folder / f"Pulumi.{name}.yaml", checkout / "stacks")
         stack_ids.append(made["stackId"])
     path = checkout / "Pulumi.yaml"
-    project = yaml.safe_load(path.read_text()) | {"testTenants": [journey.tenant.tenant_id]}
-    path.write_text(yaml.safe_dump(project, sort_keys=False))
+    project = yaml.safe_load(path.read_text(encoding="utf-8")) | {
+        "testTenants": [journey.tenant.tenant_id]
+    }
+    path.write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
     return Removable(identity, (stack_ids[0], stack_ids[1]), (str(uuid.uuid4()), str(uuid.uuid4())))
 
 

@@ -77,7 +77,7 @@ def test_a_window_opens_and_the_one_before_it_runs_out(journey: Journey) -> None
     assert old == first
     assert signs_in(journey, old)
     assert signs_in(journey, new)
-    assert new["value"] in journey.config_file.read_text()
+    assert new["value"] in journey.config_file.read_text(encoding="utf-8")
     later(journey, 30)
     before = journey.mark()
     # Nobody said that Proself has the new one.
@@ -93,12 +93,12 @@ def test_a_window_opens_and_the_one_before_it_runs_out(journey: Journey) -> None
 def test_early_by_an_entry_that_keeps_everything_else_of_the_file(journey: Journey) -> None:
     [first] = journey.outputs(STACK)["clientSecrets"]
     path = journey.folder / f"Pulumi.{STACK}.yaml"
-    path.write_text("# Contoso's\n" + path.read_text())
+    path.write_text("# Contoso's\n" + path.read_text(encoding="utf-8"))
     later(journey, 10)
     before = journey.mark()
     said = rotate(journey, "--now")
     assert f"Commit Pulumi.{STACK}.yaml" in said
-    assert path.read_text().startswith("# Contoso's\n")
+    assert path.read_text(encoding="utf-8").startswith("# Contoso's\n")
     [old, added] = entries(journey)
     assert (added["everyDays"], added["overlapDays"]) == (150, 30)
     assert added["from"] > str(old["from"])

@@ -128,13 +128,13 @@ def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
 
 def _configure(journey: Journey, **changes: object) -> None:
     path = journey.folder / f"Pulumi.{STACK}.yaml"
-    document = yaml.safe_load(path.read_text())
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
     for key, value in changes.items():
         if value is None:
             del document["config"][f"proself-mail:{key}"]
         else:
             document["config"][f"proself-mail:{key}"] = value
-    path.write_text(yaml.safe_dump(document))
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
 def _somebody_without_rights(journey: Journey) -> dict[str, str]:
@@ -154,7 +154,7 @@ def test_an_entry_that_came_to_nothing_is_taken_back(journey: Journey) -> None:
     locks = journey.folder / "state/.pulumi/locks/organization/proself-mail" / STACK
     locks.mkdir(parents=True, exist_ok=True)
     lock = '{"pid":1,"username":"x","hostname":"elsewhere","timestamp":"2026-11-23T00:00:00Z"}'
-    (locks / "11111111-2222-4333-8444-555555555555.json").write_text(lock)
+    (locks / "11111111-2222-4333-8444-555555555555.json").write_text(lock, encoding="utf-8")
     before = journey.mark()
     assert "holds the stack" in rotate(journey, "--now", code=3)
     assert path.read_bytes() == as_it_is

@@ -44,11 +44,11 @@ class Sheet:
     def address(self) -> str:
         """Wait until the browser was sent somewhere."""
         deadline = time.monotonic() + 60
-        while not self.opened.exists() or not self.opened.read_text():
+        while not self.opened.exists() or not self.opened.read_text(encoding="utf-8"):
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        return self.opened.read_text()
+        return self.opened.read_text(encoding="utf-8")
 
     def end(self) -> tuple[int, str]:
         said = "".join(part or "" for part in self.process.communicate(timeout=60))
@@ -167,12 +167,15 @@ def test_what_cannot_be_shown_says_why(
 
 def test_a_stack_without_a_mailbox_says_so(stack: Journey) -> None:
     path = stack.folder / "Pulumi.dev.yaml"
-    whole = path.read_text()
+    whole = path.read_text(encoding="utf-8")
     try:
-        path.write_text("".join(line for line in whole.splitlines(True) if "mailbox" not in line))
+        path.write_text(
+            "".join(line for line in whole.splitlines(True) if "mailbox" not in line),
+            encoding="utf-8",
+        )
         done = stack.proself_mail("sheet", "--stack", "dev")
     finally:
-        path.write_text(whole)
+        path.write_text(whole, encoding="utf-8")
     assert done.returncode == 2
     assert "`mailbox` is missing" in done.stderr
     assert "pulumi config set mailbox" in done.stderr

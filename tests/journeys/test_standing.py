@@ -34,8 +34,10 @@ CONSENT = (
 def test_no_setting_makes_it_refresh_while_readers_trail(standing: Journey) -> None:
     """A refresh would forget the live secret, and the run would make another one for Proself."""
     project = standing.folder / "Pulumi.yaml"
-    document = yaml.safe_load(project.read_text())
-    project.write_text(yaml.safe_dump(document | {"options": {"refresh": "always"}}))
+    document = yaml.safe_load(project.read_text(encoding="utf-8"))
+    project.write_text(
+        yaml.safe_dump(document | {"options": {"refresh": "always"}}), encoding="utf-8"
+    )
     before = standing.mark()
     standing.tenant.faults(TRAILING)
     standing.environment["PULUMI_OPTION_REFRESH"] = "true"
@@ -84,16 +86,16 @@ def test_attributes_that_a_killed_engine_cut_off_stop_nobody(standing: Journey, 
     own = standing.folder / "state" / ".pulumi"
     beside = [own / "meta.yaml.attrs", own / "stacks" / "proself-mail" / f"{STACK}.json.attrs"]
     for path in beside:
-        assert json.loads(path.read_text())["md5"]
-        path.write_text(left)
+        assert json.loads(path.read_text(encoding="utf-8"))["md5"]
+        path.write_text(left, encoding="utf-8")
     assert standing.pulumi("stack", "export", "--stack", STACK).returncode != 0
     before = standing.mark()
     done = standing.proself_mail("up", "--stack", STACK)
     assert done.returncode == 0, done.stderr
     assert standing.writes(before) == []
-    assert left not in [path.read_text() for path in beside if path.exists()]
+    assert left not in [path.read_text(encoding="utf-8") for path in beside if path.exists()]
     for path in beside:
-        path.write_text(left)
+        path.write_text(left, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in standing.environment.items():
             patch.setenv(name, value)
@@ -133,7 +135,9 @@ def test_preflight_shows_what_runs_before_left(standing: Journey) -> None:
 
     An `up` could not tell which one is Proself's, and that is told before.
     """
-    document = yaml.safe_load((standing.folder / f"Pulumi.{STACK}.yaml").read_text())
+    document = yaml.safe_load(
+        (standing.folder / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8")
+    )
     tag = f"proself-mail:stack={document['config']['proself-mail:stackId']}"
     body = {"displayName": "left", "tags": ["proself-mail", tag, "proself-mail:environment=test"]}
     binned = standing.tenant.ask("POST", "/applications", body)["id"]
@@ -151,10 +155,10 @@ def test_preflight_shows_what_runs_before_left(standing: Journey) -> None:
 
 def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> None:
     file = standing.folder / f"Pulumi.{STACK}.yaml"
-    document = yaml.safe_load(file.read_text())
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
     # As if the first entry had been put in the place of the one that made the live secret.
     document["config"]["proself-mail:secrets"][0]["from"] = instant(-timedelta(days=200))
-    file.write_text(yaml.safe_dump(document))
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
     before = standing.mark()
     done = standing.proself_mail("up", "--stack", STACK)
     said = " ".join(done.stderr.split())

@@ -34,8 +34,8 @@ def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> Non
     for path in cut_short:
         shutil.copy(standing.config_file, path)
     others = standing.config_file.with_name(".proself.toml.another1")
-    text = standing.config_file.read_text()
-    others.write_text(text.replace(stack_id(standing), str(uuid.uuid4())))
+    text = standing.config_file.read_text(encoding="utf-8")
+    others.write_text(text.replace(stack_id(standing), str(uuid.uuid4())), encoding="utf-8")
     before = standing.mark()
     dry = teardown(standing, confirm=False)
     assert dry.returncode == 0, dry.stderr

@@ -100,7 +100,8 @@ def test_an_engine_that_holds_the_stack(standing: Journey) -> None:
                 "hostname": f"not-{socket.gethostname()}",
                 "timestamp": "2026-11-24T00:00:00Z",
             }
-        )
+        ),
+        encoding="utf-8",
     )
     assert "Another run holds the stack" in refused(standing)
 

@@ -78,7 +78,7 @@ def assert_whole(journey: Journey, stack: Mapping[str, Any], *, by_the_engine: b
     assert len(application["passwordCredentials"]) == 1
     made = journey.outputs(STACK)
     assert made["applicationObjectId"] == application["id"]
-    assert made["clientSecret"] in journey.config_file.read_text()
+    assert made["clientSecret"] in journey.config_file.read_text(encoding="utf-8")
     if by_the_engine:
         same = journey.pulumi("preview", "--refresh", "--expect-no-changes", "--stack", STACK)
         assert same.returncode == 0, same.stdout
@@ -109,7 +109,7 @@ def plant_lock(journey: Journey, pid: int) -> Path:
     path = folder / "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11.json"
     entry = {"pid": pid, "username": "aki", "hostname": socket.gethostname(),
              "timestamp": datetime.now(UTC).isoformat()}  # fmt: skip
-    path.write_text(json.dumps(entry))
+    path.write_text(json.dumps(entry), encoding="utf-8")
     return path
 
 
@@ -187,7 +187,7 @@ def test_the_look_before_names_everything(journey: Journey) -> None:
 
 def assert_secrets_are_in_the_config_file_alone(journey: Journey, said: str) -> None:
     issued = [text for text in journey.tenant.secrets() if text]
-    written = journey.config_file.read_text()
+    written = journey.config_file.read_text(encoding="utf-8")
     assert [s for s in issued if s in written], "a search that finds nothing proves nothing"
     places = {"what it said": said.encode()} | {
         str(path.relative_to(journey.folder)): path.read_bytes()

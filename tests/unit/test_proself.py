@@ -124,7 +124,7 @@ def test_on_windows_nothing_is_written_before_it_is_this_users_alone(
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="cannot be written") as refused:
         proself.write(tmp_path / "file" / "proself.toml", config())
     assert "pulumi config set configFile" in refused.value.next_step

@@ -46,7 +46,7 @@ print(pulumi_cli.get(lambda line: print(line, flush=True)).path)
 def program(folder: Path, name: str, text: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -56,7 +56,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A cache of its own, and a PATH on which `go` is quick and there is no `pulumi`."""
     source = tmp_path / "source" / "cmd"
     source.mkdir(parents=True)
-    (source / "pulumi-language-python-exec").write_text("#!/usr/bin/env python3\n")
+    (source / "pulumi-language-python-exec").write_text(
+        "#!/usr/bin/env python3\n", encoding="utf-8"
+    )
     go = FAKE_GO.format(folder=tmp_path, version=VERSION, source=tmp_path / "source")
     program(tmp_path / "bin", "go", go)
     return dict(os.environ) | {
@@ -78,7 +80,7 @@ def get(environment: dict[str, str]) -> "subprocess.Popen[str]":
 
 def builds(tmp_path: Path) -> int:
     record = tmp_path / "builds"
-    return len(record.read_text().splitlines()) if record.exists() else 0
+    return len(record.read_text(encoding="utf-8").splitlines()) if record.exists() else 0
 
 
 def test_one_on_path_is_used_as_it_is(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_it_is_built_once_and_found_by_the_next(
     assert subprocess.run([path], capture_output=True, text=True).stdout == f"v{VERSION}\n"
     for name in ("pulumi-language-python", "pulumi-language-python-exec"):
         assert (path.parent / name).stat().st_mode & stat.S_IXUSR
-    cli, host, _ = (tmp_path / "asked").read_text().splitlines()
+    cli, host, _ = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
     linked = "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v"
     assert f"{linked}3.259.0 " in cli
     assert cli.endswith("/bin/ github.com/pulumi/pulumi/pkg/v3/cmd/pulumi")
@@ -128,7 +130,7 @@ def test_another_language_host_is_another_build(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_modules_are_pinned() -> None:
     tools = Path(pulumi_cli.__file__).parent
-    cli = (tools / "pulumi/go.mod").read_text()
+    cli = (tools / "pulumi/go.mod").read_text(encoding="utf-8")
     for line in (
         "github.com/pulumi/pulumi/pkg/v3 v3.259.0",
         "github.com/pulumi/pulumi/sdk/v3 v3.259.0",
@@ -136,7 +138,7 @@ def test_the_modules_are_pinned() -> None:
         "v0.0.0-20241001131231-d02d263e614e",
     ):
         assert line in cli
-    host = (tools / "language_host/go.mod").read_text()
+    host = (tools / "language_host/go.mod").read_text(encoding="utf-8")
     assert "tool github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python\n" in host
     assert "github.com/pulumi/pulumi/sdk/v3 v3.79.0" in host
     for module in ("pulumi", "language_host"):
@@ -290,7 +292,7 @@ def test_the_line_that_the_setup_ends_with_leads_a_shell_to_both(tmp_path: Path)
 
 def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
     """With the system's bare PATH, as on a machine that has never seen the project."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["tool"]["uv"]["required-version"] == f">={uv.OLDEST}"
     old = program(tmp_path / "bin", "uv", "#!/bin/sh\necho 'uv 0.12.24 (0123abc 2026-01-01)'\n")
     environment = {

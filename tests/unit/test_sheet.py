@@ -223,10 +223,10 @@ def test_a_file_with_the_secret_is_private_and_says_when_to_delete_it(tmp_path: 
 @pytest.mark.parametrize("with_secret", [True, False])
 def test_a_file_that_exists_is_left_as_it_is(tmp_path: Path, with_secret: bool) -> None:
     path = tmp_path / "sheet.html"
-    path.write_text("mine")
+    path.write_text("mine", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="exists already"):
         sheet_file.write(path, sheet_of(), with_secret=with_secret)
-    assert path.read_text() == "mine"
+    assert path.read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")
@@ -243,7 +243,7 @@ def test_a_link_is_not_followed_to_a_place_that_nobody_named(
 
 @pytest.mark.parametrize("with_secret", [True, False])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, with_secret: bool) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     path = tmp_path / "file" / "sheet.html"
     with pytest.raises(ConfigurationError, match=r"sheet\.html cannot be written"):
         sheet_file.write(path, sheet_of(), with_secret=with_secret)

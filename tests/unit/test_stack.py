@@ -42,5 +42,5 @@ def test_an_update_is_run_again_only_where_nothing_of_it_began(
     monkeypatch.setenv("PULUMI_BACKEND_URL", backend.file_url(tmp_path))
     attributes = tmp_path / ".pulumi" / "meta.yaml.attrs"
     attributes.parent.mkdir()
-    attributes.write_text("" if cut else json.dumps({"md5": ""}))
+    attributes.write_text("" if cut else json.dumps({"md5": ""}), encoding="utf-8")
     assert tried(monkeypatch, tmp_path, words, what) == times

@@ -29,7 +29,7 @@ def test_the_repository_lists_none_and_says_so_of_one_that_is_not_there() -> Non
 
 
 def test_the_example_is_a_configuration_that_holds() -> None:
-    document = yaml.safe_load((ROOT / "stacks" / "Pulumi.example.yaml").read_text())
+    document = yaml.safe_load((ROOT / "stacks" / "Pulumi.example.yaml").read_text(encoding="utf-8"))
     prefix = f"{settings.PROJECT}:"
     values = {key.removeprefix(prefix): value for key, value in document["config"].items()}
     assert settings.parse(values, "example").manages_grant is False

@@ -87,7 +87,7 @@ def test_dropbox_says_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "Firma").mkdir()
     (tmp_path / ".dropbox").mkdir()
     accounts = {"business": {"path": str(tmp_path / "Firma"), "host": 1}}
-    (tmp_path / ".dropbox" / "info.json").write_text(json.dumps(accounts))
+    (tmp_path / ".dropbox" / "info.json").write_text(json.dumps(accounts), encoding="utf-8")
     assert service_of(tmp_path / "Firma" / "sheet.html", tmp_path, {}) == "Dropbox"
     assert service_of(tmp_path / "own" / "sheet.html", tmp_path, {}) is None
     (tmp_path / "roaming" / "Dropbox").mkdir(parents=True)
@@ -99,5 +99,5 @@ def test_dropbox_says_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"personal": 1}', '{"personal": {}}'])
 def test_a_list_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / ".dropbox").mkdir()
-    (tmp_path / ".dropbox" / "info.json").write_text(text)
+    (tmp_path / ".dropbox" / "info.json").write_text(text, encoding="utf-8")
     assert service_of(tmp_path / "own" / "sheet.html", tmp_path, {}) is None
