@@ -7,6 +7,7 @@ principal. Whatever else cannot be read stops the command, because it might be s
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from proself_mail import ownership
@@ -77,12 +78,18 @@ async def _application(
     owners: Collection[str] | None,
 ) -> Inspected:
     object_id = application.object_id
-    actual, certificates, federated, expected = await asyncio.gather(
-        _shown(patience, lambda: directory.owners(object_id)),
-        _shown(patience, lambda: directory.certificates(object_id)),
-        _shown(patience, lambda: directory.federated_credentials(object_id)),
-        _expected_owners(directory, patience, application, seen, owners),
-    )
+    shown = partial(_shown, directory, patience, object_id)
+    try:
+        actual, certificates, federated, expected = await asyncio.gather(
+            shown(lambda: directory.owners(object_id)),
+            shown(lambda: directory.certificates(object_id)),
+            shown(lambda: directory.federated_credentials(object_id)),
+            _expected_owners(directory, patience, application, seen, owners),
+        )
+    except NotFound:
+        if not await _is_deleted(directory, patience, object_id):
+            raise
+        return Inspected((), (), ())
     additions = ownership.additions(
         secrets=ownership.foreign_secrets(application, key_ids),
         certificates=certificates,
@@ -110,7 +117,13 @@ async def _expected_owners(
     found = [e.object_id for e in seen.principals if e.client_id == application.client_id]
     if application.deleted is not None or not found:
         return None
-    return await _shown(patience, lambda: directory.service_principal_owners(found[0]))
+    principal_id = found[0]
+    return await _shown(
+        directory,
+        patience,
+        principal_id,
+        lambda: directory.service_principal_owners(principal_id),
+    )
 
 
 async def _grants(directory: Directory, patience: Patience, principal_id: str) -> Inspected:
@@ -122,6 +135,8 @@ async def _grants(directory: Directory, patience: Patience, principal_id: str) -
             "service principal"
         )
         return Inspected((), (), (note,))
+    except NotFound:  # the principal went since a listing showed it, and they with it
+        return Inspected((), (), ())
     items = tuple(
         Item(
             Kind.GRANT,
@@ -134,14 +149,28 @@ async def _grants(directory: Directory, patience: Patience, principal_id: str) -
     return Inspected(items, (), ())
 
 
-async def _shown(patience: Patience, ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until a reader shows what a listing showed. Raises `NotFound` where none does."""
+async def _is_deleted(directory: Directory, patience: Patience, object_id: str) -> bool:
+    """Look whether an object that a listing showed is in the recycle bin by now."""
+    try:
+        await patience.told(lambda: directory.deleted_item(object_id))
+    except NotFound:
+        return False
+    return True
+
+
+async def _shown(
+    directory: Directory, patience: Patience, object_id: str, ask: Callable[[], Awaitable[T]]
+) -> T:
+    """Ask until a reader shows what hangs on an object that a listing showed.
+
+    Raises `NotFound` where none does, and where the object has been deleted since.
+    """
     clock = asyncio.get_running_loop()
     ends = clock.time() + SETTLING.total_seconds()
     while True:
         try:
             return await patience.told(ask)
         except NotFound:
-            if clock.time() > ends:
+            if clock.time() > ends or await _is_deleted(directory, patience, object_id):
                 raise
         await patience.moment(0.3)

@@ -101,21 +101,15 @@ class Journey:
 
     @contextmanager
     def started(
-        self,
-        *arguments: str,
-        env: Mapping[str, str] | None = None,
-        by_script: bool = False,
-        **options: Any,
+        self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
     ) -> Iterator["subprocess.Popen[str]"]:
-        """Start `proself-mail` in the project's folder, forked or by its installed script.
+        """Start `proself-mail`, forked, in the project's folder; options are `Popen`'s.
 
-        Other options are `Popen`'s. Its standard error, a pipe, is there to be read. It is dead
-        when the block ends.
+        Its standard error, a pipe, is there to be read. It is dead when the block ends.
         """
-        forked = [*forked_python.python(), "-P", "-m", "proself_mail"]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         with subprocess.Popen(
-            [*([_SCRIPT] if by_script else forked), *arguments],
+            [*forked_python.python(), "-P", "-m", "proself_mail", *arguments],
             cwd=self.folder,
             env=self.environment | dict(env or {}),
             encoding="utf-8",

@@ -38,9 +38,7 @@ def test_killed_after_each_write_it_goes_on_from_there(standing: Journey) -> Non
 def killed_after(journey: Journey, before: int, writes: int) -> None:
     """Start the command and kill it as soon as the tenant has taken so many writes in all."""
     confirmed = ("--stack", STACK, "--confirm", journey.tenant.tenant_id)
-    # A forked one comes so soon that it may meet what the killed one has removed in a reader that
-    # trails, take its 404 for an answer, and end by itself.
-    with journey.started("teardown", *confirmed, by_script=True) as process:
+    with journey.started("teardown", *confirmed) as process:
         ends = time.monotonic() + PATIENCE_SECONDS
         while len(journey.writes(before)) < writes and process.poll() is None:
             assert time.monotonic() < ends

@@ -1,0 +1,73 @@
+"""What hangs on what a listing showed, where that has been deleted since: the listing trailed."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from proself_mail.directory import ApplicationRecord, NotFound, ServicePrincipalRecord
+from proself_mail.inspection import Inspected, inspect
+from proself_mail.patience import SETTLING, Patience
+from proself_mail.remains import Remains
+from tests.jumping import run
+
+APPLICATION = ApplicationRecord(
+    "a", "c", "Proself mail", None, (), "AzureADMyOrg", (), (), 2, {}, ()
+)  # fmt: skip
+PRINCIPAL = ServicePrincipalRecord("p", "c", "Proself mail", True, ())
+NOTHING = Inspected((), (), ())
+
+
+class Deleted:
+    """A directory that has none of it any more, but maybe in its recycle bin."""
+
+    def __init__(self, *in_bin: str, back_after: float = float("inf")) -> None:
+        self._in_bin = in_bin
+        self._back_after = back_after
+
+    async def _hanging(self, object_id: str) -> list[str]:
+        if asyncio.get_running_loop().time() < self._back_after:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return ["somebody"] if object_id == "a" else []
+
+    owners = service_principal_owners = grants = _hanging
+
+    async def certificates(self, object_id: str) -> list[str]:
+        return (await self._hanging(object_id))[1:]
+
+    federated_credentials = certificates
+
+    async def deleted_item(self, object_id: str) -> ApplicationRecord:
+        if object_id not in self._in_bin:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return replace(APPLICATION, object_id=object_id)
+
+
+def inspected(directory: Deleted) -> tuple[Inspected, float]:
+    """What is found, and after how many seconds."""
+    seen = Remains((APPLICATION,), (PRINCIPAL,), ())
+
+    async def work() -> tuple[Inspected, float]:
+        patience = Patience(lambda _: None)
+        found = await inspect(cast(Any, directory), patience, seen, owners=["us"])
+        return found, asyncio.get_running_loop().time()
+
+    return run(work)
+
+
+def test_nothing_hangs_on_what_is_in_the_recycle_bin() -> None:
+    found, seconds = inspected(Deleted("a", "p"))
+    assert found == NOTHING
+    assert seconds < 1
+
+
+def test_what_no_reader_shows_and_no_bin_holds_might_be_somebodys() -> None:
+    with pytest.raises(NotFound):
+        inspected(Deleted())
+
+
+def test_what_a_reader_shows_late_is_looked_at() -> None:
+    found, seconds = inspected(Deleted(back_after=SETTLING.total_seconds() / 2))
+    assert found.additions == ("an owner somebody",)
+    assert seconds < SETTLING.total_seconds()
