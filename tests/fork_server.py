@@ -82,6 +82,14 @@ class _Request:
         for number, stream in enumerate(self.streams):
             os.dup2(stream, number)
             os.close(stream)
+        # Ours remember of what kind the server's were, and are as Python opens them.
+        sys.stdin, sys.stdout = (
+            os.fdopen(number, mode, encoding="utf-8", closefd=False)
+            for number, mode in enumerate("rw")
+        )
+        sys.stderr = os.fdopen(
+            2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+        )
         os.chdir(self.folder)
         os.environb.clear()
         os.environb.update(self.environment)

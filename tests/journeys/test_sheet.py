@@ -108,7 +108,9 @@ def test_without_a_browser_the_address_is_told_and_ctrl_c_ends_it(
         assert sheet.process.stderr
         said = ""
         while "ssh -L" not in said:
-            said += sheet.process.stderr.readline()
+            line = sheet.process.stderr.readline()
+            assert line, said
+            said += line
         assert f"http://127.0.0.1:{port}/" in said
         assert "it works once" in said
         taken = stack.proself_mail("sheet", "--stack", "dev", "--port", str(port))

@@ -85,7 +85,7 @@ def test_who_may_not_install_is_told_how_to(
 
 @pytest.mark.usefixtures("bare")
 def test_no_browser_and_no_apt_get_is_an_error_with_a_next_step(tmp_path: Path) -> None:
-    with pytest.raises(MissingTool, match=r"no apt-get\. Next: Install Chromium or Chrome"):
+    with pytest.raises(MissingTool, match=r"Chrome here\. Next: Install Chromium or Chrome"):
         browser.get(lambda _: None, {"PATH": str(tmp_path)})
 
 
