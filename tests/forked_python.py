@@ -55,6 +55,12 @@ def engine(path: str, plugin: Plugin) -> dict[str, str]:
     return language_host() | {"PATH": os.pathsep.join([*plugins, path])}
 
 
+def plugin() -> Path:
+    """Return the executable of a stand-in plugin that is forked."""
+    [launcher] = (_ready() / "plugins").iterdir()
+    return launcher
+
+
 @cache
 def _own() -> "tempfile.TemporaryDirectory[str]":
     """Make the folder; what is in it is made when it is first needed, by whoever needs it."""

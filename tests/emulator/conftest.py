@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulator.azuread_plugin import write_launcher
+from tests import forked_python
 from tests.emulator.browser import sign_in
 from tests.tenant import Tenant
 
@@ -38,6 +38,6 @@ def administrator(tenant: Tenant) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-in azuread plugin, as the engine starts it."""
-    return write_launcher(tmp_path_factory.mktemp("plugins"))
+def executable() -> Path:
+    """The stand-in azuread plugin, forked; `test_azuread_plugin_process` has it afresh."""
+    return forked_python.plugin()

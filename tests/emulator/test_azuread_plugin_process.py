@@ -13,8 +13,15 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
+from emulator.azuread_plugin import write_launcher
 from tests.emulator.plugin_process import Plugin, environment_of, error_of
 from tests.tenant import Tenant
+
+
+@pytest.fixture(scope="module")
+def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plugin as the engine starts it: no test's fork, which the other tests have."""
+    return write_launcher(tmp_path_factory.mktemp("plugins"))
 
 
 def test_it_says_a_port_and_is_version_6_10(executable: Path) -> None:
