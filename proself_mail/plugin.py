@@ -7,8 +7,8 @@ stand-in of `emulator.azuread_plugin` is put on PATH.
 
 import importlib.metadata
 import os
+import platform
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ def for_embedded(scratch: Path, environment: Mapping[str, str] = os.environ) -> 
 
 
 def _installed(environment: Mapping[str, str]) -> Plugin | None:
-    if sys.platform != "linux":
+    if platform.system() != "Linux":
         # Go takes the tenant's CA from SSL_CERT_FILE on Linux only; elsewhere it asks the system.
         return None
     home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
