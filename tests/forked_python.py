@@ -39,9 +39,7 @@ def share() -> None:
 
 def python() -> list[str]:
     """Return the command that stands for a Python."""
-    if not FORKS:
-        return [sys.executable]
-    return [sys.executable, "-I", "-S", str(_CLIENT), str(_ready() / "socket")]
+    return _python(_ready())
 
 
 def language_host() -> dict[str, str]:
@@ -83,16 +81,20 @@ def _ready() -> Path:
     return folder
 
 
+def _python(folder: Path) -> list[str]:
+    client = ["-I", "-S", str(_CLIENT), str(folder / "socket")] if FORKS else []
+    return [sys.executable, *client]
+
+
 def _fill(folder: Path) -> None:
-    python, plugins = [sys.executable], folder / "plugins"
+    python, plugins = _python(folder), folder / "plugins"
     if FORKS:
         _server(folder)
-        python += ["-I", "-S", str(_CLIENT), str(folder / "socket")]
-    listed = subprocess.run([sys.executable, *_LIST], capture_output=True, check=True).stdout
-    (folder / "packages.json").write_bytes(listed)
     if sys.platform == "win32":
         azuread_plugin.write_launcher(plugins)
         return
+    listed = subprocess.run([sys.executable, *_LIST], capture_output=True, check=True).stdout
+    (folder / "packages.json").write_bytes(listed)
     _write_script(
         folder / "python3",
         f'if [ "$*" = "{" ".join(_LIST)}" ]; then',

@@ -58,9 +58,8 @@ class Journey:
         rehearse.make_project(folder, tenant.tenant_id)
         state = folder / "state"
         state.mkdir()
-        self.environment["PULUMI_BACKEND_URL"] = backend.file_url(
-            state
-        )  # stacks of this test's own
+        # Stacks of this test's own.
+        self.environment["PULUMI_BACKEND_URL"] = backend.file_url(state)
         self._outputs: dict[tuple[str, bytes], str] = {}
 
     def keep(self) -> None:

@@ -14,7 +14,7 @@ from tests.jumping import run
 
 APPLICATION = ApplicationRecord(
     "a", "c", "Proself mail", None, (), "AzureADMyOrg", (), (), 2, {}, ()
-)  # fmt: skip
+)
 PRINCIPAL = ServicePrincipalRecord("p", "c", "Proself mail", True, ())
 NOTHING = Inspected((), (), ())
 
