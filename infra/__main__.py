@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from infra import operation, outputs, settings, tenant
+from infra import operation, outputs, policy, settings, tenant
 
 operation.leave_at_once_when_told()
 operation.require_engine()
@@ -14,9 +14,11 @@ gc.disable()  # it lives for a second, of which looking for garbage would take 0
 atexit.register(gc.freeze)  # or the interpreter looks through all objects once more: 0.06 s
 configuration = settings.load()
 outputs.check_config_file(configuration)
+stack = pulumi.get_stack()
+made = policy.Made.read(stack) if operation.looks_ahead() else None
 with ThreadPoolExecutor(1) as beside:
     # The tenant is asked while the provider's SDK is imported, which takes as long.
-    entering = beside.submit(tenant.enter, configuration, pulumi.get_stack())
+    entering = beside.submit(tenant.enter, configuration, stack, made)
     from infra.mail_app import MailApp, MailAppArgs
 where, now = entering.result()
 app = MailApp("proself", MailAppArgs.of(configuration, where, now))

@@ -15,7 +15,8 @@ import pulumi
 
 from proself_mail import facts
 
-_OBSERVING = frozenset({"refresh", "destroy", "down", "dn", "preview", "pre", "import"})
+_PREVIEWING = frozenset({"preview", "pre"})
+_OBSERVING = _PREVIEWING | {"refresh", "destroy", "down", "dn", "import"}
 _SWITCHES = frozenset(
     {
         *("--disable-integrity-checking", "--emoji", "--fully-qualify-stack-names", "--help"),
@@ -62,6 +63,14 @@ def require_engine() -> None:
 def applies_changes() -> bool:
     """Say whether this run carries the program out, as `pulumi up` does."""
     return not pulumi.runtime.is_dry_run() and _subcommand() not in _OBSERVING
+
+
+def looks_ahead() -> bool:
+    """Say whether this run makes what is declared or shows what it would, with nobody before it.
+
+    `proself-mail up` has looked at the tenant itself.
+    """
+    return not is_under_proself_mail_up() and _subcommand() not in _OBSERVING - _PREVIEWING
 
 
 def is_under_proself_mail_up() -> bool:

@@ -1,26 +1,28 @@
 """The tenant that this run is to work on, looked at before anything is registered.
 
 The one place where the program itself speaks to the network beside the plugin: it asks, without a
-sign-in, what time it is there. A clock that is wrong here would make the wrong secrets, and the
-plugin has no answer to it (docs/adr/0005).
+sign-in, what time it is there, for a clock that is wrong here would make the wrong secrets, and the
+plugin has no answer to it (docs/adr/0005); and, where a secret is due, for the policy on secrets.
 """
 
 from datetime import datetime
 
 import pulumi
 
+from infra import policy
 from proself_mail import clock, target
 from proself_mail.errors import Error
 from proself_mail.settings import Settings
 from proself_mail.target import Target
 
 
-def enter(settings: Settings, stack: str) -> tuple[Target, datetime]:
+def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Target, datetime]:
     """Return the target's addresses, and the time; `stack` is the stack's name.
 
-    Raises `pulumi.RunError` where the environment leads elsewhere than the stack's configuration,
-    the tenant cannot be reached, a clock is wrong, no secret would exist yet, or the mail proof
-    would stay open for too long.
+    `made` is what is there already; None leaves the policy unasked. Raises `pulumi.RunError` where
+    the environment leads elsewhere than the stack's configuration, the tenant cannot be reached, a
+    clock is wrong, no secret would exist yet, the mail proof would stay open for too long, or the
+    tenant's policy is known to refuse a secret.
     """
     tenant_id = str(settings.tenant_id)
     now = clock.now()
@@ -30,6 +32,8 @@ def enter(settings: Settings, stack: str) -> tuple[Target, datetime]:
         clock.check(now, there)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
+        if made is not None:
+            policy.check(settings, stack, where, made, now)
     except Error as error:
         raise pulumi.RunError(str(error)) from error
     return where, now

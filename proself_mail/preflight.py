@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from proself_mail import facts, leftovers, lifetime
+from proself_mail import facts, leftovers, secret_policy
 from proself_mail.check import Check, Outcome
 from proself_mail.credentials import Caller
 from proself_mail.directory import (
@@ -21,7 +21,7 @@ from proself_mail.directory import (
 from proself_mail.errors import Refused
 from proself_mail.lock import Holder
 from proself_mail.mending import config_set
-from proself_mail.schedule import format_instant, open_windows, vanishing
+from proself_mail.schedule import open_windows, vanishing
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
@@ -260,52 +260,17 @@ async def _exchange(directory: Directory, settings: Settings, stack: str) -> Che
 async def _secrets(
     asked: Awaitable[AppPolicy], settings: Settings, stack: str, state: State, now: datetime
 ) -> Check:
-    """Look whether the secrets that are to be made now may live so long; others live already."""
-    name, entries = "policy on client secrets", settings.entries
-    ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
-    is_due = any(window.id not in ends for window in open_windows(entries, now))
-
     async def look() -> Check:
-        policy = await asked
-        if not policy.passwords_allowed:
-            seen = f"{policy.name} forbids client secrets (passwordAddition)"
-            if not is_due:
-                return Check(name, Outcome.OK, f"{seen}; none is to be made now")
-            return Check(
-                name,
-                Outcome.FAIL,
-                seen,
-                next_step=_lifting(policy, state),
-            )
-        if policy.maximum_lifetime_days is None:
-            return Check(name, Outcome.OK, "it limits no lifetime")
-        limit = timedelta(days=policy.maximum_lifetime_days)
-        seen = f"a secret may live {limit.days} days by {policy.name}"
-        if refused := lifetime.too_long(entries, ends, now, limit):
-            return Check(
-                name,
-                Outcome.FAIL,
-                f"{seen}, and the one of the window {refused[0].id} would until "
-                f"{format_instant(refused[0].expires)}",
-                next_step=lifetime.way_out(stack, entries, ends, now, limit),
-            )
-        if entries[-1].lifetime > limit:
-            seen += f"; one that is to come, of {entries[-1].lifetime.days}, will be refused"
-        return Check(name, Outcome.OK, seen)
+        return secret_policy.judge(
+            await asked,
+            stack,
+            settings.entries,
+            dict(zip(state.key_ids, state.secret_ends, strict=True)),
+            now,
+            is_made=state.application_id is not None,
+        )
 
-    return await _or_unknown(name, look, "Policy.Read.All", required=False)
-
-
-def _lifting(policy: AppPolicy, state: State) -> str:
-    """Say what an administrator does where client secrets are forbidden."""
-    if policy.is_own:
-        return "have an administrator change that policy"
-    if state.application_id:
-        return "have an administrator give the application an app management policy of its own"
-    return (
-        "have an administrator lift that until the application is there, and give it an app "
-        "management policy of its own then"
-    )
+    return await _or_unknown(secret_policy.NAME, look, "Policy.Read.All", required=False)
 
 
 async def _identifier_uri(asked: Awaitable[AppPolicy]) -> Check:

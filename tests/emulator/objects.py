@@ -36,6 +36,14 @@ def principal_of(graph: httpx.Client, app_id: str) -> dict[str, Any]:
     return principal
 
 
+def assign_policy(graph: httpx.Client, application_id: str, policy: dict[str, Any]) -> None:
+    """Give an application an app management policy of its own."""
+    made = created(graph.post("/v1.0/policies/appManagementPolicies", json=policy))
+    reference = {"@odata.id": f"{graph.base_url}/v1.0/policies/appManagementPolicies/{made['id']}"}
+    url = f"/v1.0/applications/{application_id}/appManagementPolicies/$ref"
+    graph.post(url, json=reference).raise_for_status()
+
+
 def make_grant(graph: httpx.Client, client_id: str, scope: str = "Mail.Send") -> dict[str, Any]:
     """Consent to Exchange Online for everyone."""
     body = {

@@ -15,7 +15,7 @@ import yaml
 
 from proself_mail import settings
 from tests.emulator.browser import sign_in
-from tests.emulator.objects import make_application, make_principal
+from tests.emulator.objects import assign_policy, make_application, make_principal
 from tests.journey import MAILBOX, SERVER, Journey, instant
 from tests.tenant import Tenant
 
@@ -254,13 +254,8 @@ def test_what_a_tenant_allows_new_ones_does_not_stop_one_that_stands(stack: Jour
     assert "an app management policy of its own" in said
     assert stack.writes(before) == []
     own = {"displayName": "Mail", "isEnabled": True, "restrictions": {"passwordCredentials": []}}
-    application = f"/v1.0/applications/{stack.outputs('dev')['applicationObjectId']}"
     with stack.tenant.http(sign_in(stack.tenant, stack.tenant.ready["users"][0])) as http:
-        made = http.post("/v1.0/policies/appManagementPolicies", json=own).raise_for_status()
-        reference = f"{http.base_url}/v1.0/policies/appManagementPolicies/{made.json()['id']}"
-        http.post(
-            f"{application}/appManagementPolicies/$ref", json={"@odata.id": reference}
-        ).raise_for_status()
+        assign_policy(http, stack.outputs("dev")["applicationObjectId"], own)
     done = stack.proself_mail("up", "--stack", "dev")
     assert done.returncode == 0, done.stderr
     assert len(stack.outputs("dev")["clientSecrets"]) == 2

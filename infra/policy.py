@@ -1,0 +1,101 @@
+"""The tenant's policy on client secrets, asked before anything is registered where one is due.
+
+The plugin asks nobody: the policy would refuse the secret when the application, its service
+principal and the consent are made already. It is optional, for few identities may see a policy:
+what is not told within seconds is left to the plugin (docs/adr/0029).
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import pulumi
+
+from proself_mail import credentials, secret_policy
+from proself_mail.check import Outcome
+from proself_mail.directory import AppPolicy
+from proself_mail.errors import CheckFailed, Error
+from proself_mail.settings import Settings
+from proself_mail.target import Target
+
+_PATIENCE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an earlier run has made, by the outputs that it left."""
+
+    application_id: str | None
+    ends: Mapping[str, datetime]
+    """When each secret ends, by its window's id."""
+
+    @classmethod
+    def read(cls, stack: str) -> Self | None:
+        """Ask the engine for the outputs of this stack; None where it cannot tell.
+
+        Nothing of it reaches the state, as a `pulumi.StackReference` would.
+        """
+        # The engine is writing the state just now, and a file that is half written reads as an
+        # error. A backend of the CLI's oldest layout never knows the name.
+        for wait in (0.02, 0.1, 0):
+            with contextlib.suppress(Exception):
+                return cls._of(_outputs(stack))
+            time.sleep(wait)
+        return None
+
+    @classmethod
+    def _of(cls, outputs: Mapping[str, Any]) -> Self:
+        secrets = outputs.get("clientSecrets") or ()
+        ends = {each["id"]: datetime.fromisoformat(each["expires"]) for each in secrets}
+        return cls(outputs.get("applicationObjectId"), ends)
+
+
+def _outputs(stack: str) -> Mapping[str, Any]:
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name})
+    outputs: Mapping[str, Any] = found.value["outputs"]
+    return outputs
+
+
+def check(settings: Settings, stack: str, where: Target, made: Made, now: datetime) -> None:
+    """Refuse client secrets that the tenant's policy would refuse. Raises `CheckFailed`."""
+    if not secret_policy.is_due(settings.entries, made.ends, now):
+        return
+    policy = asyncio.run(_ask(where, str(settings.tenant_id), made.application_id))
+    if policy is None:
+        return
+    found = secret_policy.judge(
+        policy,
+        stack,
+        settings.entries,
+        made.ends,
+        now,
+        is_made=made.application_id is not None,
+    )
+    if found.outcome is Outcome.FAIL:
+        raise CheckFailed(f"{_sentence(found.detail)}.", _sentence(found.next_step))
+
+
+async def _ask(where: Target, tenant_id: str, application_id: str | None) -> AppPolicy | None:
+    """Return the policy for an application, or for a new one; None where it cannot be seen."""
+    from proself_mail import graph  # with azure-identity 0.5 s, where a secret is due alone
+
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            credential, source = credentials.choose(where, tenant_id)
+            async with graph.connect(credential, where) as directory:
+                caller = await credentials.sign_in(credential, where, source)
+                if caller.tenant_id != tenant_id:
+                    return None
+                return await directory.app_policy(application_id)
+    # The plugin signs in for itself, by more ways than ours, and has the words for what fails.
+    except (Error, TimeoutError, OSError, ValueError):
+        return None
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
