@@ -1,9 +1,9 @@
 """A process with the imports of the product's Python programs behind it, which becomes them.
 
-Its clients are `tests/fork_client.py`, each where Python would have been started. For each it forks
-a process, which goes on as Python does with the client's arguments, folder, environment and
-standard streams, and ends as Python does. Signals to the client reach that process, and it
-does not outlive the client. `tests.forked_python` starts it, and says who its clients are.
+Its clients are `tests/fork_client.py`, each where Python would have been started, and tests
+(`tests.forked_process`). For each it forks a process, which goes on as Python does with the
+client's arguments, folder, environment and standard streams, and ends as Python does. Signals to
+the client reach that process, and it does not outlive the client. `tests.forked_python` starts it.
 
 Only imports happen before the fork: no channel of gRPC, no thread, no connection.
 """
@@ -22,32 +22,51 @@ import socket
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn, Self
 
+import aiohttp.connector
 import psutil
 
+import emulator
 import proself_mail
 
+
+def _modules(package: ModuleType) -> Iterator[str]:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        # What Pulumi generates, of which the plugin needs a part that it imports itself.
+        is_generated = ".pulumirpc." in module.name
+        if not module.name.endswith(".__main__") and not is_generated:
+            yield module.name
+
+
 _IMPORTS = (
+    # What programs import where they need it.
+    "aiohttp.connector",
+    "anyio._backends._asyncio",
+    "azure.core.pipeline.transport._aiohttp",
+    "azure.core.rest._aiohttp",
+    "azure.identity.aio",
     "concurrent.futures.thread",
-    "emulator.azuread.provider",
-    "emulator.azuread.registry",
-    "emulator.azuread_plugin",
+    "cryptography.hazmat.backends.openssl.backend",
+    "grpc._server",
+    "h2.connection",
+    "httpcore",
     "infra.mail_app",
     "infra.operation",
     "infra.outputs",
     "infra.pipeline.identity",
     "infra.pipeline.settings",
     "infra.settings",
+    "infra.policy",
     "infra.tenant",
-    # What reads the environment as it is imported, as aiohttp does, is for the program to import.
-    *(
-        each.name
-        for each in pkgutil.iter_modules(proself_mail.__path__, "proself_mail.")
-        if not each.name.endswith(".__main__")
-    ),
+    "msal",
+    "uvicorn.lifespan.off",
+    *_modules(emulator),
+    *_modules(proself_mail),
 )
 
 
@@ -56,6 +75,7 @@ class _Request:
     """What a client is, in its program's place."""
 
     pid: int
+    """The one that stands for the program; 0 where none does."""
     arguments: list[str]
     """Python's: `SCRIPT …` or `-P -m MODULE …`."""
     folder: bytes
@@ -94,8 +114,11 @@ class _Request:
         os.environb.clear()
         os.environb.update(self.environment)
         tempfile.tempdir = None  # it was looked for in our environment
-        _Place.pid_of_this = self.pid
-        psutil.Process = _Place  # type: ignore[misc]
+        # It read which certificates to trust when it was imported.
+        aiohttp.connector._SSL_CONTEXT_VERIFIED = aiohttp.connector._make_ssl_context(True)
+        if self.pid:
+            _Place.pid_of_this = self.pid
+            psutil.Process = _Place  # type: ignore[misc]
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         if self.arguments[:2] == ["-P", "-m"]:
             module, *arguments = self.arguments[2:]
@@ -127,8 +150,13 @@ class _Forked:
         self._pid = pid
 
     def tell(self, number: int) -> None:
-        """Send it a signal."""
-        os.kill(self._pid, number)  # it is ours, for nobody has waited for it yet
+        """Send it a signal; 0 kills it and all that it has started."""
+        # It is ours, for nobody has waited for it yet.
+        below = psutil.Process(self._pid).children(recursive=True) if number == 0 else []
+        os.kill(self._pid, number or signal.SIGKILL)
+        for each in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
 
     def end(self) -> None:
         """Wait for its end, and tell the client of it."""

@@ -2,7 +2,8 @@
 
 That is what the engine starts, the program and the stand-in plugin, which import for as long as all
 the rest of a `pulumi up` takes, and what a journey starts and leaves running. One process with the
-imports behind it (`tests.fork_server`) does for all workers of a run of tests.
+imports behind it (`tests.fork_server`) does for all workers of a run of tests, and for what they
+run themselves (`tests.forked_process`).
 
 The language host also asks `python -m pip list` before each run of a program, a quarter of a second
 of a core; all the time it is the same list, so it is asked for once. Whatever else the host has
@@ -57,6 +58,11 @@ def plugin() -> Path:
     """Return the executable of a stand-in plugin that is forked."""
     [launcher] = (_ready() / "plugins").iterdir()
     return launcher
+
+
+def server() -> Path:
+    """Return the socket of the server, for one who is a client in its own process."""
+    return _ready() / "socket"
 
 
 @cache

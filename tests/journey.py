@@ -19,7 +19,7 @@ import jwt
 import yaml
 
 from proself_mail import backend, rehearse, sandbox
-from tests import forked_python, key_service, preloaded
+from tests import forked_process, forked_python, key_service
 from tests.tenant import Tenant
 
 MAILBOX = "proself@contoso.example"
@@ -92,7 +92,7 @@ class Journey:
     ) -> subprocess.CompletedProcess[str]:
         """Run `proself-mail` in the project's folder, forked from its imports."""
         environment = self.environment | dict(env or {})
-        return preloaded.run(arguments, self.folder, environment, stdin, _SECONDS)
+        return forked_process.run(arguments, self.folder, environment, stdin, _SECONDS)
 
     def script(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `proself-mail` by its installed script, as a person does."""

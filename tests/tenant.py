@@ -1,6 +1,7 @@
 """An embedded tenant for a test: a process of its own, started and ended here."""
 
 import json
+import os
 import ssl
 import tempfile
 import time
@@ -12,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests import preloaded
+from tests import forked_process
 
 _START_SECONDS = 90
 _STOP_SECONDS = 5
@@ -25,35 +26,35 @@ class Tenant:
         """Start one with these command-line options and wait until it serves."""
         self._directory = tempfile.TemporaryDirectory(prefix="tenant-")
         self.ready_file = Path(self._directory.name) / "ready.json"
-        self.process = preloaded.start_emulator(["--ready-file", str(self.ready_file), *options])
+        arguments = ["--ready-file", str(self.ready_file), *options]
+        streams = (Path(os.devnull), 1, 2)
+        self.process = forked_process.start("emulator", arguments, Path.cwd(), os.environ, streams)
         self.ready: dict[str, Any] = self._wait()
         self._admin = httpx.Client(base_url=self.admin_url, trust_env=False)
 
     def _wait(self) -> dict[str, Any]:
         deadline = time.monotonic() + _START_SECONDS
         while not self.ready_file.exists():
-            if self.process.exitcode is not None or time.monotonic() > deadline:
-                self._end()
-                raise RuntimeError(f"the emulator did not start: exit {self.process.exitcode}")
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the emulator did not start: exit {self._end()}")
             time.sleep(0.01)
         ready: dict[str, Any] = json.loads(self.ready_file.read_text(encoding="utf-8"))
         return ready
 
-    def stop(self) -> int | None:
+    def stop(self) -> int:
         """End it and return its exit code."""
         self._admin.close()
         self.process.terminate()
-        self.process.join(_STOP_SECONDS)
-        is_late = self.process.exitcode is None
-        code = self._end()
-        assert not is_late, f"the tenant did not end within {_STOP_SECONDS} s"
-        return code
+        try:
+            return self.process.wait(_STOP_SECONDS)
+        finally:
+            self._end()
 
-    def _end(self) -> int | None:
+    def _end(self) -> int:
         self.process.kill()
-        self.process.join()
+        code = self.process.wait()
         self._directory.cleanup()
-        return self.process.exitcode
+        return code
 
     def __enter__(self) -> Self:
         return self

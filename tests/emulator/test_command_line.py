@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import preloaded
+from tests import forked_process
 
 
 def proself_mail(
     folder: Path, *arguments: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    return preloaded.run(arguments, folder, {**os.environ, **environment}, None, 60)
+    return forked_process.run(arguments, folder, {**os.environ, **environment}, None, 60)
 
 
 def told(done: "subprocess.CompletedProcess[str]") -> tuple[str, str]:

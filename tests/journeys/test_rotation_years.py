@@ -8,7 +8,7 @@ import pytest
 
 from bench.place import STACK, Place, place
 from bench.rotation_years import Years
-from tests import preloaded
+from tests import forked_process
 
 
 def command(
@@ -17,7 +17,7 @@ def command(
     """Do what `Place.command` does, forked from a process with its imports behind it."""
     words, began = [*arguments, "--stack", STACK], time.monotonic()
     try:
-        done = preloaded.run(
+        done = forked_process.run(
             words, at.folder, at.environment, None, kill_after_s, with_children=with_children
         )
         code, said = done.returncode, done.stdout + done.stderr
