@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
+import psutil
 import pytest
 
 from proself_mail import lock
@@ -44,6 +46,9 @@ def engine(
         with subprocess.Popen(
             [named], stdin=subprocess.PIPE, env=os.environ | environment
         ) as running:
+            # For an instant after its start it has none to be read.
+            while not psutil.Process(running.pid).environ():
+                time.sleep(0.001)
             yield running
             running.kill()
 
