@@ -18,3 +18,14 @@ def test_the_configurations_table_names_every_key(readme: str, heading: str) -> 
     section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     assert sorted(named) == sorted(str(field.alias) for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))
+def test_commands_can_be_pasted_into_any_shell(path: Path) -> None:
+    """Zsh, which macOS gives people, takes a comment for arguments and a bare bracket for files."""
+    text = path.read_text(encoding="utf-8")
+    for block in re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith(("make ", "uv ", "pulumi ", "proself-mail ", "export ", "eval ")):
+                bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
+                assert not re.search(r"[#\[\]*?~]", bare), line
