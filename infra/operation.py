@@ -8,7 +8,7 @@ included. The command line of the CLI that started us tells them apart.
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psutil
 import pulumi
@@ -62,15 +62,20 @@ def require_engine() -> None:
 
 def applies_changes() -> bool:
     """Say whether this run carries the program out, as `pulumi up` does."""
-    return not pulumi.runtime.is_dry_run() and _subcommand() not in _OBSERVING
+    return not pulumi.runtime.is_dry_run() and _first_word(_command_line()) not in _OBSERVING
 
 
 def looks_ahead() -> bool:
-    """Say whether this run makes what is declared or shows what it would, with nobody before it.
+    """Say whether this run makes all that is declared or shows what it would, unforeseen.
 
     `proself-mail up` has looked at the tenant itself.
     """
-    return not is_under_proself_mail_up() and _subcommand() not in _OBSERVING - _PREVIEWING
+    arguments = _command_line()
+    command = _first_word(arguments)
+    # What is left out on purpose, or cannot be told, is no reason to refuse the rest.
+    whole = not any(each.startswith(("--target", "--exclude", "-t")) for each in arguments)
+    observes = command in {None, *(_OBSERVING - _PREVIEWING)}
+    return whole and not observes and not is_under_proself_mail_up()
 
 
 def is_under_proself_mail_up() -> bool:
@@ -84,18 +89,19 @@ def adoption() -> Mapping[str, str]:
     return found
 
 
-def _subcommand() -> str | None:
-    """Return the CLI's subcommand; none where no CLI is found above us."""
+def _command_line() -> Sequence[str]:
+    """Return the arguments of the CLI; none where no CLI is found above us."""
     try:
         for parent in psutil.Process().parents():
             if parent.name().removesuffix(".exe") == "pulumi":
-                return _first_word(parent.cmdline()[1:])
+                return parent.cmdline()[1:]
     except psutil.Error:
-        pass  # a process that may not be looked at; assume the usual one
-    return None
+        pass  # a process that may not be looked at
+    return ()
 
 
-def _first_word(arguments: list[str]) -> str | None:
+def _first_word(arguments: Sequence[str]) -> str | None:
+    """Return the CLI's subcommand."""
     words = iter(arguments)
     for word in words:
         if not word.startswith("-"):

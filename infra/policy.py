@@ -18,16 +18,19 @@ import pulumi
 from proself_mail import credentials, secret_policy
 from proself_mail.check import Outcome
 from proself_mail.directory import AppPolicy
-from proself_mail.errors import CheckFailed, Error
+from proself_mail.errors import CheckFailed
+from proself_mail.schedule import open_windows
 from proself_mail.settings import Settings
 from proself_mail.target import Target
 
 _PATIENCE = timedelta(seconds=10)
+_APPLICATION = "azuread:index/application:Application"
+_SECRET = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105
 
 
 @dataclass(frozen=True)
 class Made:
-    """What an earlier run has made, by the outputs that it left."""
+    """What the state says is made."""
 
     application_id: str | None
     ends: Mapping[str, datetime]
@@ -35,7 +38,7 @@ class Made:
 
     @classmethod
     def read(cls, stack: str) -> Self | None:
-        """Ask the engine for the outputs of this stack; None where it cannot tell.
+        """Ask the engine what is in this stack's state; None where it cannot tell.
 
         Nothing of it reaches the state, as a `pulumi.StackReference` would.
         """
@@ -43,48 +46,61 @@ class Made:
         # error. A backend of the CLI's oldest layout never knows the name.
         for wait in (0.02, 0.1, 0):
             with contextlib.suppress(Exception):
-                return cls._of(_outputs(stack))
+                return cls._of(_resources(stack))
             time.sleep(wait)
         return None
 
     @classmethod
-    def _of(cls, outputs: Mapping[str, Any]) -> Self:
-        secrets = outputs.get("clientSecrets") or ()
-        ends = {each["id"]: datetime.fromisoformat(each["expires"]) for each in secrets}
-        return cls(outputs.get("applicationObjectId"), ends)
+    def _of(cls, resources: Mapping[str, Mapping[str, Any]]) -> Self:
+        application_id, ends = None, {}
+        for urn, resource in resources.items():
+            name = urn.rpartition("::")[2]
+            if resource["type"] == _APPLICATION:
+                application_id = resource["outputs"].get("objectId")
+            elif resource["type"] == _SECRET:
+                ends[name.removeprefix("secret-")] = datetime.fromisoformat(
+                    resource["outputs"]["endDate"]
+                )
+        return cls(application_id, ends)
 
 
-def _outputs(stack: str) -> Mapping[str, Any]:
+def _resources(stack: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return type and outputs of each resource in the state, by URN."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name})
-    outputs: Mapping[str, Any] = found.value["outputs"]
+    # On a stack that has no state yet the second question would end the engine.
+    if not _ask_engine("readStackOutputs", name=name):
+        return {}
+    return _ask_engine("readStackResourceOutputs", stackName=name)
+
+
+def _ask_engine(function: str, **arguments: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = pulumi.runtime.invoke(f"pulumi:pulumi:{function}", arguments).value
+    outputs: Mapping[str, Any] = found["outputs"]
     return outputs
 
 
 def check(settings: Settings, stack: str, where: Target, made: Made, now: datetime) -> None:
     """Refuse client secrets that the tenant's policy would refuse. Raises `CheckFailed`."""
-    if not secret_policy.is_due(settings.entries, made.ends, now):
+    # One with another end than it is to have is going to be made anew.
+    due = {window.id: window.expires for window in open_windows(settings.entries, now)}
+    ends = {each: end for each, end in made.ends.items() if due.get(each, end) == end}
+    if not secret_policy.is_due(settings.entries, ends, now):
         return
     policy = asyncio.run(_ask(where, str(settings.tenant_id), made.application_id))
     if policy is None:
         return
     found = secret_policy.judge(
-        policy,
-        stack,
-        settings.entries,
-        made.ends,
-        now,
-        is_made=made.application_id is not None,
+        policy, stack, settings.entries, ends, now, is_made=made.application_id is not None
     )
     if found.outcome is Outcome.FAIL:
-        raise CheckFailed(f"{_sentence(found.detail)}.", _sentence(found.next_step))
+        raise CheckFailed(_sentence(found.detail), _sentence(found.next_step))
 
 
 async def _ask(where: Target, tenant_id: str, application_id: str | None) -> AppPolicy | None:
     """Return the policy for an application, or for a new one; None where it cannot be seen."""
-    from proself_mail import graph  # with azure-identity 0.5 s, where a secret is due alone
-
     try:
+        from proself_mail import graph  # with azure-identity 0.5 s, where a secret is due alone
+
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             credential, source = credentials.choose(where, tenant_id)
             async with graph.connect(credential, where) as directory:
@@ -92,10 +108,11 @@ async def _ask(where: Target, tenant_id: str, application_id: str | None) -> App
                 if caller.tenant_id != tenant_id:
                     return None
                 return await directory.app_policy(application_id)
-    # The plugin signs in for itself, by more ways than ours, and has the words for what fails.
-    except (Error, TimeoutError, OSError, ValueError):
+    # Whatever stands in its way, the update may go on without this look: the plugin signs in for
+    # itself, by more ways than ours, and has the words for what fails.
+    except Exception:
         return None
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -1,8 +1,8 @@
 """The tenant that this run is to work on, looked at before anything is registered.
 
-The one place where the program itself speaks to the network beside the plugin: it asks, without a
-sign-in, what time it is there, for a clock that is wrong here would make the wrong secrets, and the
-plugin has no answer to it (docs/adr/0005); and, where a secret is due, for the policy on secrets.
+Here and in `policy` the program itself speaks to the network, beside the plugin. It asks, without a
+sign-in, what time it is there: a clock that is wrong here would make the wrong secrets, and the
+plugin has no answer to it (docs/adr/0005).
 """
 
 from datetime import datetime

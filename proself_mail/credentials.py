@@ -202,7 +202,13 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             f"{target.authority} gives no token: {_first_line(error)}.",
             "Check the network and the proxy variables, then try again.",
         ) from error
-    return _read_claims(token.token)
+    try:
+        return _read_claims(token.token)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RemoteError(
+            f"{source[:1].upper()}{source[1:]} gives a token that is none of Entra's.",
+            "Sign in again (`az login --tenant TENANT`), then try again.",
+        ) from error
 
 
 def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:

@@ -170,6 +170,8 @@ class AppPolicy:
     passwords_allowed: bool
     maximum_lifetime_days: int | None
     """Of a client secret; none where the tenant sets no limit of its own."""
+    spares_some: bool = False
+    """Whether a restriction on client secrets does not hold for callers of some attribute."""
     identifier_uri_rules: frozenset[str] = frozenset()
     """Names of the restrictions on Application ID URIs that are in force."""
 

@@ -72,6 +72,7 @@ from proself_mail.directory import (
     SignInRefused,
     UserRecord,
 )
+from proself_mail.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -101,7 +102,10 @@ _READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(s
 async def connect(
     credential: AsyncTokenCredential, target: Target
 ) -> AsyncIterator[GraphDirectory]:
-    """Give a directory over the credential; both are closed at the end of the block."""
+    """Give a directory over the credential; both are closed at the end of the block.
+
+    Raises `ConfigurationError` where a variable names a proxy that cannot be used.
+    """
     provider = AzureIdentityAuthenticationProvider(
         credential,
         scopes=[f"{target.graph}/.default"],
@@ -109,7 +113,14 @@ async def connect(
         allowed_hosts=[target.graph_host],
     )
     trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
-    async with credential, httpx.AsyncClient(verify=trusted, http2=True, timeout=30) as http:
+    try:
+        http_client = httpx.AsyncClient(verify=trusted, http2=True, timeout=30)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"A proxy variable of this shell cannot be used: {error}.",
+            "Correct or unset HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then try again.",
+        ) from error
+    async with credential, http_client as http:
         client = GraphClientFactory.create_with_default_middleware(client=http)
         adapter = GraphRequestAdapter(provider, client=client)
         adapter.base_url = f"{target.graph}/v1.0"
@@ -346,13 +357,15 @@ class GraphDirectory:
         if isinstance(own, BaseException):
             raise own
         restrictions = default if own is None else own.restrictions
-        allowed, longest = True, None
+        allowed, longest, spares_some = True, None, False
         for rule in restrictions.get("passwordCredentials") or ():
             since = _utc(rule.get("restrictForAppsCreatedAfterDateTime"))
             if rule.get("state") == "disabled" or (
                 since and await self._is_older(application_id, since)
             ):
                 continue
+            spared = rule.get("excludeActors") or {}
+            spares_some = spares_some or bool(spared.get("customSecurityAttributes"))
             if rule.get("restrictionType") == "passwordAddition":
                 allowed = False
             if rule.get("restrictionType") == "passwordLifetime" and rule.get("maxLifetime"):
@@ -363,6 +376,7 @@ class GraphDirectory:
             is_own=own is not None,
             passwords_allowed=allowed,
             maximum_lifetime_days=longest,
+            spares_some=spares_some,
             identifier_uri_rules=frozenset(
                 name
                 for name, rule in on_uris.items()
@@ -374,7 +388,7 @@ class GraphDirectory:
         """Return the tenant's restrictions on applications."""
         builder = self._client.policies.default_app_management_policy
         policy = await self._ask(builder.to_get_request_information())
-        return (policy.get("applicationRestrictions") or {}) if policy["isEnabled"] else {}
+        return (policy.get("applicationRestrictions") or {}) if policy.get("isEnabled") else {}
 
     async def _is_older(self, application_id: str | None, than: datetime) -> bool:
         if application_id is None:

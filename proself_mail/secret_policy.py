@@ -34,22 +34,29 @@ def judge(
         seen = f"{policy.name} forbids client secrets (passwordAddition)"
         if not is_due(entries, ends, now):
             return Check(NAME, Outcome.OK, f"{seen}; none is to be made now")
-        return Check(NAME, Outcome.FAIL, seen, next_step=_lifting(policy, is_made=is_made))
+        return _refused(policy, seen, _lifting(policy, is_made=is_made))
     if policy.maximum_lifetime_days is None:
         return Check(NAME, Outcome.OK, "it limits no lifetime")
     limit = timedelta(days=policy.maximum_lifetime_days)
     seen = f"a secret may live {limit.days} days by {policy.name}"
     if refused := lifetime.too_long(entries, ends, now, limit):
-        return Check(
-            NAME,
-            Outcome.FAIL,
-            f"{seen}, and the one of the window {refused[0].id} would until "
+        return _refused(
+            policy,
+            f"{seen}, and the one of the window {refused[0].id} would live until "
             f"{format_instant(refused[0].expires)}",
-            next_step=lifetime.way_out(stack, entries, ends, now, limit),
+            lifetime.way_out(stack, entries, ends, now, limit),
         )
     if entries[-1].lifetime > limit:
         seen += f"; one that is to come, of {entries[-1].lifetime.days}, will be refused"
     return Check(NAME, Outcome.OK, seen)
+
+
+def _refused(policy: AppPolicy, seen: str, next_step: str) -> Check:
+    if not policy.spares_some:
+        return Check(NAME, Outcome.FAIL, seen, next_step=next_step)
+    # Who bears an attribute of that kind is seen with CustomSecAttributeAssignment.Read.All alone.
+    seen += "; whether this identity is exempt from it (excludeActors) is unseen"
+    return Check(NAME, Outcome.UNKNOWN, seen, required=False)
 
 
 def _lifting(policy: AppPolicy, *, is_made: bool) -> str:

@@ -61,7 +61,6 @@ _IMPORTS = (
     "infra.pipeline.identity",
     "infra.pipeline.settings",
     "infra.settings",
-    "infra.policy",
     "infra.tenant",
     "msal",
     "uvicorn.lifespan.off",
