@@ -313,26 +313,42 @@ def test_a_program_that_needs_a_newer_engine(stack: Journey) -> None:
     assert "make setup" in next_step
 
 
+def test_a_proxy_that_cannot_be_used(stack: Journey) -> None:
+    cause, next_step = refused(stack, 2, {"ALL_PROXY": "nonsense://aki:hidden@127.0.0.1:9"})
+    assert "proxy variable of this shell cannot be used" in cause
+    assert "hidden" not in cause
+    assert "ALL_PROXY" in next_step
+
+
+def azure_cli(journey: Journey, token: str) -> dict[str, str]:
+    """Stand in for the Azure CLI with one that gives this token; return what has it asked."""
+    az = journey.folder / "bin" / "az"
+    az.parent.mkdir()
+    answer = {"accessToken": token, "expiresOn": "2030-01-01 00:00:00.000000"}
+    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n", encoding="utf-8")
+    az.chmod(0o700)
+    return {
+        "PATH": f"{az.parent}:{journey.environment['PATH']}",
+        "ARM_CLIENT_SECRET": "",
+        "AZURE_CLIENT_SECRET": "",
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script named az")
+@pytest.mark.parametrize("token", ["opaque", "eyJhIjoxfQ.W10.x", "eyJhIjoxfQ.e30.x"])
+def test_a_token_that_is_none_of_entras(stack: Journey, token: str) -> None:
+    cause, next_step = refused(stack, 4, azure_cli(stack, token))
+    assert "The Azure CLI's sign-in gives a token that is none of Entra's" in cause
+    assert "az login --tenant" in next_step
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a script named az")
 def test_a_sign_in_that_gives_another_tenants_token(stack: Journey) -> None:
     """As the Azure CLI could that is signed in elsewhere and ignores what it is asked for."""
     other = "99999999-2222-4333-8444-555555555555"
     claims = jwt.decode(stack.tenant.token(), options={"verify_signature": False})
     token = jwt.encode(claims | {"tid": other}, "no key that a reader would look at", "HS256")
-    az = stack.folder / "bin" / "az"
-    az.parent.mkdir()
-    answer = {"accessToken": token, "expiresOn": "2030-01-01 00:00:00.000000"}
-    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n", encoding="utf-8")
-    az.chmod(0o700)
-    cause, next_step = refused(
-        stack,
-        3,
-        {
-            "PATH": f"{az.parent}:{stack.environment['PATH']}",
-            "ARM_CLIENT_SECRET": "",
-            "AZURE_CLIENT_SECRET": "",
-        },
-    )
+    cause, next_step = refused(stack, 3, azure_cli(stack, token))
     assert f"signs in to the tenant {other}" in cause
     assert f"pinned to {stack.tenant.tenant_id}" in cause
     assert "az login --tenant" in next_step
