@@ -40,7 +40,8 @@ class Admin:
         if not since.isdecimal():
             raise AdminError("since must be the number of a request: GET /history?since=12.")
         exchanges = self._cloud.history.since(int(since))
-        return JSONResponse([exchange.as_json() for exchange in exchanges])
+        hide = self._cloud.vault.hide  # what stands where nobody looks for a secret
+        return JSONResponse([hide(exchange.as_json()) for exchange in exchanges])
 
     async def keep(self, _: Request) -> Response:
         """POST /keep: let what is now in the tenants be what a reset comes back to.
@@ -71,7 +72,10 @@ class Admin:
         if now is not None:
             self._cloud.clock.set(now)
         if by is not None:
-            self._cloud.clock.advance(by)
+            try:
+                self._cloud.clock.advance(by)
+            except OverflowError as error:
+                raise AdminError("advance_seconds leads out of the calendar.") from error
         return await self.show_clock(request)
 
     async def show_faults(self, _: Request) -> Response:
@@ -223,7 +227,7 @@ def _lag(fields: Fields | None, default: Lag) -> Lag:
 async def _body(request: Request) -> object:
     try:
         return json.loads(await request.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AdminError("The body must be JSON.") from error
 
 

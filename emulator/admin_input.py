@@ -1,10 +1,14 @@
 """Reads what is posted to the admin interface, and says in a sentence what it cannot use."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from emulator.clock import parse_time
+
+_LONGEST = timedelta(days=100 * 365)
+"""Of what is posted; with less than that from one call no clock or reply goes out of range."""
+_AROUND = datetime(2000, 1, 1, tzinfo=UTC)
 
 _T = TypeVar("_T")
 _MISSING: Any = object()
@@ -80,8 +84,11 @@ class Fields:
         value = self.take(name, default)
         if value is default:
             return default
-        if type(value) not in (int, float) or value < 0:
-            raise AdminError(f"{self.name_of(name)} must be a number that is not negative.")
+        most = _LONGEST / timedelta(seconds=unit)
+        if type(value) not in (int, float) or not 0 <= value <= most:  # which NaN is not either
+            raise AdminError(
+                f"{self.name_of(name)} must be a number that is not negative, {most:.0f} at most."
+            )
         return timedelta(seconds=value * unit)
 
     def instant(self, name: str, default: _T = _MISSING) -> datetime | _T:
@@ -90,11 +97,15 @@ class Fields:
         if value is default:
             return default
         try:
-            return parse_time(value)
-        except (AttributeError, TypeError, ValueError) as error:
+            instant = parse_time(value)
+            if abs(instant - _AROUND) > _LONGEST:
+                raise ValueError
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise AdminError(
-                f"{self.name_of(name)} must be an instant such as 2027-01-31T09:00:00Z."
+                f"{self.name_of(name)} must be an instant such as 2027-01-31T09:00:00Z, of this "
+                "century or the last."
             ) from error
+        return instant
 
     def choice(self, name: str, choices: Iterable[str], default: _T = _MISSING) -> str | _T:
         """Return a field that is one of some words."""

@@ -24,13 +24,15 @@ def prove(cloud: Cloud, view: SignInView, client: Client, form: dict[str, str]) 
             raise problems.missing_parameter("client_assertion_type")
         return _prove_by_assertion(cloud, view, client, form["client_assertion"])
     if form.get("client_secret"):
-        return _prove_by_secret(cloud, client, form["client_secret"])
+        return _prove_by_secret(cloud, view, client, form["client_secret"])
     raise problems.missing_credential()
 
 
-def _prove_by_secret(cloud: Cloud, client: Client, secret: str) -> str:
+def _prove_by_secret(cloud: Cloud, view: SignInView, client: Client, secret: str) -> str:
     now = cloud.clock.now()
-    for credential in client.registration.body["passwordCredentials"]:
+    principal = view.principal(client.id)
+    own = principal.body["passwordCredentials"] if principal else []
+    for credential in (*client.registration.body["passwordCredentials"], *own):
         if cloud.vault.matches(credential["keyId"], secret):
             if parse_time(credential["endDateTime"]) <= now:
                 raise problems.expired_secret(client.id)

@@ -8,6 +8,9 @@ certificate is judged by the clients' own clocks.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+_A_LIFETIME = timedelta(days=100 * 365)
+"""What is made lives shorter than that."""
+
 
 def _system_now() -> datetime:
     return datetime.now(UTC)
@@ -29,7 +32,11 @@ class Clock:
         self._offset = instant.astimezone(UTC) - self._system_now()
 
     def advance(self, by: timedelta) -> None:
-        """Move on by `by`; a negative duration moves back."""
+        """Move on by `by`; a negative duration moves back.
+
+        OverflowError where that leads within a lifetime of the calendar's end.
+        """
+        _ = self.now() + by + _A_LIFETIME
         self._offset += by
 
     def reset(self) -> None:

@@ -251,8 +251,10 @@ def _json(asked: _Asked) -> Any:
     if "json" not in asked.headers.get("content-type", ""):
         raise bad_request("Write requests are only supported on contained entities")
     try:
-        return json.loads(asked.body)
-    except ValueError as error:
+        document = json.loads(asked.body)
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return document
+    except (ValueError, RecursionError) as error:
         raise bad_syntax(
             "Unable to read JSON request payload. Please ensure Content-Type header is set and "
             "payload is of valid JSON format."

@@ -1,7 +1,7 @@
 """Client secrets: addPassword shows the value once, removePassword forgets it."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from emulator.app_policies import check_password
 from emulator.clock import graph_time, parse_time
@@ -12,8 +12,15 @@ from emulator.permissions import APPLICATION_WRITE, PRINCIPAL_WRITE, Needs
 from emulator.problems import bad_request, bad_syntax
 from emulator.store import Json, Kind, Record
 
-_DEFAULT_LIFETIME = timedelta(days=2 * 365)
+_DEFAULT_YEARS = 2
 _MOST_WITH_PERSONAL_ACCOUNTS = 2
+
+
+def _years_after(start: datetime) -> datetime:
+    try:
+        return start.replace(year=start.year + _DEFAULT_YEARS)
+    except ValueError:  # of the 29th of February
+        return start.replace(year=start.year + _DEFAULT_YEARS, month=3, day=1)
 
 
 def _add(call: Call, seen: Record) -> Reply:
@@ -23,7 +30,7 @@ def _add(call: Call, seen: Record) -> Reply:
     if not isinstance(given, dict):
         raise bad_syntax("Invalid value for parameter 'passwordCredential'.")
     start = _instant(given, "startDateTime") or graph_time(call.tenant.clock.now())
-    end = _instant(given, "endDateTime") or graph_time(parse_time(start) + _DEFAULT_LIFETIME)
+    end = _instant(given, "endDateTime") or graph_time(_years_after(parse_time(start)))
     lifetime = parse_time(end) - parse_time(start)
     if lifetime <= timedelta():
         raise bad_request("Key credential end date is invalid.")

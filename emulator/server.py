@@ -41,7 +41,9 @@ _ATTEMPTS = 5
 """How many free ports are tried until one is free on both loopback addresses."""
 
 _ENDINGS = [
-    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
 ]
 
 
@@ -233,6 +235,8 @@ def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
 
 def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
     for number in _ENDINGS:
+        if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # as nohup has it
         try:
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows

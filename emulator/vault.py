@@ -5,7 +5,15 @@ remembered so that a test can look for them where they must not be.
 """
 
 import hmac
+import re
 import secrets
+from typing import Any
+from urllib.parse import unquote
+
+from emulator.history import MASK
+
+_WORD = re.compile(r"[\w~.-]{12,}")
+"""What a secret, a password or a code is in a text; tokens are masked by their form."""
 
 _SECRET_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + "~._-"
 
@@ -35,6 +43,25 @@ class Vault:
         """Whether `value` is the secret under that id."""
         kept = self._by_key.get(key_id)
         return kept is not None and hmac.compare_digest(kept.encode(), value.encode())
+
+    def hide(self, value: Any) -> Any:
+        """Return the same JSON with every value of ours masked, wherever in a text it stands."""
+        if isinstance(value, dict):
+            return {self._hidden(name): self.hide(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.hide(inner) for inner in value]
+        return self._hidden(value) if isinstance(value, str) else value
+
+    def _hidden(self, text: str) -> str:
+        if "%" in text and self._in(unquote(text)) and not self._in(text):
+            return MASK
+        return _WORD.sub(lambda word: MASK if self._in(word[0]) else word[0], text)
+
+    def _in(self, text: str) -> bool:
+        return any(
+            word in self._issued or word.rstrip(".-") in self._issued
+            for word in _WORD.findall(text)
+        )
 
     def issued(self) -> list[str]:
         """Every secret value handed out or set, oldest first."""

@@ -109,6 +109,14 @@ class EmbeddedTenant:
             "PROSELF_MAIL_ADMIN_URL": self.admin_url,  # for a person, and for curl
         }
 
+    def process(self) -> psutil.Process | None:
+        """Return its process; None where it has ended, and the number may be another's by now."""
+        try:
+            found = psutil.Process(self.pid)
+            return found if "emulator" in found.cmdline() else None
+        except psutil.Error:
+            return None
+
     def _not_by_proxy(self, ambient: Mapping[str, str]) -> str:
         """List the hosts that no proxy is asked for: those of `ambient`, and this machine's."""
         names = [name.strip() for key in _NO_PROXY for name in ambient.get(key, "").split(",")]
@@ -145,17 +153,26 @@ def start(ready_file: Path, arguments: Sequence[str] = ()) -> EmbeddedTenant:
             start_new_session=True,  # Ctrl-C is for us; we end it in order
         )
     _STARTED[process.pid] = process
+    try:
+        _wait_for(process, ready_file, log)
+    except BaseException:  # Ctrl-C among them, and again
+        process.kill()
+        process.wait()
+        ready_file.unlink(missing_ok=True)
+        raise
+    return EmbeddedTenant.read(ready_file)
+
+
+def _wait_for(process: "subprocess.Popen[bytes]", ready_file: Path, log: Path) -> None:
     deadline = time.monotonic() + _STARTING.total_seconds()
     while not ready_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
             said = log.read_text(encoding="utf-8").strip().splitlines() or ["nothing"]
             raise RemoteError(
                 f"The embedded tenant did not start; it said: {said[-1]}",
                 f"See {log}; a port in use is avoided by `--port 0`.",
             )
         time.sleep(0.01)
-    return EmbeddedTenant.read(ready_file)
 
 
 def command() -> list[str]:
@@ -169,15 +186,13 @@ def stop(ready_file: Path) -> None:
     Raises `ConfigurationError` where the file describes no embedded tenant.
     """
     tenant = EmbeddedTenant.read(ready_file)
-    pid = tenant.pid
     with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        if "emulator" in process.cmdline():  # else the number is another's by now
+        if process := tenant.process():
             process.terminate()
             if not _ends(process):
                 process.kill()
                 _ends(process)
-    if child := _STARTED.pop(pid, None):
+    if child := _STARTED.pop(tenant.pid, None):
         child.wait()  # it has ended, and is not to be warned of
     # It takes its files with it where it is asked to end; Windows just ends it.
     for left in (ready_file, tenant.ca_file):

@@ -128,7 +128,8 @@ class Engine:
 
 
 def _read(stream: Any, lines: list[str]) -> None:
-    lines.extend(line.rstrip() for line in stream)
+    with contextlib.suppress(ValueError):  # a second Ctrl-C has closed it
+        lines.extend(line.rstrip() for line in stream)
     stream.close()
 
 

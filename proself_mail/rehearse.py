@@ -10,12 +10,13 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import filelock
 import httpx
 import yaml
 
@@ -34,7 +35,7 @@ from proself_mail import (
     target,
 )
 from proself_mail.embedded import EmbeddedTenant
-from proself_mail.errors import RemoteError
+from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from proself_mail.faq import Step
 from proself_mail.init import Answers
 from proself_mail.mail_proof import Person, Proof
@@ -83,13 +84,15 @@ class Rehearsal:
 async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
     """Rehearse in `folder`, which is emptied first; `say` hears each line of progress.
 
-    Raises an `Error` where anything fails. The tenant is ended unless `keep`.
+    Raises an `Error` where anything fails, and where another one is under way in this folder or
+    was kept there. The tenant is ended unless `keep`.
     """
     began = time.monotonic()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
     ready_file = folder / "tenant.json"
     with contextlib.ExitStack() as ending:
+        ending.enter_context(_alone(folder, ready_file))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, mode=0o700)
         say("starting the embedded tenant …")
         tenant = embedded.start(ready_file, ["--port", "0"])
         if not keep:
@@ -114,7 +117,6 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         stack.configure({"mailProofUntil": format_instant(until)})
         outputs = _up(stack, say)
         async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
-            seen = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)
             say("signing the mailbox's user in: the rehearsal types the password …")
             proof = await _prove(opened.target, tenant, stack, outputs)
         say("a picture of the setup sheet …")
@@ -122,6 +124,8 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         say("closing the mail proof: its redirect URI goes by another up …")
         stack.configure({"mailProofUntil": format_instant(clock.now())})
         _up(stack, say)
+        async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
+            seen = await faq.read_back(opened.directory, opened.caller, stack.settings(), outputs)
         return Rehearsal(
             tenant=tenant,
             plugin=prepared.plugin,
@@ -135,6 +139,34 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
             picture=picture,
             took=timedelta(seconds=time.monotonic() - began),
         )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, ready_file: Path) -> Iterator[None]:
+    """Have the folder for this rehearsal alone."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        own = filelock.FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0)
+        with own:
+            if kept := _kept(ready_file):
+                raise Refused(
+                    f"An embedded tenant that was kept runs in {folder} (process {kept.pid}).",
+                    f"`proself-mail emulator stop --ready-file {os.path.relpath(ready_file)}`, "
+                    "then try again.",
+                )
+            yield
+    except filelock.Timeout as error:
+        raise Refused(
+            f"Another rehearsal is under way in {folder}.", "Wait for its end, then try again."
+        ) from error
+
+
+def _kept(ready_file: Path) -> EmbeddedTenant | None:
+    """Return the tenant that runs here since an earlier rehearsal, if one does."""
+    with contextlib.suppress(ConfigurationError):
+        tenant = EmbeddedTenant.read(ready_file)
+        return tenant if tenant.process() else None
+    return None
 
 
 def _up(stack: Stack, say: Say) -> Outputs:

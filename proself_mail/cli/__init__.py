@@ -6,6 +6,7 @@ unknown, 5 part of several failed, 6 a person must act, 130 interrupted.
 
 import argparse
 import gc
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -18,6 +19,7 @@ from proself_mail.errors import Error
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
     terminal.let_no_character_fail()
+    _end_in_order()
     try:
         parser = _parser()
         parsed, rest = parser.parse_known_args(arguments)
@@ -33,6 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Or the interpreter looks through half a million objects of the SDK's once more: 0.1 s.
     gc.freeze()
     sys.exit(code)
+
+
+def _end_in_order() -> None:
+    """Have what else ends a command do so as Ctrl-C does: a closed terminal, a cancelled job.
+
+    What is under way ends in order then, and nothing that was started for it is left running. A
+    signal that the caller has us ignore, as nohup does, stays ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def _complain(error: Error) -> None:

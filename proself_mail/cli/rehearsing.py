@@ -102,13 +102,22 @@ def emulator_start(options: Sequence[str]) -> int:
 
 
 def _emulator_env(arguments: argparse.Namespace) -> int:
-    from proself_mail import sandbox, shell
+    import psutil
+
+    from proself_mail import embedded, sandbox, shell
 
     if arguments.unset:
         lines = shell.restoring_lines(arguments.shell)
     elif arguments.ready_file is None:
         raise ConfigurationError("Which embedded tenant?", "Give --ready-file, or --unset.")
     else:
+        tenant = embedded.EmbeddedTenant.read(arguments.ready_file)
+        if not psutil.pid_exists(tenant.pid):
+            raise ConfigurationError(
+                f"The embedded tenant of {arguments.ready_file} has ended (process {tenant.pid}).",
+                f"Start one by `proself-mail emulator start --ready-file {arguments.ready_file}`, "
+                "then try again.",
+            )
         prepared = sandbox.prepare(arguments.ready_file)
         lines = shell.setting_lines(prepared.environment, arguments.shell)
     sys.stdout.write("\n".join(lines) + "\n")

@@ -470,3 +470,63 @@ def test_nothing_secret_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         secrets = [*tenant.secrets(), "wrong-but-secret"]
     printed = capfd.readouterr()
     assert [one for one in secrets if one in printed.out + printed.err] == []
+
+
+class TestWhatNobodyExpects:
+    def test_a_secret_in_the_wrong_place_is_masked(self) -> None:
+        with Tenant() as tenant:
+            secret, client = tenant.client_secret, tenant.client_id
+            tenant.sign_in(client_id=secret, client_secret=client)
+            encoded = "".join(f"%{ord(letter):02x}" for letter in secret)
+            with tenant.http(tenant.token()) as graph:
+                made = make_application(graph, displayName=f"'{secret}'", notes=f"is {secret}.")
+                for path in (
+                    f"applications(appId='{secret}')",
+                    f"applications?$filter=displayName eq '{secret}'",
+                    f"applications/{secret}",
+                    f"applications/{encoded}",
+                    f"applications?x={encoded}",
+                ):
+                    graph.get(f"/v1.0/{path}")
+                url = f"/v1.0/applications/{made['id']}"
+                graph.post(f"{url}/removePassword", json={"keyId": secret})
+                graph.patch(url, json={secret: "a name"})
+                graph.patch(url, content=b"x", headers={"content-type": f"text/{secret}"})
+            told = json.dumps(tenant.history())
+            assert secret not in told
+            assert encoded not in told
+            assert client in told
+
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/clock", '{"advance_seconds": 1e12}'),
+            ("/clock", '{"advance_seconds": NaN}'),
+            ("/clock", '{"now": "0001-01-01T00:00:00Z"}'),
+            ("/faults", '{"latency_ms": Infinity}'),
+            ("/faults", '{"lag": {"seconds": 1e300}}'),
+            ("/faults", "[" * 100_000),
+        ],
+    )
+    def test_what_would_put_it_out_of_order_is_refused(
+        self, tenant: Tenant, path: str, body: str
+    ) -> None:
+        done = httpx.post(f"{tenant.admin_url}{path}", content=body, trust_env=False)
+        assert done.status_code == 400, done.text
+        assert tenant.sign_in().status_code == 200
+
+    def test_a_clock_goes_no_further_than_the_calendar(self, tenant: Tenant) -> None:
+        century = {"advance_seconds": 100 * 365 * 86_400}
+        answers = [ask(tenant, "POST", "/clock", json=century).status_code for _ in range(90)]
+        assert set(answers) == {200, 400}
+        assert ask(tenant, "GET", "/clock").status_code == 200
+        tenant.reset()
+
+    @pytest.mark.parametrize("body", [b'{"displayName": "\\ud800"}', b"[" * 100_000])
+    def test_a_body_that_is_no_text_is_refused(self, tenant: Tenant, body: bytes) -> None:
+        with tenant.http(tenant.token()) as graph:
+            headers = {"content-type": "application/json"}
+            done = graph.post("/v1.0/applications", content=body, headers=headers)
+            assert done.status_code == 400
+            assert "Unable to read JSON request payload" in done.text
+            assert graph.get("/v1.0/applications").status_code == 200

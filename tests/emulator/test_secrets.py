@@ -30,7 +30,7 @@ class TestPasswords:
         assert reply["secretText"].startswith(reply["hint"])
         assert len(reply["hint"]) == 3
         start, end = (datetime.fromisoformat(reply[f"{name}DateTime"]) for name in ("start", "end"))
-        assert end - start == timedelta(days=730)
+        assert (end.year, end.month, end.day) == (start.year + 2, start.month, start.day)
         [kept] = read(graph, application)["passwordCredentials"]
         expected = {k: v for k, v in reply.items() if not k.startswith("@")}
         assert kept == expected | {"secretText": None}
@@ -51,6 +51,26 @@ class TestPasswords:
         again = graph.post(url, json={"keyId": secrets[0]["keyId"]})
         assert refused(again)[0] == 400
         assert "No password credential found with keyId" in message(again)
+
+    def test_two_years_are_those_of_the_calendar(self, graph: httpx.Client) -> None:
+        application = make_application(graph)
+        ends = [
+            add(graph, application, startDateTime=start).json()["endDateTime"]
+            for start in ("2026-12-01T00:00:00Z", "2028-02-29T00:00:00Z")
+        ]
+        assert ends == ["2028-12-01T00:00:00Z", "2030-03-01T00:00:00Z"]
+
+    def test_one_of_the_service_principal_signs_in(
+        self, tenant: Tenant, graph: httpx.Client
+    ) -> None:
+        application = make_application(graph, signInAudience=MINE)
+        principal = make_principal(graph, application)
+        url = f"/v1.0/servicePrincipals/{principal['id']}"
+        secret = graph.post(f"{url}/addPassword", json={}).json()
+        form = {"client_id": application["appId"], "client_secret": secret["secretText"]}
+        assert tenant.sign_in(**form).status_code == 200
+        graph.post(f"{url}/removePassword", json={"keyId": secret["keyId"]}).raise_for_status()
+        assert tenant.sign_in(**form).status_code == 401
 
     def test_personal_accounts_leave_room_for_two(self, graph: httpx.Client) -> None:
         application = make_application(graph)

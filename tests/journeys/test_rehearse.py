@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -40,12 +42,19 @@ def running_in(folder: Path) -> list[str]:
     return found
 
 
+COMMAND = (sys.executable, "-m", "proself_mail", "rehearse")
+
+
+def environment(clone: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI")}
+    return kept | {"LC_ALL": "C.UTF-8", "COLUMNS": "80", "PYTHONPATH": str(clone)}
+
+
 def rehearse(clone: Path, *options: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI")}
     done = subprocess.run(
-        [sys.executable, "-m", "proself_mail", "rehearse", *options],
+        [*COMMAND, *options],
         cwd=clone,
-        env=environment | {"LC_ALL": "C.UTF-8", "COLUMNS": "80", "PYTHONPATH": str(clone)},
+        env=environment(clone),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -74,6 +83,7 @@ def test_the_main_job_from_end_to_end(clone: Path) -> None:
     assert "azuread plugin: " in done.stderr  # which one ran
     assert "made     Application application" in done.stderr  # progress while it works
     assert "Delivered, as the tenant's outbox shows" in done.stdout
+    assert "http://localhost" not in done.stdout  # the mail proof's redirect URI is gone by then
     assert "Done in " in done.stdout
     written = proself.read(clone / "out" / "rehearsal" / "proself.toml")
     secret = written.mail_server.client_secret
@@ -95,6 +105,9 @@ def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> 
     program.write_text(text.replace(right, wrong), encoding="utf-8")
     said = rehearse(clone, "--keep", code=1).stdout
     assert outcomes(said) == dict.fromkeys(STEPS, "OK") | {STEPS[2]: "FAIL"}
+    refused = " ".join(rehearse(clone, code=3).stderr.split())
+    assert "An embedded tenant that was kept runs in" in refused
+    assert "emulator stop --ready-file out/rehearsal/tenant.json" in refused
     lines = [line.strip() for line in said.partition("To look around:")[2].splitlines()]
     commands = [line for line in lines if line and line != "and to end it:"]
     assert len(commands) == 5
@@ -114,3 +127,41 @@ def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> 
     assert "clientId" in done.stdout
     assert '"/v1.0/applications"' in done.stdout
     assert running_in(clone) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a process there")
+@pytest.mark.parametrize(
+    ("numbers", "after"),
+    [
+        ([signal.SIGTERM], "pulumi up …"),
+        ([signal.SIGHUP], "signing the mailbox's user in"),
+        ([signal.SIGINT, signal.SIGINT], "starting the embedded tenant"),
+    ],
+    ids=str,
+)
+def test_one_that_is_told_to_end_leaves_nothing_running(
+    clone: Path, numbers: list[int], after: str
+) -> None:
+    """A closed terminal, a cancelled job, an impatient person; and it is alone until then."""
+    with subprocess.Popen(
+        COMMAND,
+        cwd=clone,
+        env=environment(clone),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as one:
+        assert one.stderr
+        while after not in (line := one.stderr.readline()):
+            assert line
+        if len(numbers) == 1:
+            assert "Another rehearsal is under way" in rehearse(clone, code=3).stderr
+        for number in numbers:
+            one.send_signal(number)
+            time.sleep(0.1)
+        said = one.stderr.read()
+    assert one.returncode == 130, said
+    assert "Traceback" not in said
+    assert running_in(clone) == []
+    assert not (clone / "out" / "rehearsal" / "tenant.json").exists()
