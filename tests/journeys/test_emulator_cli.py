@@ -174,3 +174,18 @@ def test_a_ready_file_of_something_else_ends_nothing(tmp_path: Path) -> None:
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+def test_the_lines_of_one_that_has_ended_are_not_printed(tmp_path: Path) -> None:
+    ready_file = tmp_path / "tenant.json"
+    process = start(ready_file, "--port", "0")
+    process.kill()
+    process.wait()
+    done = subprocess.run(
+        [PROSELF_MAIL, "emulator", "env", "--ready-file", ready_file],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    said = " ".join(done.stderr.split())
+    assert f"has ended (process {process.pid}). Next: Start one by" in said
