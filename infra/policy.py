@@ -18,8 +18,8 @@ import pulumi
 from proself_mail import credentials, secret_policy
 from proself_mail.check import Outcome
 from proself_mail.directory import AppPolicy
-from proself_mail.errors import CheckFailed
-from proself_mail.schedule import open_windows
+from proself_mail.errors import CheckFailed, Refused
+from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
 from proself_mail.target import Target
 
@@ -49,6 +49,11 @@ class Made:
                 return cls._of(_resources(stack))
             time.sleep(wait)
         return None
+
+    def check(self, settings: Settings, now: datetime) -> None:
+        """Refuse a stack file that does not declare what lives. Raises `Refused`."""
+        if lost := vanishing(self.ends, settings.entries, now):
+            raise Refused(_sentence(undeclared(lost)), _sentence(BRING_THE_NEWEST))
 
     @classmethod
     def _of(cls, resources: Mapping[str, Mapping[str, Any]]) -> Self:
@@ -81,16 +86,13 @@ def _ask_engine(function: str, **arguments: str) -> Mapping[str, Any]:
 
 def check(settings: Settings, stack: str, where: Target, made: Made, now: datetime) -> None:
     """Refuse client secrets that the tenant's policy would refuse. Raises `CheckFailed`."""
-    # One with another end than it is to have is going to be made anew.
-    due = {window.id: window.expires for window in open_windows(settings.entries, now)}
-    ends = {each: end for each, end in made.ends.items() if due.get(each, end) == end}
-    if not secret_policy.is_due(settings.entries, ends, now):
+    if not secret_policy.is_due(settings.entries, made.ends, now):
         return
     policy = asyncio.run(_ask(where, str(settings.tenant_id), made.application_id))
     if policy is None:
         return
     found = secret_policy.judge(
-        policy, stack, settings.entries, ends, now, is_made=made.application_id is not None
+        policy, stack, settings.entries, made.ends, now, is_made=made.application_id is not None
     )
     if found.outcome is Outcome.FAIL:
         raise CheckFailed(_sentence(found.detail), _sentence(found.next_step))

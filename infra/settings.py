@@ -8,8 +8,7 @@ import pulumi
 from pulumi.runtime.config import get_config_env
 
 from proself_mail import settings
-from proself_mail.errors import ConfigurationError, Error
-from proself_mail.mending import config_rm
+from proself_mail.errors import Error
 
 
 def load() -> settings.Settings:
@@ -22,11 +21,7 @@ def load() -> settings.Settings:
             if namespace == settings.PROJECT:
                 values[name] = value
             elif namespace == "azuread":
-                raise ConfigurationError(
-                    f"The stack's configuration sets `{key}`, which has no effect: the program "
-                    "passes the pinned tenant and target to the azuread provider itself.",
-                    f"`{config_rm(stack, key)}`, then try again.",
-                )
+                raise settings.of_the_plugin(key, stack)
         return settings.parse(values, stack)
     except Error as error:
         raise pulumi.RunError(str(error)) from error

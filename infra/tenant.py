@@ -19,10 +19,11 @@ from proself_mail.target import Target
 def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Target, datetime]:
     """Return the target's addresses, and the time; `stack` is the stack's name.
 
-    `made` is what is there already; None leaves the policy unasked. Raises `pulumi.RunError` where
-    the environment leads elsewhere than the stack's configuration, the tenant cannot be reached, a
-    clock is wrong, no secret would exist yet, the mail proof would stay open for too long, or the
-    tenant's policy is known to refuse a secret.
+    `made` is what is there already; where it is None, neither it nor the policy is looked at.
+    Raises `pulumi.RunError` where the environment leads elsewhere than the stack's configuration,
+    the tenant cannot be reached, a clock is wrong, a live secret is not declared or none would
+    exist yet, the mail proof would stay open for too long, or the tenant's policy is known to
+    refuse a secret.
     """
     tenant_id = str(settings.tenant_id)
     now = clock.now()
@@ -30,6 +31,8 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
         target.check_environment(settings.target, tenant_id)
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
+        if made is not None:
+            made.check(settings, now)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
         if made is not None:

@@ -30,6 +30,10 @@ TEST_LIFETIME = timedelta(days=30)
 """After it a sweep may remove what a test stack made."""
 
 
+_LONGEST_NAME = 100
+"""Of a stack (Pulumi, tokens.ParseStackName)."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """What a person says of a new stack."""
@@ -160,8 +164,10 @@ def _tenant(answers: Answers) -> str | None:
 
 def check_name(name: str) -> None:
     """Refuse a name that Pulumi would refuse later. Raises `ConfigurationError`."""
-    if not name or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in name):
+    is_plain = all(c.isascii() and (c.isalnum() or c in "-_.") for c in name)
+    if not is_plain or not any(c.isalnum() for c in name) or len(name) > _LONGEST_NAME:
         raise ConfigurationError(
-            f"{name!r} is not a stack's name: letters, digits, `-`, `_` and `.` make one.",
+            f"{name!r} is not a stack's name: letters, digits, `-`, `_` and `.` make one, "
+            f"{_LONGEST_NAME} at most, a letter or digit among them.",
             "Choose one such as contoso.test.",
         )

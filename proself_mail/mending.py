@@ -33,5 +33,9 @@ def in_stack(stack: str) -> Mend:
     return mend
 
 
+class Literal(str):
+    """A key whose name only looks like a path, as one is that was set without `--path`."""
+
+
 def _is_path(path: str) -> bool:
-    return "[" in path or "." in path
+    return not isinstance(path, Literal) and ("[" in path or "." in path)

@@ -17,20 +17,24 @@ from proself_mail.directory import (
     Directory,
     DirectoryError,
     DirectoryQuota,
+    Forbidden,
 )
 from proself_mail.errors import Refused
 from proself_mail.lock import Holder
 from proself_mail.mending import config_set
-from proself_mail.schedule import open_windows, vanishing
+from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
 
+_LEAST = "Application.ReadWrite.OwnedBy"
+_LEAST_TO_GRANT = "DelegatedPermissionGrant.ReadWrite.All"
 _MAY_WRITE_APPLICATIONS = frozenset(
-    {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
+    {_LEAST, "Application.ReadWrite.All", "Directory.ReadWrite.All"}
 )
-_MAY_GRANT = frozenset({"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"})
+_MAY_GRANT = frozenset({_LEAST_TO_GRANT, "Directory.ReadWrite.All"})
 _SETTLED = timedelta(hours=1)
+_STAMP = "left by earlier runs"
 _COUNTED = {APPLICATION: "an application", SERVICE_PRINCIPAL: "its service principal"}
 """What a stack makes that counts, by its name in the state."""
 _OWN = "how many the identity itself may still make (250 without an administrator's role) is unseen"
@@ -72,13 +76,14 @@ async def look(
 
 def rights(caller: Caller, *, grants: bool) -> Sequence[Check]:
     """Compare what the caller may do, by its own token, with what a stack needs."""
-    needs = [("may manage its applications", _MAY_WRITE_APPLICATIONS)]
+    needs = [("may manage its applications", _MAY_WRITE_APPLICATIONS, _LEAST, "")]
     if grants:
-        needs.append(("may give admin consent", _MAY_GRANT))
-    return [_right(caller, name, any_of) for name, any_of in needs]
+        other = ", or leave the consent to an administrator (`consent: by-administrator`)"
+        needs.append(("may give admin consent", _MAY_GRANT, _LEAST_TO_GRANT, other))
+    return [_right(caller, *each) for each in needs]
 
 
-def _right(caller: Caller, name: str, any_of: frozenset[str]) -> Check:
+def _right(caller: Caller, name: str, any_of: frozenset[str], least: str, other: str) -> Check:
     if caller.is_user:
         held = sorted(_ADMINISTRATORS[r] for r in caller.directory_roles if r in _ADMINISTRATORS)
         if held:
@@ -96,8 +101,8 @@ def _right(caller: Caller, name: str, any_of: frozenset[str]) -> Check:
         name,
         Outcome.FAIL,
         f"{caller.name} has none of {', '.join(sorted(any_of))}",
-        next_step=f"give the application {caller.client_id} the app role {min(any_of, key=len)} "
-        "of Microsoft Graph, with admin consent",
+        next_step=f"give the application {caller.client_id} the app role {least} of Microsoft "
+        f"Graph, with admin consent{other}",
     )
 
 
@@ -141,7 +146,7 @@ async def owners(
 
 def _owns_only(caller: Caller) -> bool:
     """Say whether the caller may manage nothing but what it owns."""
-    all_of_them = _MAY_WRITE_APPLICATIONS - {"Application.ReadWrite.OwnedBy"}
+    all_of_them = _MAY_WRITE_APPLICATIONS - {_LEAST}
     return not caller.is_user and not caller.rights & all_of_them
 
 
@@ -175,6 +180,16 @@ def _ownership(
     )
 
 
+def unseen(forbidden: Forbidden) -> Check:
+    """Say that what bears the stack's stamp could not be looked for."""
+    return Check(
+        _STAMP,
+        Outcome.UNKNOWN,
+        f"{forbidden.code}: needs {_LEAST}",
+        permission=_LEAST,
+    )
+
+
 def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
     """Find live secrets in the state that the stack file does not declare."""
     name = "stack file"
@@ -186,10 +201,8 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
     return Check(
         name,
         Outcome.FAIL,
-        "your stack file is older than the state, which holds live client secrets that the file "
-        f"does not declare: {', '.join(lost)}",
-        next_step="bring the newest stack file here (`git pull`); entries of `secrets` are only "
-        "ever appended",
+        undeclared(lost),
+        next_step=BRING_THE_NEWEST,
         is_guard=True,
     )
 
@@ -198,7 +211,7 @@ def _stamp(
     state: State, settings: Settings, stamped: Sequence[ApplicationRecord], began: datetime | None
 ) -> Check:
     """Say what an update would find of earlier ones; FAIL where it would not know what to do."""
-    name = "left by earlier runs"
+    name = _STAMP
     if began is None:
         return Check(name, Outcome.UNKNOWN, "another run is at work", required=False)
     try:

@@ -14,8 +14,16 @@ from proself_mail.errors import ConfigurationError, Refused
 
 def check(path: Path) -> None:
     """Look whether `write` could write there, without writing. Raises as `write` does."""
-    folder = next(parent for parent in path.parents if parent.exists())
-    if not folder.is_dir() or path.is_dir():
+    scratch = path.with_name(f".{path.name}.{'x' * 8}")  # what is written first
+    try:
+        # A link counts that leads nowhere, for nothing can be made in its place.
+        folder = next(parent for parent in path.parents if os.path.lexists(parent))
+        is_in_the_way = not folder.is_dir() or path.is_dir()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            scratch.lstat()
+    except (OSError, ValueError) as error:  # no name that a file can have
+        raise unwritable(path, getattr(error, "strerror", None) or str(error)) from error
+    if is_in_the_way:
         raise unwritable(path, "a folder is where a file should be, or a file is in its way")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise unwritable(path, f"{folder} may not be written to")

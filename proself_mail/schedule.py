@@ -107,6 +107,20 @@ def vanishing(
     return tuple(window for window, end in ends.items() if end > now and opened.get(window) != end)
 
 
+BRING_THE_NEWEST = (
+    "bring the newest stack file here (`git pull`); entries of `secrets` are only ever appended"
+)
+"""What a person does about windows that vanish."""
+
+
+def undeclared(windows: Sequence[str]) -> str:
+    """Say which windows `vanishing` has found."""
+    return (
+        "your stack file is older than the state, which holds live client secrets that the file "
+        f"does not declare: {', '.join(windows)}"
+    )
+
+
 def shortened(
     entries: Sequence[SecretsEntry], window: Window, lifetime: timedelta
 ) -> tuple[SecretsEntry, ...]:

@@ -32,7 +32,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from proself_mail import facts
 from proself_mail.errors import ConfigurationError
-from proself_mail.mending import Mend, config_set, in_stack
+from proself_mail.mending import Literal, Mend, config_rm, config_set, in_stack
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows, parse_instant
 
 PROJECT = "proself-mail"
@@ -385,6 +385,15 @@ def short_name(stack: str) -> str:
     return stack.rpartition("/")[2]
 
 
+def of_the_plugin(key: str, stack: str) -> ConfigurationError:
+    """Return the error for a key of the azuread plugin's own in a stack's configuration."""
+    return ConfigurationError(
+        f"The stack's configuration sets `{key}`, which has no effect: the program passes the "
+        "pinned tenant and target to the azuread provider itself.",
+        f"`{config_rm(stack, key)}`, then try again.",
+    )
+
+
 def parse(values: Mapping[str, object], stack: str, mend: Mend | None = None) -> Settings:
     """Validate a stack's configuration: our keys without their namespace, as Pulumi gives them.
 
@@ -438,7 +447,8 @@ def _problem(path: str, details: ErrorDetails, mend: Mend) -> tuple[str, str]:
         case "missing":
             cause = f"`{path}` is missing"
         case "extra_forbidden":
-            return _unknown(path), mend(path, None)
+            # One at the top is a key by that very name, whatever stands in it.
+            return _unknown(path), mend(path if len(details["loc"]) > 1 else Literal(path), None)
         case "contradiction":
             context = details["ctx"]
             key = f"{path}.{context['key']}" if path else context["key"]

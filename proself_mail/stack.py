@@ -180,6 +180,8 @@ class Stack:
             namespace, _, name = key.partition(":")
             if namespace == settings.PROJECT:
                 values[name] = entry.get("objectValue", entry.get("value"))
+            elif namespace == "azuread":
+                raise settings.of_the_plugin(key, self.name)
         return settings.parse(values, self.name)
 
     def configure(self, values: Mapping[str, str]) -> None:

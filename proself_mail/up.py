@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 from filelock import FileLock, Timeout
 
 from proself_mail import journal, lock, preflight, private_file, session
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
-from proself_mail.directory import ApplicationRecord, stamped
+from proself_mail.directory import ApplicationRecord, Directory, Forbidden, stamped
 from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
 from proself_mail.journal import Journal
 from proself_mail.patience import Patience, Say
@@ -115,20 +116,26 @@ async def look_until_answered(
 async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:
     """Look at everything that can be told before the first write.
 
-    Raises what keeps the Proself config file from being written, which the tenant need not tell.
+    Raises what the tenant need not tell: what keeps the Proself config file from being written, and
+    a configuration that cannot be used at this time.
     """
     if path := settings.config_file_path(stack.name, CHECKOUT):
         private_file.check(path)
+    if not state.key_ids:  # else the file is one that does not declare them, which is told below
+        settings.check_begun(stack.name, opened.tenant_now())
+    settings.check_mail_proof(stack.name, opened.tenant_now())
     found, bearers, owners = await asyncio.gather(
         preflight.look(
             opened.directory, opened.caller, settings, stack.name, state, opened.tenant_now()
         ),
-        stamped(opened.directory, settings.stack_id),
+        _stamped(opened.directory, settings.stack_id),
         preflight.owners(opened.directory, opened.caller, state),
     )
     now = opened.tenant_now()
     holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
     here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
+    if isinstance(bearers, Forbidden):
+        return Looked((*found, *here, preflight.unseen(bearers)), state, ())
     # What an engine makes at this moment would be taken for something left behind.
     is_at_work = any(not each.is_dead for each in holders or ())
     began = None if is_at_work else journal.began(_journal(stack), settings.stack_id, now)
@@ -136,6 +143,14 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
         state, settings, bearers, owners, opened.caller, now, began, stack.name
     )
     return Looked((*found, *here, *of_stack), state, bearers)
+
+
+async def _stamped(directory: Directory, stack_id: UUID) -> Sequence[ApplicationRecord] | Forbidden:
+    """Return what bears the stack's stamp, or that it may not be looked for."""
+    try:
+        return await stamped(directory, stack_id)
+    except Forbidden as error:
+        return error
 
 
 def stop_at(checks: Sequence[Check]) -> None:

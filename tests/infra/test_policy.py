@@ -220,15 +220,20 @@ def test_what_the_outputs_do_not_tell_the_resources_do(stack: Journey) -> None:
     assert len(stack.outputs("dev")["clientSecrets"]) == 2
 
 
-def test_a_secret_that_would_be_made_anew_is_due(stack: Journey) -> None:
-    """Its entry was edited, which `proself-mail up` refuses by itself."""
+def test_a_live_secret_that_is_not_declared_is_refused(stack: Journey) -> None:
+    """Its entry was edited, or the file is an old one: another would take its place in the state.
+
+    Where it begins later now, it would be the first one to come, too.
+    """
     entry = {"from": instant(timedelta()), "everyDays": 60, "overlapDays": 20}
     stack.change("dev", secrets=[entry])
     assert stack.up("dev").returncode == 0
-    stack.tenant.seed(default_policy=policy(LIMIT))
-    stack.change("dev", secrets=[entry | {"everyDays": 150}], displayName="Another name")
-    cause, _ = refused(stack, *UP)
-    assert "would live until" in cause
+    later = {"from": instant(timedelta(days=1))}
+    for edited in ([entry | {"everyDays": 150}], [entry | later]):
+        stack.change("dev", secrets=edited, displayName="Another name")
+        cause, next_step = refused(stack, *UP)
+        assert cause.startswith("Your stack file is older than the state, which holds live client")
+        assert "git pull" in next_step
 
 
 def test_a_secret_that_is_gone_is_due(stack: Journey) -> None:

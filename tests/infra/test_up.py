@@ -171,8 +171,11 @@ def test_no_input_deletes_or_replaces_a_live_secret(standing: Journey) -> None:
 
     before = standing.mark()
     standing.change("dev", secrets=[added])
-    up(standing, "dev")
+    refused = standing.up("dev")
+    assert refused.returncode != 0
+    assert "Your stack file is older than the state" in refused.stdout
     assert standing.writes(before) == []
+    assert standing.outputs("dev")["clientSecrets"] == rotated
     for secret in (made["clientSecret"], rotated[1]["value"]):
         answer = standing.tenant.sign_in(client_id=made["clientId"], client_secret=secret)
         assert answer.status_code == 200, answer.text

@@ -175,6 +175,7 @@ def unfit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journey]:
         (["--without-exchange"], "it has no Exchange Online", "licence"),
         (["--deployer-role", LEAST[0]], "may give admin consent", LEAST[1]),
         (["--deployer-role", LEAST[1], "Application.Read.All"], "may manage", LEAST[0]),
+        (["--deployer-role", "User.Read.All"], "may manage its applications", LEAST[0]),
     ],
     indirect=["unfit"],
 )
@@ -184,6 +185,7 @@ def test_a_tenant_or_an_identity_that_does_not_suffice(
     said, step = refused(unfit, 1)
     assert cause in said
     assert next_step in step
+    assert "app role Directory.ReadWrite.All" not in said + step
 
 
 @pytest.mark.parametrize("unfit", [["--deployer-role", *LEAST]], indirect=True)
@@ -311,6 +313,41 @@ def test_a_program_that_needs_a_newer_engine(stack: Journey) -> None:
     assert "needs another version of the Pulumi CLI" in cause
     assert ">=99.0.0" in cause
     assert "make setup" in next_step
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"secrets": secrets(**{"from": instant(timedelta(days=1))})}, "still to come"),
+        ({"mailProofUntil": instant(timedelta(hours=25))}, "more than 24 hours ahead"),
+        ({"configFile": "out/" + "x" * 300}, "cannot be written: File name too long"),
+    ],
+    ids=["from", "mailProofUntil", "configFile"],
+)
+def test_a_configuration_that_cannot_be_used_now(
+    stack: Journey, changes: dict[str, object], cause: str
+) -> None:
+    stack.change("dev", **changes)
+    assert cause in refused(stack, 2)[0]
+
+
+def test_settings_of_the_plugins_own(stack: Journey) -> None:
+    stack.pulumi("config", "set", "--stack", "dev", "azuread:tenantId", "x")
+    cause, next_step = refused(stack, 2)
+    assert "`azuread:tenantId`, which has no effect" in cause
+    assert "`pulumi config rm azuread:tenantId --stack dev`" in next_step
+
+
+def test_a_key_that_only_looks_like_a_path_is_taken_away_alone(stack: Journey) -> None:
+    """As `pulumi config set` without --path makes one."""
+    file = stack.folder / "Pulumi.dev.yaml"
+    before = file.read_bytes()
+    words = ("secrets[0].everyDays", "100", "--plaintext", "--stack", "dev")
+    assert stack.pulumi("config", "set", *words).returncode == 0
+    _, next_step = refused(stack, 2)
+    [mending] = re.findall(r"`pulumi (config rm [^`]*)`", next_step)
+    assert stack.pulumi(*shlex.split(mending)).returncode == 0
+    assert yaml.safe_load(file.read_bytes()) == yaml.safe_load(before)
 
 
 def test_a_proxy_that_cannot_be_used(stack: Journey) -> None:
