@@ -121,7 +121,7 @@ def test_a_secret_ends_and_its_application_is_told_so(tenant: Tenant, graph: htt
     ).json()["secretText"]
     form = {"client_id": application["appId"], "client_secret": secret}
     assert tenant.sign_in(**form).status_code == 200
-    tenant.advance(2 * 365 * 86400 + 1)
+    tenant.advance(2 * 366 * 86400)
     assert refused(tenant.sign_in(**form)) == (401, "invalid_client", 7000222)
 
 
