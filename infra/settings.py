@@ -18,10 +18,9 @@ def load() -> settings.Settings:
         values = {}
         for key, value in get_config_env().items():
             namespace, _, name = key.partition(":")
+            settings.check_namespace(namespace, key, stack)
             if namespace == settings.PROJECT:
                 values[name] = value
-            elif namespace == "azuread":
-                raise settings.of_the_plugin(key, stack)
         return settings.parse(values, stack)
     except Error as error:
         raise pulumi.RunError(str(error)) from error

@@ -210,11 +210,15 @@ class SecretsSetting(_Model):
             )
         longest = facts.MAXIMUM_SECRET_LIFETIME.days
         if self.every_days + self.overlap_days > longest:
+            left = longest - self.overlap_days
             raise _Contradiction(
                 f"everyDays + overlapDays ({self.every_days + self.overlap_days}) is more than "
                 f"the {longest} days that Entra offers for a client secret",
-                "everyDays",
-                str(longest - self.overlap_days),
+                *(
+                    ("everyDays", str(left))
+                    if left > self.overlap_days
+                    else ("overlapDays", str(longest // 5))
+                ),
             )
         return self
 
@@ -273,18 +277,17 @@ class Settings(_Model):
 
     def _contradictions(self) -> Iterator[tuple[str, str, str | None]]:
         starts = [entry.starts for entry in self.secrets]
-        if any(later <= earlier for earlier, later in pairwise(starts)):
-            yield (
-                "the entries of `secrets` must stand in the order of their `from`",
-                f"secrets[{len(starts) - 1}].from",
-                "2027-04-01T00:00:00Z",
-            )
-        if len(set(self.permissions)) < len(self.permissions):
-            yield (
-                "`permissions` names one permission twice",
-                f"permissions[{len(self.permissions) - 1}]",
-                None,
-            )
+        for place, (earlier, later) in enumerate(pairwise(starts), 1):
+            if later <= earlier:
+                yield (
+                    "the entries of `secrets` must stand in the order of their `from`, and "
+                    f"`secrets[{place}]` does not begin after the one before it",
+                    f"secrets[{place}].from",
+                    format_instant(earlier + timedelta(days=1)),
+                )
+        for place, each in enumerate(self.permissions):
+            if each in self.permissions[:place]:
+                yield "`permissions` names one permission twice", f"permissions[{place}]", None
         if self.environment is Environment.PRODUCTION and self.delete_after is not None:
             yield (
                 "`deleteAfter` is for test stacks, and this one's `environment` is production",
@@ -385,12 +388,18 @@ def short_name(stack: str) -> str:
     return stack.rpartition("/")[2]
 
 
-def of_the_plugin(key: str, stack: str) -> ConfigurationError:
-    """Return the error for a key of the azuread plugin's own in a stack's configuration."""
-    return ConfigurationError(
-        f"The stack's configuration sets `{key}`, which has no effect: the program passes the "
-        "pinned tenant and target to the azuread provider itself.",
-        f"`{config_rm(stack, key)}`, then try again.",
+def check_namespace(namespace: str, key: str, stack: str) -> None:
+    """Refuse a key that is neither ours nor the engine's. Raises `ConfigurationError`."""
+    if namespace in (PROJECT, "pulumi"):
+        return
+    why = (
+        "the program passes the pinned tenant and target to the azuread provider itself"
+        if namespace == "azuread"
+        else f"nothing reads it; this project's keys begin with `{PROJECT}:`"
+    )
+    raise ConfigurationError(
+        f"The stack's configuration sets `{key}`, which has no effect: {why}.",
+        f"`{config_rm(stack, Literal(key))}`, then try again.",
     )
 
 

@@ -178,10 +178,9 @@ class Stack:
         entries = json.loads(self._run("config", "--json", "--show-secrets"))
         for key, entry in entries.items():
             namespace, _, name = key.partition(":")
+            settings.check_namespace(namespace, key, self.name)
             if namespace == settings.PROJECT:
                 values[name] = entry.get("objectValue", entry.get("value"))
-            elif namespace == "azuread":
-                raise settings.of_the_plugin(key, self.name)
         return settings.parse(values, self.name)
 
     def configure(self, values: Mapping[str, str]) -> None:

@@ -331,11 +331,12 @@ def test_a_configuration_that_cannot_be_used_now(
     assert cause in refused(stack, 2)[0]
 
 
-def test_settings_of_the_plugins_own(stack: Journey) -> None:
-    stack.pulumi("config", "set", "--stack", "dev", "azuread:tenantId", "x")
+@pytest.mark.parametrize("key", ["azuread:tenantId", "proself-mial:environment"])
+def test_settings_that_nothing_reads(stack: Journey, key: str) -> None:
+    stack.pulumi("config", "set", "--stack", "dev", key, "x")
     cause, next_step = refused(stack, 2)
-    assert "`azuread:tenantId`, which has no effect" in cause
-    assert "`pulumi config rm azuread:tenantId --stack dev`" in next_step
+    assert f"`{key}`, which has no effect" in cause
+    assert f"`pulumi config rm {key} --stack dev`" in next_step
 
 
 def test_a_key_that_only_looks_like_a_path_is_taken_away_alone(stack: Journey) -> None:

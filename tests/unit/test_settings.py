@@ -177,6 +177,27 @@ def test_the_next_step_of_wrong_lengths_mends_them(lengths: tuple[int, int]) -> 
     parse(GOOD | {"secrets": secrets(**(entry | {key: int(value)}))}, STACK)
 
 
+def test_lengths_that_are_both_too_long_are_mended_one_after_the_other() -> None:
+    entry = {"everyDays": 1500, "overlapDays": 740}
+    for _ in range(2):
+        with pytest.raises(ConfigurationError) as refused:
+            parse(GOOD | {"secrets": secrets(**entry)}, STACK)
+        told = re.findall(r"'secrets\[0\]\.(\w+)' (\d+) --plaintext", refused.value.next_step)
+        entry |= {key: int(value) for key, value in told}
+    parse(GOOD | {"secrets": secrets(**entry)}, STACK)
+
+
+def test_the_entry_that_is_out_of_order_is_the_one_that_is_mended() -> None:
+    months = ("2027-01-01T00:00:00Z", "2026-12-01T00:00:00Z", "2027-03-01T00:00:00Z")
+    lengths = {"everyDays": 150, "overlapDays": 30}
+    entries: list[dict[str, object]] = [{"from": month, **lengths} for month in months]
+    with pytest.raises(ConfigurationError) as refused:
+        parse(GOOD | {"secrets": json.dumps(entries)}, STACK)
+    [value] = re.findall(r"'secrets\[1\]\.from' (\S+) --plaintext", refused.value.next_step)
+    entries[1]["from"] = value
+    parse(GOOD | {"secrets": json.dumps(entries)}, STACK)
+
+
 @pytest.mark.parametrize("key", list(GOOD))
 def test_what_is_missing_is_named_with_the_line_that_sets_it(key: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
