@@ -19,6 +19,7 @@ from proself_mail.mending import config_set
 from proself_mail.schedule import Window, format_instant, open_windows
 from proself_mail.settings import Audience, Environment, Settings
 from proself_mail.stamp import Stamp
+from proself_mail.state import SECRET_PREFIX
 from proself_mail.target import Target
 
 _SIGN_IN_AUDIENCE = {Audience.SINGLE: "AzureADMyOrg", Audience.MULTI: "AzureADMultipleOrgs"}
@@ -155,7 +156,7 @@ class MailApp(pulumi.ComponentResource):
         )
 
     def _secret(self, window: Window, args: MailAppArgs) -> azuread.ApplicationPassword:
-        name = f"secret-{window.id}"
+        name = f"{SECRET_PREFIX}{window.id}"
         return azuread.ApplicationPassword(
             name,
             application_id=self.application.id,

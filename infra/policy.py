@@ -21,6 +21,7 @@ from proself_mail.directory import AppPolicy
 from proself_mail.errors import CheckFailed, Refused
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
+from proself_mail.state import SECRET_PREFIX
 from proself_mail.target import Target
 
 _PATIENCE = timedelta(seconds=10)
@@ -63,7 +64,7 @@ class Made:
             if resource["type"] == _APPLICATION:
                 application_id = resource["outputs"].get("objectId")
             elif resource["type"] == _SECRET:
-                ends[name.removeprefix("secret-")] = datetime.fromisoformat(
+                ends[name.removeprefix(SECRET_PREFIX)] = datetime.fromisoformat(
                     resource["outputs"]["endDate"]
                 )
         return cls(application_id, ends)

@@ -16,13 +16,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import filelock
 import httpx
 import yaml
 
 from proself_mail import (
     clock,
     embedded,
+    exclusive,
     faq,
     init,
     mail_proof,
@@ -116,16 +116,16 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         until = clock.now() + timedelta(hours=1)
         stack.configure({"mailProofUntil": format_instant(until)})
         outputs = _up(stack, say)
-        async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
-            say("signing the mailbox's user in: the rehearsal types the password …")
-            proof = await _prove(opened.target, tenant, stack, outputs)
+        say("signing the mailbox's user in: the rehearsal types the password …")
+        where, _ = await asyncio.to_thread(target.reach, TargetName.EMBEDDED, tenant.tenant_id)
+        proof = await _prove(where, tenant, stack, outputs)
         say("a picture of the setup sheet …")
         picture = await asyncio.to_thread(_picture, folder, made.settings, outputs)
         say("closing the mail proof: its redirect URI goes by another up …")
         stack.configure({"mailProofUntil": format_instant(clock.now())})
         _up(stack, say)
         async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
-            seen = await faq.read_back(opened.directory, opened.caller, stack.settings(), outputs)
+            seen = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)
         return Rehearsal(
             tenant=tenant,
             plugin=prepared.plugin,
@@ -145,20 +145,15 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
 def _alone(folder: Path, ready_file: Path) -> Iterator[None]:
     """Have the folder for this rehearsal alone."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        own = filelock.FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0)
-        with own:
-            if kept := _kept(ready_file):
-                raise Refused(
-                    f"An embedded tenant that was kept runs in {folder} (process {kept.pid}).",
-                    f"`proself-mail emulator stop --ready-file {os.path.relpath(ready_file)}`, "
-                    "then try again.",
-                )
-            yield
-    except filelock.Timeout as error:
-        raise Refused(
-            f"Another rehearsal is under way in {folder}.", "Wait for its end, then try again."
-        ) from error
+    refusal = f"Another rehearsal is under way in {folder}."
+    with exclusive.hold(folder.with_name(f"{folder.name}.lock"), refusal):
+        if kept := _kept(ready_file):
+            raise Refused(
+                f"An embedded tenant that was kept runs in {folder} (process {kept.pid}).",
+                f"`proself-mail emulator stop --ready-file {os.path.relpath(ready_file)}`, "
+                "then try again.",
+            )
+        yield
 
 
 def _kept(ready_file: Path) -> EmbeddedTenant | None:

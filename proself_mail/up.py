@@ -9,9 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from filelock import FileLock, Timeout
-
-from proself_mail import journal, lock, preflight, private_file, session
+from proself_mail import exclusive, journal, lock, preflight, private_file, session
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, Directory, Forbidden, stamped
@@ -168,18 +166,9 @@ def stop_at(checks: Sequence[Check]) -> None:
 def alone(folder: Path, name: str) -> Iterator[None]:
     """Keep a second `proself-mail` that changes the stack on this machine out."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = FileLock(folder / ".update.lock")
-    try:
-        held.acquire(timeout=0)
-    except Timeout:
-        raise Refused(
-            f"Another `proself-mail` works on the stack {name} on this machine.",
-            "Wait for it to end, then try again.",
-        ) from None
-    try:
+    refusal = f"Another `proself-mail` works on the stack {name} on this machine."
+    with exclusive.hold(folder / ".update.lock", refusal):
         yield
-    finally:
-        held.release()
 
 
 def own(project: Path, name: str) -> Path:

@@ -45,7 +45,6 @@ def _modules(package: ModuleType) -> Iterator[str]:
 
 _IMPORTS = (
     # What programs import where they need it.
-    "aiohttp.connector",
     "anyio._backends._asyncio",
     "azure.core.pipeline.transport._aiohttp",
     "azure.core.rest._aiohttp",

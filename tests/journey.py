@@ -39,6 +39,10 @@ def instant(after: timedelta) -> str:
     return f"{datetime.now(UTC) + after:%Y-%m-%dT%H:%M:%SZ}"
 
 
+LEAST = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
+"""The app roles that suffice for an application with its consent."""
+
+
 class Journey:
     """A project folder of its own, and an environment as `emulator env` prints it."""
 
@@ -222,3 +226,13 @@ class Journey:
     def writes(self, since: int) -> list[tuple[str, str]]:
         """Return method and path of every write after a mark."""
         return [(each["method"], each["path"]) for each in self.tenant.writes(since)]
+
+
+@contextmanager
+def kept_stack(folder: Path, *roles: str) -> Iterator[Journey]:
+    """Keep a stack that was never brought up, in a tenant whose deployer has these app roles."""
+    with Tenant("--deployer-role", *roles) as tenant:
+        journey = Journey(tenant, folder)
+        journey.make_stack("dev")
+        journey.keep()
+        yield journey

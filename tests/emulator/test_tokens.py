@@ -2,6 +2,7 @@
 
 import base64
 import time
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -118,10 +119,13 @@ def test_a_secret_ends_and_its_application_is_told_so(tenant: Tenant, graph: htt
     secret = graph.post(
         f"/v1.0/applications/{application['id']}/addPassword",
         json={"passwordCredential": {"displayName": "a"}},
-    ).json()["secretText"]
-    form = {"client_id": application["appId"], "client_secret": secret}
+    ).json()
+    form = {"client_id": application["appId"], "client_secret": secret["secretText"]}
     assert tenant.sign_in(**form).status_code == 200
-    tenant.advance(2 * 366 * 86400)
+    left = datetime.fromisoformat(secret["endDateTime"]) - tenant.now()
+    tenant.advance(left.total_seconds() - 30)
+    assert tenant.sign_in(**form).status_code == 200
+    tenant.advance(31)
     assert refused(tenant.sign_in(**form)) == (401, "invalid_client", 7000222)
 
 

@@ -31,7 +31,7 @@ ONLY = {
 
 PURE = {
     *("check", "directory", "errors", "facts", "failure", "lifetime", "mending", "schedule"),
-    *("secret", "secret_policy", "settings", "stamp"),
+    *("secret", "secret_policy", "settings", "stamp", "state"),
 }
 """Modules without I/O. What `infra` may know of beside them is named here."""
 INFRA_MAY = PURE | {"proself", "private_file", "target", "clock"}

@@ -17,10 +17,9 @@ import yaml
 
 from tests.emulator.browser import sign_in
 from tests.emulator.objects import assign_policy
-from tests.journey import Journey, instant
+from tests.journey import LEAST, Journey, instant, kept_stack
 from tests.tenant import Tenant
 
-LEAST = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
 LIMIT = {"restrictionType": "passwordLifetime", "maxLifetime": "P90D", "state": "enabled"}
 FORBIDDEN = {"restrictionType": "passwordAddition", "state": "enabled"}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a link, or a script")
@@ -36,11 +35,8 @@ def policy(*restrictions: object) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def stack_that_is_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    with Tenant("--deployer-role", *LEAST, "Policy.Read.All") as tenant:
-        journey = Journey(tenant, tmp_path_factory.mktemp("policy"))
-        journey.make_stack("dev")
-        journey.keep()
-        yield journey
+    with kept_stack(tmp_path_factory.mktemp("policy"), *LEAST, "Policy.Read.All") as kept:
+        yield kept
 
 
 @pytest.fixture

@@ -16,20 +16,16 @@ import yaml
 from proself_mail import settings
 from tests.emulator.browser import sign_in
 from tests.emulator.objects import assign_policy, make_application, make_principal
-from tests.journey import MAILBOX, SERVER, Journey, instant
+from tests.journey import LEAST, MAILBOX, SERVER, Journey, instant, kept_stack
 from tests.tenant import Tenant
 
-LEAST = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
 SEEING = ("Policy.Read.All", "Organization.Read.All")
 
 
 @pytest.fixture(scope="module")
 def stack_that_is_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    with Tenant("--deployer-role", *LEAST, *SEEING) as tenant:
-        journey = Journey(tenant, tmp_path_factory.mktemp("refusals"))
-        journey.make_stack("dev")
-        journey.keep()
-        yield journey
+    with kept_stack(tmp_path_factory.mktemp("refusals"), *LEAST, *SEEING) as kept:
+        yield kept
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.journey import Journey, instant
+from tests.journey import LEAST, Journey, instant
 from tests.rotating import (
     STACK,
     entries,
@@ -184,10 +184,9 @@ def test_an_interrupted_early_rotation_takes_its_entry_back(journey: Journey) ->
 @pytest.fixture
 def seeing_journey(tmp_path: Path) -> Iterator[Journey]:
     """Sign in as an identity that may see policies, which the least privileges do not include."""
-    rights = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
     folder = tmp_path / "seeing"
     folder.mkdir()
-    with Tenant("--deployer-role", *rights, "Policy.Read.All") as tenant:
+    with Tenant("--deployer-role", *LEAST, "Policy.Read.All") as tenant:
         journey = Journey(tenant, folder)
         set_up(journey)
         yield journey

@@ -280,13 +280,12 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(journey: Journey) -> Non
 
 
 def test_ctrl_c_ends_in_order_and_says_what_is_left(journey: Journey) -> None:
-    """So does what ends a cancelled job, and nothing else is different from there on."""
     stack = journey.make_stack(STACK)
     journey.tenant.faults(latency_ms=150)
     before = journey.mark()
     process = start(journey)
     wait_for(lambda: any(path.endswith("/applications") for _, path in journey.writes(before)))
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "In the stack's state so far" in " ".join(said.split())
