@@ -14,13 +14,16 @@ from proself_mail.errors import ConfigurationError, Refused
 
 def check(path: Path) -> None:
     """Look whether `write` could write there, without writing. Raises as `write` does."""
-    scratch = path.with_name(f".{path.name}.{'x' * 8}")  # what is written first
     try:
         # A link counts that leads nowhere, for nothing can be made in its place.
         folder = next(parent for parent in path.parents if os.path.lexists(parent))
         is_in_the_way = not folder.is_dir() or path.is_dir()
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            scratch.lstat()
+        # What is to be made there; asked in the folder that stands, for inside one that does not
+        # no name is too long. The file is written under another name first.
+        parts = [*path.parent.relative_to(folder).parts, f".{path.name}.{'x' * 8}"]
+        for name in parts:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                (folder / name).lstat()
     except (OSError, ValueError) as error:  # no name that a file can have
         raise unwritable(path, getattr(error, "strerror", None) or str(error)) from error
     if is_in_the_way:

@@ -10,9 +10,16 @@ from proself_mail.errors import ConfigurationError
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 250, "a\0b"], ids=["long", "a little", "null"])
-def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("missing", ["", "new", "new/folders"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, missing: str, name: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        private_file.check(tmp_path / name)
+        private_file.check(tmp_path / missing / name)
+
+
+def test_a_name_that_no_folder_can_have(tmp_path: Path) -> None:
+    for folder in (Path("x" * 300), Path("new") / ("x" * 300)):
+        with pytest.raises(ConfigurationError, match="cannot be written"):
+            private_file.check(tmp_path / folder / "proself.toml")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")
