@@ -112,6 +112,7 @@ APPLICATION = EntityType(
     },
     advanced_sorts=_SORTS,
     searches=frozenset({"displayName", "description", "tags"}),
+    guids=frozenset({"tokenEncryptionKeyId"}),
     navigations={
         "owners": "directoryObject",
         "federatedIdentityCredentials": "federatedIdentityCredential",
@@ -197,6 +198,7 @@ SERVICE_PRINCIPAL = EntityType(
     },
     advanced_sorts=_SORTS,
     searches=frozenset({"displayName", "description", "appDisplayName"}),
+    guids=frozenset({"appOwnerOrganizationId", "tokenEncryptionKeyId"}),
     navigations={
         "owners": "directoryObject",
         "appRoleAssignments": "appRoleAssignment",
@@ -236,6 +238,7 @@ APP_ROLE_ASSIGNMENT = EntityType(
         "resourceId": None,
     },
     filters={"principalDisplayName": frozenset({"eq", "startswith"}), "resourceId": _EQ},
+    guids=frozenset({"appRoleId", "principalId", "resourceId"}),
     directory_object=False,
 )
 

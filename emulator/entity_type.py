@@ -29,6 +29,8 @@ class EntityType:
     """Properties that only /beta knows."""
     navigations: Mapping[str, str] = field(default_factory=dict)
     """Relationships that `$expand` and `$count` in a filter may name, and where each leads."""
+    guids: frozenset[str] = frozenset()
+    """Properties that are GUIDs to OData; others that hold one, such as `id`, are strings."""
     derived: frozenset[str] = frozenset()
     """Properties that only types derived from it have, which `$select` may name all the same."""
     page_size: int = 100

@@ -83,9 +83,7 @@ def get_application(call: Call) -> Reply:
 
 def create_application(call: Call) -> Reply:
     """POST /applications."""
-    given = _checked(call.json())
-    if not given.get("displayName"):
-        raise invalid_value("displayName", "Application")
+    given = _checked({"displayName": None, **call.json()})
     owners = bound_owners(call, call.json())
     check_quota(call.tenant, call.caller)
     body = merge(APPLICATION.properties, given)
@@ -139,6 +137,8 @@ def _checked(given: Json) -> Json:
     properties = writable(given, APPLICATION, _READ_ONLY)
     if properties.get("signInAudience", _AUDIENCES[0]) not in _AUDIENCES:
         raise invalid_value("signInAudience", "Application")
+    if not properties.get("displayName", "as it was"):
+        raise invalid_value("displayName", "Application")
     return properties
 
 

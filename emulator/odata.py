@@ -52,8 +52,14 @@ class Options:
 
     @property
     def count(self) -> bool:
-        """Whether `$count=true`."""
-        return (self.get("$count") or "").lower() == "true"
+        """Whether `$count=true`; GraphError 400 for what is neither true nor false."""
+        text = self.get("$count") or "false"
+        if text.lower() not in ("true", "false"):
+            raise bad_syntax(
+                f"Invalid value '{text}' for $count query option found. Valid values are "
+                "'true, false'."
+            )
+        return text.lower() == "true"
 
     @property
     def advanced(self) -> bool:

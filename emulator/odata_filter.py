@@ -12,6 +12,7 @@ from odata_query import ast
 from odata_query.exceptions import ODataException
 from odata_query.grammar import ODataLexer, ODataParser
 
+from emulator import odata_types
 from emulator.clock import parse_time
 from emulator.entity_type import EntityType
 from emulator.problems import bad_syntax, unsupported_query
@@ -32,7 +33,21 @@ _OPERATORS: dict[type[ast._Node], str] = {
     ast.Lt: "lt",
     ast.In: "in",
 }
+_KINDS = {
+    "eq": "Equal",
+    "ne": "NotEqual",
+    "ge": "GreaterThanOrEqual",
+    "le": "LessThanOrEqual",
+    "gt": "GreaterThan",
+    "lt": "LessThan",
+}
+"""What errors call the operators."""
 _FUNCTIONS = ("startswith", "endswith")
+_NO_SUCH_FUNCTION = (
+    "Invalid filter clause: No function signature for the function with name '{0}' matches the "
+    "specified arguments. The function signatures considered are: "
+    "{0}(Edm.String Nullable=true, Edm.String Nullable=true)."
+)
 _ADVANCED = {"ne": "ne", "not": "not", "endswith": "endsWith"}
 
 
@@ -93,6 +108,8 @@ class Filter:
             case ast.Call(ast.Identifier(name), [subject, ast.String(prefix)]) if (
                 name in _FUNCTIONS
             ):
+                if self._type(subject, variable) not in (odata_types.STRING, None):
+                    raise bad_syntax(_NO_SUCH_FUNCTION.format(name))
                 read = self._reader(subject, name, variable)
                 wanted = prefix.casefold()
                 if name == "startswith":
@@ -108,6 +125,7 @@ class Filter:
     def _comparison(
         self, operator: str, left: ast._Node, right: ast._Node, variable: str | None
     ) -> Predicate:
+        self._check_types(operator, left, right, variable)
         if isinstance(left, ast._Literal):
             left, right = right, left
         if isinstance(left, ast.Attribute) and left.attr == _COUNT:
@@ -122,6 +140,31 @@ class Filter:
         if operator == "ne":
             return lambda item: not _equal(read(item), wanted)
         return lambda item: _ordered(operator, read(item), wanted)
+
+    def _check_types(
+        self, operator: str, left: ast._Node, right: ast._Node, variable: str | None
+    ) -> None:
+        """Refuse what OData refuses before anything is looked up: values of incompatible types."""
+        types = [
+            odata_types.of_literal(each) or self._type(each, variable) for each in (left, right)
+        ]
+        if not odata_types.compares(*types):
+            raise bad_syntax(
+                "Invalid filter clause: A binary operator with incompatible types was detected. "
+                f"Found operand types '{types[0]}' and '{types[1]}' for operator kind "
+                f"'{_KINDS[operator]}'."
+            )
+        members = right.val if isinstance(right, ast.List) else ()
+        if not all(
+            odata_types.compares(types[0], odata_types.of_literal(member)) for member in members
+        ):
+            raise bad_syntax("Invalid filter clause")
+
+    def _type(self, node: ast._Node, variable: str | None) -> str | None:
+        """Return the type of what is read there; None where it is not known."""
+        if not isinstance(node, ast.Identifier) or node.name == variable:
+            return None
+        return odata_types.of_property(node.name, self._entity)
 
     def _any(self, owner: ast._Node, variable: str, expression: ast._Node) -> Predicate:
         name = _root(owner)

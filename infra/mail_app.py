@@ -15,9 +15,8 @@ import pulumi_azuread as azuread
 
 from infra import operation
 from proself_mail import facts, failure
-from proself_mail.mending import config_set
 from proself_mail.schedule import Window, format_instant, open_windows
-from proself_mail.settings import Audience, Environment, Settings
+from proself_mail.settings import Audience, Environment, Settings, permission_not_offered
 from proself_mail.stamp import Stamp
 from proself_mail.state import SECRET_PREFIX
 from proself_mail.target import Target
@@ -197,19 +196,18 @@ def _exchange_online(provider: azuread.Provider) -> azuread.GetServicePrincipalR
         )
     except Exception as error:
         reason = failure.classify(str(error), facts.EXCHANGE_ONLINE_NAME).error()
-        raise pulumi.RunError(str(reason)) from error
+        raise pulumi.RunError(str(reason.about(pulumi.get_stack()))) from error
 
 
 def _scope_ids(
     exchange: azuread.GetServicePrincipalResult, permissions: Sequence[str]
 ) -> list[str]:
     offered = exchange.oauth2_permission_scope_ids
-    for index, permission in enumerate(permissions):
-        if permission not in offered:
-            mending = config_set(pulumi.get_stack(), f"permissions[{index}]", "Mail.Send")
-            raise pulumi.RunError(
-                f"{facts.EXCHANGE_ONLINE_NAME} offers no delegated permission {permission!r} in "
-                f"this tenant; it offers {', '.join(sorted(offered))}. Next: "
-                f"`{mending}`, then try again."
-            )
-    return [offered[permission] for permission in permissions]
+    if missing := permission_not_offered(permissions, offered, pulumi.get_stack()):
+        permission, mending = missing
+        raise pulumi.RunError(
+            f"{facts.EXCHANGE_ONLINE_NAME} offers no delegated permission {permission!r} in "
+            f"this tenant; it offers {', '.join(sorted(offered))}. Next: "
+            f"`{mending}`, then try again."
+        )
+    return [offered[each] for each in permissions]

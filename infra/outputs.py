@@ -70,7 +70,7 @@ def check_config_file(settings: Settings) -> None:
         try:
             private_file.check(path)
         except Error as error:
-            raise pulumi.RunError(str(error)) from error
+            raise pulumi.RunError(str(error.about(pulumi.get_stack()))) from error
 
 
 def _consent_url(target: Target, settings: Settings, client_id: str) -> str:
@@ -95,4 +95,4 @@ def _write(path: Path, settings: Settings, made: Sequence[Any]) -> None:
     try:
         proself.write(path, ProselfConfig.of(settings, client_id, secret))
     except Error as error:
-        raise pulumi.RunError(str(error)) from error
+        raise pulumi.RunError(str(error.about(pulumi.get_stack()))) from error

@@ -38,5 +38,5 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
         if made is not None:
             policy.check(settings, stack, where, made, now)
     except Error as error:
-        raise pulumi.RunError(str(error)) from error
+        raise pulumi.RunError(str(error.about(stack))) from error
     return where, now

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from proself_mail import failure, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
-from proself_mail.target import Target
+from proself_mail.settings import TargetName
+from proself_mail.target import ENTER_EMBEDDED, Target
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -181,8 +182,10 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
     except CredentialUnavailableError as error:
         raise ConfigurationError(
             f"Nobody is signed in: {source} gives no token ({_first_line(error)}).",
-            "`az login --tenant TENANT`, or set ARM_CLIENT_ID and ARM_CLIENT_SECRET; in a pipeline "
-            "ARM_USE_OIDC. Then try again.",
+            ENTER_EMBEDDED
+            if target.name is TargetName.EMBEDDED
+            else "`az login --tenant TENANT`, or set ARM_CLIENT_ID and ARM_CLIENT_SECRET; in a "
+            "pipeline ARM_USE_OIDC. Then try again.",
         ) from error
     except ClientAuthenticationError as error:
         said = _first_line(error)

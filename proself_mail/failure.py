@@ -76,6 +76,10 @@ _UNKNOWN = (
     "Nothing more was tried, because these words are not known to pass. If the reason is not "
     "clear from them, `proself-mail verify --stack S` looks at everything; then run it again."
 )
+_BACKEND = (
+    "Look at PULUMI_BACKEND_URL and at what it needs to sign in; `pulumi login` chooses a backend "
+    "where it is not set, and `pulumi whoami --verbose` names the one in use."
+)
 _LONGEST = 600
 _CREDENTIAL = re.compile(
     r"((?:secretText|client_secret|client_assertion|access_token|refresh_token|id_token)"
@@ -178,6 +182,28 @@ _RULES = (
         "the program needs another version of the Pulumi CLI",
         "`make setup` brings one that fits; or upgrade the `pulumi` on PATH.",
         ConfigurationError,
+    ),
+    _Rule(
+        r"invalid YAML file|expected project to be an object",
+        Kind.PERMANENT,
+        "the stack's file or Pulumi.yaml is not what Pulumi can read",
+        "Correct it, or bring it back from the repository's history "
+        "(`git checkout HEAD -- Pulumi.yaml stacks`).",
+        ConfigurationError,
+    ),
+    _Rule(
+        r"unable to open state directory|PULUMI_ACCESS_TOKEN must be set",
+        Kind.PERMANENT,
+        "there is no backend where the stacks are looked for",
+        _BACKEND,
+        ConfigurationError,
+    ),
+    _Rule(
+        # An update has opened it once: what fails then may pass.
+        r"unable to open (bucket|state database)|read \"\.pulumi/meta\.yaml\"",
+        Kind.LOST,
+        "the backend cannot be opened",
+        _BACKEND,
     ),
     _Rule(
         # The program looks up no other one than Exchange Online's.

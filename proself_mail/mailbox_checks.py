@@ -84,7 +84,7 @@ def config_file(seen: Evidence) -> Check:
         return fail(
             name,
             error.cause.rstrip("."),
-            error.next_step.replace("--stack S", f"--stack {seen.stack}"),
+            error.about(seen.stack).next_step,
         )
     if differing := _differing(there, wanted):
         return fail(

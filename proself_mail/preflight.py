@@ -23,7 +23,7 @@ from proself_mail.errors import Refused
 from proself_mail.lock import Holder
 from proself_mail.mending import config_set
 from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
-from proself_mail.settings import Settings
+from proself_mail.settings import Settings, permission_not_offered
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
 
@@ -256,15 +256,15 @@ async def _exchange(directory: Directory, settings: Settings, stack: str) -> Che
                 "with Exchange Online and wait until it is there",
             )
         offered = exchange.delegated_permissions
-        for index, permission in enumerate(settings.permissions):
-            if permission not in offered:
-                return Check(
-                    name,
-                    Outcome.FAIL,
-                    f"it offers no delegated permission {permission!r}; it offers "
-                    f"{', '.join(sorted(offered))}",
-                    next_step=f"`{config_set(stack, f'permissions[{index}]', 'Mail.Send')}`",
-                )
+        if missing := permission_not_offered(settings.permissions, offered, stack):
+            permission, mending = missing
+            return Check(
+                name,
+                Outcome.FAIL,
+                f"it offers no delegated permission {permission!r}; it offers "
+                f"{', '.join(sorted(offered))}",
+                next_step=f"`{mending}`",
+            )
         return Check(name, Outcome.OK, f"offers {', '.join(settings.permissions)}")
 
     return await _or_unknown(name, look, "Application.ReadWrite.OwnedBy")

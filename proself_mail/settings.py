@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -386,6 +386,22 @@ class Settings(_Model):
 def short_name(stack: str) -> str:
     """Return a stack's name without organization and project, which the CLI takes as well."""
     return stack.rpartition("/")[2]
+
+
+def permission_not_offered(
+    permissions: Sequence[str], offered: Collection[str], stack: str
+) -> tuple[str, str] | None:
+    """Return the first permission of `permissions` that is not offered, and the line that mends it.
+
+    None where all are offered.
+    """
+    for place, permission in enumerate(permissions):
+        if permission not in offered:
+            wanted = sorted(each for each in offered if each not in permissions)
+            near = difflib.get_close_matches(permission, wanted, n=1)
+            value = near[0] if near else None if "Mail.Send" in permissions else "Mail.Send"
+            return permission, in_stack(stack)(f"permissions[{place}]", value)
+    return None
 
 
 def check_namespace(namespace: str, key: str, stack: str) -> None:

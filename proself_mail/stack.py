@@ -4,7 +4,6 @@ The same program and the same engine as `pulumi` typed by a person. It decides n
 about a failure is the operations'.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -47,13 +46,23 @@ def find_project(start: Path) -> Path:
     """Return the Pulumi project that a command typed in `start` is about.
 
     As `pulumi` does: the folder itself or the nearest above it with a Pulumi.yaml of this
-    project's name; else the checkout that this program is run from.
+    project's name; else the checkout that this program is run from. Raises `ConfigurationError`
+    where one on the way is no YAML: it may be the one that is meant.
     """
     for folder in (start, *start.parents):
-        with contextlib.suppress(OSError):
-            document = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
-            if isinstance(document, dict) and document.get("name") == settings.PROJECT:
-                return folder
+        path = folder / "Pulumi.yaml"
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError:
+            continue
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(
+                f"{path} is no YAML: {' '.join(str(error).split())}.",
+                "Correct it, or bring it back from the repository's history "
+                "(`git checkout HEAD -- Pulumi.yaml`).",
+            ) from error
+        if isinstance(document, dict) and document.get("name") == settings.PROJECT:
+            return folder
     return CHECKOUT
 
 

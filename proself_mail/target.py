@@ -33,10 +33,11 @@ _LOST = (
 )
 _NO_ANSWER = timedelta(seconds=10)
 _UNSET = 'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again.'
-_ENTER = (
+ENTER_EMBEDDED = (
     "Start one by `proself-mail emulator start --ready-file F` and run "
     '`eval "$(proself-mail emulator env --ready-file F)"` in this shell, then try again.'
 )
+"""The next step where a shell does not lead to an embedded tenant."""
 _PUBLIC_CLOUD = ("", "public", "global", "azurepubliccloud")
 _EMULATOR_AUTHORITY = "proself-mail embedded tenant"
 """How the common name of every CA begins that an embedded tenant makes for itself."""
@@ -120,19 +121,19 @@ def _check_embedded(environment: Mapping[str, str]) -> None:
         raise Refused(
             "This stack's target is the embedded tenant, and none is set up in this shell "
             "(ARM_METADATA_HOSTNAME).",
-            _ENTER,
+            ENTER_EMBEDDED,
         )
     if not _is_loopback(_host(metadata_host)):
         raise Refused(
             f"This stack's target is the embedded tenant, but ARM_METADATA_HOSTNAME names "
             f"{metadata_host}, which is not on this machine.",
-            _ENTER,
+            ENTER_EMBEDDED,
         )
     authority = environment.get("AZURE_AUTHORITY_HOST", "")
     if authority and not _is_loopback(_host(authority)):
         raise Refused(
             f"This stack's target is the embedded tenant, but AZURE_AUTHORITY_HOST is {authority}.",
-            _ENTER,
+            ENTER_EMBEDDED,
         )
 
 
@@ -155,7 +156,9 @@ def reach(
         authority = endpoints["authentication"]["loginEndpoint"].rstrip("/")
         graph = endpoints["microsoftGraphResourceId"].rstrip("/")
     except (KeyError, TypeError, AttributeError) as error:
-        raise RemoteError(f"{metadata_host} answers, but not as a tenant.", _ENTER) from error
+        raise RemoteError(
+            f"{metadata_host} answers, but not as a tenant.", ENTER_EMBEDDED
+        ) from error
     return Target(name, authority, graph, metadata_host), date
 
 
@@ -169,7 +172,7 @@ def smtp_server(name: TargetName, environment: Mapping[str, str] = os.environ) -
         raise Refused(
             "This stack's target is the embedded tenant, and its SMTP server is not set up in "
             "this shell (PROSELF_MAIL_SMTP_HOST, PROSELF_MAIL_SMTP_PORT).",
-            _ENTER,
+            ENTER_EMBEDDED,
         )
     return host, int(port)
 

@@ -20,14 +20,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
     terminal.let_no_character_fail()
     _end_in_order()
+    stack = None
     try:
         parser = _parser()
         parsed, rest = parser.parse_known_args(arguments)
         if rest and parsed.run is not rehearsing.emulator_start:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        stack = getattr(parsed, "stack", None)
         code = parsed.run(rest if parsed.run is rehearsing.emulator_start else parsed)
     except Error as error:
-        _complain(error)
+        _complain(error.about(stack if isinstance(stack, str) else None))
         code = error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("proself-mail: interrupted.\n")

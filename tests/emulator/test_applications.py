@@ -80,6 +80,16 @@ def test_what_is_no_json_object_is_refused(
     assert refused(response)[0] == 400
 
 
+@pytest.mark.parametrize("name", ["", None])
+def test_a_name_is_not_taken_away(graph: httpx.Client, name: str | None) -> None:
+    application = make_application(graph)
+    path = f"/v1.0/applications/{application['id']}"
+    response = graph.patch(path, json={"displayName": name})
+    assert refused(response)[0] == 400
+    assert "property 'displayName'" in message(response)
+    assert graph.get(path).json()["displayName"] == application["displayName"]
+
+
 def test_an_owner_that_is_not_there_is_refused(graph: httpx.Client) -> None:
     nobody = "https://graph.microsoft.com/v1.0/users/5d5e0a8e-0000-0000-0000-000000000000"
     body = {"displayName": "x", "owners@odata.bind": [nobody]}

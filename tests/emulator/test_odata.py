@@ -70,6 +70,7 @@ class TestFilter:
             ),
             ("createdDateTime ge 2021-01-01T00:00:00Z", ["Alpha mail", "Beta's mail", "Gamma"]),
             ("createdDateTime le 2021-01-01", ["Deployer"]),
+            ("createdDateTime in (2020-01-01T00:00:00Z)", ["Deployer"]),
             ("displayName eq 'nobody'", []),
             ("displayName eq null", []),
         ],
@@ -137,6 +138,47 @@ class TestFilter:
         response = query(graph, filter=expression)
         assert refused(response) == (400, code)
         assert text in message(response)
+
+    @pytest.mark.parametrize(
+        ("path", "expression", "types"),
+        [
+            ("applications", "displayName eq 1", "'Edm.String' and 'Edm.Int32'"),
+            ("applications", "true ne displayName", "'Edm.Boolean' and 'Edm.String'"),
+            (
+                "applications",
+                "appId eq 11111111-2222-4333-8444-555555555555",
+                "'Edm.String' and 'Edm.Guid'",
+            ),
+            (
+                "applications",
+                "createdDateTime ge '2021-01-01'",
+                "'Edm.DateTimeOffset' and 'Edm.String'",
+            ),
+            ("servicePrincipals", "accountEnabled eq 'true'", "'Edm.Boolean' and 'Edm.String'"),
+            (
+                "servicePrincipals",
+                "appOwnerOrganizationId eq '11111111-2222-4333-8444-555555555555'",
+                "'Edm.Guid' and 'Edm.String'",
+            ),
+        ],
+    )
+    def test_a_literal_of_another_type(
+        self, graph: httpx.Client, path: str, expression: str, types: str
+    ) -> None:
+        response = query(graph, path=path, filter=expression)
+        assert refused(response) == (400, "BadRequest")
+        assert "A binary operator with incompatible types was detected." in message(response)
+        assert f"Found operand types {types} for operator kind '" in message(response)
+
+    def test_other_places_for_a_value_of_another_type(self, graph: httpx.Client) -> None:
+        path = "servicePrincipals"
+        for wrong in ("accountEnabled in ('true')", "startswith(accountEnabled,'t')"):
+            assert refused(query(graph, path=path, filter=wrong)) == (400, "BadRequest")
+        right = query(graph, path=path, filter="accountEnabled eq true")
+        assert right.json()["value"]
+        owner = right.json()["value"][0]["appOwnerOrganizationId"]
+        owned = query(graph, True, path, filter=f"appOwnerOrganizationId eq {owner}").json()
+        assert {each["appOwnerOrganizationId"] for each in owned["value"]} == {owner}
 
     def test_a_service_principal_by_its_names(self, graph: httpx.Client) -> None:
         expression = "servicePrincipalNames/any(n:n eq 'https://outlook.office.com')"
@@ -350,6 +392,7 @@ class TestCount:
     def test_as_an_option(self, graph: httpx.Client) -> None:
         assert query(graph, True, top="1").json()["@odata.count"] == 4
         assert "@odata.count" not in query(graph, count="true").json()
+        assert refused(query(graph, count="maybe")) == (400, "BadRequest")
 
 
 class TestPages:

@@ -48,6 +48,11 @@ def refused(
             "pulumi config set --path 'permissions[0]' Mail.Send",
         ),
         (
+            {"permissions": ["Mail.Send", "SMTP.Sennd"]},
+            "offers no delegated permission 'SMTP.Sennd' in this tenant; it offers ",
+            "pulumi config set --path 'permissions[1]' SMTP.Send",
+        ),
+        (
             {"secrets": [{"from": instant(timedelta(days=1)), "everyDays": 9, "overlapDays": 1}]},
             "still to come",
             "secrets[0].from",

@@ -107,7 +107,7 @@ def test_wrong_values_are_told_together(
 @pytest.mark.parametrize(
     ("mode", "code", "cause", "next_step"),
     [
-        (None, 2, "cannot be written", "pulumi config set configFile"),
+        (None, 2, "cannot be written", "config set configFile PATH --plaintext --stack dev`"),
         (0o777, 3, "Others may write", "chmod go-w"),
     ],
 )
@@ -327,6 +327,25 @@ def test_a_configuration_that_cannot_be_used_now(
     assert cause in refused(stack, 2)[0]
 
 
+@pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.yaml"])
+def test_a_file_that_is_no_yaml(stack: Journey, name: str) -> None:
+    (stack.folder / name).write_text("config: [unclosed", encoding="utf-8")
+    cause, next_step = refused(stack, 2)
+    assert "YAML" in cause
+    assert "git checkout HEAD -- Pulumi.yaml" in next_step
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code", "cause"),
+    [("file", 2, "there is no backend"), ("postgres", 4, "the backend cannot be opened")],
+)
+def test_a_backend_that_is_not_there(stack: Journey, scheme: str, code: int, cause: str) -> None:
+    env = {"PULUMI_BACKEND_URL": f"{scheme}://127.0.0.1:1/nowhere"}
+    said, next_step = refused(stack, code, env)
+    assert cause in said
+    assert "PULUMI_BACKEND_URL" in next_step
+
+
 @pytest.mark.parametrize("key", ["azuread:tenantId", "proself-mial:environment"])
 def test_settings_that_nothing_reads(stack: Journey, key: str) -> None:
     stack.pulumi("config", "set", "--stack", "dev", key, "x")
@@ -354,12 +373,17 @@ def test_a_proxy_that_cannot_be_used(stack: Journey) -> None:
     assert "ALL_PROXY" in next_step
 
 
-def azure_cli(journey: Journey, token: str) -> dict[str, str]:
-    """Stand in for the Azure CLI with one that gives this token; return what has it asked."""
+def gives(token: str) -> str:
+    """Return a shell's line that answers as the Azure CLI does that gives this token."""
+    answer = {"accessToken": token, "expiresOn": "2030-01-01 00:00:00.000000"}
+    return f"echo '{json.dumps(answer)}'"
+
+
+def azure_cli(journey: Journey, line: str) -> dict[str, str]:
+    """Stand in for the Azure CLI with a line of the shell; return what has it asked."""
     az = journey.folder / "bin" / "az"
     az.parent.mkdir()
-    answer = {"accessToken": token, "expiresOn": "2030-01-01 00:00:00.000000"}
-    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n", encoding="utf-8")
+    az.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
     az.chmod(0o700)
     return {
         "PATH": f"{az.parent}:{journey.environment['PATH']}",
@@ -369,9 +393,18 @@ def azure_cli(journey: Journey, token: str) -> dict[str, str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script named az")
+def test_nobody_is_signed_in(stack: Journey) -> None:
+    """To an embedded tenant; what leads a shell there is said, and not the Azure CLI's sign-in."""
+    env = azure_cli(stack, "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1")
+    cause, next_step = refused(stack, 2, env)
+    assert "Nobody is signed in" in cause
+    assert "proself-mail emulator env" in next_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script named az")
 @pytest.mark.parametrize("token", ["opaque", "eyJhIjoxfQ.e30.x"])
 def test_a_token_that_is_none_of_entras(stack: Journey, token: str) -> None:
-    cause, next_step = refused(stack, 4, azure_cli(stack, token))
+    cause, next_step = refused(stack, 4, azure_cli(stack, gives(token)))
     assert "The Azure CLI's sign-in gives a token that is none of Entra's" in cause
     assert "az login --tenant" in next_step
 
@@ -382,7 +415,7 @@ def test_a_sign_in_that_gives_another_tenants_token(stack: Journey) -> None:
     other = "99999999-2222-4333-8444-555555555555"
     claims = jwt.decode(stack.tenant.token(), options={"verify_signature": False})
     token = jwt.encode(claims | {"tid": other}, "no key that a reader would look at", "HS256")
-    cause, next_step = refused(stack, 3, azure_cli(stack, token))
+    cause, next_step = refused(stack, 3, azure_cli(stack, gives(token)))
     assert f"signs in to the tenant {other}" in cause
     assert f"pinned to {stack.tenant.tenant_id}" in cause
     assert "az login --tenant" in next_step

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proself_mail.errors import ConfigurationError, Refused, RemoteError
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.failure import Kind, classify
 
 GRAPH_404 = (
@@ -258,6 +258,36 @@ def test_a_secret_in_a_quoted_body_is_covered(secret: str, cut: int) -> None:
 )
 def test_an_engine_that_is_too_old_is_a_setting(said: str) -> None:
     assert isinstance(classify(said).error(), ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends_as", "told"),
+    [
+        ("invalid YAML file: yaml: line 1: did not find", ConfigurationError, "git checkout"),
+        ("expected project to be an object, was 'string'", ConfigurationError, "git checkout"),
+        (
+            'unable to open state directory "file:///x": stat /x: no such file or directory',
+            ConfigurationError,
+            "PULUMI_BACKEND_URL",
+        ),
+        (
+            "PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
+            ConfigurationError,
+            "pulumi login",
+        ),
+        (
+            'unable to open state database "postgres://127.0.0.1:1/x": failed to ping PostgreSQL: '
+            "dial tcp 127.0.0.1:1: connect: connection refused",
+            RemoteError,
+            "PULUMI_BACKEND_URL",
+        ),
+    ],
+)
+def test_a_stack_that_cannot_be_read(said: str, ends_as: type[Error], told: str) -> None:
+    """In the engine's words, by v3.259.0."""
+    error = classify(said).error()
+    assert type(error) is ends_as
+    assert told in error.next_step
 
 
 def test_only_time_mends_what_passes() -> None:
