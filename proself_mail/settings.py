@@ -191,12 +191,21 @@ class _Model(BaseModel):
     )
 
 
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):  # which is a number to Python
+        raise PydanticCustomError("int_type", "a truth value")
+    return value
+
+
+Days = Annotated[int, BeforeValidator(_no_truth)]
+
+
 class SecretsSetting(_Model):
     """One entry of `secrets`, as it is written in the stack file."""
 
     starts: Instant = Field(alias="from")
-    every_days: int = Field(ge=1)
-    overlap_days: int = Field(ge=0)
+    every_days: Days = Field(ge=1)
+    overlap_days: Days = Field(ge=0)
     revokes_earlier: bool = False
 
     @model_validator(mode="after")

@@ -110,6 +110,11 @@ def good(**changes: object) -> Settings:
         ({"secrets": secrets(everyDays=0)}, "less than 1", "--path 'secrets[0].everyDays' 150"),
         ({"secrets": secrets(everyDays="x")}, "whole number", "--path 'secrets[0].everyDays' 150"),
         (
+            {"secrets": secrets(everyDays=True)},
+            "True, not a whole number",
+            "--path 'secrets[0].everyDays' 150",
+        ),
+        (
             {"secrets": secrets(overlapDays=-1)},
             "`secrets[0].overlapDays` is -1, less than 0",
             "--path 'secrets[0].overlapDays' 30",
