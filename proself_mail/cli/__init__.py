@@ -18,7 +18,7 @@ from proself_mail.errors import Error
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
-    terminal.let_no_character_fail()
+    terminal.let_no_output_fail()
     _end_in_order()
     stack = None
     try:
@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write("proself-mail: interrupted.\n")
         code = 130
+    if unwritten := terminal.lost():
+        cause = f"The results could not be written: {unwritten.strerror}."
+        _complain(Error(cause, "Make room for them, then run it again."))
+        code = code or Error.exit_code
     # Or the interpreter looks through half a million objects of the SDK's once more: 0.1 s.
     gc.freeze()
     sys.exit(code)

@@ -8,23 +8,64 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
     from rich.console import Console
 
     from proself_mail.session import Session
 
 
-def let_no_character_fail() -> None:
-    """Have what cannot be written in the terminal's encoding replaced; an error ends no command.
+class _Lasting(io.FileIO):
+    """A standard stream that may come to its end: whoever read it left, or its disk is full.
 
-    Windows' pipes and files get UTF-8, as from every Python since 3.15 (PEP 686): their code page
-    knows no Japanese in most countries, and TOML and JSON are UTF-8.
+    What is written after that is lost, and what is under way goes on: an update that is left half
+    done because of a line that nobody reads helps nobody.
     """
-    for stream in (sys.stdout, sys.stderr):
+
+    lost: OSError | None = None
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write as much as there is a place for; all of it where there is none any more."""
+        if self.lost is None:
+            try:
+                return super().write(data)
+            except OSError as error:
+                self.lost = error
+        return memoryview(data).nbytes
+
+
+def let_no_output_fail() -> None:
+    """Have no command ended by what it writes; see `_Lasting`, and `lost` for its results.
+
+    What cannot be written in the terminal's encoding is replaced. Windows' pipes and files get
+    UTF-8, as from every Python since 3.15 (PEP 686): their code page knows no Japanese in most
+    countries, and TOML and JSON are UTF-8.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         if not isinstance(stream, io.TextIOWrapper):  # a test's, or none at all
+            continue
+        if sys.platform == "win32" and stream.isatty():  # its console is no file
+            stream.reconfigure(errors="replace")
             continue
         chosen = stream.isatty() or "PYTHONIOENCODING" in os.environ
         encoding = "utf-8" if sys.platform == "win32" and not chosen else stream.encoding
-        stream.reconfigure(encoding=encoding, errors="replace")
+        stream.flush()
+        lasting = io.BufferedWriter(_Lasting(stream.fileno(), "w", closefd=False))
+        setattr(
+            sys,
+            name,
+            io.TextIOWrapper(
+                lasting, encoding, errors="replace", line_buffering=stream.line_buffering
+            ),
+        )
+
+
+def lost() -> OSError | None:
+    """Return what kept results from being written; nothing where their reader had enough."""
+    sys.stdout.flush()
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    found = raw.lost if isinstance(raw, _Lasting) else None
+    return None if isinstance(found, BrokenPipeError) else found
 
 
 def say(line: str) -> None:

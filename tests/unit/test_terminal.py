@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,31 @@ def test_what_a_terminal_cannot_show_ends_no_command() -> None:
         assert "Cause" in shown
         assert "??" in shown
     assert "対処" in _explained(PYTHONIOENCODING="cp932").decode("cp932")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_results_that_cannot_be_written_are_told() -> None:
+    command = [sys.executable, "-m", "proself_mail", "explain", "AADSTS7000222"]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 4
+    said = " ".join(done.stderr.split())
+    assert "could not be written: No space left on device. Next: Make room" in said
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's pipeline")
+@pytest.mark.parametrize("streams", ["", "2>&1"])
+def test_a_reader_that_leaves_ends_no_command(streams: str) -> None:
+    """Nor does it change its exit code, whatever it had to say."""
+    for arguments, code in (("explain AADSTS7000222", 0), ("teardown", 2)):
+        line = f"{{ sleep 0.2; '{sys.executable}' -m proself_mail {arguments}; echo $? >&3; }}"
+        script = f"{{ {line} {streams} | true; }} 3>&1 >/dev/null"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+        assert done.stdout == f"{code}\n"
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
 
 
 @pytest.fixture(autouse=True)
