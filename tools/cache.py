@@ -23,3 +23,12 @@ def cache_directory() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "proself-mail"
+
+
+def unwritable(error: OSError) -> tuple[str, str]:
+    """Return the cause and the next step where the cache cannot be written."""
+    return (
+        f"This user's cache of tools, {cache_directory()}, cannot be written: {error.strerror}.",
+        "Set PROSELF_MAIL_CACHE, and UV_CACHE_DIR for uv's own, to folders that you may write to, "
+        "then try again.",
+    )

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from proself_mail import facts
 from proself_mail.errors import MissingTool
-from tools.cache import cache_directory
+from tools.cache import cache_directory, unwritable
 
 VERSION = "3.259.0"
 """The CLI that is installed or built; the one that everything here was proven with."""
@@ -129,13 +129,15 @@ def _in_cache() -> PulumiCli | None:
 def _alone(say: Say) -> Iterator[None]:
     from filelock import FileLock, Timeout  # 50 ms, needed once in a machine's life
 
-    _home().parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_home().with_name(f"{_home().name}.lock"))
     try:
+        _home().parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0.2)
     except Timeout:
         say("pulumi: another process is getting it; waiting for that one …")
         lock.acquire()
+    except OSError as error:
+        raise MissingTool(*unwritable(error)) from error
     try:
         for left in _home().parent.glob(f"{_unfinished()}*"):  # of one that was killed
             shutil.rmtree(left, ignore_errors=True)

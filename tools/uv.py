@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.cache import cache_directory
+from tools.cache import cache_directory, unwritable
 
 VERSION = "0.13.9"
 """The uv that is installed where there is none that will do."""
@@ -59,7 +59,10 @@ def _parts(version: str) -> list[int]:
 
 def _install(to: Path) -> None:
     print(f"uv: installing {VERSION} into {to.parent} …", file=sys.stderr)  # noqa: T201
-    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(" Next: ".join(unwritable(error)))
     with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
         packages = Path(scratch) / "packages"
         # --target is allowed where the system's Python refuses other installs (PEP 668).

@@ -290,6 +290,18 @@ def test_the_line_that_the_setup_ends_with_leads_a_shell_to_both(tmp_path: Path)
     assert line == "$env:PATH = '/it''s/bin;/a b;' + $env:PATH"
 
 
+def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As that of a service account, which has no home folder."""
+    in_the_way = program(tmp_path, "home", "")
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(in_the_way / "cache"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(MissingTool, match="cannot be written: Not a directory") as refused:
+        pulumi_cli.get(lambda _: None, {"PATH": "/usr/bin:/bin"})
+    assert "Set PROSELF_MAIL_CACHE" in refused.value.next_step
+    with pytest.raises(SystemExit, match=r"Not a directory\. Next: Set PROSELF_MAIL_CACHE"):
+        uv.find()
+
+
 def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
     """With the system's bare PATH, as on a machine that has never seen the project."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
