@@ -31,7 +31,7 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     from proself_mail.stack import CHECKOUT
     from tools import setup
 
-    setup.run(say)
+    cli = setup.run(say)
     done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", say, keep=arguments.keep))
     console = report.output()
     console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
@@ -51,25 +51,40 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     else:
         console.print("No picture of the setup sheet: there is no Chromium or Chrome here.")
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
-    shown = _look_around(done.project, done.ready_file, keep=arguments.keep)
+    if arguments.keep:
+        shown = _look_around(setup.path_line(cli), done.project, done.ready_file)
+    else:
+        shown = f"Nothing is left running. To look around: `{_again()} --keep`, which says how."
     console.print(shown, markup=False, soft_wrap=True)  # its lines are to be copied
     return 0 if done.holds else 1
 
 
-def _look_around(project: Path, ready_file: Path, *, keep: bool) -> str:
-    if not keep:
-        return (
-            "Nothing is left running. To look around: `proself-mail rehearse --keep`, which says "
-            "how."
-        )
-    ready, folder = (os.path.relpath(path) for path in (ready_file, project))
+def _again() -> str:
+    if "UV" not in os.environ:
+        return "proself-mail rehearse"
+    # It runs us, as under make: the shell that it was typed in finds nothing of ours by itself.
+    python = "python" if sys.platform == "win32" else "python3"
+    return f"{python} -m tools.uv run proself-mail rehearse"
+
+
+def _look_around(path_line: str, project: Path, ready_file: Path) -> str:
+    ready, within = os.path.relpath(ready_file), os.path.relpath(ready_file, project)
+    if sys.platform == "win32":
+        led = "proself-mail emulator env {} --shell powershell | Out-String | Invoke-Expression"
+        history = 'Invoke-RestMethod "$env:PROSELF_MAIL_ADMIN_URL/history"'
+    else:
+        led = 'eval "$(proself-mail emulator env {})"'
+        history = 'curl -s "$PROSELF_MAIL_ADMIN_URL/history"'
     return f"""To look around:
-  eval "$(uv run proself-mail emulator env --ready-file {ready})"
-  pulumi -C {folder} stack output --stack rehearsal
-  curl -s "$PROSELF_MAIL_ADMIN_URL/history"
+  {path_line}
+  {led.format(f"--ready-file {ready}")}
+  cd {os.path.relpath(project)}
+  pulumi stack output --stack rehearsal
+  proself-mail verify --stack rehearsal
+  {history}
 and to end it:
-  uv run proself-mail emulator stop --ready-file {ready}
-  eval "$(uv run proself-mail emulator env --unset)\""""
+  proself-mail emulator stop --ready-file {within}
+  {led.format("--unset")}"""
 
 
 def add_emulator(commands: Commands) -> None:
