@@ -61,7 +61,9 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong and what to do next, in one line without its usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"emulator: {message}. Next: `{self.prog} --help` lists what it takes.\n")
+        # Which command that is, whoever started it knows.
+        step = "the same command with `--help` lists what it takes."
+        self.exit(2, f"emulator: {message}. Next: {step}\n")
 
 
 def parse(arguments: Sequence[str] | None = None) -> Config:
@@ -99,7 +101,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m emulator",
+        prog="emulator",
         description="An embedded Entra tenant with Microsoft Graph, on loopback over TLS.",
     )
     _add_places(parser)

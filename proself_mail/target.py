@@ -32,12 +32,20 @@ _LOST = (
     HTTPException,
 )
 _NO_ANSWER = timedelta(seconds=10)
-_UNSET = 'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again.'
+_UNSET = (
+    'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again; `init` and '
+    "`sweep` go to the embedded tenant by `--target embedded`."
+)
 ENTER_EMBEDDED = (
     "Start one by `proself-mail emulator start --ready-file F` and run "
     '`eval "$(proself-mail emulator env --ready-file F)"` in this shell, then try again.'
 )
 """The next step where a shell does not lead to an embedded tenant."""
+_ENDED = (
+    "The embedded tenant that this shell leads to has ended, with all that was in it: start a new "
+    "one (`proself-mail emulator start --ready-file F`) and make a stack in it, or leave it by "
+    '`eval "$(proself-mail emulator env --unset)"`.'
+)
 _PUBLIC_CLOUD = ("", "public", "global", "azurepubliccloud")
 _EMULATOR_AUTHORITY = "proself-mail embedded tenant"
 """How the common name of every CA begins that an embedded tenant makes for itself."""
@@ -92,7 +100,7 @@ def _check_cloud(environment: Mapping[str, str]) -> None:
     for variable in ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST", clock.OFFSET_VARIABLE):
         if environment.get(variable):
             raise Refused(
-                f"{variable} is set, which leads to an embedded tenant, but this stack's target "
+                f"{variable} is set, which leads to an embedded tenant, but the target "
                 "is the cloud.",
                 _UNSET,
             )
@@ -104,13 +112,11 @@ def _check_cloud(environment: Mapping[str, str]) -> None:
             )
     authority = environment.get("AZURE_AUTHORITY_HOST", "")
     if authority and _host(authority) != facts.AUTHORITY_HOST:
-        raise Refused(
-            f"AZURE_AUTHORITY_HOST is {authority}, but this stack's target is the cloud.", _UNSET
-        )
+        raise Refused(f"AZURE_AUTHORITY_HOST is {authority}, but the target is the cloud.", _UNSET)
     for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if (path := environment.get(variable)) and _trusts_an_embedded_tenant(path):
             raise Refused(
-                f"{variable} trusts an embedded tenant, but this stack's target is the cloud.",
+                f"{variable} trusts an embedded tenant, but the target is the cloud.",
                 _UNSET,
             )
 
@@ -211,9 +217,12 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
         reason = getattr(error, "reason", None) or error
         # One that cannot even be opened (URLError) is rather a wrong network than passing trouble.
         kind = NoAnswerYet if isinstance(reason, _LOST) or error is reason else RemoteError
+        ended = isinstance(reason, ConnectionRefusedError) and _is_loopback(_host(host))
         raise kind(
             f"{host} cannot be reached: {reason}.",
-            "Check the network, the proxy variables and the trusted certificates "
+            _ENDED
+            if ended
+            else "Check the network, the proxy variables and the trusted certificates "
             "(SSL_CERT_FILE), then try again.",
         ) from error
     except (ValueError, TypeError) as error:

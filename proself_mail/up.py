@@ -18,7 +18,7 @@ from proself_mail.journal import Journal
 from proself_mail.patience import Patience, Say
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings, short_name
-from proself_mail.stack import CHECKOUT, Stack
+from proself_mail.stack import CHECKOUT, NoStackError, Stack
 from proself_mail.state import State
 
 DEADLINE = timedelta(minutes=10)
@@ -167,8 +167,15 @@ def alone(folder: Path, name: str) -> Iterator[None]:
     """Keep a second `proself-mail` that changes the stack on this machine out."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     refusal = f"Another `proself-mail` works on the stack {name} on this machine."
-    with exclusive.hold(folder / ".update.lock", refusal):
-        yield
+    lock = folder / ".update.lock"
+    try:
+        with exclusive.hold(lock, refusal):
+            yield
+    except NoStackError:  # a name that was misspelt leaves nothing behind
+        with contextlib.suppress(OSError):
+            lock.unlink()
+            folder.rmdir()
+        raise
 
 
 def own(project: Path, name: str) -> Path:

@@ -82,7 +82,7 @@ def test_settings_of_the_default_provider_have_no_effect_and_are_refused(journey
     ("env", "cause", "next_step"),
     [
         ({"ARM_METADATA_HOSTNAME": ""}, "none is set up in this shell", "emulator env"),
-        ({"ARM_METADATA_HOSTNAME": "localhost:1"}, "cannot be reached", "Check the network"),
+        ({"ARM_METADATA_HOSTNAME": "localhost:1"}, "cannot be reached", "emulator start"),
         ({"ARM_TENANT_ID": "9" * 8 + "-2222-4333-8444-555555555555"}, "pinned to", "Sign in"),
         ({"SSL_CERT_FILE": "/dev/null"}, "cannot be reached", "SSL_CERT_FILE"),
         ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "301"}, "5 minutes apart", "clock"),
@@ -98,7 +98,7 @@ def test_an_environment_that_leads_elsewhere(
 
 def test_an_environment_of_the_embedded_tenant_against_a_cloud_stack(journey: Journey) -> None:
     journey.make_stack("dev", target="cloud")
-    refused(journey, "leads to an embedded tenant, but this stack's target is the cloud", "--unset")
+    refused(journey, "leads to an embedded tenant, but the target is the cloud", "--unset")
     certificates_alone = {"ARM_METADATA_HOSTNAME": "", "AZURE_AUTHORITY_HOST": ""}
     refused(journey, "SSL_CERT_FILE trusts an embedded tenant", "--unset", env=certificates_alone)
 

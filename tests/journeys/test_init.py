@@ -156,7 +156,7 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
         ({"mailbox": None}, {}, 2, "nobody can be asked", "--mailbox"),
         ({"target": "cloud"}, {}, 3, "leads to an embedded tenant", "--unset"),
         ({}, {"ARM_METADATA_HOSTNAME": ""}, 3, "none is set up in this shell", "emulator env"),
-        ({}, {"ARM_METADATA_HOSTNAME": "localhost:1"}, 4, "cannot be reached", "Check the network"),
+        ({}, {"ARM_METADATA_HOSTNAME": "localhost:1"}, 4, "cannot be reached", "emulator start"),
         ({}, {"ARM_CLIENT_SECRET": "wrong"}, 4, "AADSTS7000215", "new client secret"),
         ({}, {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "400"}, 2, "minutes apart", "clock"),
         ({"tenant": "99999999-2222-4333-8444-555555555555"}, {}, 3, "pinned to", "Sign in"),

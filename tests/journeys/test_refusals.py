@@ -145,7 +145,7 @@ def test_a_clock_that_is_five_minutes_off(stack: Journey, seconds: int) -> None:
     ("env", "cause", "next_step"),
     [
         ({"ARM_CLIENT_SECRET": "wrong"}, "AADSTS7000215", "new client secret"),
-        ({"ARM_METADATA_HOSTNAME": "localhost:1"}, "cannot be reached", "Check the network"),
+        ({"ARM_METADATA_HOSTNAME": "localhost:1"}, "cannot be reached", "emulator start"),
     ],
 )
 def test_a_tenant_that_lets_nobody_in(
@@ -325,6 +325,15 @@ def test_a_configuration_that_cannot_be_used_now(
 ) -> None:
     stack.change("dev", **changes)
     assert cause in refused(stack, 2)[0]
+
+
+def test_a_stack_that_is_not_there(stack: Journey) -> None:
+    """A misspelt name leaves no folder of its own behind."""
+    for command in ("up", "rotate"):
+        done = stack.proself_mail(command, "--stack", "dve")
+        assert done.returncode == 2
+        assert "There is no stack dve" in done.stderr
+        assert not (stack.folder / "out" / "dve").exists()
 
 
 @pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.yaml"])
