@@ -21,6 +21,7 @@ from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
 from proself_mail.errors import Error, Refused
 from proself_mail.failure import Failure, Kind
+from proself_mail.faq import ReadBack
 from proself_mail.journal import Journal
 from proself_mail.ledger import Ledger
 from proself_mail.lock import Holder
@@ -56,6 +57,8 @@ class Done:
     """What the engine knows now."""
     application: ApplicationRecord
     """As the tenant's readers show it at last."""
+    is_consented: bool | None
+    """Whether they show everybody's consent; none where it cannot be seen."""
     changes: Mapping[str, int]
     """Resources by what was done to them, over all runs of the engine."""
     runs: int
@@ -323,14 +326,15 @@ class Update:
             self._settings,
             outputs,
             self._state,
-            seen.result(),
+            seen.result().application,
+            seen.result().is_consented,
             self._changes,
             self._runs,
             path,
             clean.result(),
         )
 
-    async def _read_back(self, state: State, outputs: Outputs, *, idle: bool) -> ApplicationRecord:
+    async def _read_back(self, state: State, outputs: Outputs, *, idle: bool) -> ReadBack:
         """See that the state has all of it, and that the tenant says the same."""
         while (self._patience.trailing or state.is_behind) and not idle:
             # Trailing readers may have told the plugin what was, and the state now says so.

@@ -12,10 +12,7 @@ from rich.text import Text as Styled
 from proself_mail import sign_in_errors, smtp_replies
 from proself_mail.diagnosis import Diagnosis, explained
 from proself_mail.refusal import Entry
-
-_NOT_FIRST = frozenset("、。,.)）」』】〕:;!?！？・ー…,")
-"""Marks that do not begin a line."""
-_NOT_LAST = frozenset("(（「『【〔“")
+from proself_mail.report import folded
 
 
 def show(console: Console, found: Sequence[Diagnosis], *, japanese_first: bool) -> None:
@@ -49,43 +46,10 @@ def _labelled(
     console: Console, label: str, text: str, *, width: int = 7, style: str | None = None
 ) -> None:
     indent = width if label else 0
-    for number, line in enumerate(folded(text, max(20, console.width - indent))):
+    for number, line in enumerate(folded(text, max(20, console.width - indent)).splitlines()):
         first = label if number == 0 else ""
         padding = " " * (indent - cell_len(first))
         console.print(Styled(f"{first}{padding}{line}", style=style or ""), soft_wrap=True)
-
-
-def folded(text: str, width: int) -> Iterator[str]:
-    """Break a text into lines of at most `width` cells.
-
-    At spaces, and between full-width characters where no mark is torn off; rich breaks Japanese
-    at spaces alone, which leaves lines half empty.
-    """
-    line = ""
-    for piece in _pieces(text):
-        if line and cell_len(line) + cell_len(piece.rstrip()) > width:
-            yield line.rstrip()
-            line = ""
-        line += piece
-        while cell_len(line.rstrip()) > width:  # one word that is longer than a line
-            end = next(i for i in range(1, len(line) + 1) if cell_len(line[:i]) > width) - 1
-            yield line[: max(end, 1)]
-            line = line[max(end, 1) :]
-    if line.strip():
-        yield line.rstrip()
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Yield what must stay together."""
-    piece = ""
-    for here, following in zip(text, f"{text[1:]} ", strict=False):
-        piece += here
-        wide = cell_len(here) > 1 or cell_len(following) > 1
-        breakable = wide and following not in _NOT_FIRST and here not in _NOT_LAST
-        if (here == " " or breakable) and following != " ":
-            yield piece
-            piece = ""
-    yield piece
 
 
 def page() -> str:

@@ -58,6 +58,8 @@ class ReadBack:
 
     steps: Sequence[Step]
     application: ApplicationRecord
+    is_consented: bool | None
+    """Whether everybody's consent is given; none where that cannot be seen."""
 
 
 async def _grants(
@@ -150,4 +152,5 @@ async def read_back(
             and outputs.tenant_id == str(settings.tenant_id),
         ),
     )
-    return ReadBack(steps, application)
+    is_seen = grants is not None and settings.mailbox_tenant == settings.tenant_id
+    return ReadBack(steps, application, wanted <= granted if is_seen else None)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from proself_mail import credentials, faq
-from proself_mail.directory import ApplicationRecord, NotFound
+from proself_mail.directory import NotFound
 from proself_mail.errors import CheckFailed
 from proself_mail.faq import ReadBack
 from proself_mail.patience import AGREEING, Patience
@@ -18,10 +18,10 @@ DRIFT = timedelta(minutes=3)
 
 async def read_back(
     opened: Session, settings: Settings, outputs: Outputs, patience: Patience, *, wrote: bool
-) -> ApplicationRecord:
+) -> ReadBack:
     """Read the FAQ's steps back until several readers, asked side by side, show all of them.
 
-    Returns the application as they show it. Raises `CheckFailed` where they differ for good: at
+    Returns what they show. Raises `CheckFailed` where they differ for good: at
     once where the update wrote nothing and readers agree, else when it is too late for a lag.
     """
 
@@ -42,7 +42,7 @@ async def read_back(
         looks = await asyncio.gather(*(look() for _ in range(AGREEING)))
         differing = [each for each in looks if isinstance(each, str)]
         if isinstance(looks[-1], ReadBack) and not differing:
-            return looks[-1].application
+            return looks[-1]
         shown = differing[0]
         no_lag = not wrote and not patience.trailing
         if no_lag and len(differing) == AGREEING:

@@ -5,10 +5,11 @@ nothing here decides anything.
 """
 
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +28,9 @@ _OPERATIONS = {
     "replace": "replaced",
     "delete": "forgotten",  # all that `infra` ever takes out of a state by an update, it retains
 }
+_NOT_FIRST = frozenset("、。,.)）」』】〕:;!?！？・ー…,")
+"""Marks that do not begin a line."""
+_NOT_LAST = frozenset("(（「『【〔“")
 _STYLES = {Outcome.OK: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
 
 
@@ -40,15 +44,44 @@ def commentary() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def show(console: Console, sentence: str) -> None:
+    """Print a sentence: folded on a terminal, as it is in a file or a pipe."""
+    shown = folded(sentence, console.width) if console.file.isatty() else sentence
+    console.print(shown, markup=False, soft_wrap=True)
+
+
 def folded(text: str, width: int) -> str:
-    """Fold text at a width, but no command in backquotes, which is to be copied whole."""
-    joint = "\0"
-    kept = re.sub(r"`[^`]*`", lambda command: command[0].replace(" ", joint), text)
-    lines = (
-        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
-        for line in kept.splitlines()
-    )
-    return "\n".join(lines).replace(joint, " ")
+    """Fold text into lines of at most `width` cells.
+
+    At spaces, and between full-width characters where no mark is torn off; rich breaks Japanese
+    at spaces alone, which leaves lines half empty. What is to be copied stays whole however long
+    it is: a command in backquotes, an address, a path.
+    """
+    return "\n".join(line for each in text.splitlines() for line in _lines(each, width))
+
+
+def _lines(text: str, width: int) -> Iterator[str]:
+    line = ""
+    for piece in _pieces(text):
+        if line.strip() and cell_len(line) + cell_len(piece.rstrip()) > width:
+            yield line.rstrip()
+            line = ""
+        line += piece
+    yield line.rstrip()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield what must stay together."""
+    piece = ""
+    for here, following in pairwise([*re.findall(r"`[^`]*`|.", text), " "]):
+        piece += here
+        last, first = here[-1], following[0]
+        wide = cell_len(last) > 1 or cell_len(first) > 1
+        breakable = wide and first not in _NOT_FIRST and last not in _NOT_LAST
+        if (last == " " or breakable) and first != " ":
+            yield piece
+            piece = ""
+    yield piece
 
 
 def checks(found: Iterable[Check]) -> Table:
@@ -114,7 +147,9 @@ def done(update: "Done") -> Iterator[str]:
     newest = update.outputs.newest
     yield f"Client ID {update.outputs.client_id}, tenant {update.outputs.tenant_id}."
     yield f"The client secret ends at {format_instant(newest.expires)}."
-    if not update.settings.manages_grant:
-        yield f"Consent is an administrator's to give: {update.outputs.consent_url}"
+    if update.is_consented is None:
+        yield f"Unless an administrator has consented, one has to: {update.outputs.consent_url}"
+    elif not update.is_consented:
+        yield f"An administrator has not consented yet, and has to: {update.outputs.consent_url}"
     if update.config_file:
         yield f"For Proself: {update.config_file}"

@@ -55,6 +55,7 @@ def identity(journey: Journey, checkout: Path) -> Identity:
     assert journey.writes(before) == []
     up = journey.proself_mail("up", "--stack", STACK)
     assert up.returncode == 0, up.stderr
+    assert "consent" not in up.stdout, "it has been given"
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
     shutil.copy(journey.folder / f"Pulumi.{STACK}.yaml", checkout / "stacks")
     return found

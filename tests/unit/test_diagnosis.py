@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proself_mail import diagnosis_view, explain, sign_in_errors, smtp_replies
+from proself_mail import diagnosis_view, explain, report, sign_in_errors, smtp_replies
 from proself_mail.diagnosis import UNKNOWN, diagnose
 from proself_mail.errors import ConfigurationError
 from proself_mail.quotation import LONGEST, quoted
@@ -166,7 +166,7 @@ def test_garbage_is_never_an_error(text: str) -> None:
     found = diagnose(text, NAMES, sent())
     assert found.said.isprintable()
     assert len(found.said) <= LONGEST + 2
-    for line in diagnosis_view.folded(found.said, 40):
+    for line in report.folded(found.said, 40).splitlines():
         assert line
     try:
         explained = explain.explain(text, EXPECTED)

@@ -12,11 +12,12 @@ from proself_mail import facts, faq
 from proself_mail.credentials import Caller
 from proself_mail.directory import (
     ApplicationRecord,
+    Forbidden,
     GrantRecord,
     PasswordRecord,
     ServicePrincipalRecord,
 )
-from proself_mail.faq import Label
+from proself_mail.faq import Label, ReadBack
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.stack import Outputs
@@ -59,11 +60,12 @@ WHOLE: dict[str, Any] = {
     "grants": (GRANT,),
     "caller": CALLER,
     "outputs": OUTPUTS,
+    "settings": SETTINGS,
 }
 
 
-def wrong_steps(**changes: Any) -> list[Label]:
-    """Read back from a tenant with these changes; return the steps that do not hold."""
+def read(**changes: Any) -> ReadBack:
+    """Read back from a tenant with these changes."""
     found = WHOLE | changes
 
     async def application(_: str) -> ApplicationRecord:
@@ -75,16 +77,22 @@ def wrong_steps(**changes: Any) -> list[Label]:
         return found["exchange"] if client_id == facts.EXCHANGE_ONLINE_APP_ID else own
 
     async def grants(_: str) -> tuple[GrantRecord, ...]:
-        answer: tuple[GrantRecord, ...] = found["grants"]
+        answer: tuple[GrantRecord, ...] | Forbidden = found["grants"]
+        if isinstance(answer, Forbidden):
+            raise answer
         return answer
 
     directory = SimpleNamespace(
         application=application, service_principal=service_principal, grants=grants
     )
-    seen = asyncio.run(
-        faq.read_back(cast(Any, directory), found["caller"], SETTINGS, found["outputs"])
+    return asyncio.run(
+        faq.read_back(cast(Any, directory), found["caller"], found["settings"], found["outputs"])
     )
-    return [step.label for step in seen.steps if not step.holds]
+
+
+def wrong_steps(**changes: Any) -> list[Label]:
+    """Read back from a tenant with these changes; return the steps that do not hold."""
+    return [step.label for step in read(**changes).steps if not step.holds]
 
 
 def changed(**values: Any) -> dict[str, ApplicationRecord]:
@@ -123,3 +131,14 @@ def test_what_is_as_it_should_be_holds() -> None:
 )
 def test_what_is_wrong_is_told_of_its_step(changes: dict[str, Any], labels: list[Label]) -> None:
     assert wrong_steps(**changes) == labels
+
+
+def test_whether_consent_was_given_is_known_only_where_it_can_be_seen() -> None:
+    assert read().is_consented is True
+    persons = good(consent="by-administrator")
+    assert read(settings=persons).is_consented is True
+    assert read(settings=persons, grants=()).is_consented is False
+    unseen = Forbidden(403, "Authorization_RequestDenied", "no")
+    assert read(settings=persons, grants=unseen).is_consented is None
+    elsewhere = good(audience="multi", mailboxTenantId=OTHER_TENANT)
+    assert read(settings=elsewhere, grants=()).is_consented is None

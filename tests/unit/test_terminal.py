@@ -1,11 +1,17 @@
 """Lines of progress, at a terminal's width."""
 
+import io
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from proself_mail import report
 from proself_mail.check import fail, ok
@@ -88,6 +94,52 @@ def test_a_command_to_be_copied_is_never_folded() -> None:
     assert shown
     assert rest.split() == [",", "then", "…"]
     assert max(map(len, cause.splitlines())) <= 60
+
+
+def test_japanese_is_folded_by_its_width_and_what_is_copied_stays_whole() -> None:
+    command = "`proself-mail sheet --stack contoso.test`"
+    address = f"https://login.microsoftonline.com/{'0' * 60}"
+    text = f"設定値と手順は {command} で表示できます。" * 3 + f"管理者が {address} で同意します。"
+    lines = report.folded(text, 60).splitlines()
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert sum(line.count(command) for line in lines) == 3
+    [whole] = [line for line in lines if address in line]
+    assert max(cell_len(line) for line in lines if line != whole) in (59, 60)
+    assert not [line for line in lines if line.startswith("。")]
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_sentence_is_folded_on_a_terminal_and_nowhere_else() -> None:
+    sentence = "The client secret of the window ends, and [somebody] pastes a new one. " * 3
+    terminal, pipe = _Terminal(), io.StringIO()
+    for file in (terminal, pipe):
+        report.show(Console(file=file, width=80, force_terminal=True, highlight=False), sentence)
+    lines = terminal.getvalue().splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines) == sentence.strip()
+    assert pipe.getvalue() == f"{sentence}\n"
+
+
+@pytest.mark.parametrize(
+    ("is_consented", "said"),
+    [(True, None), (False, "has not consented yet"), (None, "Unless an administrator has")],
+)
+def test_consent_is_asked_for_only_where_it_may_be_missing(
+    is_consented: bool | None, said: str | None
+) -> None:
+    newest = SimpleNamespace(expires=datetime(2027, 9, 28, tzinfo=UTC))
+    outputs = SimpleNamespace(client_id="c", tenant_id="t", newest=newest, consent_url="https://u")
+    done = SimpleNamespace(
+        changes={}, reports=(), outputs=outputs, is_consented=is_consented, config_file=None
+    )
+    asked = [line for line in report.done(cast(Any, done)) if "https://u" in line]
+    assert len(asked) == (said is not None)
+    assert said is None or said in asked[0]
 
 
 def test_below_a_table_of_checks_its_commands_stand_unfolded(
