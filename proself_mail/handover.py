@@ -16,8 +16,8 @@ from proself_mail.settings import Consent
 from proself_mail.stack import Stack
 
 
-async def run(name: str, project: Path, object_id: str) -> Path | None:
-    """Write the identity into a stack's configuration; return the file, or None for no change.
+async def run(name: str, project: Path, object_id: str) -> str | None:
+    """Write the identity into a stack's configuration; return its file, or None for no change.
 
     `object_id` is the service principal's (`objectId` of `infra/pipeline`), and the tenant is asked
     whether it is one. Raises `CheckFailed` where it is not.
@@ -48,4 +48,4 @@ async def run(name: str, project: Path, object_id: str) -> Path | None:
     if not changes:
         return None
     await asyncio.to_thread(stack.configure, changes)
-    return stack.file
+    return stack.file_shown

@@ -71,7 +71,7 @@ async def run(answers: Answers, project: Path) -> Made:
     stack = Stack(answers.stack, project, answers.secrets_provider)
     if stack.is_configured:
         raise Refused(
-            f"{stack.file.name} exists already: it holds the UUID and the schedule of a stack "
+            f"{stack.file_shown} exists already: it holds the UUID and the schedule of a stack "
             f"{answers.stack}.",
             f"If that stack is on another backend, `pulumi login` there; `pulumi stack init "
             f"{answers.stack}` makes it on this one from that file. Or choose another name.",

@@ -197,7 +197,7 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
     ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
     lost = vanishing(ends, settings.entries, now)
     if not lost:
-        return Check(name, Outcome.OK, f"{len(declared)} client secret(s) are due")
+        return Check(name, Outcome.OK, f"declares {len(declared)} client secret(s) now")
     return Check(
         name,
         Outcome.FAIL,

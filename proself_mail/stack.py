@@ -213,6 +213,12 @@ class Stack:
         place = folder / (project.get("stackConfigDir") or ".")
         return place / f"Pulumi.{settings.short_name(self.name)}.yaml"
 
+    @property
+    def file_shown(self) -> str:
+        """Its file as a person in the project's folder names it, to git too."""
+        project, path = self.project, self.file
+        return (path.relative_to(project) if path.is_relative_to(project) else path).as_posix()
+
     def covered_state(self) -> State | None:
         """Return its state with secrets covered, which needs no passphrase; None without a stack.
 

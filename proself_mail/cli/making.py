@@ -72,10 +72,10 @@ def _init(arguments: argparse.Namespace) -> int:
     )
     made = asyncio.run(init.run(answers, find_project(Path.cwd())))
     report.output().print(report.checks(made.checks))
-    report.output().print(
+    report.show(
+        report.output(),
         f"\nStack {answers.stack} is made: {os.path.relpath(made.file)}. Next: look at it, "
         f"commit it, and `pulumi up --stack {answers.stack}`.",
-        markup=False,
     )
     return 0
 
@@ -149,7 +149,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
     console = report.output()
     for sentence in report.done(done):
-        console.print(sentence, markup=False, soft_wrap=True)
+        report.show(console, sentence)
     console.print("What to enter in Proself, and how:")
     show_command(console, f"proself-mail sheet --stack {arguments.stack}")
     return 0
@@ -177,11 +177,11 @@ def _handover(arguments: argparse.Namespace) -> int:
     from proself_mail.stack import find_project
 
     file = asyncio.run(handover.run(arguments.stack, find_project(Path.cwd()), arguments.to))
-    report.output().print(
-        f"{file.name} is changed: commit it. Next, as the person who owns the application: "
+    report.show(
+        report.output(),
+        f"{file} is changed: commit it. Next, as the person who owns the application: "
         f"`proself-mail up --stack {arguments.stack}`."
         if file
         else "The identity looks after this stack already; nothing was changed.",
-        markup=False,
     )
     return 0

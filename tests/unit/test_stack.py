@@ -11,6 +11,20 @@ from proself_mail.engine import CommandFailed, Engine
 from proself_mail.stack import Stack
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("stackConfigDir: stacks/", "stacks/Pulumi.dev.yaml"),
+        ("stackConfigDir: ../kept", "../kept/Pulumi.dev.yaml"),
+        ("stackConfigDir: .", "Pulumi.dev.yaml"),
+        ("", "Pulumi.dev.yaml"),
+    ],
+)
+def test_a_stacks_file_is_named_as_git_takes_it(tmp_path: Path, place: str, shown: str) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(f"name: proself-mail\n{place}\n", encoding="utf-8")
+    assert Stack("contoso/proself-mail/dev", tmp_path).file_shown == shown
+
+
 def tried(monkeypatch: pytest.MonkeyPatch, project: Path, words: str, what: str) -> int:
     """Run a command that ends with these words; return how often it was run."""
     runs: list[Any] = []
