@@ -60,11 +60,12 @@ class Rotation:
 
     settings: Settings
     before: Plan
+    """What was to be done, an appended entry included."""
     after: Plan
     done: Done | None
     """How the update ended; none where none was needed."""
     removed: Sequence[PasswordRecord]
-    appended_to: Path | None = None
+    appended_to: str | None = None
     """The stack file, where an entry was appended to it: it must be committed."""
 
 
@@ -286,11 +287,11 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
         await asyncio.wait({writing})  # a thread goes on, and would write after the taking back
         if await _came_to_nothing(at, before):
             file.write_bytes(as_it_was)
-            say(f"{file.name} is as it was: no secret was made")
+            say(f"{at.stack.file_shown} is as it was: no secret was made")
         else:
-            say(f"{file.name} has a new entry all the same: commit it")
+            say(f"{at.stack.file_shown} has a new entry all the same: commit it")
         raise
-    return replace(rotated, before=before, appended_to=file)
+    return replace(rotated, appended_to=at.stack.file_shown)
 
 
 async def _came_to_nothing(at: _Stack, before: Plan) -> bool:

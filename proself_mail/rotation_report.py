@@ -25,12 +25,14 @@ def plan(of: Plan) -> Iterator[str]:
     yield from (f"To remove, revoked: {shown(each)}." for each in of.revoked)
     if of.forget:
         yield f"To take out of the state: {', '.join(of.forget)}."
-    yield from _days_left(of)
     yield from (f"Note: {each}." for each in notes(of))
 
 
-def _days_left(of: Plan) -> Iterator[str]:
-    """Say how long a person has, as far as Proself's client secret is known."""
+def days_left(of: Plan) -> Iterator[str]:
+    """Say how long a person has, as far as Proself's client secret is known.
+
+    "Must" is said only where the command ends with the exit code for it.
+    """
     reminder = of.reminder
     if reminder is None:
         return
@@ -38,10 +40,12 @@ def _days_left(of: Plan) -> Iterator[str]:
         yield "A person must act now: no client secret that Proself may have is valid."
         return
     left = f"{(reminder.mail_ends - of.now).days} days, until {format_instant(reminder.mail_ends)}"
-    if reminder.level is Level.NONE:
+    if reminder.level is Level.NONE and not of.add:
         yield f"Nobody has to act. The client secret in Proself is good for {left}."
-    else:
+    elif reminder.level.is_red:
         yield f"A person must act within {left}."
+    else:
+        yield f"There is time: the client secret that Proself may have is good for {left}."
 
 
 def notes(of: Plan) -> Iterator[str]:
@@ -68,8 +72,7 @@ def end(of: "Rotation") -> Iterator[str]:
         yield f"For Proself: {of.done.config_file}"
     if of.appended_to:
         yield (
-            f"Commit {of.appended_to.name} now: a run elsewhere with the old file would refuse to "
-            "work."
+            f"Commit {of.appended_to} now: a run elsewhere with the old file would refuse to work."
         )
     yield from (f"Note: {each}." for each in notes(of.after))
 

@@ -10,6 +10,7 @@ from proself_mail.cli.terminal import ask, greet, say
 from proself_mail.errors import PersonNeeded, Refused
 
 if TYPE_CHECKING:
+    from proself_mail.reminder import Reminder
     from proself_mail.rotation import Plan
 
 
@@ -43,7 +44,10 @@ def _rotate(arguments: argparse.Namespace) -> int:
     stack, project = arguments.stack, find_project(Path.cwd())
 
     def show(plan: "Plan") -> None:
-        for line in rotation_report.plan(plan):
+        lines = [*rotation_report.plan(plan)]
+        if not (arguments.now or arguments.revoke):  # after which it is another one
+            lines += rotation_report.days_left(plan)
+        for line in lines:
             report.commentary().print(line, markup=False)
         if arguments.revoke:
             _confirm_revocation(plan, stack)
@@ -65,9 +69,10 @@ def _rotate(arguments: argparse.Namespace) -> int:
                 dry_run=arguments.dry_run,
             )
         )
+        reminder = done.after.reminder
         if arguments.dry_run:
-            return 0
-        reminder, lines = done.after.reminder, list(rotation_report.end(done))
+            return _exit_code(reminder)
+        lines = list(rotation_report.end(done))
         outputs = {"person": reminder.level if reminder else "none"}
         if reminder:
             outputs["title"] = rotation_report.title(stack, reminder)
@@ -80,18 +85,25 @@ def _rotate(arguments: argparse.Namespace) -> int:
     if reminder:
         lines += rotation_report.person(stack, reminder)
     for line in lines:
-        report.output().print(line, markup=False, soft_wrap=True)
+        report.show(report.output(), line)
+    return _exit_code(reminder)
+
+
+def _exit_code(reminder: "Reminder | None") -> int:
     return PersonNeeded.exit_code if reminder and reminder.level.is_red else 0
 
 
 def _confirm_revocation(plan: "Plan", stack: str) -> None:
     """Have a person type the stack's name. Raises `Refused` where nobody does."""
+    from proself_mail import report
+
     dying = ", ".join(plan.keys[each.id] for each in plan.windows if each.id in plan.keys)
-    typed = ask(
-        f"These client secrets die as soon as a new one is proven: {dying or 'none'}.\n"
-        "Mail stops then, until somebody pastes the new one into Proself and signs in there.\n"
-        f"Type the stack's name ({stack}) to go on: "
-    )
+    for line in (
+        f"These client secrets die as soon as a new one is proven: {dying or 'none'}.",
+        "Mail stops then, until somebody pastes the new one into Proself and signs in there.",
+    ):
+        report.commentary().print(line, markup=False)
+    typed = ask(f"Type the stack's name ({stack}) to go on: ")
     if typed != stack:
         raise Refused(
             "The revocation was not confirmed; nothing was changed.",

@@ -98,6 +98,9 @@ def test_early_by_an_entry_that_keeps_everything_else_of_the_file(journey: Journ
     before = journey.mark()
     said = rotate(journey, "--now")
     assert f"Commit Pulumi.{STACK}.yaml" in said
+    assert "Made and proven" in said
+    assert "Nothing is due" not in said
+    assert "Nobody has to act" not in said
     assert path.read_text(encoding="utf-8").startswith("# Contoso's\n")
     [old, added] = entries(journey)
     assert (added["everyDays"], added["overlapDays"]) == (150, 30)
@@ -131,6 +134,7 @@ def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journ
         assert f"die as soon as a new one is proven: {leaked['keyId']}." in told
         assert "Mail stops then, until somebody pastes the new one into Proself" in told
         assert "not confirmed; nothing was changed" in told
+        assert "good for" not in told, "what dies is good for no day"
     assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []
 
@@ -144,6 +148,19 @@ def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journ
     assert signs_in(journey, new)
     assert not signs_in(journey, leaked)
     assert set(passwords(journey)) == {theirs["keyId"], new["keyId"]}
+
+    with journey.tenant.http(journey.tenant.token()) as http:
+        http.post(
+            f"/v1.0/applications/{application}/removePassword", json={"keyId": theirs["keyId"]}
+        )
+    later(journey, 1)
+    said = rotate(journey, "--revoke", code=6, stdin=f"{STACK}\n")
+    summary = (journey.folder / "out" / STACK / "rotation.md").read_text(encoding="utf-8")
+    for told in (said, summary):
+        assert "Made and proven: the client secret of the window" in told
+        assert "Removed: 'Proself SMTP OAuth" in told
+        assert f"key id {new['keyId']}, until" in told
+        assert "Nothing is due" not in told
 
 
 def test_a_revocation_that_was_killed_is_finished_on_another_machine(journey: Journey) -> None:
@@ -183,6 +200,7 @@ def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey
     said = rotate(journey, "--acknowledge")
     assert first["keyId"] in said
     assert "対応は不要です" in said
+    assert "Nobody has to act. The client secret in Proself is good" in rotate(journey, "--dry-run")
     later(journey, 150)
     assert "Mail stops at" in rotate(journey)
     assert notes(journey).startswith("Call Sato first.\n")
@@ -192,6 +210,7 @@ def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey
     said = rotate(journey, code=6)
     assert "Soon: Mail stops at" in said
     assert "至急" in said
+    assert "A person must act within" in rotate(journey, "--dry-run", code=6)
     before = journey.mark()
     rotate(journey, "--acknowledge", "00000000-0000-4000-8000-000000000000", code=2)
     assert journey.writes(before) == []

@@ -7,7 +7,7 @@ import pytest
 
 from bench.rotation_model import Life
 from proself_mail import rotation, rotation_report
-from proself_mail.directory import ApplicationRecord
+from proself_mail.directory import ApplicationRecord, PasswordRecord
 from proself_mail.ledger import Damaged, Ledger, merged
 from proself_mail.reminder import Level, LiveSecret, remind
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
@@ -83,6 +83,40 @@ def test_reminders_sharpen(
     assert english in told
     assert "シークレット" in japanese
     assert rotation_report.title("contoso.test", reminder)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "day", "words"),
+    [
+        (None, 1, "There is time: the client secret that Proself may have is good for 179 days"),
+        (ONE, 1, "Nobody has to act. The client secret in Proself is good for 179 days"),
+        (ONE, 150, "There is time: the client secret that Proself may have is good for 30 days"),
+        (ONE, 166, "A person must act within 14 days"),
+    ],
+)
+def test_a_person_must_only_where_the_exit_code_says_so_too(
+    pasted: str | None, day: int, words: str
+) -> None:
+    entries = [SecretsEntry(T0, 150 * DAY, 30 * DAY)]
+    now = T0 + day * DAY
+    made = {SECRET_PREFIX + OLD.window: f"app/password/{ONE}"}
+    if day > 150:
+        made[SECRET_PREFIX + NEW.window] = f"app/password/{TWO}"
+    ends = {ONE: OLD.expires, TWO: NEW.expires}
+    resources = {
+        name: Resource(name, id_, {"endDate": format_instant(ends[id_.rpartition("/")[2]])})
+        for name, id_ in made.items()
+    }
+    application = replace(
+        APPLICATION,
+        notes=Ledger({ONE: OLD.window, TWO: NEW.window}, pasted).into(""),
+        passwords=tuple(PasswordRecord(key, "", None, end) for key, end in ends.items()),
+    )
+    plan = rotation.plan(entries, State(resources, (), (), {}), application, now, now)
+    [told] = rotation_report.days_left(plan)
+    assert told.startswith(words)
+    assert plan.reminder is not None
+    assert plan.reminder.level.is_red is ("must" in told)
 
 
 def test_the_ledger_stands_beside_what_people_write() -> None:
