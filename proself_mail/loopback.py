@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
+from proself_mail.schedule import format_minutes
 
 _LONGEST_FORM_BYTES = 64 * 1024
 
@@ -64,7 +65,7 @@ class Loopback:
         except TimeoutError:
             foreign = f" {self.foreign} of other sign-ins were refused." if self.foreign else ""
             raise RemoteError(
-                f"Nobody finished the sign-in within {patience.total_seconds() / 60:g} minutes."
+                f"Nobody finished the sign-in within {format_minutes(patience)}."
                 f"{foreign} No mail was sent.",
                 "Run it again with the mailbox's user at hand; --timeout gives more time.",
             ) from None

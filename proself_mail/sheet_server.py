@@ -20,6 +20,7 @@ from datetime import timedelta
 from proself_mail import sheet_page
 from proself_mail.errors import RemoteError
 from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
+from proself_mail.schedule import format_minutes
 from proself_mail.sheet import Sheet
 
 PATIENCE = timedelta(minutes=5)
@@ -95,8 +96,8 @@ def _wait_for_visit(server: "_Server", person: Person) -> None:
         waited = timedelta(seconds=time.monotonic() - began)
         if waited > person.patience:
             raise RemoteError(
-                f"Nobody opened the setup sheet within {person.patience.total_seconds() / 60:g} "
-                "minutes; its address is worthless now.",
+                f"Nobody opened the setup sheet within {format_minutes(person.patience)}; its "
+                "address is worthless now.",
                 "Run it again; --timeout gives more time, --out FILE writes it to a file.",
             )
         if not told and (failed.is_set() or waited > _BROWSER):

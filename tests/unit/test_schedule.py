@@ -11,6 +11,7 @@ from proself_mail.schedule import (
     SecretsEntry,
     Window,
     format_instant,
+    format_minutes,
     most_open,
     open_windows,
     parse_instant,
@@ -259,6 +260,13 @@ def test_an_instant_has_one_spelling(instant: datetime) -> None:
     text = format_instant(instant)
     assert format_instant(parse_instant(text)) == text
     assert abs(parse_instant(text) - instant) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(30, "0.5 minutes"), (60, "1 minute"), (300, "5 minutes")]
+)
+def test_one_minute_is_singular(seconds: int, written: str) -> None:
+    assert format_minutes(timedelta(seconds=seconds)) == written
 
 
 def test_a_window_is_named_by_its_start() -> None:
