@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra import operation
-from proself_mail import private_file, proself
+from proself_mail import proself
 from proself_mail.errors import Error
 from proself_mail.proself import ClientSecret, ProselfConfig
 from proself_mail.schedule import format_instant
@@ -68,7 +68,7 @@ def check_config_file(settings: Settings) -> None:
     path = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
     if path and operation.applies_changes():
         try:
-            private_file.check(path)
+            proself.check_writable(path)
         except Error as error:
             raise pulumi.RunError(str(error.about(pulumi.get_stack()))) from error
 

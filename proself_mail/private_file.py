@@ -12,7 +12,7 @@ from pathlib import Path
 from proself_mail.errors import ConfigurationError, Refused
 
 
-def check(path: Path) -> None:
+def check(path: Path, elsewhere: str = "") -> None:
     """Look whether `write` could write there, without writing. Raises as `write` does."""
     try:
         # A link counts that leads nowhere, for nothing can be made in its place.
@@ -25,19 +25,22 @@ def check(path: Path) -> None:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 (folder / name).lstat()
     except (OSError, ValueError) as error:  # no name that a file can have
-        raise unwritable(path, getattr(error, "strerror", None) or str(error)) from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise unwritable(path, why, elsewhere) from error
     if is_in_the_way:
-        raise unwritable(path, "a folder is where a file should be, or a file is in its way")
+        why = "a folder is where a file should be, or a file is in its way"
+        raise unwritable(path, why, elsewhere)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise unwritable(path, f"{folder} may not be written to")
+        raise unwritable(path, f"{folder} may not be written to", elsewhere)
     if folder == path.parent:
         _check_folder(folder)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, elsewhere: str = "") -> None:
     """Write `text` to `path`, 0600, replacing what is there in one step.
 
-    Folders that are missing are made 0700. Raises `ConfigurationError` where the folder cannot be
+    Folders that are missing are made 0700. `elsewhere` says how a person names another place,
+    where one can. Raises `ConfigurationError` where the folder cannot be
     made or written, and `Refused` where others could put another file in its place.
     """
     folder = path.parent
@@ -57,7 +60,7 @@ def write(path: Path, text: str) -> None:
                 Path(scratch).unlink()
             raise
     except OSError as error:
-        raise unwritable(path, error.strerror or str(error)) from error
+        raise unwritable(path, error.strerror or str(error), elsewhere) from error
 
 
 def scratches(path: Path) -> list[Path]:
@@ -87,13 +90,12 @@ def read(path: Path) -> str:
     return text
 
 
-def unwritable(path: Path, reason: str) -> ConfigurationError:
+def unwritable(path: Path, reason: str, elsewhere: str) -> ConfigurationError:
     """Return the error of a file that cannot be written."""
+    otherwise = f", or {elsewhere}" if elsewhere else ""
     return ConfigurationError(
         f"{path} cannot be written: {reason}.",
-        f"Make {path.parent} a folder that you may write to, or name another place (for the "
-        "Proself config file by `pulumi config set configFile PATH --plaintext --stack S`), then "
-        "try again.",
+        f"Make {path.parent} a folder that you may write to{otherwise}, then try again.",
     )
 
 

@@ -234,9 +234,17 @@ def _table(screen: Screen) -> Table:
     return table
 
 
+_ELSEWHERE = "name another place by `pulumi config set configFile PATH --plaintext --stack S`"
+
+
+def check_writable(path: Path) -> None:
+    """Look whether `write` could write there, without writing. Raises as `write` does."""
+    private_file.check(path, _ELSEWHERE)
+
+
 def write(path: Path, config: ProselfConfig) -> None:
     """Write the file, private to the user, in one step. Raises as `private_file.write`."""
-    private_file.write(path, config.to_toml())
+    private_file.write(path, config.to_toml(), _ELSEWHERE)
 
 
 def read(path: Path) -> ProselfConfig:

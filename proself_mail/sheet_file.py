@@ -1,26 +1,36 @@
 """The setup sheet as a file: by itself without the secret, with it for this user's eyes only."""
 
+import os
+import subprocess
 from pathlib import Path
 
 from proself_mail import private_file, sheet_page, synchronised
 from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.settings import short_name
 from proself_mail.sheet import Sheet
+from proself_mail.stack import CHECKOUT
+
+_ELSEWHERE = "give --out another name"
 
 
-def check(path: Path, *, with_secret: bool) -> None:
+def check(path: Path, stack: str, *, with_secret: bool) -> None:
     """Look whether `write` would write there, as far as that can be known without the sheet.
 
     Raises `ConfigurationError` for what exists, and `Refused` for a secret in a folder that is
-    copied elsewhere or that others may write in.
+    copied elsewhere, by git too, or that others may write in.
     """
-    if path.exists() or path.is_symlink():
+    if os.path.isdir(path):  # noqa: PTH112  the path's own fails on a name that is too long
         raise ConfigurationError(
-            f"{path} exists already and is left as it is.",
-            "Delete it, or give --out another name.",
+            f"{path} is a folder.", f"Give --out the name of a file, such as {path / 'sheet.html'}."
+        )
+    if os.path.lexists(path):
+        raise ConfigurationError(
+            f"{path} exists already and is left as it is.", f"Delete it, or {_ELSEWHERE}."
         )
     if not with_secret:
-        if not path.parent.is_dir():
-            raise private_file.unwritable(path, f"there is no folder {path.parent}")
+        if not os.path.isdir(path.parent):  # noqa: PTH112
+            why = f"there is no folder {path.parent}"
+            raise private_file.unwritable(path, why, _ELSEWHERE)
         return
     if service := synchronised.service_of(path):
         raise Refused(
@@ -29,18 +39,39 @@ def check(path: Path, *, with_secret: bool) -> None:
             "Name a folder that stays on this machine, or leave --with-secret out: "
             "`proself-mail sheet` without --out shows the secret and keeps it nowhere.",
         )
-    private_file.check(path)
+    private_file.check(path, _ELSEWHERE)
+    if _is_for_git(path):
+        ignored = os.path.relpath(CHECKOUT / "out" / short_name(stack) / "sheet.html")
+        raise Refused(
+            f"{path} lies in a working tree of git, which would take the file with the client "
+            "secret into a commit.",
+            f"Name a place that git ignores, such as `--out {ignored}`, or leave --with-secret "
+            "out: `proself-mail sheet` without --out shows the secret and keeps it nowhere.",
+        )
+
+
+def _is_for_git(path: Path) -> bool:
+    """Say whether a file would lie in a working tree of git that does not surely ignore it."""
+    place = path.resolve()
+    tree = next((folder for folder in place.parents if (folder / ".git").exists()), None)
+    if tree is None:
+        return False
+    asked = ["git", "-C", str(tree), "check-ignore", "--quiet", "--", str(place)]
+    try:
+        return subprocess.run(asked, capture_output=True).returncode != 0  # noqa: S603
+    except OSError:  # there is no git here, and who knows where else
+        return True
 
 
 def write(path: Path, sheet: Sheet, *, with_secret: bool) -> None:
     """Write it, where there is no such file yet. Raises as `check`."""
-    check(path, with_secret=with_secret)
+    check(path, sheet.stack, with_secret=with_secret)
     page = sheet_page.written(sheet, sheet.newest.value if with_secret else None)
     if with_secret:
-        private_file.write(path, page.html)
+        private_file.write(path, page.html, _ELSEWHERE)
         return
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(page.html)
     except OSError as error:
-        raise private_file.unwritable(path, error.strerror or str(error)) from error
+        raise private_file.unwritable(path, error.strerror or str(error), _ELSEWHERE) from error

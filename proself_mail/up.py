@@ -9,13 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import exclusive, journal, lock, preflight, private_file, session
+from proself_mail import exclusive, journal, lock, preflight, proself, session
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, Directory, Forbidden, stamped
 from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
 from proself_mail.journal import Journal
 from proself_mail.patience import Patience, Say
+from proself_mail.schedule import format_minutes
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings, short_name
 from proself_mail.stack import CHECKOUT, NoStackError, Stack
@@ -118,7 +119,7 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     a configuration that cannot be used at this time.
     """
     if path := settings.config_file_path(stack.name, CHECKOUT):
-        private_file.check(path)
+        proself.check_writable(path)
     if not state.key_ids:  # else the file is one that does not declare them, which is told below
         settings.check_begun(stack.name, opened.tenant_now())
     settings.check_mail_proof(stack.name, opened.tenant_now())
@@ -213,7 +214,7 @@ async def _ending_in_order(
         ) from None
     except TimeoutError:
         raise RemoteError(
-            f"Not done within {deadline.total_seconds() / 60:.0f} minutes.{patience.waited_for} "
+            f"Not done within {format_minutes(deadline)}.{patience.waited_for} "
             f"{await _what_is_left(stack)}",
             f"`proself-mail {command}` goes on from here"
             + ("; --deadline gives it more time." if command.startswith("up ") else "."),

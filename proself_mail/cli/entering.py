@@ -96,7 +96,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
             "Leave them or --out out.",
         )
     if out:
-        sheet_file.check(out, with_secret=with_secret)
+        sheet_file.check(out, arguments.stack, with_secret=with_secret)
     made = asyncio.run(sheet.read(arguments.stack, find_project(Path.cwd())))
     if out:
         sheet_file.write(out, made, with_secret=with_secret)

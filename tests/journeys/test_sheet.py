@@ -155,6 +155,7 @@ def test_no_secret_goes_into_a_synchronised_folder(stack: Journey, tmp_path: Pat
         (["--stack", "dev", "--with-secret"], 2, "--with-secret is for a file"),
         (["--stack", "dev", "--out", "x.html", "--port", "8080"], 2, "--port and --timeout"),
         (["--stack", "dev", "--out", "none/there/x.html"], 2, "cannot be written"),
+        (["--stack", "dev", "--out", ""], 2, "is a folder"),
         (["--stack", "bare"], 2, "nothing has been set up yet"),
     ],
 )

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import stat
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from proself_mail import sheet_file, sheet_page
 from proself_mail.errors import CheckFailed, ConfigurationError, Refused
 from proself_mail.sheet import Kind, Sheet
 from proself_mail.sheet_page import served, written
+from proself_mail.stack import CHECKOUT
 from tests.sheets import CLIENT, NOW, STACK, VALUE, client_secret, sheet_of
 from tests.unit.test_settings import OTHER_TENANT, TENANT
 
@@ -242,11 +244,21 @@ def test_a_link_is_not_followed_to_a_place_that_nobody_named(
 
 
 @pytest.mark.parametrize("with_secret", [True, False])
+def test_nobody_is_told_to_delete_a_folder(tmp_path: Path, with_secret: bool) -> None:
+    for folder in (tmp_path, Path()):
+        with pytest.raises(ConfigurationError, match="is a folder") as refused:
+            sheet_file.check(folder, STACK, with_secret=with_secret)
+        assert refused.value.next_step.endswith(f"such as {folder / 'sheet.html'}.")
+
+
+@pytest.mark.parametrize("with_secret", [True, False])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, with_secret: bool) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    path = tmp_path / "file" / "sheet.html"
-    with pytest.raises(ConfigurationError, match=r"sheet\.html cannot be written"):
-        sheet_file.write(path, sheet_of(), with_secret=with_secret)
+    for path in (tmp_path / "file" / "sheet.html", tmp_path / ("x" * 300)):
+        with pytest.raises(ConfigurationError, match=r"cannot be written") as refused:
+            sheet_file.write(path, sheet_of(), with_secret=with_secret)
+        assert "or give --out another name" in refused.value.next_step
+        assert "configFile" not in refused.value.next_step
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
@@ -255,6 +267,29 @@ def test_no_secret_is_put_where_others_may_write(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="Others may write"):
         sheet_file.write(tmp_path / "sheet.html", sheet_of(), with_secret=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_secret_is_put_where_git_would_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    tree = tmp_path / "private-copy"
+    tree.mkdir()
+    sheet_file.check(tree / "sheet.html", STACK, with_secret=True)
+    subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
+    (tree / ".gitignore").write_text("/out/\n", encoding="utf-8")
+    for path in (tree / "sheet.html", tree / "stacks" / "out" / "sheet.html"):
+        with pytest.raises(Refused, match="git, which would take the file") as refused:
+            sheet_file.write(path, sheet_of(), with_secret=True)
+        named = f"--out {Path('out', STACK, 'sheet.html')}`"
+        assert named in refused.value.next_step
+        assert not path.exists()
+    sheet_file.write(tree / "sheet.html", sheet_of(), with_secret=False)
+    ignored = tree / "out" / STACK / "sheet.html"
+    sheet_file.check(ignored, STACK, with_secret=True)
+    monkeypatch.setenv("PATH", str(tmp_path))  # without git nothing tells
+    with pytest.raises(Refused, match="git, which would take the file"):
+        sheet_file.check(ignored, STACK, with_secret=True)
 
 
 def test_no_secret_is_put_into_a_folder_that_is_copied_elsewhere(tmp_path: Path) -> None:
