@@ -13,7 +13,7 @@ from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import mended_by_refresh, of_application, unknown, up
 from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
-from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Audience
+from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Audience, open_mail_proof
 from proself_mail.stamp import Stamp
 
 _AUDIENCES = {Audience.SINGLE: "AzureADMyOrg", Audience.MULTI: "AzureADMultipleOrgs"}
@@ -87,9 +87,11 @@ def consent(seen: Evidence) -> Check:
             name,
             Outcome.UNKNOWN,
             f"it is given in the mailbox's tenant {settings.mailbox_tenant}, and cannot be seen "
-            f"from here; its administrator gives it at {seen.outputs.consent_url}",
+            "from here",
             required=False,
             permission="DelegatedPermissionGrant.Read.All in that tenant",
+            next_step="its administrator, unless that was done, consents at "
+            f"{seen.outputs.consent_url}",
         )
     for reading in (seen.grants, seen.exchange):
         if isinstance(reading, Unread):
@@ -136,6 +138,12 @@ def loopback_redirect_uri(seen: Evidence, found: ApplicationRecord) -> Check:
     left = [uri for uri in uris if uri.startswith(_LOOPBACK)]
     until = settings.mail_proof_until
     if until is not None and settings.proves_mail(seen.at):
+        if settings.proves_mail_too_long(seen.at):
+            return fail(
+                name,
+                f"`mailProofUntil` is {format_instant(until)}, so far ahead that `up` refuses it",
+                f"`{open_mail_proof(seen.stack, seen.at)}`, then {up(seen)}",
+            )
         if MAIL_PROOF_REDIRECT_URI not in found.redirect_uris:
             return fail(name, f"{MAIL_PROOF_REDIRECT_URI} is not registered yet", up(seen))
         left.remove(MAIL_PROOF_REDIRECT_URI)

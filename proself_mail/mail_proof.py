@@ -18,10 +18,8 @@ from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import Diagnosis, diagnose, explained
 from proself_mail.errors import ConfigurationError
 from proself_mail.mail_sign_in import MailToken, OpenBrowser, SignInRefused, sign_in
-from proself_mail.mending import config_set
 from proself_mail.refusal import Names, Sent
-from proself_mail.schedule import format_instant
-from proself_mail.settings import Settings
+from proself_mail.settings import Settings, open_mail_proof
 from proself_mail.smtp import Server, SmtpRefused, deliver
 from proself_mail.smtp_replies import CONNECTION, NARROWED
 from proself_mail.stack import Outputs
@@ -69,13 +67,15 @@ async def run(name: str, project: Path, person: Person, relay: Server | None = N
         check_open(name, settings, opened.tenant_now())
         found = await verify.look(name, known, opened)
         closed = [
-            each
+            f"“{each.name}”"
             for each in found.checks
             if each.name in ("application", "mail proof's redirect URI")
             and each.outcome is not Outcome.OK
         ]
-        if closed:  # nobody could sign in; the checks say why
-            return found
+        if closed:  # nobody could sign in
+            why = f"no sign-in and no mail was tried: see {' and '.join(closed)} above"
+            untried = (Check(_STEPS[0], Outcome.UNKNOWN, why), *_skipped(1))
+            return replace(found, checks=(*found.checks, *untried))
         proof = await prove(
             opened.target, name, settings, outputs, server, person, opened.tenant_now()
         )
@@ -91,10 +91,9 @@ async def run(name: str, project: Path, person: Person, relay: Server | None = N
 def check_open(name: str, settings: Settings, now: datetime) -> None:
     """Refuse a mail proof without its redirect URI. Raises `ConfigurationError`."""
     if not settings.proves_mail(now):
-        until = format_instant(now + timedelta(hours=1))
         raise ConfigurationError(
             "The mail proof is not open: the application has no redirect URI for this machine.",
-            f"`{config_set(name, 'mailProofUntil', until)}`, "
+            f"`{open_mail_proof(name, now)}`, "
             f"`proself-mail up --stack {name}`, then try again. The first up after that instant "
             "closes it.",
         )

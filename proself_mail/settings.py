@@ -350,6 +350,11 @@ class Settings(_Model):
         """Say whether the mail proof's redirect URI is to exist at `now`."""
         return self.mail_proof_until is not None and self.mail_proof_until > now
 
+    def proves_mail_too_long(self, now: datetime) -> bool:
+        """Whether `mailProofUntil` lies further ahead than it may."""
+        until = self.mail_proof_until
+        return until is not None and until > now + LONGEST_MAIL_PROOF
+
     def redirect_uris(self, now: datetime) -> tuple[str, ...]:
         """Return every redirect URI that the application is to have at `now`."""
         proof = (MAIL_PROOF_REDIRECT_URI,) if self.proves_mail(now) else ()
@@ -383,13 +388,17 @@ class Settings(_Model):
     def check_mail_proof(self, stack: str, now: datetime) -> None:
         """Refuse a `mailProofUntil` that leaves the loopback redirect URI open for too long."""
         until = self.mail_proof_until
-        if until is not None and until > now + LONGEST_MAIL_PROOF:
+        if until is not None and self.proves_mail_too_long(now):
             hours = LONGEST_MAIL_PROOF // timedelta(hours=1)
-            soon = format_instant(now + timedelta(hours=1))
             raise ConfigurationError(
                 f"`mailProofUntil` is {format_instant(until)}, more than {hours} hours ahead.",
-                f"`{config_set(stack, 'mailProofUntil', soon)}`, then try again.",
+                f"`{open_mail_proof(stack, now)}`, then try again.",
             )
+
+
+def open_mail_proof(stack: str, now: datetime) -> str:
+    """Return the line that opens the mail proof for an hour."""
+    return config_set(stack, "mailProofUntil", format_instant(now + timedelta(hours=1)))
 
 
 def short_name(stack: str) -> str:

@@ -426,6 +426,25 @@ def test_a_proof_that_is_not_open_says_how_to_open_it_and_an_up_closes_it(stack:
         journey.as_kept()
 
 
+def test_a_proof_that_is_open_for_too_long_says_what_up_takes_and_tries_nothing(
+    stack: Open,
+) -> None:
+    far = instant(timedelta(days=2))
+    stack.journey.configure("dev", stack.configuration | {"mailProofUntil": far})
+    try:
+        done = command(stack)
+    finally:
+        stack.journey.as_kept()
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert f"`mailProofUntil` is {far}, so far ahead that `up` refuses it" in said
+    assert "\n  pulumi config set mailProofUntil 20" in done.stdout
+    assert "\n  proself-mail up --stack dev\n" in done.stdout
+    assert "no sign-in and no mail was tried: see “mail proof's redirect URI” above" in said
+    assert "UNKNOWN mail: accepted not reached" in said
+    assert "1 of 23 checks failed" in said
+
+
 def redirect_uri_check(look: Look) -> dict[str, Any]:
     [check] = [each for each in look()["checks"] if each["name"] == "mail proof's redirect URI"]
     return dict(check)

@@ -5,6 +5,7 @@ What differs by the tenant or by a setting alone is looked at without a process 
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -204,6 +205,12 @@ def test_a_narrowed_consent_is_seen(stack: Journey, look: Look) -> None:
         assert found["drift"] == "consent to SMTP.Send too"
     finally:
         stack.tenant.ask("PATCH", path, {"scope": "Mail.Send"})
+
+
+def test_consent_in_another_tenant_is_given_at_an_address_to_be_copied(look: Look) -> None:
+    consent = look(code=0, mailbox_tenant_id="99999999-2222-4333-8444-555555555555")["consent"]
+    assert consent["outcome"] == "UNKNOWN"
+    assert re.search(r" https://\S+/adminconsent\?client_id=[\w-]{36}$", consent["next_step"])
 
 
 @pytest.mark.parametrize(
