@@ -136,10 +136,11 @@ def check_confirmation(typed: str, tenant_id: str, tenant: OrganizationRecord | 
     if tenant is not None:
         names |= {tenant.display_name, *tenant.domains}
     if typed.strip() not in names - {""}:
-        unread = "" if tenant else "; the tenant's name could not be read, so give its ID"
+        named = "name or ID" if tenant else "ID"
+        unread = "" if tenant else ", whose name could not be read"
         raise Refused(
-            f"{typed.strip()!r} is not the name or ID of the tenant {tenant_id}{unread}.",
-            "Look which tenant this is, and type its name or ID in full.",
+            f"{typed.strip()!r} is not the {named} of the tenant {tenant_id}{unread}.",
+            f"Look which tenant this is, and type its {named} in full.",
         )
 
 

@@ -117,7 +117,7 @@ def _removing(arguments: argparse.Namespace, work: Callable[[Any, Any], Any]) ->
             return given
         if not any(each.items for each in plan.stacks):
             return None
-        return ask("Type the tenant's name or ID to remove all of this: ") or None
+        return ask(f"Type the tenant's {_named(plan)} to remove all of this: ") or None
 
     try:
         reports = asyncio.run(work(show, confirm))
@@ -134,7 +134,7 @@ def _removing(arguments: argparse.Namespace, work: Callable[[Any, Any], Any]) ->
         )
     elif reports is None:
         report.output().print(
-            "\nNothing was removed: this is the plan. --confirm with the tenant's name or ID "
+            f"\nNothing was removed: this is the plan. --confirm with the tenant's {_named(plan)} "
             "carries it out."
             if any(each.items for each in plan.stacks)
             else "\nThere is nothing to remove."
@@ -143,3 +143,8 @@ def _removing(arguments: argparse.Namespace, work: Callable[[Any, Any], Any]) ->
         for each in removal_report.report(reports):
             report.output().print(each)
     return 0 if reports is None else removal_report.exit_code(reports)
+
+
+def _named(plan: Any) -> str:
+    """Say by what the tenant can be named: a name that could not be read is not compared."""
+    return "name or ID" if plan.tenant_name else "ID"

@@ -64,7 +64,8 @@ def test_a_stack_that_does_not_exist(journey: Journey) -> None:
 
 def test_a_wrong_confirmation(standing: Journey) -> None:
     said = refused(standing, "--confirm", standing.tenant.tenant_id[:-1], confirm=False)
-    assert "is not the name or ID of the tenant" in said
+    assert "is not the ID of the tenant" in said
+    assert "whose name could not be read. Next: Look which tenant this is, and type its ID" in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
@@ -76,10 +77,13 @@ def test_a_wrong_name_typed_and_nothing_typed(standing: Journey) -> None:
         ours, theirs = pty.openpty()
         with standing.started("teardown", "--stack", STACK, stdin=theirs) as process:
             os.write(ours, typed.encode())
-            process.communicate(timeout=60)
+            _, said = process.communicate(timeout=60)
         os.close(ours)
         os.close(theirs)
         assert process.returncode == code
+        # The identity may not read the tenant's name, so the right one would not be taken either.
+        assert "Type the tenant's ID to remove all of this" in said
+        assert "name or ID" not in said
         assert standing.writes(before) == []
 
 
