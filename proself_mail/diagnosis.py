@@ -42,7 +42,7 @@ _UNKNOWN_CAUSE = Text(
     "No table knows this answer; it is quoted above as it came.",
 )
 _UNKNOWN_FIX = Text(
-    "応答に含まれる番号とともに Microsoft の資料を調べるか、Entra 管理センターの "
+    "応答に含まれる番号とともに Microsoft の資料を調べるか、Entra 管理センターの"
     "「監視 → サインイン ログ」で {mailbox} の該当時刻の記録を確認してください。",
     "Look the numbers in it up in Microsoft's documentation, or look at the sign-in log of "
     "{mailbox} at that time: Entra admin center → Monitoring → Sign-in logs.",

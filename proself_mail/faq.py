@@ -130,7 +130,7 @@ async def read_back(
             if granted
             else f"unknown to {caller.name}, which may not read it"
             if grants is None
-            else f"not granted; {outputs.consent_url}",
+            else "not granted",
             wanted <= granted or not settings.manages_grant,
         ),
         Step(

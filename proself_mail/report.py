@@ -101,9 +101,10 @@ def checks(found: Iterable[Check]) -> Table:
 
 
 def show_checks(console: Console, found: Sequence[Check]) -> None:
-    """Print checks, and below them, unfolded, the commands that mend what failed.
+    """Print checks, and below them, unfolded, what is to be copied of their next steps.
 
-    Those are the ones that next steps begin with. One in the midst of a sentence has conditions.
+    Of what failed, the commands that a step begins with: one in the midst of a sentence has
+    conditions. Of every step the addresses, which a table breaks.
     """
     console.print(checks(found))
     command = "`((?:pulumi|proself-mail) [^`]*)`"
@@ -112,11 +113,13 @@ def show_checks(console: Console, found: Sequence[Check]) -> None:
         for each in found
         if each.outcome is Outcome.FAIL
     )
-    commands = dict.fromkeys(one for step in begun if step for one in re.findall(command, step[0]))
-    if commands:
-        console.print("\nThe commands, to be copied:")
-    for command in commands:
-        console.print(f"  {command}", markup=False, soft_wrap=True)
+    commands = [one for step in begun if step for one in re.findall(command, step[0])]
+    addresses = [one for each in found for one in re.findall(r"https?://\S+", each.next_step)]
+    for title, copied in (("commands", commands), ("addresses", addresses)):
+        if copied:
+            console.print(f"\nThe {title}, to be copied:")
+        for one in dict.fromkeys(copied):
+            console.print(f"  {one}", markup=False, soft_wrap=True)
 
 
 def steps(found: "Sequence[Step]", *, japanese: bool) -> Table:

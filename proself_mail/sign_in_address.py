@@ -140,9 +140,9 @@ def _scope(scopes: Sequence[str], expected: Expected | None) -> Iterator[Diagnos
                     "https://outlook.office.com/SMTP.Send または "
                     "https://outlook.office.com/Mail.Send が必要です。Proself が送っている場合は "
                     "Proself の版を確認してください。",
-                    "It takes https://outlook.office.com/SMTP.Send or "
-                    "https://outlook.office.com/Mail.Send. If Proself asks for it, check Proself's "
-                    "version.",
+                    "One of https://outlook.office.com/SMTP.Send and "
+                    "https://outlook.office.com/Mail.Send is needed. If Proself asks for it, check "
+                    "Proself's version.",
                 ),
             )
     if expected:

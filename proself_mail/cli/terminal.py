@@ -119,5 +119,5 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def is_japanese() -> bool:
-    """Say whether the terminal's locale is Japanese."""
-    return os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja")
+    """Say whether the terminal's locale is Japanese; a variable that is empty is not set."""
+    return (os.environ.get("LC_ALL") or os.environ.get("LANG") or "").startswith("ja")

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proself_mail import diagnosis_view, explain, report, sign_in_errors, smtp_replies
-from proself_mail.diagnosis import UNKNOWN, diagnose
+from proself_mail.diagnosis import UNKNOWN, diagnose, explained
 from proself_mail.errors import ConfigurationError
 from proself_mail.quotation import LONGEST, quoted
 from proself_mail.refusal import Entry, Names, Sent
@@ -64,6 +65,7 @@ REPLIES = {
 """Every reply of Exchange Online to a client that Microsoft documents or others have seen."""
 
 NAMES = Names("proself@contoso.example", "contoso.prod", "client-1", "tenant-1")
+NAMED = replace(NAMES, consent_url=Names().consent_url.replace("-ID", "-0" * 18))
 EXCHANGE = "https://outlook.office.com"
 EXPECTED = Expected(
     names=Names(
@@ -108,6 +110,30 @@ def test_every_row_is_found_by_its_example_and_is_whole(entry: Entry) -> None:
     assert re.search(r"[ぁ-ん]", found.cause.ja + found.fix.ja)
     assert found.cause.en.isascii() or re.match(r"[A-Za-z{“]", entry.cause.en)
     assert re.match(r"[A-Za-z{“]", entry.fix.en)
+
+
+@pytest.mark.parametrize("entry", [
+    *smtp_replies.REPLIES, *smtp_replies.NARROWED.values(), *smtp_replies.CONNECTION.values(),
+    *sign_in_errors.ERRORS, None,
+])  # fmt: skip
+def test_an_address_is_whole_and_nothing_is_glued_to_it(entry: Entry | None) -> None:
+    found = explained(entry, entry.example if entry else "unheard of", NAMED)
+    for text in (found.cause.ja, found.cause.en, found.fix.ja, found.fix.en):
+        lines = report.folded(text, 73)
+        for before, address in re.findall(r"(\S?)(https://\S*)", text):
+            assert before in ("", "、", "。"), text
+            assert re.fullmatch(r"https://([\w./?=&-]*[\w/])?", address, re.ASCII), address
+            assert address in lines
+        assert not re.search("[ぁ-ん一-龥] [ぁ-ん一-龥「]", text), "Japanese has no spaces"
+
+
+@pytest.mark.parametrize("number", [7000215, 7000218, 7000222])
+def test_no_secret_is_led_into_a_file(number: int) -> None:
+    """The README has the file with the secret deleted; the sheet keeps it nowhere."""
+    commands = diagnose(f"AADSTS{number}", NAMES).commands
+    assert commands[-1] == "proself-mail sheet --stack contoso.prod"
+    made = ("proself-mail rotate --stack contoso.prod",)
+    assert commands[:-1] == (made if number == 7000222 else ())
 
 
 def test_keys_and_numbers_are_unique() -> None:

@@ -14,8 +14,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from proself_mail import report
-from proself_mail.check import fail, ok
-from proself_mail.cli.terminal import say
+from proself_mail.check import Check, Outcome, fail, ok
+from proself_mail.cli.terminal import is_japanese, say
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
 
@@ -64,6 +64,18 @@ def test_a_reader_that_leaves_ends_no_command(streams: str) -> None:
         assert done.stdout == f"{code}\n"
         assert "Traceback" not in done.stderr
         assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("everything", "language", "japanese"),
+    [("", "ja_JP.UTF-8", True), ("C.UTF-8", "ja_JP.UTF-8", False), ("ja_JP.UTF-8", "", True)],
+)
+def test_an_empty_variable_says_nothing_of_the_language(
+    monkeypatch: pytest.MonkeyPatch, everything: str, language: str, japanese: bool
+) -> None:
+    monkeypatch.setenv("LC_ALL", everything)
+    monkeypatch.setenv("LANG", language)
+    assert is_japanese() is japanese
 
 
 @pytest.fixture(autouse=True)
@@ -152,5 +164,11 @@ def test_below_a_table_of_checks_its_commands_stand_unfolded(
     report.show_checks(report.output(), [ok("tenant", "Contoso"), failed, held])
     shown = capsys.readouterr().out.splitlines()
     assert shown[-3:] == ["The commands, to be copied:", *(f"  {each}" for each in commands)]
+    address = f"https://login.microsoftonline.com/{'t' * 36}/adminconsent?client_id={'c' * 36}"
+    consent = Check("consent", Outcome.UNKNOWN, "unseen", next_step=f"consent at {address}")
+    report.show_checks(report.output(), [failed, consent])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-3:] == ["", "The addresses, to be copied:", f"  {address}"]
+    assert f"  {commands[-1]}" in shown
     report.show_checks(report.output(), [ok("tenant", "Contoso")])
     assert capsys.readouterr().out.split() == ["OK", "tenant", "Contoso"]
