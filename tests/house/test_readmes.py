@@ -1,10 +1,14 @@
-"""The READMEs against the program: their tables of the configuration."""
+"""The READMEs against the program: their tables of the configuration, and a line to be typed."""
 
 import re
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from proself_mail.schedule import parse_instant
 from proself_mail.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,3 +34,19 @@ def test_commands_can_be_pasted_into_any_shell(path: Path) -> None:
             if line.startswith(("make ", "uv ", "pulumi ", "proself-mail ", "export ", "eval ")):
                 bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
                 assert not re.search(r"[#\[\]*?~]", bare), line
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_line_that_opens_the_mail_proof_writes_an_instant_in_an_hour(shell: str) -> None:
+    lines = {
+        line
+        for readme in ("README.md", "README.ja.md")
+        for line in (ROOT / readme).read_text(encoding="utf-8").splitlines()
+        if line.startswith("soon=")
+    }
+    [line] = lines
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell}")
+    said = subprocess.run([shell, "-c", f'{line}; echo "$soon"'], capture_output=True, text=True)
+    ahead = parse_instant(said.stdout.strip()) - datetime.now(UTC)
+    assert timedelta(minutes=58) < ahead <= timedelta(hours=1)
