@@ -76,6 +76,13 @@ _UNKNOWN = (
     "Nothing more was tried, because these words are not known to pass. If the reason is not "
     "clear from them, `proself-mail verify --stack S` looks at everything; then run it again."
 )
+HOW_TO_CHOOSE = (
+    "Choose one and keep it as you keep passwords: without it nobody can use the stack any more. "
+    "`read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE` lets you type it, "
+    "unseen (in PowerShell: `$env:PULUMI_CONFIG_PASSPHRASE = Read-Host`); then try again. Or give "
+    "a key vault's key by --secrets-provider."
+)
+"""What a person does before a stack can be made that a passphrase is to encrypt."""
 _BACKEND = (
     "Look at PULUMI_BACKEND_URL and at what it needs to sign in; `pulumi login` chooses a backend "
     "where it is not set, and `pulumi whoami --verbose` names the one in use."
@@ -158,7 +165,7 @@ _RULES = (
         r"is protected|because it is protected",
         Kind.PERMANENT,
         "the application of a production stack is protected",
-        "Think again; `pulumi state unprotect` lifts it.",
+        "Think again; `pulumi state unprotect --all --stack S` lifts it.",
         ConfigurationError,
     ),
     _Rule(
@@ -168,6 +175,19 @@ _RULES = (
         "Wait for it to end. If it is surely gone, `pulumi cancel --stack S` removes its lock; "
         "never while it runs.",
         Refused,
+    ),
+    _Rule(
+        r"secrets manager for new stack: passphrase must be set",
+        Kind.PERMANENT,
+        "a passphrase is to encrypt the new stack's secrets, and none is set",
+        HOW_TO_CHOOSE,
+        ConfigurationError,
+    ),
+    _Rule(
+        r"secrets manager for new stack",
+        Kind.PERMANENT,
+        "the secrets provider cannot be used",
+        "Check the address of the key, and the sign-in and the rights on it; no stack was made.",
     ),
     _Rule(
         r"incorrect passphrase|passphrase must be set|could not read passphrase|decrypt",

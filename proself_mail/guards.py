@@ -56,7 +56,8 @@ def check_environment(name: str, configured: Settings) -> None:
         raise Refused(
             f"The stack {name} is for {configured.environment}: only test stacks are torn down.",
             "Nothing here removes it. Whoever really wants it gone lifts the protection by hand: "
-            f"`pulumi state unprotect --all --stack {name}`, then `pulumi destroy`.",
+            f"`pulumi state unprotect --all --stack {name}`, then "
+            f"`pulumi destroy --stack {name}`.",
         )
 
 
@@ -116,7 +117,7 @@ def check_stamps(
                 f"The application {of_state.object_id}, which the state of {name} knows, is not "
                 f"this stack's by its stamp: {verdict.why}.",
                 "Look at it in Entra's App registrations. If it is this stack's after all, "
-                "`proself-mail up` writes the stamp again.",
+                f"`proself-mail up --stack {name}` writes the stamp again.",
             )
 
 

@@ -48,15 +48,15 @@ async def read_back(
         if no_lag and len(differing) == AGREEING:
             raise CheckFailed(
                 f"The tenant differs from the stack: {shown}.",
-                "`pulumi up --refresh` shows the difference and mends it.",
+                "`pulumi up --refresh --stack S` shows the difference and mends it.",
             )
         if clock.time() > ends:
             raise CheckFailed(
                 f"The tenant has differed from the stack for {DRIFT.total_seconds() / 60:.0f} "
                 f"minutes: {shown}.",
                 "Run it again in some minutes. If that says the same, somebody has changed it: "
-                "`pulumi up --refresh` shows the difference and mends it then. Not before: a "
-                "refresh forgets what a trailing reader does not show.",
+                "`pulumi up --refresh --stack S` shows the difference and mends it then. Not "
+                "before: a refresh forgets what a trailing reader does not show.",
             )
         if not no_lag:
             patience.trailing = True

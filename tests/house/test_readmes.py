@@ -1,8 +1,10 @@
-"""The READMEs against the program: their tables of the configuration, and a line to be typed."""
+"""The READMEs against the program, and commands wherever they are shown to a person."""
 
+import ast
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,3 +52,51 @@ def test_the_line_that_opens_the_mail_proof_writes_an_instant_in_an_hour(shell: 
     said = subprocess.run([shell, "-c", f'{line}; echo "$soon"'], capture_output=True, text=True)
     ahead = parse_instant(said.stdout.strip()) - datetime.now(UTC)
     assert timedelta(minutes=58) < ahead <= timedelta(hours=1)
+
+
+_CHANGING = re.compile(
+    r"pulumi (-C \S+ )?(destroy|cancel|up|refresh|state|import|stack (rm|import|rename|change))\b"
+)
+_WITHOUT_A_STACK = {"pulumi up"}
+"""The name of what people do, in sentences; no line of a document that is to be typed."""
+
+
+def shown_in(path: Path) -> Iterator[str]:
+    """Every command in a document, or in what a module may print."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        yield from re.findall(r"^ *(pulumi .*)$", text, re.MULTILINE)
+        yield from re.findall(r"`(pulumi [^`\n]*)`", text)
+        yield from re.findall(r'^ *"(pulumi .*)",$', text, re.MULTILINE)
+        return
+    tree = ast.parse(text)
+    bodies = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    notes = {id(each.value) for body in bodies for each in body.body if isinstance(each, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) or (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes
+        ):
+            yield from re.findall(r"`(pulumi [^`]*)`", ast.unparse(node))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *ROOT.glob("README*.md"),
+        *ROOT.glob("docs/runbooks/*.md"),
+        ROOT / "docs/failures.md",
+        *ROOT.glob("proself_mail/**/*.py"),
+        *ROOT.glob("proself_mail/refusals/*.toml"),
+        *ROOT.glob("infra/**/*.py"),
+    ],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_a_command_that_changes_a_stack_names_it(path: Path) -> None:
+    """The one that is selected may be another."""
+    for command in shown_in(path):
+        if _CHANGING.match(command) and command not in _WITHOUT_A_STACK:
+            assert "--stack " in command or command.startswith("pulumi up  "), command

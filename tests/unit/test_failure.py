@@ -305,6 +305,11 @@ def test_what_never_mends_names_cause_and_next_step() -> None:
 def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
     assert isinstance(classify("stack is currently locked by 1 lock(s)").error(), Refused)
     assert isinstance(classify("incorrect passphrase").error(), ConfigurationError)
+    missing = classify("could not create secrets manager for new stack: passphrase must be set")
+    assert isinstance(missing.error(), ConfigurationError)
+    assert "Choose one" in missing.next_step
+    of_a_key = classify("could not create secrets manager for new stack: invalid keyID")
+    assert "the address of the key" in of_a_key.next_step
 
 
 def test_the_sign_ins_own_sentence_is_quoted_without_its_trace() -> None:
