@@ -18,7 +18,7 @@ import pulumi
 from proself_mail import credentials, secret_policy
 from proself_mail.check import Outcome
 from proself_mail.directory import AppPolicy
-from proself_mail.errors import CheckFailed, Refused
+from proself_mail.errors import CheckFailed, Refused, sentence
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
 from proself_mail.state import SECRET_PREFIX
@@ -54,7 +54,7 @@ class Made:
     def check(self, settings: Settings, now: datetime) -> None:
         """Refuse a stack file that does not declare what lives. Raises `Refused`."""
         if lost := vanishing(self.ends, settings.entries, now):
-            raise Refused(_sentence(undeclared(lost)), _sentence(BRING_THE_NEWEST))
+            raise Refused(sentence(undeclared(lost)), sentence(BRING_THE_NEWEST))
 
     @classmethod
     def _of(cls, resources: Mapping[str, Mapping[str, Any]]) -> Self:
@@ -96,7 +96,7 @@ def check(settings: Settings, stack: str, where: Target, made: Made, now: dateti
         policy, stack, settings.entries, made.ends, now, is_made=made.application_id is not None
     )
     if found.outcome is Outcome.FAIL:
-        raise CheckFailed(_sentence(found.detail), _sentence(found.next_step))
+        raise CheckFailed(sentence(found.detail), sentence(found.next_step))
 
 
 async def _ask(where: Target, tenant_id: str, application_id: str | None) -> AppPolicy | None:
@@ -115,7 +115,3 @@ async def _ask(where: Target, tenant_id: str, application_id: str | None) -> App
     # itself, by more ways than ours, and has the words for what fails.
     except Exception:
         return None
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

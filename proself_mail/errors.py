@@ -84,3 +84,8 @@ class Interrupted(Error):
     """A person ended the command by Ctrl-C; it stopped in order."""
 
     exit_code = 130
+
+
+def sentence(text: str) -> str:
+    """Return a check's detail as the cause or the next step of an error."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

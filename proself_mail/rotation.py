@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from proself_mail.directory import ApplicationRecord, PasswordRecord
-from proself_mail.errors import Refused
+from proself_mail.errors import Refused, sentence
 from proself_mail.ledger import Ledger
 from proself_mail.reminder import LiveSecret, Reminder, remind
 from proself_mail.schedule import (
+    BRING_THE_NEWEST,
     SecretsEntry,
     Window,
     format_instant,
     open_windows,
     revoked_windows,
+    undeclared,
     vanishing,
 )
 from proself_mail.state import State
@@ -148,12 +150,7 @@ def _reminder(
 
 
 def _older(lost: Sequence[str]) -> Refused:
-    return Refused(
-        "Your stack file is older than the state, or its `secrets` were edited: the state holds "
-        f"live client secrets that it does not declare so: {', '.join(lost)}.",
-        "Bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
-        "only ever appended. Nothing was changed.",
-    )
+    return Refused(sentence(undeclared(lost)), f"{sentence(BRING_THE_NEWEST)} Nothing was changed.")
 
 
 def shown(password: PasswordRecord) -> str:

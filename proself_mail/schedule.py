@@ -108,7 +108,8 @@ def vanishing(
 
 
 BRING_THE_NEWEST = (
-    "bring the newest stack file here (`git pull`); entries of `secrets` are only ever appended"
+    "bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
+    "only ever appended"
 )
 """What a person does about windows that vanish."""
 
@@ -116,8 +117,8 @@ BRING_THE_NEWEST = (
 def undeclared(windows: Sequence[str]) -> str:
     """Say which windows `vanishing` has found."""
     return (
-        "your stack file is older than the state, which holds live client secrets that the file "
-        f"does not declare: {', '.join(windows)}"
+        "your stack file is older than the state, or its `secrets` were edited: the state holds "
+        f"live client secrets that the file does not declare so: {', '.join(windows)}"
     )
 
 

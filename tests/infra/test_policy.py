@@ -225,8 +225,9 @@ def test_a_live_secret_that_is_not_declared_is_refused(stack: Journey) -> None:
     for edited in ([entry | {"everyDays": 150}], [entry | later]):
         stack.change("dev", secrets=edited, displayName="Another name")
         cause, next_step = refused(stack, *UP)
-        assert cause.startswith("Your stack file is older than the state, which holds live client")
+        assert cause.startswith("Your stack file is older than the state, or its `secrets` were")
         assert "git pull" in next_step
+        assert "undo the edit" in next_step
 
 
 def test_a_secret_that_is_gone_is_due(stack: Journey) -> None:

@@ -165,6 +165,7 @@ def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> No
     assert done.returncode == 3, done.stderr
     assert "older than the state" in said
     assert "git pull" in said
+    assert "or undo the edit" in said
     assert standing.writes(before) == []
 
 
