@@ -170,6 +170,9 @@ def _scope(scopes: Sequence[str], expected: Expected | None) -> Iterator[Diagnos
 
 def _not_granted(permission: str, expected: Expected) -> Diagnosis:
     place = len(expected.permissions)
+    add = [(place, permission)]
+    if place == 1:  # they may be the default, and not stand in the stack's file
+        add = [*enumerate(expected.permissions), *add]
     return Diagnosis(
         "permission-not-in-stack",
         quoted(permission),
@@ -185,8 +188,11 @@ def _not_granted(permission: str, expected: Expected) -> Diagnosis:
             "Add it with consent by the lines below, then sign in again.",
         ),
         (
-            f"pulumi config set --path 'permissions[{place}]' {_word(permission)} "
-            f"--stack {expected.names.stack}",
+            *(
+                f"pulumi config set --path 'permissions[{at}]' {_word(each)} "
+                f"--stack {expected.names.stack}"
+                for at, each in add
+            ),
             f"proself-mail up --stack {expected.names.stack}",
         ),
     )

@@ -254,6 +254,14 @@ def test_an_address_that_is_as_it_should_be() -> None:
     assert found.asked["scope"] == "https://outlook.office.com/Mail.Send offline_access"
 
 
+def test_the_lines_that_add_a_permission_write_down_the_default_too() -> None:
+    """A list that begins at its second place would lack the first."""
+    found = explain.explain(ADDRESS.replace("%2FMail.Send", "%2FSMTP.Send"), EXPECTED)
+    commands = found.diagnoses[0].commands
+    assert "'permissions[0]' Mail.Send " in commands[0]
+    assert "'permissions[1]' SMTP.Send " in commands[1]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "keys"),
     [
