@@ -7,6 +7,7 @@ error that is shown without a traceback.
 import pulumi
 from pulumi.runtime.config import get_config_env
 
+from infra import policy
 from proself_mail import settings
 from proself_mail.errors import Error
 
@@ -21,6 +22,14 @@ def load() -> settings.Settings:
             settings.check_namespace(namespace, key, stack)
             if namespace == settings.PROJECT:
                 values[name] = value
+        if not values and _is_set_up(stack):
+            raise settings.lost(stack, settings.file_name(stack))
         return settings.parse(values, stack)
     except Error as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def _is_set_up(stack: str) -> bool:
+    """Say whether the state holds an application or secrets; not where the engine cannot tell."""
+    made = policy.Made.read(stack)
+    return made is not None and bool(made.application_id or made.ends)

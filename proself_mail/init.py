@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import clock, lifetime, preflight, session, state, up
+from proself_mail import backend, clock, lifetime, preflight, session, state, up
 from proself_mail.check import Check
 from proself_mail.directory import AppPolicy, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.failure import HOW_TO_CHOOSE
 from proself_mail.schedule import SecretsEntry, format_instant
-from proself_mail.settings import Environment, Settings, TargetName, parse
+from proself_mail.settings import Environment, Problem, Settings, TargetName, parse, wrong
 from proself_mail.stack import Stack
 
 EVERY = timedelta(days=150)
@@ -32,6 +33,11 @@ TEST_LIFETIME = timedelta(days=30)
 
 _LONGEST_NAME = 100
 """Of a stack (Pulumi, tokens.ParseStackName)."""
+_SAMPLE = "example"
+"""The stack of stacks/Pulumi.example.yaml."""
+_OURS = ("default", "passphrase")
+_KEY_SERVICES = ("awskms://", "azurekeyvault://", "gcpkms://", "hashivault://")
+"""Secrets providers (Pulumi, stack.ValidateSecretsProvider)."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +70,11 @@ class Made:
 
 async def run(answers: Answers, project: Path) -> Made:
     """Make the stack. Raises an `Error` of what stands against it, before anything is written."""
-    check_name(answers.stack)
+    check_name(answers.stack, project)
     # Whatever can be refused without the tenant is refused before it is asked.
     unknown = str(uuid.UUID(int=0))
     _configuration(answers, unknown, unknown, _entry(clock.now()))
     stack = Stack(answers.stack, project, answers.secrets_provider)
-    if stack.is_configured:
-        raise Refused(
-            f"{stack.file_shown} exists already: it holds the UUID and the schedule of a stack "
-            f"{answers.stack}.",
-            f"If that stack is on another backend, `pulumi login` there; `pulumi stack init "
-            f"{answers.stack}` makes it on this one from that file. Or choose another name.",
-        )
     async with session.sign_in(answers.target, _tenant(answers)) as opened:
         caller = opened.caller
         policy = asyncio.ensure_future(opened.directory.app_policy())
@@ -135,13 +134,37 @@ def _configuration(
         values["deleteAfter"] = format_instant(entry.starts + TEST_LIFETIME)
     if answers.config_file is not None:
         values["configFile"] = answers.config_file
-    parse(_nested(values), answers.stack, _option)
+    _refuse(wrong(_nested(values), _option))
     return values
+
+
+def check_options(given: Mapping[str, str]) -> None:
+    """Refuse options whose values no stack can have, by the names of their keys.
+
+    Raises `ConfigurationError`.
+    """
+    _refuse([each for each in wrong(given, _option) if each.path in given])
+
+
+def check_answer(key: str, answer: str) -> None:
+    """Refuse an answer that no stack can have for a key. Raises `ConfigurationError`."""
+    for found in wrong({key: answer}, lambda _, example: example or ""):
+        if found.path == key:
+            raise ConfigurationError(f"{found.cause}.", f"Such as {found.mending}.")
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        mended = ", ".join(f"`{each.mending}`" for each in problems)
+        raise ConfigurationError(
+            f"No stack can be made so: {'; '.join(each.cause for each in problems)}.",
+            f"Type it again, this time as in {mended}.",
+        )
 
 
 def _option(path: str, example: str | None) -> str:
     option = re.sub(r"[A-Z]", lambda capital: f"-{capital[0].lower()}", path)
-    return f"proself-mail init --{option} {shlex.quote(example or '')}"
+    return f"--{option} {shlex.quote(example or '')}"
 
 
 def _nested(values: Mapping[str, str]) -> Mapping[str, object]:
@@ -162,12 +185,51 @@ def _tenant(answers: Answers) -> str | None:
     return given.lower() if given else None
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that Pulumi would refuse later. Raises `ConfigurationError`."""
+def check_name(name: str, project: Path) -> None:
+    """Refuse a name that no new stack of the project can have.
+
+    Raises `ConfigurationError` for one that Pulumi would refuse later and for the sample's, and
+    `Refused` where a file holds a stack of this name.
+    """
     is_plain = all(c.isascii() and (c.isalnum() or c in "-_.") for c in name)
     if not is_plain or not any(c.isalnum() for c in name) or len(name) > _LONGEST_NAME:
         raise ConfigurationError(
             f"{name!r} is not a stack's name: letters, digits, `-`, `_` and `.` make one, "
             f"{_LONGEST_NAME} at most, a letter or digit among them.",
             "Choose one such as contoso.test.",
+        )
+    if name == _SAMPLE:
+        raise ConfigurationError(
+            f"{name} is the name of the sample in the repository: its file holds invented IDs, and "
+            "the pipelines pass over it.",
+            "Choose another one such as contoso.test.",
+        )
+    stack = Stack(name, project)
+    if stack.is_configured:
+        raise Refused(
+            f"{stack.file_shown} exists already: it holds the UUID and the schedule of a stack "
+            f"{name}.",
+            "If that stack is on another backend, `pulumi login` there; "
+            f"`pulumi stack init {name}` makes it on this one from that file. Or choose another "
+            "name.",
+        )
+
+
+def check_secrets_provider(provider: str | None, project: Path) -> None:
+    """Refuse a secrets provider that Pulumi does not take, or a passphrase that is not there.
+
+    Raises `ConfigurationError`.
+    """
+    if provider not in (None, *_OURS) and not str(provider).startswith(_KEY_SERVICES):
+        raise ConfigurationError(
+            f"{provider!r} is no secrets provider.",
+            f"Give --secrets-provider {', '.join(_OURS)} or the address of a key, which begins "
+            f"with {', '.join(_KEY_SERVICES)}.",
+        )
+    # Pulumi Cloud keeps a key for each of its stacks; where no backend is chosen yet, Pulumi says.
+    default_asks = backend.url(project).partition("://")[0] not in ("", "http", "https")
+    asks = provider == "passphrase" or (provider in (None, "default") and default_asks)
+    if asks and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(os.environ):
+        raise ConfigurationError(
+            "A passphrase is to encrypt the new stack's secrets, and none is set.", HOW_TO_CHOOSE
         )

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -41,6 +41,9 @@ PROJECT = "proself-mail"
 MAIL_PROOF_REDIRECT_URI = "http://localhost:20587/proself-mail"
 """Where `verify --mail` receives a sign-in. The port is below those that systems hand out."""
 
+MAIL_SEND = "Mail.Send"
+"""The permission that Proself's application has (FAQ 481); others are only added to it."""
+
 LONGEST_MAIL_PROOF = timedelta(hours=24)
 """How far ahead `mailProofUntil` may lie: a loopback redirect URI is a door that is to close."""
 
@@ -59,7 +62,7 @@ _EXAMPLES = {
     "audience": "single",
     "proselfTenantId": "11111111-2222-3333-4444-555555555555",
     "displayName": "Proself mail",
-    "permissions[0]": "Mail.Send",
+    "permissions[0]": MAIL_SEND,
     "consent": "granted",
     "secrets[0].from": "2027-04-01T00:00:00Z",
     "secrets[0].everyDays": "150",
@@ -98,6 +101,15 @@ def _server(text: str) -> str:
     host = _lowercase_host(host)
     # A browser leaves the usual port out of the address that it is sent back to.
     return host if not colon or int(port) == 443 else f"{host}:{int(port)}"
+
+
+def _server_of(address: str) -> str | None:
+    """Return the server in an address as a browser shows it; None where there is none."""
+    bare = address.partition("://")[2] or address
+    try:
+        return _server(re.split(r"[/?#]", bare)[0])
+    except ValueError:
+        return None
 
 
 def _mail_address(text: str) -> str:
@@ -261,7 +273,7 @@ class Settings(_Model):
     display_name: Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)] = (
         "Proself mail"
     )
-    permissions: Annotated[tuple[Line, ...], Field(min_length=1)] = ("Mail.Send",)
+    permissions: Annotated[tuple[Line, ...], Field(min_length=1)] = (MAIL_SEND,)
     consent: Consent = Consent.GRANTED
     secrets: Annotated[tuple[SecretsSetting, ...], Field(min_length=1)]
     secret_description: Annotated[
@@ -297,6 +309,12 @@ class Settings(_Model):
         for place, each in enumerate(self.permissions):
             if each in self.permissions[:place]:
                 yield "`permissions` names one permission twice", f"permissions[{place}]", None
+        if MAIL_SEND not in self.permissions:
+            yield (
+                f"`permissions` lacks {MAIL_SEND}, which Proself needs",
+                f"permissions[{self._place_of_mail_send()}]",
+                MAIL_SEND,
+            )
         if self.environment is Environment.PRODUCTION and self.delete_after is not None:
             yield (
                 "`deleteAfter` is for test stacks, and this one's `environment` is production",
@@ -323,6 +341,12 @@ class Settings(_Model):
                 "proselfTenantId",
                 None,
             )
+
+    def _place_of_mail_send(self) -> int:
+        """Return where it is to stand: in the place of one that was to be it, or at the end."""
+        spelt = [each.lower() for each in self.permissions]
+        near = difflib.get_close_matches(MAIL_SEND.lower(), spelt, n=1, cutoff=0.8)
+        return spelt.index(near[0]) if near else len(spelt)
 
     @property
     def mailbox_tenant(self) -> uuid.UUID:
@@ -417,9 +441,31 @@ def permission_not_offered(
         if permission not in offered:
             wanted = sorted(each for each in offered if each not in permissions)
             near = difflib.get_close_matches(permission, wanted, n=1)
-            value = near[0] if near else None if "Mail.Send" in permissions else "Mail.Send"
-            return permission, in_stack(stack)(f"permissions[{place}]", value)
+            mending = in_stack(stack)(f"permissions[{place}]", near[0] if near else None)
+            return permission, mending
     return None
+
+
+def lost(stack: str, file: str) -> ConfigurationError:
+    """Return the error for a stack that was set up and whose file holds no key of ours."""
+    return ConfigurationError(
+        f"The stack {stack} has been set up, but its file {file} is not there or holds none of "
+        "this project's keys.",
+        f"{BRING_BACK} If it belongs to the project of another folder (after a rehearsal: "
+        "out/rehearsal), go there.",
+    )
+
+
+BRING_BACK = (
+    "Bring the file back from the repository (`git pull`, or its history): it holds the UUID by "
+    "which the stack's objects are known."
+)
+"""What a person does about a stack's file that is lost."""
+
+
+def file_name(stack: str) -> str:
+    """Return the name of the file that a stack's configuration lies in."""
+    return f"Pulumi.{short_name(stack)}.yaml"
 
 
 def check_namespace(namespace: str, key: str, stack: str) -> None:
@@ -437,34 +483,58 @@ def check_namespace(namespace: str, key: str, stack: str) -> None:
     )
 
 
-def parse(values: Mapping[str, object], stack: str, mend: Mend | None = None) -> Settings:
+class Problem(NamedTuple):
+    """Something that is wrong with a configuration."""
+
+    path: str
+    """Where it is; blank for settings that do not go together."""
+    cause: str
+    mending: str
+    """What is to be written instead, as the caller's `Mend` does; blank where nothing is known."""
+
+
+def parse(values: Mapping[str, object], stack: str) -> Settings:
     """Validate a stack's configuration: our keys without their namespace, as Pulumi gives them.
 
     Lists and objects may be JSON text, which is how a program receives them. Raises
-    `ConfigurationError` naming everything that is wrong, each with the command that mends it:
-    `mend` writes it, for the stack's configuration unless told otherwise.
+    `ConfigurationError` naming everything that is wrong, each with the command that mends it.
     """
-    mend = mend or in_stack(stack)
-    decoded = {key: _decode(key, value) for key, value in values.items()}
     try:
-        return Settings.model_validate(decoded)
+        return _validated(values)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-    # A list that has a bad item is reported once more as too short.
-    paths = [_path(details["loc"]) for details in found]
-    problems = [
-        _problem(path, details, mend)
-        for path, details in zip(paths, found, strict=True)
-        if not (details["type"] == "too_short" and any(p.startswith(f"{path}[") for p in paths))
-    ]
-    causes = "; ".join(cause for cause, _ in problems)
-    mending = ", ".join(dict.fromkeys(f"`{step}`" for _, step in problems if step))
+        problems = _problems(error, in_stack(stack))
+    causes = "; ".join(each.cause for each in problems)
+    mending = ", ".join(dict.fromkeys(f"`{each.mending}`" for each in problems if each.mending))
     if not values:
         causes, mending = "it is empty", f"`proself-mail init --stack {stack}`, which writes it"
     raise ConfigurationError(
         f"The stack's configuration cannot be used: {causes}.",
         f"{mending or 'correct it in the stack file'}, then try again.",
     )
+
+
+def wrong(values: Mapping[str, object], mend: Mend) -> Sequence[Problem]:
+    """Return everything that `parse` would refuse, with what `mend` writes for it."""
+    try:
+        _validated(values)
+    except ValidationError as error:
+        return _problems(error, mend)
+    return ()
+
+
+def _validated(values: Mapping[str, object]) -> Settings:
+    return Settings.model_validate({key: _decode(key, value) for key, value in values.items()})
+
+
+def _problems(error: ValidationError, mend: Mend) -> Sequence[Problem]:
+    found = error.errors(include_url=False)
+    # A list that has a bad item is reported once more as too short.
+    paths = [_path(details["loc"]) for details in found]
+    return [
+        _problem(path, details, mend)
+        for path, details in zip(paths, found, strict=True)
+        if not (details["type"] == "too_short" and any(p.startswith(f"{path}[") for p in paths))
+    ]
 
 
 def _decode(key: str, value: object) -> object:
@@ -483,23 +553,29 @@ def _is_list(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is tuple
 
 
-def _problem(path: str, details: ErrorDetails, mend: Mend) -> tuple[str, str]:
-    """Turn one of pydantic's findings into a cause and the command that mends it."""
+def _problem(path: str, details: ErrorDetails, mend: Mend) -> Problem:
+    """Turn one of pydantic's findings into ours."""
     given = repr(details["input"])
     match details["type"]:
         case "missing":
             cause = f"`{path}` is missing"
         case "extra_forbidden":
             # One at the top is a key by that very name, whatever stands in it.
-            return _unknown(path), mend(path if len(details["loc"]) > 1 else Literal(path), None)
+            key = path if len(details["loc"]) > 1 else Literal(path)
+            return Problem(path, _unknown(path), mend(key, None))
         case "contradiction":
             context = details["ctx"]
-            key = f"{path}.{context['key']}" if path else context["key"]
-            return context["cause"], mend(key, context["value"])
+            key = f"{path}.{context['key']}" if path else str(context["key"])
+            return Problem(path, context["cause"], mend(key, context["value"]))
+        case _ if details["input"] is None:
+            # What Pulumi fills a list with up to the place that is set.
+            cause = f"`{path}` is missing"
         case "enum":
             cause = f"`{path}` is {given}, not {details['ctx']['expected']}"
         case "uuid_parsing" | "uuid_type":
             cause = f"`{path}` is {given}, not a UUID"
+        case "string_type":
+            cause = f"`{path}` is {given}, not text"
         case "tuple_type":
             cause = f"`{path}` is {given}, not a list"
         case "string_too_short":
@@ -517,7 +593,7 @@ def _problem(path: str, details: ErrorDetails, mend: Mend) -> tuple[str, str]:
             cause = f"`{path}`: {details['ctx']['error']}"
         case _:
             cause = f"`{path}`: {details['msg']}"
-    return cause, _mending(path, mend)
+    return Problem(path, cause, _mending(path, details["input"], mend))
 
 
 def _unknown(path: str) -> str:
@@ -527,9 +603,11 @@ def _unknown(path: str) -> str:
     return f"`{path}` is not a key{hint}"
 
 
-def _mending(path: str, mend: Mend) -> str:
+def _mending(path: str, given: object, mend: Mend) -> str:
     generic = re.sub(r"\[\d+\]", "[0]", path)
     examples = _EXAMPLES | {"stackId": str(uuid.uuid4())}
+    if path == "server":
+        examples["server"] = _server_of(str(given)) or examples["server"]
     for key in (generic, f"{generic}[0]", f"{generic}[0].from"):
         if key in examples:
             return mend(path + key[len(generic) :], examples[key])

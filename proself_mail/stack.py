@@ -151,7 +151,10 @@ class Stack:
     def _check_begun(self) -> None:
         """Refuse to go on with a stack that exists, unless `create` just has been cut off."""
         found = self.covered_state()
-        if found is None or found.projects or found.pending or self.is_configured:
+        if found is not None and found.holds_anything and not self.is_configured:
+            lost = settings.lost(self.name, str(self.file))
+            raise Refused(lost.cause, f"{lost.next_step} Or choose another name.")
+        if found is None or found.holds_anything or self.is_configured:
             raise Refused(
                 f"A stack {self.name} exists already.",
                 f"Change it by `pulumi config set KEY VALUE --plaintext --stack {self.name}`, or "
@@ -190,6 +193,8 @@ class Stack:
             settings.check_namespace(namespace, key, self.name)
             if namespace == settings.PROJECT:
                 values[name] = entry.get("objectValue", entry.get("value"))
+        if not values:
+            self._check_not_lost()
         return settings.parse(values, self.name)
 
     def configure(self, values: Mapping[str, str]) -> None:
@@ -211,7 +216,7 @@ class Stack:
         folder = self.project
         project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
         place = folder / (project.get("stackConfigDir") or ".")
-        return place / f"Pulumi.{settings.short_name(self.name)}.yaml"
+        return place / settings.file_name(self.name)
 
     @property
     def file_shown(self) -> str:
@@ -237,18 +242,29 @@ class Stack:
         """
         path = self.file
         try:
-            entries = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+            entries = self._document().get("config") or {}
             prefix = f"{settings.PROJECT}:"
             own = {k.removeprefix(prefix): v for k, v in entries.items() if k.startswith(prefix)}
-        except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
             raise ConfigurationError(
-                f"There is no stack {self.name}: its file {path} cannot be read "
-                f"({getattr(error, 'strerror', None) or 'it holds no configuration'}).",
-                "`pulumi stack ls` lists what there is. If the file is lost, bring it back from "
-                "the repository's history: it holds the UUID by which the stack's objects are "
-                "known.",
+                f"The file of the stack {self.name}, {path}, cannot be read "
+                f"({getattr(error, 'strerror', None) or 'it is not what Pulumi writes'}).",
+                settings.BRING_BACK,
             ) from error
+        if not own:
+            self._check_not_lost()
+            raise ConfigurationError(
+                f"There is no stack {self.name}: its file {path} is not there or holds none of "
+                "this project's keys.",
+                f"`pulumi stack ls` lists what there is. {settings.BRING_BACK}",
+            )
         return settings.parse(own, self.name)
+
+    def _check_not_lost(self) -> None:
+        """Raise `ConfigurationError` where it was set up, so that its file must have been lost."""
+        found = self.covered_state()
+        if found is not None and found.holds_anything:
+            raise settings.lost(self.name, str(self.file))
 
     def empty(self) -> None:
         """Forget every resource; nothing is deleted anywhere."""
@@ -376,7 +392,7 @@ def outputs_of(found: State, name: str) -> Outputs:
     except KeyError as error:
         raise ConfigurationError(
             f"The stack {name} has no output {error}: nothing has been set up yet.",
-            f"`pulumi up --stack {name}`, then try again.",
+            f"`proself-mail up --stack {name}`, then try again.",
         ) from error
 
 

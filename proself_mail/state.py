@@ -52,6 +52,11 @@ class State:
     """URNs of resources of other plugins."""
 
     @property
+    def holds_anything(self) -> bool:
+        """Whether something was made or begun; the engine's own record of the stack is nothing."""
+        return bool(self.resources or self.pending or self.others)
+
+    @property
     def application_id(self) -> str | None:
         """Object id of the application; none where the state knows of none."""
         found = self.resources.get(APPLICATION)

@@ -4,19 +4,22 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from proself_mail.cli.arguments import Commands, minutes
 from proself_mail.cli.terminal import ask, greet, say, show_command
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import ConfigurationError, Error
 from proself_mail.settings import Audience, Environment, TargetName
 
 if TYPE_CHECKING:
     from proself_mail.check import Check
     from proself_mail.session import Session
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def add_init(commands: Commands) -> None:
@@ -58,43 +61,86 @@ def _init(arguments: argparse.Namespace) -> int:
     from proself_mail import init, report
     from proself_mail.stack import find_project
 
+    project = find_project(Path.cwd())
+    # Whatever is known to be wrong is told before a person is asked for the rest.
+    init.check_secrets_provider(arguments.secrets_provider, project)
+    init.check_options(_given(arguments))
+    if arguments.stack:
+        init.check_name(arguments.stack, project)
     answers = init.Answers(
-        stack=arguments.stack or _ask("Stack (such as contoso.test)"),
-        server=arguments.server or _ask("Proself's host name (such as proself.example.jp)"),
-        mailbox=arguments.mailbox or _ask("Mail address that Proself sends as"),
-        target=arguments.target or TargetName(_ask("Target", *TargetName)),
-        environment=arguments.environment or Environment(_ask("Environment", *Environment)),
+        stack=arguments.stack
+        or _ask("Stack (such as contoso.test)", lambda name: init.check_name(name, project)),
+        server=arguments.server
+        or _ask(
+            "Proself's host name (such as proself.example.jp)",
+            partial(init.check_answer, "server"),
+        ),
+        mailbox=arguments.mailbox
+        or _ask("Mail address that Proself sends as", partial(init.check_answer, "mailbox")),
+        target=arguments.target or _choose("Target", TargetName),
+        environment=arguments.environment or _choose("Environment", Environment),
         audience=arguments.audience,
         tenant_id=arguments.tenant,
         display_name=arguments.display_name,
         config_file=arguments.config_file,
         secrets_provider=arguments.secrets_provider,
     )
-    made = asyncio.run(init.run(answers, find_project(Path.cwd())))
-    report.output().print(report.checks(made.checks))
+    made = asyncio.run(init.run(answers, project))
+    console = report.output()
+    console.print(report.checks(made.checks))
     report.show(
-        report.output(),
+        console,
         f"\nStack {answers.stack} is made: {os.path.relpath(made.file)}. Next: look at it, "
-        f"commit it, and `pulumi up --stack {answers.stack}`.",
+        "commit it, and",
     )
+    show_command(console, f"proself-mail up --stack {answers.stack}")
     return 0
 
 
-def _ask(question: str, *choices: str) -> str:
-    """Ask a person. Raises `ConfigurationError` where there is none."""
-    shown = f"{question} ({' or '.join(choices)}): " if choices else f"{question}: "
+def _given(arguments: argparse.Namespace) -> Mapping[str, str]:
+    """Return the options that were given, by the names of their keys."""
+    options = {
+        "server": arguments.server,
+        "mailbox": arguments.mailbox,
+        "displayName": arguments.display_name,
+        "configFile": arguments.config_file,
+    }
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _choose(question: str, choices: type[_Choice]) -> _Choice:
+    """Ask a person for one of `choices`."""
+    listed = " or ".join(choices)
+
+    def check(answer: str) -> None:
+        if answer not in list(choices):
+            raise ConfigurationError(f"{answer!r} is none of them.", f"Type {listed}.")
+
+    return choices(_ask(f"{question} ({listed})", check))
+
+
+def _ask(question: str, check: Callable[[str], None]) -> str:
+    """Ask a person until `check` raises no `Error`. Raises `ConfigurationError` without one."""
+    from proself_mail import report
+
     if not sys.stdin.isatty():
         raise ConfigurationError(
             f"{question} is not given, and nobody can be asked.",
             "Give --stack, --server, --mailbox, --target and --environment.",
         )
     while True:
-        answer = ask(shown)
+        answer = ask(f"{question}: ")
         if answer is None:
             raise ConfigurationError(
                 f"{question} was not answered; nothing was made.", "Run it again to be asked anew."
             )
-        if answer and (not choices or answer in choices):
+        if not answer:
+            continue
+        try:
+            check(answer)
+        except Error as error:
+            report.show(report.commentary(), f"{error.cause} {error.next_step}")
+        else:
             return answer
 
 

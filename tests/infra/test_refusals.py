@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journey import Journey, instant
+from tests.journey import MAILBOX, SERVER, Journey, instant
 from tests.tenant import Tenant
 
 
@@ -44,7 +44,7 @@ def refused(
         ({"server": "https://x.example.jp"}, "has a scheme", "pulumi config set server"),
         (
             {"permissions": ["Mail.Sennd"]},
-            "offers no delegated permission 'Mail.Sennd' in this tenant; it offers ",
+            "`permissions` lacks Mail.Send",
             "pulumi config set --path 'permissions[0]' Mail.Send",
         ),
         (
@@ -69,6 +69,25 @@ def test_a_wrong_configuration(
 ) -> None:
     journey.make_stack("dev", **changes)
     refused(journey, cause, next_step)
+
+
+def test_a_stack_without_keys_is_made_by_init_and_one_that_was_set_up_is_not(
+    journey: Journey,
+) -> None:
+    journey.make_stack("dev")
+    journey.configure("dev", {})
+    refused(journey, "it is empty", "`proself-mail init --stack dev`")
+    # The engine has a record of it by now, which is nothing.
+    state = journey.folder / "state/.pulumi/stacks/proself-mail/dev.json"
+    assert "pulumi:pulumi:Stack" in state.read_text(encoding="utf-8")
+    options = ("--target=embedded", "--environment=test", f"--config-file={journey.config_file}")
+    who = (f"--server={SERVER}", f"--mailbox={MAILBOX}")
+    made = journey.proself_mail("init", "--stack", "dev", *who, *options)
+    assert made.returncode == 0, made.stderr
+    assert journey.up("dev").returncode == 0
+    journey.config_file.unlink()
+    (journey.folder / "Pulumi.dev.yaml").unlink()
+    refused(journey, "its file Pulumi.dev.yaml is not there", "it holds the UUID")
 
 
 def test_settings_of_the_default_provider_have_no_effect_and_are_refused(journey: Journey) -> None:

@@ -58,14 +58,25 @@ def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> N
     assert "OK" in done.stdout
     said = " ".join(done.stdout.split())
     assert "is made: Pulumi.contoso.test.yaml. Next:" in said
-    assert "pulumi up --stack contoso.test" in said
+    assert done.stdout.endswith("\n  proself-mail up --stack contoso.test\n")
     up = journey.up("contoso.test")
     assert up.returncode == 0, up.stdout
     assert journey.config_file.exists()
     (journey.folder / "Pulumi.contoso.test.yaml").unlink()
     again = init(journey)
     assert again.returncode == 3
-    assert "A stack contoso.test exists already." in again.stderr
+    for code, lost in (
+        (3, again),
+        (2, journey.proself_mail("verify", "--stack", "contoso.test")),
+        (2, journey.proself_mail("teardown", "--stack", "contoso.test")),
+    ):
+        told, _, step = " ".join(lost.stderr.split()).partition(" Next: ")
+        assert lost.returncode == code, lost.stderr
+        assert "The stack contoso.test has been set up, but its file" in told
+        assert "Pulumi.contoso.test.yaml is not there" in told
+        assert "git pull" in step
+        assert "go there" in step
+        assert "pulumi config set" not in step
     assert not (journey.folder / "Pulumi.contoso.test.yaml").exists()
 
 
@@ -126,15 +137,21 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
 
     ours, theirs = pty.openpty()
     with journey.started("init", stdin=theirs, stdout=subprocess.PIPE) as process:
-        # A target that there is none of is asked for again.
-        typed = ["contoso.test", SERVER, MAILBOX, "azure", "embedded", "production"]
+        # What cannot be is asked for again.
+        typed = ["example", "contoso.test", f"https://{SERVER}/proself", SERVER, "me", MAILBOX]
+        typed += ["azure", "embedded", "production"]
         os.write(ours, "".join(f"{line}\n" for line in typed).encode())
         _, said = process.communicate(timeout=60)
         os.close(ours)
         os.close(theirs)
     assert process.returncode == 0, said
-    asked = ["Stack (", "Proself's host name (", "Mail address that Proself sends as: "]
-    asked += ["Target (cloud or embedded): "] * 2 + ["Environment (test or production): "]
+    said = " ".join(said.split())
+    asked = ["Stack (", "example is the name of the sample", "Stack (", "Proself's host name ("]
+    asked += ["has a scheme", f"Such as {SERVER}.", "Proself's host name ("]
+    asked += ["Mail address that Proself sends as: ", "'me' is not a mail address"]
+    asked += ["Mail address that Proself sends as: ", "Target (cloud or embedded): "]
+    asked += ["'azure' is none of them. Type cloud or embedded.", "Target (cloud or embedded): "]
+    asked += ["Environment (test or production):"]
     place = 0
     for question in asked:
         place = said.index(question, place) + len(question)
@@ -146,13 +163,24 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
 @pytest.mark.parametrize(
     ("changes", "env", "code", "cause", "next_step"),
     [
-        ({"server": "https://x.example.jp/"}, {}, 2, "has a scheme", "--server"),
+        (
+            {"server": "https://mail.corp.co.jp/proself", "mailbox": "foo"},
+            {},
+            2,
+            "has a scheme",
+            "as in `--server mail.corp.co.jp`, `--mailbox proself@example.jp`.",
+        ),
         ({"server": "a b"}, {}, 2, "not a host name", "--server"),
         ({"mailbox": "nobody"}, {}, 2, "not a mail address", "--mailbox"),
         ({"audience": "everyone"}, {}, 2, "'everyone'", "`--audience single` or"),
         ({"target": "azure"}, {}, 2, "'azure'", "`--target cloud` or `--target embedded`"),
         ({"environment": "dev"}, {}, 2, "'dev'", "`--environment test` or"),
         ({"stack": "a b"}, {}, 2, "not a stack's name", "contoso.test"),
+        ({"stack": "example"}, {}, 2, "the sample", "contoso.test"),
+        # Also before a person is asked for what is missing.
+        ({"secrets-provider": "foo", "stack": None}, {}, 2, "'foo' is no secrets", "awskms://"),
+        ({"secrets-provider": "awskms", "stack": None}, {}, 2, "no secrets provider", "awskms://"),
+        ({"server": "a b", "stack": None}, {}, 2, "not a host name", "--server"),
         ({"mailbox": None}, {}, 2, "nobody can be asked", "--mailbox"),
         ({"target": "cloud"}, {}, 3, "leads to an embedded tenant", "--unset"),
         ({}, {"ARM_METADATA_HOSTNAME": ""}, 3, "none is set up in this shell", "emulator env"),
@@ -182,6 +210,23 @@ def test_nothing_is_made_where_something_is_wrong(
     assert journey.tenant.client_secret not in done.stderr + done.stdout
     assert not list(journey.folder.glob("Pulumi.*.yaml"))
     assert journey.writes(before) == []
+
+
+def test_a_passphrase_is_asked_for_before_anything_else(journey: Journey) -> None:
+    del journey.environment["PULUMI_CONFIG_PASSPHRASE"]
+    for provider in ((), ("--secrets-provider=default",), ("--secrets-provider=passphrase",)):
+        done = journey.proself_mail("init", *provider)
+        told, _, step = " ".join(done.stderr.split()).partition(" Next: ")
+        assert done.returncode == 2, done.stderr
+        assert "passphrase is to encrypt the new stack's secrets, and none is set" in told
+        assert "export PULUMI_CONFIG_PASSPHRASE`" in step
+    for others in (
+        {"PULUMI_CONFIG_PASSPHRASE_FILE": "/dev/null"},
+        {"PULUMI_BACKEND_URL": "https://api.pulumi.com"},  # keeps a key for each of its stacks
+    ):
+        done = journey.proself_mail("init", env=others)
+        assert "nobody can be asked" in " ".join(done.stderr.split())
+    assert journey.proself_mail("init", "--secrets-provider=awskms://x").returncode == 2
 
 
 @pytest.fixture

@@ -41,6 +41,11 @@ def good(**changes: object) -> Settings:
     ("changes", "cause", "mending"),
     [
         ({"server": "https://proself.example.jp"}, "has a scheme", "pulumi config set server"),
+        (
+            {"server": "https://mail.corp.co.jp/proself/?x=1"},
+            "has a scheme",
+            "pulumi config set server mail.corp.co.jp --plaintext",
+        ),
         ({"server": "proself.example.jp/proself"}, "has a path", "pulumi config set server"),
         ({"server": "proself example jp"}, "not a host name", "pulumi config set server"),
         ({"server": "プロセルフ.example.jp"}, "international", "pulumi config set server"),
@@ -97,6 +102,26 @@ def good(**changes: object) -> Settings:
             {"permissions": '["Mail.Send", "Mail.Send"]'},
             "twice",
             "pulumi config rm --path 'permissions[1]'",
+        ),
+        (
+            {"permissions": '[null, "SMTP.Send"]'},
+            "`permissions[0]` is missing",
+            "pulumi config set --path 'permissions[0]' Mail.Send",
+        ),
+        (
+            {"permissions": '["Mail.Send", 1]'},
+            "`permissions[1]` is 1, not text",
+            "pulumi config set --path 'permissions[1]'",
+        ),
+        (
+            {"permissions": '["SMTP.Send", "User.Read"]'},
+            "`permissions` lacks Mail.Send",
+            "pulumi config set --path 'permissions[2]' Mail.Send",
+        ),
+        (
+            {"permissions": '["SMTP.Send", "mail.Sennd"]'},
+            "`permissions` lacks Mail.Send",
+            "pulumi config set --path 'permissions[1]' Mail.Send",
         ),
         ({"secrets": "[]"}, "empty list", "--path 'secrets[0].from'"),
         ({"secrets": "daily"}, "not a list", "--path 'secrets[0].from'"),
