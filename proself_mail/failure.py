@@ -79,8 +79,8 @@ _UNKNOWN = (
 HOW_TO_CHOOSE = (
     "Choose one and keep it as you keep passwords: without it nobody can use the stack any more. "
     "`read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE` lets you type it, "
-    "unseen (in PowerShell: `$env:PULUMI_CONFIG_PASSPHRASE = Read-Host`); then try again. Or give "
-    "a key vault's key by --secrets-provider."
+    "unseen (in PowerShell 7: `$env:PULUMI_CONFIG_PASSPHRASE = Read-Host -MaskInput`); then try "
+    "again. Or give a key vault's key by --secrets-provider."
 )
 """What a person does before a stack can be made that a passphrase is to encrypt."""
 _BACKEND = (
