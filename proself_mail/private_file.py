@@ -1,6 +1,7 @@
 """Files that only this user may read, written whole or not at all."""
 
 import contextlib
+import errno
 import glob
 import os
 import stat
@@ -10,6 +11,11 @@ import tempfile
 from pathlib import Path
 
 from proself_mail.errors import ConfigurationError, Refused
+
+
+_LONGEST_NAME = 255
+"""Of a file, in characters; systems that count bytes allow less. Windows says of one that is longer
+that it is not there."""
 
 
 def check(path: Path, elsewhere: str = "") -> None:
@@ -22,6 +28,8 @@ def check(path: Path, elsewhere: str = "") -> None:
         # no name is too long. The file is written under another name first.
         parts = [*path.parent.relative_to(folder).parts, f".{path.name}.{'x' * 8}"]
         for name in parts:
+            if len(name) > _LONGEST_NAME:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 (folder / name).lstat()
     except (OSError, ValueError) as error:  # no name that a file can have
