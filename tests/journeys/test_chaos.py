@@ -16,6 +16,7 @@ from bench.chaos_run import Outcome, Run
 from bench.look_alikes import grant_mail
 from bench.scenario import IN_TESTS, SCENARIOS, Scenario
 from proself_mail.embedded import EmbeddedTenant
+from tests import forked_python
 from tests.tenant import Tenant
 
 ALL_TOGETHER, KILLED = IN_TESTS
@@ -31,7 +32,9 @@ def tenant() -> Iterator[Tenant]:
 
 
 @pytest.fixture
-def start(tenant: Tenant, tmp_path: Path) -> Iterator[Start]:
+def start(tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    for name, value in forked_python.language_host().items():  # it kills no program by itself
+        monkeypatch.setenv(name, value)
     ready_file = tmp_path / "tenant.json"
     ready_file.write_text(
         json.dumps(tenant.ready | {"ca_file": tenant.authority_file}), encoding="utf-8"
