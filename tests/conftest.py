@@ -39,9 +39,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("busy machine")
 
 
+# Until all is imported and collected there is none to find: a sixth of what that takes.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Leave what is imported by now out of every later look for garbage."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
