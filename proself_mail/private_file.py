@@ -12,7 +12,6 @@ from pathlib import Path
 
 from proself_mail.errors import ConfigurationError, Refused
 
-
 _LONGEST_NAME = 255
 """Of a file, in characters; systems that count bytes allow less. Windows says of one that is longer
 that it is not there."""
