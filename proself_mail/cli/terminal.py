@@ -62,10 +62,11 @@ def let_no_output_fail() -> None:
 
 def lost() -> OSError | None:
     """Return what kept results from being written; nothing where their reader had enough."""
-    sys.stdout.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    found = raw.lost if isinstance(raw, _Lasting) else None
-    return None if isinstance(found, BrokenPipeError) else found
+    if not isinstance(raw, _Lasting):  # as in `let_no_output_fail`
+        return None
+    sys.stdout.flush()
+    return None if isinstance(raw.lost, BrokenPipeError) else raw.lost
 
 
 def say(line: str) -> None:

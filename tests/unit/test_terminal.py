@@ -53,6 +53,15 @@ def test_results_that_cannot_be_written_are_told() -> None:
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_ends_no_command(closed: str) -> None:
+    script = f"'{sys.executable}' -m proself_mail explain AADSTS7000222 {closed}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's pipeline")
 @pytest.mark.parametrize("streams", ["", "2>&1"])
 def test_a_reader_that_leaves_ends_no_command(streams: str) -> None:
