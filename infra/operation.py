@@ -8,12 +8,14 @@ included. The command line of the CLI that started us tells them apart.
 import json
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psutil
 import pulumi
 
 from proself_mail import facts
+from proself_mail.errors import Error
 
 _PREVIEWING = frozenset({"preview", "pre"})
 _OBSERVING = _PREVIEWING | {"refresh", "destroy", "down", "dn", "import"}
@@ -58,6 +60,18 @@ def require_engine() -> None:
             "`make setup` brings one and says how this shell finds it; or upgrade the `pulumi` on "
             "PATH."
         ) from error
+
+
+@contextmanager
+def without_traceback(stack: str) -> Iterator[None]:
+    """Raise an `Error` as the `pulumi.RunError` that the engine shows as it stands.
+
+    Its next step names the stack.
+    """
+    try:
+        yield
+    except Error as error:
+        raise pulumi.RunError(str(error.about(stack))) from error
 
 
 def applies_changes() -> bool:

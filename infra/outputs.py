@@ -13,7 +13,6 @@ import pulumi
 
 from infra import operation
 from proself_mail import proself
-from proself_mail.errors import Error
 from proself_mail.proself import ClientSecret, ProselfConfig
 from proself_mail.schedule import format_instant
 from proself_mail.secret import Secret
@@ -67,10 +66,8 @@ def check_config_file(settings: Settings) -> None:
     """Refuse a config file that could not be written, before anything is registered."""
     path = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
     if path and operation.applies_changes():
-        try:
+        with operation.without_traceback(pulumi.get_stack()):
             proself.check_writable(path)
-        except Error as error:
-            raise pulumi.RunError(str(error.about(pulumi.get_stack()))) from error
 
 
 def _consent_url(target: Target, settings: Settings, client_id: str) -> str:
@@ -92,7 +89,5 @@ def _write(path: Path, settings: Settings, made: Sequence[Any]) -> None:
         expires=datetime.fromisoformat(newest["expires"]),
         value=Secret(newest["value"]),
     )
-    try:
+    with operation.without_traceback(pulumi.get_stack()):
         proself.write(path, ProselfConfig.of(settings, client_id, secret))
-    except Error as error:
-        raise pulumi.RunError(str(error.about(pulumi.get_stack()))) from error

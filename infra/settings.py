@@ -7,15 +7,14 @@ error that is shown without a traceback.
 import pulumi
 from pulumi.runtime.config import get_config_env
 
-from infra import policy
+from infra import operation, policy
 from proself_mail import settings
-from proself_mail.errors import Error
 
 
 def load() -> settings.Settings:
     """Return this stack's settings. Raises `pulumi.RunError` where they cannot be used."""
     stack = pulumi.get_stack()
-    try:
+    with operation.without_traceback(stack):
         values = {}
         for key, value in get_config_env().items():
             namespace, _, name = key.partition(":")
@@ -25,8 +24,6 @@ def load() -> settings.Settings:
         if not values and _is_set_up(stack):
             raise settings.lost(stack, settings.file_name(stack))
         return settings.parse(values, stack)
-    except Error as error:
-        raise pulumi.RunError(str(error)) from error
 
 
 def _is_set_up(stack: str) -> bool:

@@ -7,11 +7,8 @@ plugin has no answer to it (docs/adr/0005).
 
 from datetime import datetime
 
-import pulumi
-
-from infra import policy
+from infra import operation, policy
 from proself_mail import clock, target
-from proself_mail.errors import Error
 from proself_mail.settings import Settings
 from proself_mail.target import Target
 
@@ -27,7 +24,7 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
     """
     tenant_id = str(settings.tenant_id)
     now = clock.now()
-    try:
+    with operation.without_traceback(stack):
         target.check_environment(settings.target, tenant_id)
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
@@ -37,6 +34,4 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
         settings.check_mail_proof(stack, now)
         if made is not None:
             policy.check(settings, stack, where, made, now)
-    except Error as error:
-        raise pulumi.RunError(str(error.about(stack))) from error
     return where, now

@@ -20,6 +20,7 @@ from proself_mail.directory import (
     ServicePrincipalRecord,
 )
 from proself_mail.errors import Refused
+from proself_mail.quantity import quantity
 from proself_mail.schedule import format_instant
 from proself_mail.state import (
     APPLICATION,
@@ -105,7 +106,7 @@ def _to_adopt(
         if secrets:
             raise Refused(
                 f"The application {_shown(found[0])} bears this stack's stamp and holds "
-                f"{len(secrets)} client secret(s) that are not in the stack's state: the state "
+                f"{quantity(len(secrets), 'client secret')} not in the stack's state: the state "
                 "seems to be lost or older than the tenant.",
                 "Bring the state back from the backend's history. If it is lost for good, make a "
                 "new stack, move Proself to it, and delete this application afterwards.",
@@ -171,7 +172,7 @@ def _shown(application: ApplicationRecord) -> str:
     made = format_instant(application.created) if application.created else "at an unknown time"
     return (
         f"{application.display_name!r} (client ID {application.client_id}, object ID "
-        f"{application.object_id}, made {made}, {len(application.passwords)} secret(s))"
+        f"{application.object_id}, made {made}, {quantity(len(application.passwords), 'secret')})"
     )
 
 

@@ -22,6 +22,7 @@ from proself_mail.directory import (
 from proself_mail.errors import Refused
 from proself_mail.lock import Holder
 from proself_mail.mending import config_set
+from proself_mail.quantity import quantity
 from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
 from proself_mail.settings import Settings, permission_not_offered
 from proself_mail.stamp import stack_tag
@@ -197,7 +198,7 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
     ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
     lost = vanishing(ends, settings.entries, now)
     if not lost:
-        return Check(name, Outcome.OK, f"declares {len(declared)} client secret(s) now")
+        return Check(name, Outcome.OK, f"declares {quantity(len(declared), 'client secret')} now")
     return Check(
         name,
         Outcome.FAIL,
@@ -223,11 +224,11 @@ def _stamp(
     others = [each for each in stamped if each.object_id != state.application_id]
     shown = ", ".join(each.object_id for each in others)
     seen = [
-        f"{len(others)} application(s) in no state: {shown}"
+        f"{quantity(len(others), 'application')} in no state: {shown}"
         if others
         else "no application without a state",
-        *([f"{len(state.pending)} operation(s) were cut short"] if state.pending else []),
-        *([f"{len(found.remove)} client secret(s) in no state"] if found.remove else []),
+        *([f"{quantity(len(state.pending), 'operation')} cut short"] if state.pending else []),
+        *([f"{quantity(len(found.remove), 'client secret')} in no state"] if found.remove else []),
         *found.reports,
     ]
     return Check(name, Outcome.OK, "; ".join(seen))
@@ -336,7 +337,9 @@ async def _binned(directory: Directory, settings: Settings) -> str:
         count = sum([1 async for _ in directory.deleted_applications_tagged(tag)])
     except DirectoryError as error:
         return f"the recycle bin is unseen ({error.code})"
-    return f"{count} application(s) of this stack in the recycle bin, which count" * bool(count)
+    if not count:
+        return ""
+    return f"the recycle bin holds {quantity(count, 'application')} of this stack, which count"
 
 
 def clock(skew: timedelta) -> Check:

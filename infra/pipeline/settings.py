@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from infra import operation
 from proself_mail import clock, target
-from proself_mail.errors import Error
 from proself_mail.settings import TargetName
 from proself_mail.target import Target
 
@@ -87,9 +87,6 @@ def load() -> tuple[Settings, Target]:
             values[name] = json.loads(value) if value[:1] in "[{" else value
     try:
         settings = Settings.model_validate(values)
-        target.check_environment(settings.target, str(settings.tenant_id))
-        where, there = target.reach(settings.target, str(settings.tenant_id))
-        clock.check(clock.now(), there)
     except ValidationError as error:
         problems = "; ".join(
             f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}" if each["loc"] else each["msg"]
@@ -99,6 +96,8 @@ def load() -> tuple[Settings, Target]:
             f"The configuration of the pipeline's identity cannot be used: {problems}. Next: "
             "correct it by `pulumi config set`, then try again."
         ) from error
-    except Error as error:
-        raise pulumi.RunError(str(error)) from error
+    with operation.without_traceback(pulumi.get_stack()):
+        target.check_environment(settings.target, str(settings.tenant_id))
+        where, there = target.reach(settings.target, str(settings.tenant_id))
+        clock.check(clock.now(), there)
     return settings, where

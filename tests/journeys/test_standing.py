@@ -150,7 +150,7 @@ def test_preflight_shows_what_runs_before_left(standing: Journey) -> None:
     assert "2 applications bear this stack's stamp" in done.stdout
     assert left in done.stdout
     assert "signed in as Deployer" in done.stdout
-    assert "1 application(s) of this stack in the recycle bin" in done.stdout
+    assert "the recycle bin holds 1 application of this stack" in done.stdout
 
 
 def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> None:

@@ -182,7 +182,7 @@ def test_the_look_before_names_everything(journey: Journey) -> None:
                  "may give admin consent", "owners", "stack file", "left by earlier runs",
                  "clock", "lock"):  # fmt: skip
         assert name in done.stdout, name
-    assert "declares 1 client secret(s) now" in done.stdout
+    assert "declares 1 client secret now" in done.stdout
     assert journey.writes(before) == []
 
 
