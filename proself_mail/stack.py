@@ -11,6 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from proself_mail import backend, failure, settings, state
+from proself_mail import backend, failure, settings, stack_file, state
 from proself_mail.engine import CommandFailed, Engine, Observed, Observer
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.proself import ClientSecret
@@ -185,7 +186,15 @@ class Stack:
             return {}
 
     def settings(self) -> Settings:
-        """Return its configuration, validated. Raises `ConfigurationError`."""
+        """Return its configuration, validated. Raises `ConfigurationError`.
+
+        That there is a stack, and what is wrong with its configuration, only the CLI knows.
+        """
+        with suppress(OSError, UnicodeDecodeError, ConfigurationError):
+            text = self.file.read_text(encoding="utf-8")
+            own = stack_file.plain_values(text, settings.PROJECT)
+            if own and "config" not in self._project_document():
+                return settings.parse(own, self.name)
         values: dict[str, object] = {}
         entries = json.loads(self._run("config", "--json", "--show-secrets"))
         for key, entry in entries.items():
@@ -213,10 +222,14 @@ class Stack:
     @property
     def file(self) -> Path:
         """Where its configuration lies; `pulumi config` writes it there."""
-        folder = self.project
-        project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
-        place = folder / (project.get("stackConfigDir") or ".")
+        place = self.project / (self._project_document().get("stackConfigDir") or ".")
         return place / settings.file_name(self.name)
+
+    def _project_document(self) -> dict[str, Any]:
+        """Return what Pulumi.yaml says."""
+        text = (self.project / "Pulumi.yaml").read_text(encoding="utf-8")
+        found: dict[str, Any] = yaml.safe_load(text)
+        return found
 
     @property
     def file_shown(self) -> str:

@@ -1,4 +1,4 @@
-"""Commands of the CLI that a killed engine's cut attributes stop: which are run again."""
+"""What a stack asks the CLI, and what a killed engine's cut attributes stop is run again."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 
 from proself_mail import backend
 from proself_mail.engine import CommandFailed, Engine
-from proself_mail.stack import Stack
+from proself_mail.errors import ConfigurationError
+from proself_mail.stack import CHECKOUT, Stack
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,38 @@ def test_an_update_is_run_again_only_where_nothing_of_it_began(
     attributes.parent.mkdir()
     attributes.write_text("" if cut else json.dumps({"md5": ""}), encoding="utf-8")
     assert tried(monkeypatch, tmp_path, words, what) == times
+
+
+@pytest.mark.parametrize(
+    ("project", "changed", "asked"),
+    [
+        ("", ("", ""), False),
+        ("config:\n  proself-mail:displayName:\n    value: Mail\n", ("", ""), True),
+        ("", ("target: cloud", "target: moon"), True),
+        ("", ("target: cloud", "target: !x cloud"), True),
+    ],
+)
+def test_a_configuration_that_is_plain_and_holds_is_read_without_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    project: str,
+    changed: tuple[str, str],
+    asked: bool,
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(f"name: proself-mail\n{project}", encoding="utf-8")
+    example = (CHECKOUT / "stacks" / "Pulumi.example.yaml").read_text(encoding="utf-8")
+    (tmp_path / "Pulumi.dev.yaml").write_text(example.replace(*changed), encoding="utf-8")
+    own = {"target": "cloud", "server": "from.the.engine"}
+    runs: list[Any] = []
+
+    def run(_: object, arguments: Any, *__: object, **___: object) -> str:
+        runs.append(arguments)
+        return json.dumps({f"proself-mail:{key}": {"value": value} for key, value in own.items()})
+
+    monkeypatch.setattr(Engine, "run", run)
+    if asked:
+        with pytest.raises(ConfigurationError, match="`tenantId` is missing"):
+            Stack("dev", tmp_path).settings()
+    else:
+        assert Stack("dev", tmp_path).settings().server == "proself.example.jp"
+    assert bool(runs) == asked

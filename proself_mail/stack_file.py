@@ -1,0 +1,58 @@
+"""A stack's file as Pulumi writes it, read without the Pulumi CLI.
+
+The engine's own reading counts: it knows the project's values, secrets and Go's YAML. Here only
+what can have no other meaning to it is read, which spares a command a start of the CLI.
+"""
+
+import re
+from collections.abc import Mapping
+
+import yaml
+
+_ENGINES_OWN = frozenset({"config", "encryptedkey", "encryptionsalt", "secretsprovider"})
+"""The keys of a file whose values are all its own: `environment` brings others in."""
+_WORDS = re.compile(r"[^-+.~=<0-9].*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.DOTALL)
+"""What is text without quotes to every YAML, once it is text to this one; and a UUID."""
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def plain_values(text: str, namespace: str) -> Mapping[str, object] | None:
+    """Return the values under a namespace, by their keys; None where only the engine can tell."""
+    try:
+        document = _plain(yaml.compose(text, Loader=yaml.SafeLoader), set())
+        if not isinstance(document, dict) or not document.keys() <= _ENGINES_OWN:
+            return None
+        split = {tuple(key.split(":")): value for key, value in document["config"].items()}
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError):
+        return None
+    if any(len(key) != 2 or key[0] != namespace for key in split):
+        return None
+    return {name: value for (_, name), value in split.items()}
+
+
+def _plain(node: yaml.Node | None, seen: set[int]) -> object:
+    """Return what a node says; raises `ValueError` where YAML's dialects may differ about it.
+
+    `seen` are the nodes so far: one that is named again could hold itself.
+    """
+    if id(node) in seen:
+        raise ValueError
+    seen.add(id(node))
+    match node:
+        case yaml.MappingNode():
+            entries = [(_plain(key, seen), _plain(value, seen)) for key, value in node.value]
+            found = {key: value for key, value in entries if isinstance(key, str)}
+            if len(found) < len(entries) or "secure" in found:
+                raise ValueError
+            return found
+        case yaml.SequenceNode():
+            return [_plain(each, seen) for each in node.value]
+        case yaml.ScalarNode(tag="tag:yaml.org,2002:str", value=value):
+            if node.style or _WORDS.fullmatch(value):
+                return str(value)
+        case yaml.ScalarNode(tag="tag:yaml.org,2002:bool", style=None, value="true" | "false"):
+            return node.value == "true"
+        case yaml.ScalarNode(tag="tag:yaml.org,2002:int", style=None, value=value):
+            if _NUMBER.fullmatch(value):
+                return int(value)
+    raise ValueError
