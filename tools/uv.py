@@ -3,8 +3,10 @@
     python3 -m tools.uv run pytest
 
 A `uv` on PATH is used as it is, unless it is older than what pyproject.toml requires. Otherwise the
-version named here is installed by pip into this user's cache, once; the file appears there whole or
-not at all. Standard library only.
+version named here is installed by pip into this user's cache, once, by the hashes of `uv.txt`; the
+file appears there whole or not at all. Standard library only.
+
+A lock that does not fit pyproject.toml is refused: uv alone would resolve anew, and run it.
 """
 
 import os
@@ -72,7 +74,9 @@ def _install(to: Path) -> None:
             "--no-input",
             "--target",
             packages,
-            f"uv=={VERSION}",
+            "--require-hashes",
+            "--requirement",
+            Path(__file__).with_suffix(".txt"),
         ]
         said = _run([sys.executable, "-m", "pip", *arguments])
         if said is not None:  # some distributions' Python has no pip of its own
@@ -100,6 +104,8 @@ def _run(command: Sequence[str | Path]) -> str | None:
 def main() -> None:
     """Become uv, with the arguments given."""
     uv = str(find())
+    if sys.argv[1:2] in (["run"], ["sync"]):  # `uv lock` and `uv add` are there to change it
+        os.environ.setdefault("UV_LOCKED", "1")
     if sys.platform == "win32":  # exec would return to the shell at once there
         sys.exit(subprocess.call([uv, *sys.argv[1:]]))  # noqa: S603
     os.execv(uv, [uv, *sys.argv[1:]])  # noqa: S606

@@ -318,11 +318,15 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(f"uv {uv.VERSION} ")
+        assert f"uv=={uv.VERSION} \\\n" in (ROOT / "tools" / "uv.txt").read_text(encoding="utf-8")
         assert f"uv: {old} is 0.12.24, older than {uv.OLDEST}: passed over" in done.stderr
         assert ("installing" in done.stderr) is expected
-    new = program(tmp_path / "bin", "uv", '#!/bin/sh\necho "uv 1.0.0"\necho mine $*\n')
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.uv", "run"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("uv 1.0.0\nmine run\n", ""), new
+    # What is run is what was reviewed: a lock that does not fit is refused, and mended by `lock`.
+    new = '#!/bin/sh\necho "uv 1.0.0"\necho "$* ${UV_LOCKED-unlocked}"\n'
+    program(tmp_path / "bin", "uv", new)
+    for command, said in {"run": "run 1", "sync": "sync 1", "lock": "lock unlocked"}.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.uv", command],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == (f"uv 1.0.0\n{said}\n", "")
