@@ -97,6 +97,27 @@ def read(path: Path) -> str:
     return text
 
 
+def make_own_folder(folder: Path) -> None:
+    """Make a folder, 0700, whose files are to be run or trusted; one of this user's may be there.
+
+    Raises `Refused` where it is another user's, a link, or others may write in it, and
+    `ConfigurationError` where it cannot be made.
+    """
+    try:
+        _make_private_folders(folder)
+        found = folder.lstat()
+    except OSError as error:
+        raise unwritable(folder, error.strerror or str(error), "") from error
+    if sys.platform == "win32":
+        return
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise Refused(
+            f"{folder} is not this user's alone (owner {found.st_uid}, mode "
+            f"{stat.S_IMODE(found.st_mode):04o}), and programs are to be run from it.",
+            "Choose a ready file in a folder of your own, then try again.",
+        )
+
+
 def unwritable(path: Path, reason: str, elsewhere: str) -> ConfigurationError:
     """Return the error of a file that cannot be written."""
     otherwise = f", or {elsewhere}" if elsewhere else ""

@@ -28,12 +28,14 @@ class Sandbox:
 def prepare(ready_file: Path) -> Sandbox:
     """Set up the sandbox of a running embedded tenant, in a folder beside its ready file.
 
-    Raises `ConfigurationError` where none is running, `MissingTool` without a Pulumi CLI.
+    Raises `ConfigurationError` where none is running, `MissingTool` without a Pulumi CLI, `Refused`
+    where that folder is not this user's alone.
     """
     tenant = EmbeddedTenant.read(ready_file)
     folder = ready_file.absolute().with_suffix(".pulumi")
+    private_file.make_own_folder(folder)
     state = folder / "state"
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(exist_ok=True)
     passphrase = folder / "passphrase"
     if not passphrase.exists():
         private_file.write(passphrase, secrets.token_urlsafe(24))

@@ -179,13 +179,32 @@ def test_a_ready_file_of_something_else_ends_nothing(tmp_path: Path) -> None:
 def test_the_lines_of_one_that_has_ended_are_not_printed(tmp_path: Path) -> None:
     ready_file = tmp_path / "tenant.json"
     process = start(ready_file, "--port", "0")
+    _check_planted(ready_file)
     process.kill()
     process.wait()
-    done = subprocess.run(
+    done = _asked(ready_file)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = " ".join(done.stderr.split())
+    assert f"has ended (process {process.pid}). Next: Start one by" in said
+
+
+def _asked(ready_file: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [PROSELF_MAIL, "emulator", "env", "--ready-file", ready_file],
         capture_output=True,
         encoding="utf-8",
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    said = " ".join(done.stderr.split())
-    assert f"has ended (process {process.pid}). Next: Start one by" in said
+
+
+def _check_planted(ready_file: Path) -> None:
+    """What others may have put there is no folder to run a plugin from."""
+    if sys.platform == "win32":
+        return
+    planted = ready_file.with_suffix(".pulumi")
+    planted.mkdir()
+    planted.chmod(0o777)
+    done = _asked(ready_file)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"{planted} is not this user's alone" in " ".join(done.stderr.split())
+    assert list(planted.iterdir()) == []
+    planted.rmdir()

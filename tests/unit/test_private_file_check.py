@@ -1,12 +1,13 @@
 """Where a private file could not be written: told before anything else is."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from proself_mail import private_file
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import ConfigurationError, Refused
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 250, "a\0b"], ids=["long", "a little", "null"])
@@ -30,3 +31,22 @@ def test_a_folder_that_is_a_link_to_nowhere(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="cannot be written"):
             private_file.check(tmp_path / folder / "proself.toml")
     private_file.check(tmp_path / "new" / "folders" / "proself.toml")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders have no mode and no owner's ID")
+def test_a_folder_of_programs_is_this_users_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "new" / "own"
+    for _ in ("made", "there"):
+        private_file.make_own_folder(own)
+    assert own.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "link").symlink_to(own)
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o775)
+    for refused in ("link", "shared"):
+        with pytest.raises(Refused, match="is not this user's alone"):
+            private_file.make_own_folder(tmp_path / refused)
+    monkeypatch.setattr(os, "geteuid", lambda: own.stat().st_uid + 1)
+    with pytest.raises(Refused, match="is not this user's alone"):
+        private_file.make_own_folder(own)
