@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,8 @@ def find_project(start: Path) -> Path:
 
     As `pulumi` does: the folder itself or the nearest above it with a Pulumi.yaml of this
     project's name; else the checkout that this program is run from. Raises `ConfigurationError`
-    where one on the way is no YAML: it may be the one that is meant.
+    where one on the way is no YAML, for it may be the one that is meant, and `Refused` where it is
+    not to be trusted.
     """
     for folder in (start, *start.parents):
         path = folder / "Pulumi.yaml"
@@ -63,8 +65,28 @@ def find_project(start: Path) -> Path:
                 "(`git checkout HEAD -- Pulumi.yaml`).",
             ) from error
         if isinstance(document, dict) and document.get("name") == settings.PROJECT:
+            if folder != CHECKOUT:  # whose code is running already
+                _check_trusted(path)
             return folder
     return CHECKOUT
+
+
+def _check_trusted(project_file: Path) -> None:
+    """Refuse another user's, who would decide what runs and where it may delete.
+
+    As git does with a repository above a folder (its `safe.directory`).
+    """
+    if sys.platform == "win32":
+        return
+    found = project_file.stat()
+    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+        raise Refused(
+            f"{project_file} is another user's, or others may write to it (owner {found.st_uid}, "
+            f"mode {stat.S_IMODE(found.st_mode):04o}). It says which program runs, and in which "
+            "tenants may be deleted.",
+            "Work in a folder of your own; or if it is yours, make yourself its owner and "
+            f"`chmod o-w {project_file}`.",
+        )
 
 
 def names(project: Path) -> Sequence[str]:

@@ -1,6 +1,8 @@
 """What a stack asks the CLI, and what a killed engine's cut attributes stop is run again."""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,8 @@ import pytest
 
 from proself_mail import backend
 from proself_mail.engine import CommandFailed, Engine
-from proself_mail.errors import ConfigurationError
-from proself_mail.stack import CHECKOUT, Stack
+from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.stack import CHECKOUT, Stack, find_project
 
 
 @pytest.mark.parametrize(
@@ -94,3 +96,24 @@ def test_a_configuration_that_is_plain_and_holds_is_read_without_the_engine(
     else:
         assert Stack("dev", tmp_path).settings().server == "proself.example.jp"
     assert bool(runs) == asked
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its files have no mode and no owner's ID")
+def test_another_users_project_above_a_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which program runs, and in which tenants may be deleted."""
+    project = tmp_path / "Pulumi.yaml"
+    project.write_text("name: proself-mail\n", encoding="utf-8")
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_project(below) == tmp_path
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: 4711)
+        patch.setattr(Path, "stat", lambda _: os.stat_result((0o100644, *[4712] * 9)))
+        with pytest.raises(Refused, match=r"is another user's.*owner 4712, mode 0644"):
+            find_project(below)
+        assert find_project(CHECKOUT / "docs") == CHECKOUT
+    project.chmod(0o666)
+    with pytest.raises(Refused, match="others may write to it"):
+        find_project(below)
