@@ -5,6 +5,7 @@ The form is this product's own, TOML; the labels in its comments are those of th
 of 2025-09-12. It holds one secret, the newest; other valid ones are not in it.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from pydantic import (
 from tomlkit.items import Table
 
 from proself_mail import facts, private_file
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.secret import MASK, Secret
 from proself_mail.settings import Settings
 
@@ -234,17 +235,39 @@ def _table(screen: Screen) -> Table:
     return table
 
 
+_OURS = re.compile(rb"^stack_id *=", re.MULTILINE)
 _ELSEWHERE = "name another place by `pulumi config set configFile PATH --plaintext --stack S`"
 
 
 def check_writable(path: Path) -> None:
     """Look whether `write` could write there, without writing. Raises as `write` does."""
     private_file.check(path, _ELSEWHERE)
+    _check_replaceable(path)
 
 
 def write(path: Path, config: ProselfConfig) -> None:
-    """Write the file, private to the user, in one step. Raises as `private_file.write`."""
+    """Write the file, private to the user, in one step; an earlier one is replaced.
+
+    Raises `Refused` where something else is there, and as `private_file.write`.
+    """
+    _check_replaceable(path)
     private_file.write(path, config.to_toml(), _ELSEWHERE)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to replace what is no Proself config file: a stack's file may name any place.
+
+    One that was edited by hand and cannot be read any more is one still.
+    """
+    try:
+        if not path.exists() or (path.is_file() and _OURS.search(path.read_bytes())):
+            return
+    except OSError as error:
+        raise private_file.unwritable(path, error.strerror or str(error), _ELSEWHERE) from error
+    raise Refused(
+        f"{path} is there already and is no Proself config file; it is left as it is.",
+        f"Move it away, or {_ELSEWHERE}, then try again.",
+    )
 
 
 def read(path: Path) -> ProselfConfig:

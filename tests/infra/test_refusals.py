@@ -132,8 +132,14 @@ def test_a_config_file_that_others_could_replace(journey: Journey, tmp_path: Pat
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o777)
-    journey.make_stack("dev", configFile=str(folder / "proself.toml"))
+    configuration = journey.make_stack("dev", configFile=str(folder / "proself.toml"))
     refused(journey, "Others may write", f"chmod go-w {folder}")
+    profile = tmp_path / ".profile"
+    for held in ("umask 077\n", ""):
+        profile.write_text(held, encoding="utf-8")
+        journey.configure("dev", configuration | {"configFile": str(profile)})
+        refused(journey, f"{profile} is there already and is no Proself config", "Move it away")
+        assert profile.read_text(encoding="utf-8") == held
 
 
 @pytest.fixture

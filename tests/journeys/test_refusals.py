@@ -109,6 +109,7 @@ def test_wrong_values_are_told_together(
     [
         (None, 2, "cannot be written", "config set configFile PATH --plaintext --stack dev`"),
         (0o777, 3, "Others may write", "chmod go-w"),
+        (0o700, 3, "proself.toml is there already and is no Proself config file", "Move it away"),
     ],
 )
 def test_a_config_file_where_none_can_be(
@@ -120,8 +121,10 @@ def test_a_config_file_where_none_can_be(
     else:
         folder.mkdir()
         folder.chmod(mode)
+        (folder / "proself.toml").write_text("theirs = true\n", encoding="utf-8")
     stack.change("dev", configFile=str(folder / "proself.toml"))
     said, step = refused(stack, code)
+    assert mode is None or (folder / "proself.toml").read_text("utf-8") == "theirs = true\n"
     assert cause in said
     assert next_step in step
 

@@ -187,3 +187,27 @@ def test_the_secret_does_not_show_itself() -> None:
     assert VALUE not in covered.to_toml() + covered.model_dump_json()
     assert MASK in covered.to_toml()
     assert json.loads(config().model_dump_json())["mail_server"]["client_secret"] == VALUE
+
+
+def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
+    """A stack's file may name any place, and the update that writes there is this user's."""
+    path = tmp_path / "proself.toml"
+    for held in ("", "alias ll='ls -l'\n", "theirs = true\n", "# stack_id = 1\n"):
+        path.write_text(held, encoding="utf-8")
+        with pytest.raises(Refused, match="is no Proself config file"):
+            proself.check_writable(path)
+        with pytest.raises(Refused, match="is no Proself config file"):
+            proself.write(path, config())
+        assert path.read_text(encoding="utf-8") == held
+    path.unlink()
+    proself.write(path, config())
+    path.write_text(path.read_text(encoding="utf-8") + "edited [by hand", encoding="utf-8")
+    proself.write(path, config())
+    assert proself.read(path) == config()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe has no place among its files")
+def test_what_is_no_file_at_all_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refused, match="is no Proself config file"):
+        proself.write(tmp_path / "pipe", config())
