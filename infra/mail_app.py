@@ -21,8 +21,6 @@ from proself_mail.stamp import Stamp
 from proself_mail.state import SECRET_PREFIX
 from proself_mail.target import Target
 
-_SIGN_IN_AUDIENCE = {Audience.SINGLE: "AzureADMyOrg", Audience.MULTI: "AzureADMultipleOrgs"}
-
 
 @dataclass(frozen=True)
 class MailAppArgs:
@@ -126,7 +124,7 @@ class MailApp(pulumi.ComponentResource):
         return azuread.Application(
             "application",
             display_name=args.display_name,
-            sign_in_audience=_SIGN_IN_AUDIENCE[args.audience],
+            sign_in_audience=args.audience.sign_in_audience,
             # Tenants refuse identifier URIs of applications that still issue v1 tokens.
             api=azuread.ApplicationApiArgs(requested_access_token_version=2),
             web=azuread.ApplicationWebArgs(redirect_uris=args.redirect_uris),

@@ -13,10 +13,9 @@ from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import mended_by_refresh, of_application, unknown, up
 from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
-from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Audience, open_mail_proof
+from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, open_mail_proof
 from proself_mail.stamp import Stamp
 
-_AUDIENCES = {Audience.SINGLE: "AzureADMyOrg", Audience.MULTI: "AzureADMultipleOrgs"}
 _LOOPBACK = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 
@@ -43,7 +42,7 @@ def application(seen: Evidence) -> Check:
 @of_application("account type")
 def account_type(seen: Evidence, found: ApplicationRecord) -> Check:
     """Compare who may sign in (single or multi-tenant)."""
-    wanted = _AUDIENCES[seen.settings.audience]
+    wanted = seen.settings.audience.sign_in_audience
     if found.sign_in_audience == wanted:
         return ok("account type", f"{seen.settings.audience} ({wanted})")
     shown = f"{found.sign_in_audience}, not {wanted}"

@@ -16,10 +16,7 @@ from proself_mail.schedule import format_instant
 from proself_mail.settings import Audience, Settings
 from proself_mail.stack import Outputs
 
-_AUDIENCES = {
-    Audience.SINGLE: ("AzureADMyOrg", "single tenant"),
-    Audience.MULTI: ("AzureADMultipleOrgs", "multi-tenant"),
-}
+_AUDIENCES = {Audience.SINGLE: "single tenant", Audience.MULTI: "multi-tenant"}
 
 
 class Label(NamedTuple):
@@ -97,7 +94,6 @@ async def read_back(
         for grant in grants or ():
             if grant.is_consent_to(exchange.object_id):
                 granted |= grant.scopes
-    audience, audience_shown = _AUDIENCES[settings.audience]
     newest = outputs.newest
     listed = {password.key_id: password for password in application.passwords}
     password = listed.get(newest.key_id)
@@ -109,8 +105,9 @@ async def read_back(
         ),
         Step(
             REGISTRATION,
-            f"{application.display_name}, {audience_shown} ({application.sign_in_audience})",
-            application.sign_in_audience == audience
+            f"{application.display_name}, {_AUDIENCES[settings.audience]} "
+            f"({application.sign_in_audience})",
+            application.sign_in_audience == settings.audience.sign_in_audience
             and application.display_name == settings.display_name,
         ),
         Step(

@@ -163,6 +163,11 @@ class Audience(StrEnum):
     SINGLE = "single"
     MULTI = "multi"
 
+    @property
+    def sign_in_audience(self) -> str:
+        """Microsoft Graph's word for it."""
+        return "AzureADMyOrg" if self is Audience.SINGLE else "AzureADMultipleOrgs"
+
 
 class Consent(StrEnum):
     """Who gives the admin consent."""

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from proself_mail import clock, facts, faq
-from proself_mail.errors import CheckFailed, ConfigurationError
+from proself_mail import carried_out, clock, facts, faq
+from proself_mail.errors import CheckFailed
 from proself_mail.proself import ClientSecret, Label, ProselfConfig, Screen
 from proself_mail.refusal import Text
 from proself_mail.schedule import format_instant, open_windows
 from proself_mail.settings import Audience, Settings
-from proself_mail.stack import Outputs, Stack
+from proself_mail.stack import Outputs, Stack, outputs_of
 
 _PLAIN = re.compile(r"[\w.@+-]+", re.ASCII)
 """What PowerShell takes as one word without quotes."""
@@ -126,23 +126,22 @@ class Sheet:
 async def read(name: str, project: Path) -> Sheet:
     """Make a stack's sheet.
 
-    Raises `ConfigurationError` where nothing was set up yet or the configuration cannot be used,
-    and as `of`.
+    Raises `ConfigurationError` where nothing was set up yet, or the configuration cannot be used or
+    was changed and not carried out, which nobody should enter into Proself; and as `of`.
     """
     stack = Stack(name, project)
-    settings, outputs = await asyncio.gather(
-        asyncio.to_thread(stack.settings), asyncio.to_thread(stack.outputs)
+    settings, state = await asyncio.gather(
+        asyncio.to_thread(stack.settings), asyncio.to_thread(stack.state)
     )
-    return of(name, settings, outputs, clock.now())
+    carried_out.check(name, settings, state)
+    return of(name, settings, outputs_of(state, name), clock.now())
 
 
 def of(name: str, settings: Settings, outputs: Outputs, now: datetime) -> Sheet:
     """Make a sheet.
 
-    Raises `CheckFailed` where the newest secret has ended, and `ConfigurationError` where the
-    configuration was changed and not carried out: nobody should enter either into Proself.
+    Raises `CheckFailed` where the newest secret has ended: nobody should enter it into Proself.
     """
-    _check_carried_out(name, settings, outputs)
     newest = outputs.newest
     if newest.expires <= now:
         raise CheckFailed(
@@ -162,20 +161,6 @@ def of(name: str, settings: Settings, outputs: Outputs, now: datetime) -> Sheet:
         earlier=[each for each in outputs.client_secrets[:-1] if each.expires > now],
         rotation_is_due=bool(windows) and windows[-1].starts > newest.starts,
     )
-
-
-def _check_carried_out(name: str, settings: Settings, outputs: Outputs) -> None:
-    pairs = {
-        "server": (settings.redirect_uri, outputs.redirect_uri),
-        "tenantId": (str(settings.tenant_id), outputs.tenant_id),
-    }
-    changed = [key for key, (wanted, made) in pairs.items() if wanted != made]
-    if changed:
-        raise ConfigurationError(
-            f"The configuration of {name} was changed since its last `up` "
-            f"({', '.join(changed)}): what was made does not fit it.",
-            f"`proself-mail up --stack {name}`, then try again.",
-        )
 
 
 def _screen(name: str, screen: Screen) -> SheetScreen:

@@ -26,10 +26,10 @@ def add_config(commands: Commands) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from proself_mail import proself
+    from proself_mail import carried_out, proself
     from proself_mail.mending import config_rm
     from proself_mail.proself import ProselfConfig
-    from proself_mail.stack import CHECKOUT, Stack, find_project
+    from proself_mail.stack import CHECKOUT, Stack, find_project, outputs_of
 
     if arguments.write and (arguments.without_secret or arguments.json):
         raise ConfigurationError(
@@ -38,7 +38,9 @@ def _config(arguments: argparse.Namespace) -> int:
             "Leave them or --write out.",
         )
     stack = Stack(arguments.stack, find_project(Path.cwd()))
-    settings, outputs = stack.settings(), stack.outputs()
+    settings, state = stack.settings(), stack.state()
+    outputs = outputs_of(state, arguments.stack)
+    carried_out.check(arguments.stack, settings, state)
     config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)
     if arguments.write:
         path = settings.config_file_path(arguments.stack, CHECKOUT)

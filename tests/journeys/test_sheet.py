@@ -182,3 +182,19 @@ def test_a_stack_without_a_mailbox_says_so(stack: Journey) -> None:
     assert done.returncode == 2
     assert "`mailbox` is missing" in done.stderr
     assert "pulumi config set mailbox" in done.stderr
+
+
+def test_what_was_not_carried_out_is_not_entered(stack: Journey) -> None:
+    """The application is of one tenant still; Proself would be told to leave the tenant blank."""
+    path = stack.folder / "Pulumi.dev.yaml"
+    whole = path.read_text(encoding="utf-8")
+    try:
+        stack.change("dev", audience="multi")
+        for command in ("sheet", "config"):
+            done = stack.proself_mail(command, "--stack", "dev")
+            assert (done.returncode, done.stdout) == (2, "")
+            said = " ".join(done.stderr.split())
+            assert "changed since its last `up` (audience)" in said
+            assert "Next: `proself-mail up --stack dev`" in said
+    finally:
+        path.write_text(whole, encoding="utf-8")

@@ -151,17 +151,6 @@ def test_a_secret_that_has_ended_is_not_handed_out() -> None:
     assert f"rotate --stack {STACK}" in failed.value.next_step
 
 
-def test_a_configuration_that_was_not_carried_out_is_refused() -> None:
-    from proself_mail import sheet
-    from tests.sheets import outputs_of
-    from tests.unit.test_settings import good
-
-    outputs = outputs_of(good(), [client_secret()])
-    with pytest.raises(ConfigurationError, match=r"changed since .*\(server\)") as failed:
-        sheet.of(STACK, good(server="new.example.jp"), outputs, NOW)
-    assert f"up --stack {STACK}" in failed.value.next_step
-
-
 def full() -> Sheet:
     secrets = [client_secret(1, days_left=20), client_secret(2)]
     return sheet_of(secrets, audience="multi", mailboxTenantId=OTHER_TENANT)

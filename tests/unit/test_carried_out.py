@@ -1,0 +1,77 @@
+"""What was changed in a stack's file and not carried out: nobody is shown a mixture of both."""
+
+from typing import Any
+
+import pytest
+
+from proself_mail import carried_out
+from proself_mail.errors import ConfigurationError
+from proself_mail.schedule import format_instant
+from proself_mail.state import APPLICATION, CONSENT, Resource, State
+from tests.sheets import STACK, client_secret, outputs_of
+from tests.unit.test_settings import OTHER_TENANT, good
+
+
+def made(*, consent: bool = True) -> State:
+    """The state after an `up` of the good configuration."""
+    outputs = outputs_of(good(), [client_secret()])
+    secret = outputs.newest
+    resources: dict[str, dict[str, Any]] = {
+        APPLICATION: {
+            "signInAudience": "AzureADMyOrg",
+            "displayName": good().display_name,
+        }
+    }
+    if consent:
+        resources[CONSENT] = {"claimValues": ["Mail.Send"]}
+    return State(
+        {name: Resource(name, name, found) for name, found in resources.items()},
+        (),
+        (),
+        {
+            "clientId": outputs.client_id,
+            "tenantId": outputs.tenant_id,
+            "applicationObjectId": outputs.application_object_id,
+            "servicePrincipalObjectId": outputs.service_principal_object_id,
+            "identifierUri": outputs.identifier_uri,
+            "redirectUri": outputs.redirect_uri,
+            "consentUrl": outputs.consent_url,
+            "configFile": outputs.config_file,
+            "clientSecrets": [
+                {
+                    "id": secret.window,
+                    "keyId": secret.key_id,
+                    "starts": format_instant(secret.starts),
+                    "expires": format_instant(secret.expires),
+                    "value": secret.value.reveal(),
+                }
+            ],
+        },
+    )
+
+
+def test_what_was_carried_out_is_shown() -> None:
+    carried_out.check(STACK, good(), made())
+    carried_out.check(STACK, good(mailbox="other@example.jp", configFile="none"), made())
+    carried_out.check(STACK, good(consent="by-administrator"), made(consent=False))
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"server": "new.example.jp"}, "server"),
+        ({"tenantId": OTHER_TENANT}, "tenantId"),
+        ({"audience": "multi"}, "audience"),
+        ({"displayName": "Other"}, "displayName"),
+        ({"permissions": ["Mail.Send", "SMTP.Send"]}, "permissions"),
+    ],
+)
+def test_what_was_not_carried_out_is_refused(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"changed since .*\({key}\)") as failed:
+        carried_out.check(STACK, good(**changes), made())
+    assert f"up --stack {STACK}" in failed.value.next_step
+
+
+def test_a_consent_that_is_still_to_be_given_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"changed since .*\(consent\)"):
+        carried_out.check(STACK, good(), made(consent=False))
