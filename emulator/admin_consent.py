@@ -7,7 +7,7 @@ from emulator.clock import graph_time
 from emulator.first_party import SIGN_IN_SCOPES
 from emulator.ids import grant_id
 from emulator.principals import new_principal
-from emulator.sign_in_view import Client
+from emulator.sign_in_view import Client, with_value
 from emulator.store import Json, Kind, Record
 from emulator.tenant import Tenant
 
@@ -42,7 +42,7 @@ def _named_scopes(tenant: Tenant, client: Client, scope: str) -> list[tuple[Reco
     for name in asked:
         prefix, slash, value = name.rpartition("/")
         resource = _named(tenant, prefix if slash else "https://graph.microsoft.com")
-        offered = {one["value"] for one in resource.body["oauth2PermissionScopes"]}
+        offered = {one["value"] for one in with_value(resource.body["oauth2PermissionScopes"])}
         if value not in offered:
             raise problems.scope_not_offered(client.name, value, resource.body["appId"])
         found.setdefault(resource.id, (resource, set()))[1].add(value)
@@ -53,13 +53,22 @@ def _required(tenant: Tenant, client: Client) -> list[tuple[Record, set[str]]]:
     """Read the delegated permissions that the application's registration requires."""
     wanted = []
     for required in client.registration.body["requiredResourceAccess"]:
-        resource = tenant.principal_of(required["resourceAppId"])
+        app_id = str(required.get("resourceAppId", ""))
+        resource = tenant.principal_of(app_id)
         if resource is None:
-            raise problems.unknown_resource(required["resourceAppId"], tenant.spec.display_name)
-        ids = {one["id"] for one in required["resourceAccess"] if one["type"] == "Scope"}
-        scopes = resource.body["oauth2PermissionScopes"]
-        wanted.append((resource, {one["value"] for one in scopes if one["id"] in ids}))
+            raise problems.unknown_resource(app_id, tenant.spec.display_name)
+        ids = _ids_of_scopes(required.get("resourceAccess"))
+        scopes = with_value(resource.body["oauth2PermissionScopes"])
+        wanted.append((resource, {one["value"] for one in scopes if one.get("id") in ids}))
     return [(resource, names) for resource, names in wanted if names]
+
+
+def _ids_of_scopes(access: object) -> list[object]:
+    """Read the ids of delegated permissions from a `resourceAccess`, of whatever form it is."""
+    entries = access if isinstance(access, list) else []
+    return [
+        one.get("id") for one in entries if isinstance(one, dict) and one.get("type") == "Scope"
+    ]
 
 
 def _named(tenant: Tenant, name: str) -> Record:

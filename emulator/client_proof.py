@@ -61,13 +61,15 @@ def _matching(credentials: list[Record], claims: dict[str, Any]) -> Record:
     trusted = [one for one in credentials if one.body["issuer"] == issuer]
     if not trusted:
         raise problems.no_matching_federation(700211, "issuer", issuer)
-    fitting = [one for one in trusted if set(one.body["audiences"]) & set(audiences)]
+    fitting = [
+        one for one in trusted if any(name in audiences for name in one.body["audiences"] or ())
+    ]
     if not fitting:
         raise problems.no_matching_federation(700212, "audience", ", ".join(map(str, audiences)))
     for credential in fitting:
         if credential.body["subject"] == subject:
             return credential
-    if any(one.body["subject"].lower() == subject.lower() for one in fitting):
+    if any(str(one.body["subject"]).lower() == subject.lower() for one in fitting):
         raise problems.subject_in_other_case(subject)
     raise problems.no_matching_federation(700213, "subject", subject)
 
@@ -103,7 +105,8 @@ def _check_time(now: datetime, claims: dict[str, Any]) -> None:
     try:
         ends = datetime.fromtimestamp(float(claims["exp"]), UTC)
         starts = datetime.fromtimestamp(float(claims.get("nbf", claims.get("iat", 0))), UTC)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        # The last two, of an instant that is outside of the calendar.
         raise problems.malformed_assertion() from error
     if not starts <= now < ends:
         raise problems.assertion_out_of_time(now, starts, ends)

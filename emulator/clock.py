@@ -56,7 +56,7 @@ def parse_time(text: str) -> datetime:
     """Return the instant that an ISO 8601 text with an offset names.
 
     Fractions of up to nine digits (.NET writes seven) are cut to microseconds. ValueError if it is
-    not an instant, or has no offset.
+    not an instant, has no offset, or lies outside of the calendar in UTC.
     """
     head, dot, tail = text.partition(".")
     if dot:
@@ -65,4 +65,7 @@ def parse_time(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError("an instant needs an offset, such as Z")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("an instant must lie in the years 1 to 9999") from error

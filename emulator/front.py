@@ -6,6 +6,7 @@ import time
 from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.cloud import Cloud
@@ -82,8 +83,11 @@ class Front:
             else:
                 chunks.append(message.get("body", b""))
 
+        # Answers name this server as its client knows it; a request must say so (RFC 9112, 3.2).
+        named = _header(scope["headers"], b"host")
+        app = self._app if named else PlainTextResponse("The Host header is missing.", 400)
         try:
-            await self._app(scope, receive, collect)
+            await app(scope, receive, collect)
         except Exception:
             # Starlette has answered 500 by now; the request itself is in the history.
             _LOG.exception("the emulator failed on request %d", scope["emulator.exchange"].n)

@@ -1,7 +1,7 @@
 """Client secrets: addPassword shows the value once, removePassword forgets it."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 
 from emulator.app_policies import check_password
 from emulator.clock import graph_time, parse_time
@@ -17,10 +17,13 @@ _MOST_WITH_PERSONAL_ACCOUNTS = 2
 
 
 def _years_after(start: datetime) -> datetime:
+    year = start.year + _DEFAULT_YEARS
+    if year > MAXYEAR:
+        raise bad_request("Key credential end date is invalid.")
     try:
-        return start.replace(year=start.year + _DEFAULT_YEARS)
+        return start.replace(year=year)
     except ValueError:  # of the 29th of February
-        return start.replace(year=start.year + _DEFAULT_YEARS, month=3, day=1)
+        return start.replace(year=year, month=3, day=1)
 
 
 def _add(call: Call, seen: Record) -> Reply:

@@ -91,7 +91,9 @@ class Pipelines:
             if job is None or job.service is not service:
                 return Response(status_code=404)
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not secrets.compare_digest(given, job.token):
+            if scheme.lower() != "bearer" or not secrets.compare_digest(
+                given.encode(), job.token.encode()
+            ):
                 return Response(status_code=401)
             if service is Service.AZURE_DEVOPS:
                 if "api-version" not in request.query_params:

@@ -7,7 +7,7 @@ from emulator import login_problems as problems
 from emulator.cloud import Cloud
 from emulator.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
 from emulator.replicas import View
-from emulator.store import Kind, Record
+from emulator.store import Json, Kind, Record
 from emulator.tenant import Tenant
 
 ANY_TENANT = ("common", "organizations", "consumers")
@@ -144,7 +144,7 @@ class SignInView:
                 words.update(grant.body["scope"].split())
         enabled = {
             scope["value"]
-            for scope in resource.body["oauth2PermissionScopes"]
+            for scope in with_value(resource.body["oauth2PermissionScopes"])
             if scope.get("isEnabled", True)
         }
         return frozenset(words & enabled)
@@ -159,18 +159,23 @@ class SignInView:
 
     def app_roles(self, principal: Record, resource: Record) -> list[str]:
         """List the values of the resource's app roles that are assigned to a principal."""
-        values = {role["id"]: role["value"] for role in resource.body["appRoles"]}
         entries = self.tenant.store.entries(Kind.APP_ROLE_ASSIGNMENT, "principalId", principal.id)
-        return [
-            values[assignment.body["appRoleId"]]
+        assigned = [
+            assignment.body["appRoleId"]
             for _, assignment in self._view.records(entries)
             if assignment.body["resourceId"] == resource.id
-            and assignment.body["appRoleId"] in values
         ]
+        roles = with_value(resource.body["appRoles"])
+        return [role["value"] for role in roles if role.get("id") in assigned]
+
+
+def with_value(permissions: Iterable[Json]) -> list[Json]:
+    """List the app roles or scopes that have a value; without one they are in no token."""
+    return [one for one in permissions if isinstance(one.get("value"), str) and one["value"]]
 
 
 def _offered(resource: Record, value: str, client: Client) -> str:
-    for scope in resource.body["oauth2PermissionScopes"]:
+    for scope in with_value(resource.body["oauth2PermissionScopes"]):
         if scope["value"].lower() == value.lower():
             return str(scope["value"])
     raise problems.scope_not_offered(client.name, value, resource.body["appId"])

@@ -56,6 +56,13 @@ def test_githubs_job_gets_a_token_for_whom_it_asks(tenant: Tenant, graph: httpx.
     assert token not in str(tenant.history())
 
 
+def test_a_token_of_other_letters_is_only_a_wrong_one(tenant: Tenant) -> None:
+    url, _ = tenant.job(*GITHUB)
+    with tenant.http() as http:
+        response = http.get(url, headers={b"authorization": "Bearer é".encode()})
+    assert response.status_code == 401
+
+
 def test_azure_devops_job_gets_a_token_for_entra(tenant: Tenant, graph: httpx.Client) -> None:
     job = tenant.job(*AZURE)
     assert ask(tenant, job, "POST").status_code == 400, "it wants an api-version"

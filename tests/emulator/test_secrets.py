@@ -83,6 +83,9 @@ class TestPasswords:
             {"endDateTime": "2027-01-01T00:00:00"},
             {"endDateTime": 5},
             {"startDateTime": "2027-01-02T00:00:00Z", "endDateTime": "2027-01-01T00:00:00Z"},
+            {"endDateTime": "9999-12-31T23:59:59-10:00"},
+            {"startDateTime": "0001-01-01T00:00:00+10:00"},
+            {"startDateTime": "9999-01-01T00:00:00Z"},
         ],
     )
     def test_bad_times_are_refused(self, graph: httpx.Client, credential: dict[str, Any]) -> None:
