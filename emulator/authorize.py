@@ -29,6 +29,10 @@ _MENDED_IN_THE_FORM = (50034, 50126)
 _AFTER_THE_PASSWORD = (50057, 50105, 65001, 90094)
 """Refusals that the person is shown before they go back to the application."""
 
+_DIGEST_LENGTH = 43
+"""Of an SHA-256 in base64url without padding; no verifier is shorter."""
+_LONGEST_VERIFIER = 128
+
 
 @dataclass(frozen=True)
 class _Asked:
@@ -130,6 +134,7 @@ class Authorize:
         if (response_type := asked.need("response_type")) != "code":
             raise problems.unsupported_response_type(response_type)
         scope = asked.need("scope")
+        _check_challenge(asked)
         if "none" in asked.prompt:
             raise problems.no_session()
         if not asked.submitted:
@@ -143,7 +148,7 @@ class Authorize:
             scope=scope,
             redirect_uri=redirect_uri,
             challenge=asked.params.get("code_challenge", ""),
-            challenge_method=asked.params.get("code_challenge_method", "plain"),
+            challenge_method=asked.params.get("code_challenge_method", ""),
             nonce=asked.params.get("nonce", ""),
         )
 
@@ -219,6 +224,19 @@ class Authorize:
     def _description(self, asked: _Asked, error: LoginError) -> str:
         now = self._cloud.clock.now()
         return error.description(now, str(uuid.uuid4()), asked.correlation_id)
+
+
+def _check_challenge(asked: _Asked) -> None:
+    """Raise LoginError if PKCE's parameters (RFC 7636, 4.2 and 4.3) are not as they must be."""
+    challenge = asked.params.get("code_challenge", "")
+    method = asked.params.get("code_challenge_method", "")
+    if method.lower() not in ("", "plain", "s256"):
+        raise problems.unsupported_challenge_method()
+    if method and not challenge:
+        raise problems.missing_challenge()
+    most = _DIGEST_LENGTH if method.lower() == "s256" else _LONGEST_VERIFIER
+    if challenge and not _DIGEST_LENGTH <= len(challenge) <= most:
+        raise problems.bad_challenge_size()
 
 
 class _ShownRefusal(LoginError):

@@ -60,6 +60,20 @@ def missing_parameter(name: str) -> LoginError:
     )
 
 
+def unknown_instance() -> LoginError:
+    """Refuse: another host than this one was asked about."""
+    return LoginError(50049, "invalid_instance", "Unknown or invalid instance.")
+
+
+def no_instance() -> LoginError:
+    """Refuse: instance discovery was not told which host it is about."""
+    return LoginError(
+        500502,
+        "invalid_request",
+        "Expected exactly one of 'issuer' and 'authorization_endpoint'.",
+    )
+
+
 def unsupported_grant_type(name: str) -> LoginError:
     """Refuse: the grant is none that is known."""
     return LoginError(
@@ -293,6 +307,16 @@ def redirect_mismatch(redirect_uri: str, client_id: str) -> LoginError:
     )
 
 
+def other_redirect(redirect_uri: str, before: str) -> LoginError:
+    """Refuse: a code is redeemed with another redirect URI than it was asked for with."""
+    return LoginError(
+        500112,
+        "invalid_client",
+        f"The reply address '{redirect_uri}' does not match the reply address '{before}' provided "
+        "when requesting Authorization code.",
+    )
+
+
 def unknown_user(tenant: str) -> LoginError:
     """No such account."""
     return LoginError(
@@ -384,8 +408,23 @@ def redeemed_code() -> LoginError:
     )
 
 
+def unsupported_challenge_method() -> LoginError:
+    """PKCE: neither `plain` nor `S256`."""
+    return LoginError(50149, "invalid_request", "Invalid Code_Challenge_method parameter.")
+
+
+def missing_challenge() -> LoginError:
+    """PKCE: a method, and nothing that it was applied to."""
+    return LoginError(50147, "invalid_request", "Invalid size of the code challenge parameter.")
+
+
+def bad_challenge_size() -> LoginError:
+    """PKCE: the challenge is shorter or longer than one can be."""
+    return LoginError(501491, "invalid_request", "Invalid size of Code_Challenge parameter.")
+
+
 def wrong_verifier() -> LoginError:
-    """PKCE: the verifier is not what the challenge was made of."""
+    """PKCE: the verifier is not what the challenge was made of, or there was no challenge."""
     return LoginError(
         501481,
         "invalid_grant",

@@ -26,7 +26,8 @@ class SignIn:
     redirect_uri: str = ""
     challenge: str = ""
     """PKCE's code challenge; empty without."""
-    challenge_method: str = "plain"
+    challenge_method: str = ""
+    """`S256` in whatever case; otherwise the challenge is the verifier itself."""
     nonce: str = ""
 
 
@@ -57,17 +58,18 @@ class Sessions:
     def code(self, code: str, client_id: str, redirect_uri: str, verifier: str) -> SignIn:
         """Return the sign-in behind a code without using it up.
 
-        LoginError if it is unknown, used, too old, another client's, or the verifier is wrong.
+        LoginError if it is unknown, used, too old, another client's, for another redirect URI, or
+        the verifier is wrong.
         """
         kept = self._codes.get(code)
-        if kept is None or kept.sign_in.client_id != client_id:
+        if kept is None or not _is_of(kept.sign_in, client_id):
             raise problems.malformed_code()
         if code in self._redeemed:
             raise problems.redeemed_code()
         if kept.ends <= self._clock.now():
             raise problems.expired_grant()
         if kept.sign_in.redirect_uri != redirect_uri:
-            raise problems.redirect_mismatch(redirect_uri, client_id)
+            raise problems.other_redirect(redirect_uri, kept.sign_in.redirect_uri)
         if not _verifies(kept.sign_in, verifier):
             raise problems.wrong_verifier()
         return kept.sign_in
@@ -79,7 +81,7 @@ class Sessions:
     def refresh(self, token: str, client_id: str) -> SignIn:
         """Return the sign-in behind a refresh token. LoginError if it is not good."""
         kept = self._refresh_tokens.get(token)
-        if kept is None or kept.sign_in.client_id != client_id:
+        if kept is None or not _is_of(kept.sign_in, client_id):
             raise problems.malformed_code()
         if kept.ends <= self._clock.now():
             raise problems.expired_grant()
@@ -94,9 +96,13 @@ class Sessions:
         return token
 
 
+def _is_of(sign_in: SignIn, client_id: str) -> bool:
+    return sign_in.client_id.lower() == client_id.lower()
+
+
 def _verifies(sign_in: SignIn, verifier: str) -> bool:
     if not sign_in.challenge:
-        return True
+        return not verifier  # RFC 9700, 4.8.2: somebody may have taken the challenge away
     if sign_in.challenge_method.upper() == "S256":
         digest = hashlib.sha256(verifier.encode()).digest()
         verifier = base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -12,6 +12,9 @@ from tests.emulator.mail_app import CALLBACK, MAIL_SEND, MailApp
 from tests.emulator.objects import (
     EXCHANGE_APP_ID,
     GRAPH_APP_ID,
+    created,
+    make_application,
+    make_principal,
     principal_of,
 )
 from tests.tenant import Tenant
@@ -53,9 +56,76 @@ def test_the_code_becomes_tokens_with_what_was_consented_to(
     identity = claims_of(reply["id_token"])
     assert identity["aud"] == mail.client_id
     assert identity["nonce"] == "n-1"
-    assert identity["preferred_username"] == mailbox["user_principal_name"]
     assert identity["sub"] != claims["sub"]
+    assert not {"oid", "name", "preferred_username", "email"} & set(identity)
     assert MAIL_SEND in reply["scope"].split()
+
+
+def test_who_signed_in_is_told_to_whom_asks_for_it(
+    mail: MailApp, mailbox: dict[str, str], tenant: Tenant
+) -> None:
+    scope = f"{MAIL_SEND} openid profile email"
+    reply = mail.redeem(mail.authorize(mailbox, scope=scope)["code"]).json()
+    identity = claims_of(reply["id_token"])
+    name = mailbox["user_principal_name"]
+    assert (identity["oid"], identity["preferred_username"]) == (mailbox["id"], name)
+    assert identity["name"]
+    assert identity["email"]
+    without_mail = {"user_principal_name": "new@contoso.example", "password": "pass-word-1"}
+    tenant.seed(users=[without_mail | {"mail": ""}])
+    reply = mail.redeem(mail.authorize(without_mail, scope=scope)["code"]).json()
+    assert "email" not in claims_of(reply["id_token"])
+
+
+def test_the_older_endpoint_answers_in_its_own_form(
+    mail: MailApp, mailbox: dict[str, str], tenant: Tenant
+) -> None:
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": mail.client_id,
+        "client_secret": mail.secret,
+        "code": mail.authorize(mailbox)["code"],
+        "redirect_uri": CALLBACK,
+        "code_verifier": mail.verifier,
+        "resource": "https://outlook.office.com",
+    }
+    with tenant.http() as http:
+        reply = http.post(f"/{tenant.tenant_id}/oauth2/token", data=form).json()
+    assert (reply["expires_in"], reply["scope"]) == ("3599", "Mail.Send")
+    assert reply["resource"] == "https://outlook.office.com"
+    identity = claims_of(reply["id_token"])
+    assert (identity["ver"], identity["iss"].endswith("/v2.0")) == ("1.0", False)
+    assert identity["upn"] == identity["unique_name"] == mailbox["user_principal_name"]
+    assert "preferred_username" not in identity
+
+
+def test_a_users_token_of_version_2_has_none_of_version_1s_claims(
+    mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
+) -> None:
+    scope = {
+        "id": "5d5e0a8e-0000-4000-8000-000000000001",
+        "adminConsentDescription": "d",
+        "adminConsentDisplayName": "d",
+        "isEnabled": True,
+        "type": "Admin",
+        "value": "Read",
+    }
+    api = {"requestedAccessTokenVersion": 2, "oauth2PermissionScopes": [scope]}
+    application = make_application(graph, api=api, signInAudience="AzureADMyOrg")
+    body = {
+        "clientId": mail.principal["id"],
+        "consentType": "AllPrincipals",
+        "resourceId": make_principal(graph, application)["id"],
+        "scope": "Read",
+    }
+    created(graph.post("/v1.0/oauth2PermissionGrants", json=body))
+    asked = f"{application['appId']}/Read"
+    claims = claims_of(mail.token(mailbox, scope=asked))
+    assert (claims["ver"], claims["scp"], claims["oid"]) == ("2.0", "Read", mailbox["id"])
+    others = {"upn", "unique_name", "amr", "app_displayname", "name", "preferred_username"}
+    assert not others & set(claims)
+    claims = claims_of(mail.token(mailbox, scope=f"{asked} profile"))
+    assert claims["preferred_username"] == mailbox["user_principal_name"]
 
 
 def test_the_form_works_without_scripts_and_keeps_out_of_frames(
@@ -114,11 +184,34 @@ def test_a_wrong_verifier_is_refused_and_does_not_burn_the_code(
     assert mail.redeem(code).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["plain", ""])
+def test_a_challenge_without_a_method_is_the_verifier_itself(
+    mail: MailApp, mailbox: dict[str, str], method: str
+) -> None:
+    others = {"code_challenge": mail.verifier, "code_challenge_method": method}
+    assert mail.redeem(mail.authorize(mailbox, **others)["code"]).status_code == 200
+
+
+def test_a_verifier_without_a_challenge_is_refused(mail: MailApp, mailbox: dict[str, str]) -> None:
+    code = mail.authorize(mailbox, code_challenge="", code_challenge_method="")["code"]
+    assert number(mail.redeem(code)) == 501481
+    assert mail.redeem(code, code_verifier="").status_code == 200
+
+
+def test_a_client_id_is_the_same_in_capitals(mail: MailApp, mailbox: dict[str, str]) -> None:
+    other = mail.client_id.upper()
+    reply = mail.redeem(mail.authorize(mailbox, client_id=other)["code"], client_id=other).json()
+    assert mail.refresh(reply["refresh_token"], client_id=other).status_code == 200
+    assert mail.redeem(mail.authorize(mailbox, client_id=other)["code"]).status_code == 200
+
+
 def test_a_web_client_must_prove_itself(mail: MailApp, mailbox: dict[str, str]) -> None:
     code = mail.authorize(mailbox)["code"]
     assert number(mail.redeem(code, client_secret="")) == 7000218
     assert number(mail.redeem(code, client_secret="wrong")) == 7000215
-    assert number(mail.redeem(code, redirect_uri="https://other.example/")) == 50011
+    other = mail.redeem(code, redirect_uri="https://other.example/")
+    assert (number(other), other.json()["error"]) == (500112, "invalid_client")
+    assert f"the reply address '{CALLBACK}' provided" in other.json()["error_description"]
     assert mail.redeem(code).status_code == 200
 
 
@@ -220,6 +313,11 @@ def test_what_cannot_be_trusted_is_never_redirected_to(
         ({"response_type": "none"}, "AADSTS70005: "),
         ({"response_type": ""}, "AADSTS900144"),
         ({"scope": ""}, "AADSTS900144"),
+        ({"code_challenge": "abc"}, "AADSTS501491"),
+        ({"code_challenge": "a" * 44}, "AADSTS501491"),  # with the padding
+        ({"code_challenge": "a" * 129, "code_challenge_method": "plain"}, "AADSTS501491"),
+        ({"code_challenge_method": "foo"}, "AADSTS50149"),
+        ({"code_challenge": ""}, "AADSTS50147"),
     ],
 )
 def test_other_mistakes_go_back_to_the_application(

@@ -183,6 +183,11 @@ def test_a_message_of_a_client_is_read_by_its_number() -> None:
         "Trace ID: 00000000-0000-0000-0000-000000000000"
     )
     assert diagnose(message).key == "refresh-token-ended"
+    message = (
+        "AADSTS500112: The reply address 'https://proself/' does not match the reply address "
+        "'https://proself.example.jp/' provided when requesting Authorization code."
+    )
+    assert diagnose(message).key == "redirect-uri-mismatch"
     # A longer number that begins with a known one is another error.
     assert diagnose("AADSTS501739").key == UNKNOWN
 
