@@ -99,7 +99,7 @@ class TokenEndpoint:
         resource = view.resource(name)
         roles = view.app_roles(bearer.client, resource)
         token = tokens.access_token(self._cloud, bearer, resource, name, roles=roles)
-        return self._reply(token, {})
+        return self._reply(asked, token, name, {})
 
     def _authorization_code(self, asked: _Asked) -> Json:
         """Make tokens for the user who signed in at the authorize endpoint."""
@@ -134,7 +134,9 @@ class TokenEndpoint:
         wanted = view.wanted(scope, client)
         extra: Json = {}
         if "openid" in wanted.sign_in:
-            extra["id_token"] = tokens.id_token(self._cloud, bearer, user, sign_in.nonce)
+            extra["id_token"] = tokens.id_token(
+                self._cloud, bearer, user, sign_in.nonce, asked.version, wanted.sign_in
+            )
         if "offline_access" in wanted.sign_in or "offline_access" in sign_in.scope.split():
             extra["refresh_token"] = self._cloud.sessions.new_refresh_token(sign_in)
         if asked.form.get("client_info"):
@@ -144,12 +146,17 @@ class TokenEndpoint:
         granted = view.granted(bearer.client, resource, user)
         if wanted.scopes - granted or (wanted.resource is not None and not granted):
             raise problems.no_consent(client.id, client.name)
-        token = tokens.access_token(self._cloud, bearer, resource, audience, scopes=granted)
-        prefix = "" if resource.body["displayName"] == "Microsoft Graph" else f"{audience}/"
-        extra["scope"] = " ".join(
-            [*sorted(wanted.sign_in), *(f"{prefix}{name}" for name in sorted(granted))]
+        token = tokens.access_token(
+            self._cloud, bearer, resource, audience, scopes=granted, sign_in=wanted.sign_in
         )
-        return self._reply(token, extra)
+        if asked.version == 1:
+            extra["scope"] = " ".join(sorted(granted))
+        else:
+            prefix = "" if resource.body["displayName"] == "Microsoft Graph" else f"{audience}/"
+            extra["scope"] = " ".join(
+                [*sorted(wanted.sign_in), *(f"{prefix}{name}" for name in sorted(granted))]
+            )
+        return self._reply(asked, token, audience, extra)
 
     def _bearer(
         self,
@@ -205,9 +212,14 @@ class TokenEndpoint:
             raise problems.not_default_scope(scope)
         return names[0].removesuffix("/.default")
 
-    def _reply(self, token: str, extra: Json) -> Json:
+    def _reply(self, asked: _Asked, token: str, audience: str, extra: Json) -> Json:
+        """Make the answer: version 1 has every number as a text, and tells the resource."""
         seconds = int(self._cloud.config.token_lifetime.total_seconds())
-        shared = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
+        shared: Json = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
+        if asked.version == 1:
+            now = int(self._cloud.clock.now().timestamp())
+            shared |= {"expires_on": now + seconds, "not_before": now}
+            shared = {name: str(value) for name, value in shared.items()} | {"resource": audience}
         return shared | {"access_token": token} | extra
 
 

@@ -39,15 +39,27 @@ def access_token(
     *,
     roles: list[str] | None = None,
     scopes: frozenset[str] = frozenset(),
+    sign_in: frozenset[str] = frozenset(),
 ) -> str:
-    """Sign a token for a resource, in the version that the resource wants."""
+    """Sign a token for a resource, in the version that the resource wants.
+
+    `scopes` are those of the resource, `sign_in` those of OpenID Connect that were asked for.
+    """
     version = _version(cloud, resource)
-    claims = _shared(cloud, bearer, version) | {
-        "aud": resource.body["appId"] if version == 2 else audience,
-        "azp" if version == 2 else "appid": bearer.client_id,
-        "azpacr" if version == 2 else "appidacr": bearer.proof,
-        "app_displayname": bearer.client.body["displayName"],
-    }
+    claims = _shared(cloud, bearer, version)
+    if version == 2:
+        claims |= {
+            "aud": resource.body["appId"],
+            "azp": bearer.client_id,
+            "azpacr": bearer.proof,
+        }
+    else:
+        claims |= {
+            "aud": audience,
+            "appid": bearer.client_id,
+            "appidacr": bearer.proof,
+            "app_displayname": bearer.client.body["displayName"],
+        }
     if bearer.user is None:
         claims |= {"idtyp": "app", "oid": bearer.client.id, "sub": bearer.client.id}
         claims |= {"roles": roles} if roles else {}
@@ -56,26 +68,26 @@ def access_token(
             "idtyp": "user",
             "oid": bearer.user.id,
             "sub": _pairwise(bearer.user.id, resource.body["appId"]),
-            "name": bearer.user.body["displayName"],
-            "upn": bearer.user.body["userPrincipalName"],
-            "unique_name": bearer.user.body["userPrincipalName"],
-            "amr": ["pwd"],
             "scp": " ".join(sorted(scopes)),
             "wids": list(bearer.user.linked("directoryRoles")),
+            **_names(bearer.user, version, sign_in),
         }
     return _signed(cloud, claims)
 
 
-def id_token(cloud: Cloud, bearer: Bearer, user: Record, nonce: str) -> str:
-    """Sign the token that tells an application who signed in."""
-    claims = _shared(cloud, bearer, 2) | {
+def id_token(
+    cloud: Cloud, bearer: Bearer, user: Record, nonce: str, version: int, sign_in: frozenset[str]
+) -> str:
+    """Sign the token that tells an application who signed in, in the endpoint's version."""
+    claims = _shared(cloud, bearer, version) | {
         "aud": bearer.client_id,
-        "oid": user.id,
         "sub": _pairwise(user.id, bearer.client_id),
-        "name": user.body["displayName"],
-        "preferred_username": user.body["userPrincipalName"],
-        "email": user.body["mail"],
+        **_names(user, version, sign_in),
     }
+    if version == 1 or "profile" in sign_in:
+        claims["oid"] = user.id
+    if "email" in sign_in and user.body["mail"]:
+        claims["email"] = user.body["mail"]
     return _signed(cloud, claims | ({"nonce": nonce} if nonce else {}))
 
 
@@ -89,6 +101,14 @@ def _version(cloud: Cloud, resource: Record) -> int:
     found = cloud.registration(resource.body["appId"])
     wanted = found[1].body["api"]["requestedAccessTokenVersion"] if found is not None else None
     return 2 if wanted == 2 else 1
+
+
+def _names(user: Record, version: int, sign_in: frozenset[str]) -> Json:
+    """Say who a user is: always in version 1, for the scope `profile` in version 2."""
+    name, account = user.body["displayName"], user.body["userPrincipalName"]
+    if version == 1:
+        return {"name": name, "upn": account, "unique_name": account, "amr": ["pwd"]}
+    return {"name": name, "preferred_username": account} if "profile" in sign_in else {}
 
 
 def _shared(cloud: Cloud, bearer: Bearer, version: int) -> Json:

@@ -1,6 +1,7 @@
 """The token endpoint: applications by themselves, with secrets and federated assertions."""
 
 import base64
+import math
 import time
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.emulator.objects import make_application, make_principal
+from tests.emulator.objects import created, make_application, make_principal, principal_of
 from tests.tenant import Tenant
 
 GRAPH = "https://graph.microsoft.com"
@@ -75,7 +76,19 @@ def test_the_older_endpoint_takes_a_resource(tenant: Tenant) -> None:
                 "resource": GRAPH,
             },
         )
-    assert claims_of(response.json()["access_token"])["aud"] == GRAPH
+    reply = response.json()
+    claims = claims_of(reply.pop("access_token"))
+    assert claims["aud"] == GRAPH
+    ends, begins = reply.pop("expires_on"), reply.pop("not_before")
+    assert isinstance(ends, str)
+    assert int(ends) - int(begins) == 3599
+    assert 0 <= int(ends) - claims["exp"] <= 1
+    assert reply == {
+        "token_type": "Bearer",
+        "expires_in": "3599",
+        "ext_expires_in": "3599",
+        "resource": GRAPH,
+    }
 
 
 def test_the_secret_may_come_by_basic_authentication(tenant: Tenant) -> None:
@@ -168,7 +181,29 @@ def test_version_2_tokens_for_a_resource_that_wants_them(
     assert claims["ver"] == "2.0"
     assert claims["azp"] == tenant.client_id
     assert claims["iss"].endswith("/v2.0")
-    assert "roles" not in claims
+    assert not {"roles", "appid", "app_displayname"} & set(claims)
+
+
+def test_a_role_without_a_value_is_in_no_token(tenant: Tenant, administrator: httpx.Client) -> None:
+    role = {
+        "allowedMemberTypes": ["Application"],
+        "description": "d",
+        "displayName": "d",
+        "isEnabled": True,
+    }
+    roles = [
+        role | {"id": "5d5e0a8e-0000-4000-8000-000000000001"},
+        role | {"id": "5d5e0a8e-0000-4000-8000-000000000002", "value": "Read"},
+    ]
+    application = make_application(administrator, appRoles=roles)
+    principal = make_principal(administrator, application)
+    deployer = principal_of(administrator, tenant.client_id)
+    url = f"/v1.0/servicePrincipals/{deployer['id']}/appRoleAssignments"
+    held = {"principalId": deployer["id"], "resourceId": principal["id"]}
+    for one in roles:
+        created(administrator.post(url, json=held | {"appRoleId": one["id"]}))
+    token = tenant.token(scope=f"{application['appId']}/.default")
+    assert claims_of(token)["roles"] == ["Read"]
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +269,17 @@ def test_an_assertion_that_does_not_fit_is_refused(
 ) -> None:
     response = ask_with_assertion(tenant, federated, assertion(issuer_key, **claims))
     assert refused(response) == (401, "invalid_client", expected)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"exp": 1e20}, {"exp": -1e20}, {"exp": math.inf}, {"exp": math.nan}, {"nbf": -1e18}],
+)
+def test_an_assertion_of_no_time_at_all_is_refused(
+    tenant: Tenant, federated: str, issuer_key: rsa.RSAPrivateKey, claims: dict[str, Any]
+) -> None:
+    response = ask_with_assertion(tenant, federated, assertion(issuer_key, **claims))
+    assert refused(response) == (400, "invalid_request", 50027)
 
 
 def test_an_assertion_signed_by_another_key_is_refused(tenant: Tenant, federated: str) -> None:
