@@ -1,5 +1,6 @@
 """What clients read before they sign in: cloud metadata, OpenID and instance discovery, keys."""
 
+from emulator.login_problems import no_instance, unknown_instance
 from emulator.store import Json
 from emulator.tenant import Tenant
 
@@ -70,10 +71,20 @@ def openid_configuration(origin: str, name: str, tenant: Tenant | None, version:
     }
 
 
-def instance_discovery(origin: str, authorization_endpoint: str) -> Json:
-    """`/common/discovery/instance`: which hosts are aliases of this one."""
+def instance_discovery(origin: str, known: frozenset[str], addresses: list[str]) -> Json:
+    """`/common/discovery/instance`: which hosts are aliases of this one.
+
+    `addresses` are the issuer and the authorization endpoint that are asked about. LoginError if it
+    is not one of both, or of none of the `known` origins.
+    """
+    if len(addresses) != 1:
+        raise no_instance()
+    scheme, _, rest = addresses[0].partition("://")
+    asked, _, path = rest.partition("/")
+    if f"{scheme}://{asked}".lower() not in {one.lower() for one in known}:
+        raise unknown_instance()
     host = origin.partition("://")[2]
-    tenant = authorization_endpoint.partition("://")[2].partition("/")[2].partition("/")[0]
+    tenant = path.partition("/")[0]
     found = f"{origin}/{tenant or 'common'}/v2.0/.well-known/openid-configuration"
     return {
         "tenant_discovery_endpoint": found,

@@ -12,12 +12,16 @@ from emulator.authorize import Authorize
 from emulator.cloud import Cloud
 from emulator.front import Front
 from emulator.graph import Graph
-from emulator.login_problems import LoginError, unknown_tenant
+from emulator.login_problems import LoginError, transient, unknown_tenant
 from emulator.pipelines import Pipelines
+from emulator.problems import server_error
 from emulator.sign_in_view import ANY_TENANT
 from emulator.store import Json
 from emulator.token_endpoint import TokenEndpoint
 from emulator.web_pages import NO_ICON
+
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+"""Stands for the ids of a request whose errors carry none of their own."""
 
 
 def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelines) -> Front:
@@ -40,11 +44,23 @@ def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelin
         return _json(discovery.cloud_metadata(_origin(request)))
 
     def instances(request: Request) -> Response:
-        asked = request.query_params.get("authorization_endpoint", "")
-        return _json(discovery.instance_discovery(_origin(request), asked))
+        origin, given = _origin(request), request.query_params
+        asked = [given[name] for name in ("issuer", "authorization_endpoint") if given.get(name)]
+        try:
+            return _json(discovery.instance_discovery(origin, origins | {origin}, asked))
+        except LoginError as problem:
+            return _refused(cloud, request, problem)
 
     def keys(_: Request) -> Response:
         return _json(cloud.key.published)
+
+    def failed(request: Request, _: Exception) -> Response:
+        """Answer what nobody foresaw as the service that was asked; `front` writes it down."""
+        if request.url.path.lower().startswith(("/v1.0/", "/beta/")):
+            return JSONResponse(server_error(500).body(cloud.clock.now(), _NOBODY, _NOBODY), 500)
+        problem = transient()
+        problem.status = 500
+        return _refused(cloud, request, problem)
 
     graph_methods = ["GET", "POST", "PATCH", "PUT", "DELETE"]
     app = Starlette(
@@ -67,7 +83,8 @@ def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelin
             Route("/{tenant}/adminconsent", authorize.respond_to_consent, methods=["GET", "POST"]),
             Route("/v1.0/{rest:path}", graph, methods=graph_methods),
             Route("/beta/{rest:path}", graph, methods=graph_methods),
-        ]
+        ],
+        exception_handlers={Exception: failed},
     )
     return Front(app, cloud)
 
@@ -82,5 +99,4 @@ def _json(body: Json) -> Response:
 
 def _refused(cloud: Cloud, request: Request, problem: LoginError) -> Response:
     now = cloud.clock.now()
-    nobody = "00000000-0000-0000-0000-000000000000"
-    return JSONResponse(problem.body(now, nobody, nobody, _origin(request)), problem.status)
+    return JSONResponse(problem.body(now, _NOBODY, _NOBODY, _origin(request)), problem.status)

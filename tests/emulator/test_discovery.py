@@ -58,6 +58,22 @@ def test_instance_discovery_names_this_host(tenant: Tenant) -> None:
         assert http.get(found["tenant_discovery_endpoint"]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("&authorization_endpoint=https://evil.example/t/oauth2/v2.0/authorize", 50049),
+        ("&authorization_endpoint=nonsense", 50049),
+        ("", 500502),
+        ("&authorization_endpoint=https://localhost/t&issuer=https://localhost/t", 500502),
+    ],
+)
+def test_instance_discovery_knows_no_other_host(tenant: Tenant, query: str, expected: int) -> None:
+    response = get(tenant, f"/common/discovery/instance?api-version=1.1{query}")
+    error = "invalid_instance" if expected == 50049 else "invalid_request"
+    assert (response.status_code, response.json()["error"]) == (400, error)
+    assert response.json()["error_codes"] == [expected]
+
+
 def test_the_date_is_the_tenants_own(tenant: Tenant) -> None:
     tenant.admin("POST", "/clock", {"now": "2031-02-03T04:05:06Z"})
     assert get(tenant, "/metadata/endpoints").headers["date"].startswith("Mon, 03 Feb 2031 04:05:")

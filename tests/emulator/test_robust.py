@@ -1,19 +1,36 @@
 """Whatever a client sends, the answer is Graph's or Entra's own refusal, never a crash."""
 
+import asyncio
+import base64
+import json
+import logging
 import random
+import socket
 import string
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from emulator import admin_consent
+from emulator.client_proof import prove
+from emulator.cloud import Cloud
+from emulator.config import Config
 from emulator.entities import APPLICATION, FEDERATED_CREDENTIAL, GRANT, SERVICE_PRINCIPAL
+from emulator.entra import tenant_application
+from emulator.first_party import GRAPH_APP_ID
+from emulator.login_problems import LoginError
 from emulator.odata_filter import Filter
 from emulator.odata_path import parse
+from emulator.pipelines import Pipelines
 from emulator.problems import GraphError
+from emulator.sign_in_view import Client, SignInView
+from emulator.store import Kind, Record
 from tests.emulator.objects import make_application, make_principal
 from tests.tenant import Tenant
 
@@ -80,6 +97,125 @@ def test_any_batch(graph: httpx.Client, body: Any) -> None:
 @given(form=st.dictionaries(st.text(string.ascii_lowercase + "_", max_size=12), st.text()))
 def test_any_sign_in(tenant: Tenant, form: dict[str, str]) -> None:
     answered(tenant.sign_in(**{name: value for name, value in form.items() if name != "tenant"}))
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Cloud:
+    """What a tenant is made of, without a server."""
+    return Cloud(Config(ready_file=Path("ready.json")))
+
+
+PERMISSIONS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["id", "isEnabled", "resourceAccess", "resourceAppId", "type", "value"]),
+        VALUES | st.sampled_from(["Scope", GRAPH_APP_ID]) | st.just([{"type": "Scope"}]),
+    ),
+    max_size=3,
+)
+
+
+@FEW
+@given(permissions=PERMISSIONS)
+@example([{"id": "r", "isEnabled": True}])
+@example([{}])
+@example([{"resourceAppId": GRAPH_APP_ID}])
+@example([{"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{}]}])
+def test_any_permissions_that_are_stored(cloud: Cloud, permissions: list[dict[str, Any]]) -> None:
+    cloud.reset()
+    [tenant] = cloud.tenants.values()
+    view = SignInView(cloud, tenant, frozenset())
+    client = view.client(tenant.spec.deployer_id)
+    required = {**client.registration.body, "requiredResourceAccess": permissions}
+    client = Client(tenant.change(client.registration, required), tenant)
+    graph = view.resource(GRAPH_APP_ID)
+    changed = {"appRoles": permissions, "oauth2PermissionScopes": permissions}
+    graph = tenant.change(graph, changed)
+    principal = view.enabled_principal(client)
+    body = {"principalId": principal.id, "resourceId": graph.id, "appRoleId": "r"}
+    tenant.store.add(Record(Kind.APP_ROLE_ASSIGNMENT, "a", body))
+    assert all(view.app_roles(principal, graph))
+    user = next(tenant.live(Kind.USER))
+    assert all(view.granted(principal, graph, user))
+    for ask in (
+        lambda: view.wanted(f"{GRAPH_APP_ID}/User.Read", client),
+        lambda: admin_consent.consent(tenant, client, f"{GRAPH_APP_ID}/User.Read"),
+        lambda: admin_consent.consent(tenant, client, f"{GRAPH_APP_ID}/.default"),
+    ):
+        try:
+            ask()
+        except LoginError:
+            continue
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    """Make a JSON Web Token that nobody signed, whatever is in it."""
+    parts = ({"alg": "RS256"}, claims, "")
+    return ".".join(base64.urlsafe_b64encode(json.dumps(one).encode()).decode() for one in parts)
+
+
+@FEW
+@given(
+    stored=st.fixed_dictionaries({"issuer": VALUES, "subject": VALUES}),
+    audiences=st.none() | st.lists(VALUES, max_size=2),
+    claims=st.dictionaries(st.sampled_from(["iss", "sub", "aud", "exp"]), VALUES),
+)
+@example({"issuer": "i", "subject": None}, ["a"], {"iss": "i", "sub": "s", "aud": "a"})
+@example({"issuer": "i", "subject": "s"}, ["a"], {"iss": "i", "sub": "s", "aud": [{}]})
+@example({"issuer": "i", "subject": "s"}, ["a"], {"iss": "i", "sub": "s", "aud": {"a": 1}})
+@example({"issuer": "i", "subject": "s"}, None, {"iss": "i", "sub": "s", "aud": "a"})
+def test_any_assertion_and_any_stored_credential(
+    cloud: Cloud, stored: dict[str, Any], audiences: list[Any] | None, claims: dict[str, Any]
+) -> None:
+    cloud.reset()
+    [tenant] = cloud.tenants.values()
+    view = SignInView(cloud, tenant, frozenset())
+    client = view.client(tenant.spec.deployer_id)
+    body = {**stored, "audiences": audiences}
+    parent = client.registration.id
+    tenant.store.add(Record(Kind.FEDERATED_CREDENTIAL, "f", body, parent=parent))
+    form = {
+        "client_assertion": unsigned(claims),
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    with pytest.raises(LoginError):
+        prove(cloud, view, client, form)
+
+
+def test_what_nobody_foresaw_is_told_in_the_form_of_the_service(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = tenant_application(cloud, frozenset(), Pipelines(cloud))
+    monkeypatch.setattr(cloud, "tenants", None)
+
+    async def ask() -> tuple[httpx.Response, httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://localhost") as http:
+            token = cloud.key.sign(
+                {"aud": GRAPH_APP_ID, "exp": 2**40, "tid": "t", "appid": "a", "oid": "o"}
+            )
+            headers = {"authorization": f"Bearer {token}"}
+            form = {"grant_type": "client_credentials", "client_id": "x"}
+            return (
+                await http.post("/contoso/oauth2/v2.0/token", data=form),
+                await http.get("/v1.0/applications", headers=headers),
+            )
+
+    with caplog.at_level(logging.ERROR):
+        login, graph = asyncio.run(ask())
+    assert (login.status_code, login.json()["error_codes"]) == (500, [90033])
+    assert (graph.status_code, graph.json()["error"]["code"]) == (500, "InternalServerError")
+    assert [record.exc_info is not None for record in caplog.records] == [True, True]
+
+
+@pytest.mark.parametrize("path", ["/common/oauth2/v2.0/token", "/v1.0/applications"])
+def test_a_request_that_names_no_host(tenant: Tenant, path: str) -> None:
+    address = ("127.0.0.1", urlsplit(tenant.authority).port)
+    with (
+        socket.create_connection(address) as plain,
+        tenant.ssl_context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
 
 
 @given(text=st.text(string.printable, max_size=40))
