@@ -1,8 +1,9 @@
 """Who we are to the tenant: the azure-identity credential that the azuread plugin would take too.
 
-The same variables as the plugin's choose it, so that one identity does both halves of an `up`. In
-this order, workload identity first: GitHub Actions, Azure Pipelines, a token file; then a client
-certificate, a client secret, and the Azure CLI's sign-in.
+The same variables as the plugin's choose it, and no others, so that one identity does both halves
+of an `up`: AZURE_CLIENT_ID and its like count where the plugin reads them, in a pod of Kubernetes.
+In this order, workload identity first: GitHub Actions, Azure Pipelines, a token, its file; then a
+client certificate, a client secret, and the Azure CLI's sign-in.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proself_mail import failure, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.settings import TargetName
-from proself_mail.target import ENTER_EMBEDDED, Target
+from proself_mail.target import Target
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -52,7 +54,8 @@ def choose(
 ) -> tuple[AsyncTokenCredential, str]:
     """Return the credential that the environment provides, and what to call it.
 
-    Nothing is asked of the tenant yet. Raises `ConfigurationError` where a variable is missing.
+    Nothing is asked of the tenant yet. Raises `ConfigurationError` where a variable is missing or
+    names a file that cannot be read.
     """
     from azure.identity.aio import (
         AzureCliCredential,
@@ -60,9 +63,12 @@ def choose(
         ClientSecretCredential,
     )
 
-    client_id = environment.get("ARM_CLIENT_ID") or environment.get("AZURE_CLIENT_ID") or ""
+    client_id = _given("ARM_CLIENT_ID", environment)
     options = _options(target)
-    if _is_true(environment.get("ARM_USE_OIDC")) or environment.get("AZURE_FEDERATED_TOKEN_FILE"):
+    in_pod = _is_true(environment.get("ARM_USE_AKS_WORKLOAD_IDENTITY"))
+    if in_pod:
+        client_id = client_id or environment.get("AZURE_CLIENT_ID", "")
+    if in_pod or _is_true(environment.get("ARM_USE_OIDC")):
         return _workload_identity(tenant_id, client_id, environment, options)
     if path := environment.get("ARM_CLIENT_CERTIFICATE_PATH"):
         certificate = CertificateCredential(
@@ -73,13 +79,28 @@ def choose(
             **options,
         )
         return certificate, f"client certificate of {client_id}"
-    secret = environment.get("ARM_CLIENT_SECRET") or environment.get("AZURE_CLIENT_SECRET")
+    secret = _given("ARM_CLIENT_SECRET", environment)
     if client_id and secret:
         return (
             ClientSecretCredential(tenant_id, client_id, secret, **options),
             f"client secret of {client_id}",
         )
     return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+
+
+def _given(name: str, environment: Mapping[str, str]) -> str:
+    """Return a variable's value, or what is in the file that its neighbour names."""
+    path = environment.get(f"{name}_FILE_PATH")
+    if environment.get(name) or not path:
+        return environment.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            f"{path} ({name}_FILE_PATH) cannot be read: {why}.",
+            f"Correct it, or set {name} itself, then try again.",
+        ) from error
 
 
 def _options(target: Target) -> dict[str, Any]:
@@ -105,14 +126,14 @@ def _workload_identity(
             "Set ARM_CLIENT_ID to the client ID of the pipeline's identity, then try again.",
         )
     connection = environment.get("ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID")
-    token = environment.get("SYSTEM_ACCESSTOKEN")
-    if connection and token:
+    access = environment.get("SYSTEM_ACCESSTOKEN")
+    if connection and access:
         return (
             AzurePipelinesCredential(
                 tenant_id=tenant_id,
                 client_id=client_id,
                 service_connection_id=connection,
-                system_access_token=token,
+                system_access_token=access,
                 **options,
             ),
             f"workload identity of {client_id} (Azure Pipelines)",
@@ -126,9 +147,14 @@ def _workload_identity(
             ),
             f"workload identity of {client_id} (GitHub Actions)",
         )
-    path = environment.get("ARM_OIDC_TOKEN_FILE_PATH") or environment.get(
-        "AZURE_FEDERATED_TOKEN_FILE"
-    )
+    if token := environment.get("ARM_OIDC_TOKEN"):
+        return (
+            ClientAssertionCredential(tenant_id, client_id, lambda: token, **options),
+            f"workload identity of {client_id} (ARM_OIDC_TOKEN)",
+        )
+    path = environment.get("ARM_OIDC_TOKEN_FILE_PATH")
+    if _is_true(environment.get("ARM_USE_AKS_WORKLOAD_IDENTITY")):
+        path = path or environment.get("AZURE_FEDERATED_TOKEN_FILE")
     if path:
         return (
             WorkloadIdentityCredential(
@@ -182,7 +208,9 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
     except CredentialUnavailableError as error:
         raise ConfigurationError(
             f"Nobody is signed in: {source} gives no token ({_first_line(error)}).",
-            ENTER_EMBEDDED
+            "Set ARM_CLIENT_ID and ARM_CLIENT_SECRET, which the azuread plugin reads too (not "
+            'AZURE_CLIENT_ID and its like): `eval "$(proself-mail emulator env --ready-file F)"` '
+            "sets all, then try again."
             if target.name is TargetName.EMBEDDED
             else "`az login --tenant TENANT`, or set ARM_CLIENT_ID and ARM_CLIENT_SECRET; in a "
             "pipeline ARM_USE_OIDC. Then try again.",

@@ -276,7 +276,7 @@ def test_another_tenants_policy_is_not_asked_for(tmp_path: Path) -> None:
         az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n", encoding="utf-8")
         az.chmod(0o700)
         path = f"{az.parent}:{journey.environment['PATH']}"
-        nobody = {"PATH": path, "ARM_CLIENT_SECRET": "", "AZURE_CLIENT_SECRET": ""}
+        nobody = {"PATH": path, "ARM_CLIENT_SECRET": ""}
         journey.pulumi(*UP, "--stack", "dev", env=nobody)
         told = httpx.get(f"{other['admin_url']}/history", trust_env=False).json()
         assert OF_POLICIES not in [each["path"] for each in told]

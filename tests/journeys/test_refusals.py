@@ -399,7 +399,6 @@ def azure_cli(journey: Journey, line: str) -> dict[str, str]:
     return {
         "PATH": f"{az.parent}:{journey.environment['PATH']}",
         "ARM_CLIENT_SECRET": "",
-        "AZURE_CLIENT_SECRET": "",
     }
 
 

@@ -2,16 +2,19 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 
+from emulator.azuread import configuration
 from proself_mail import credentials
-from proself_mail.errors import NoAnswerYet, RemoteError
+from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.target import CLOUD
+from tests.unit.test_settings import TENANT
 
 
 def signs_in(monkeypatch: pytest.MonkeyPatch, words: str | None) -> bool:
@@ -93,3 +96,57 @@ def test_our_own_sign_in_leaves_the_tenant_alone_as_long_as_it_says() -> None:
     )
     assert isinstance(told, NoAnswerYet)
     assert told.retry_after == timedelta(seconds=7)
+
+
+CLI = "the Azure CLI's sign-in"
+
+
+@pytest.mark.parametrize(
+    ("environment", "source"),
+    [
+        ({}, CLI),
+        ({"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET": "x"}, "client secret of arm"),
+        ({"ARM_CLIENT_ID": "arm"}, CLI),
+        (
+            {"ARM_CLIENT_ID_FILE_PATH": "F", "ARM_CLIENT_SECRET_FILE_PATH": "F"},
+            "client secret of f",
+        ),
+        # The plugin reads none of these, and would work as the Azure CLI's user.
+        ({"AZURE_CLIENT_ID": "azure", "AZURE_CLIENT_SECRET": "x"}, CLI),
+        ({"AZURE_CLIENT_ID": "azure", "AZURE_FEDERATED_TOKEN_FILE": "F"}, CLI),
+        (
+            {
+                "ARM_USE_AKS_WORKLOAD_IDENTITY": "true",
+                "AZURE_CLIENT_ID": "azure",
+                "AZURE_FEDERATED_TOKEN_FILE": "F",
+            },
+            "workload identity of azure (token file)",
+        ),
+        (
+            {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "arm", "ARM_OIDC_TOKEN_FILE_PATH": "F"},
+            "workload identity of arm (token file)",
+        ),
+        (
+            {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "arm", "ARM_OIDC_TOKEN": "x"},
+            "workload identity of arm (ARM_OIDC_TOKEN)",
+        ),
+    ],
+)
+def test_we_sign_in_as_who_the_plugin_would(
+    tmp_path: Path, environment: dict[str, str], source: str
+) -> None:
+    """The plugin's side is the stand-in's, which was made from the real one's documentation."""
+    file = tmp_path / "file"
+    file.write_text("f\n", encoding="utf-8")
+    given = {name: value.replace("F", str(file)) for name, value in environment.items()}
+    _, chosen = credentials.choose(CLOUD, TENANT, given)
+    assert chosen == source
+    plugins = configuration.read_configuration({"tenantId": TENANT}, given)
+    has_one = plugins.client_secret or plugins.use_oidc
+    assert (plugins.client_id if has_one else "") == ("" if source == CLI else source.split()[3])
+
+
+def test_a_file_of_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    given = {"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "none")}
+    with pytest.raises(ConfigurationError, match="ARM_CLIENT_SECRET_FILE_PATH.* cannot be read"):
+        credentials.choose(CLOUD, TENANT, given)
