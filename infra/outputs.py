@@ -67,7 +67,7 @@ def check_config_file(settings: Settings) -> None:
     path = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
     if path and operation.applies_changes():
         with operation.without_traceback(pulumi.get_stack()):
-            proself.check_writable(path)
+            proself.check_writable(path, settings)
 
 
 def _consent_url(target: Target, settings: Settings, client_id: str) -> str:

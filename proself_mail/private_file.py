@@ -22,7 +22,7 @@ def check(path: Path, elsewhere: str = "") -> None:
     try:
         # A link counts that leads nowhere, for nothing can be made in its place.
         folder = next(parent for parent in path.parents if os.path.lexists(parent))
-        is_in_the_way = not folder.is_dir() or path.is_dir()
+        in_the_way = folder if not folder.is_dir() else path if path.is_dir() else None
         # What is to be made there; asked in the folder that stands, for inside one that does not
         # no name is too long. The file is written under another name first.
         parts = [*path.parent.relative_to(folder).parts, f".{path.name}.{'x' * 8}"]
@@ -34,9 +34,13 @@ def check(path: Path, elsewhere: str = "") -> None:
     except (OSError, ValueError) as error:  # no name that a file can have
         why = getattr(error, "strerror", None) or str(error)
         raise unwritable(path, why, elsewhere) from error
-    if is_in_the_way:
-        why = "a folder is where a file should be, or a file is in its way"
-        raise unwritable(path, why, elsewhere)
+    if in_the_way is not None:
+        it = "a folder" if in_the_way == path else "no folder"
+        otherwise = f", or {elsewhere}" if elsewhere else ""
+        raise ConfigurationError(
+            f"{path} cannot be written: {in_the_way} is {it}.",
+            f"Move it away{otherwise}, then try again.",
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise unwritable(path, f"{folder} may not be written to", elsewhere)
     if folder == path.parent:
@@ -47,8 +51,8 @@ def write(path: Path, text: str, elsewhere: str = "") -> None:
     """Write `text` to `path`, 0600, replacing what is there in one step.
 
     Folders that are missing are made 0700. `elsewhere` says how a person names another place,
-    where one can. Raises `ConfigurationError` where the folder cannot be
-    made or written, and `Refused` where others could put another file in its place.
+    where one can. Raises `ConfigurationError` where the folder cannot be made or written, and
+    `Refused` where others could put another file in its place.
     """
     folder = path.parent
     try:

@@ -235,14 +235,23 @@ def _table(screen: Screen) -> Table:
     return table
 
 
-_OURS = re.compile(rb"^stack_id *=", re.MULTILINE)
+_OURS = re.compile(rb'^stack_id *= *"?([^"\n]*)', re.MULTILINE)
 _ELSEWHERE = "name another place by `pulumi config set configFile PATH --plaintext --stack S`"
 
 
-def check_writable(path: Path) -> None:
-    """Look whether `write` could write there, without writing. Raises as `write` does."""
+def check_writable(path: Path, settings: Settings) -> None:
+    """Look whether a stack's file could be written there, without writing.
+
+    Raises as `write` does, and `Refused` where another stack's is there that `configFile` names.
+    What lies in this stack's usual place is of an earlier stack of its name.
+    """
     private_file.check(path, _ELSEWHERE)
-    _check_replaceable(path)
+    other = _check_replaceable(path)
+    if settings.config_file and other not in (None, str(settings.stack_id)):
+        raise Refused(
+            f"{path} is the Proself config file of another stack, {other}; it is left as it is.",
+            f"If that stack is no more, delete it; or {_ELSEWHERE}; then try again.",
+        )
 
 
 def write(path: Path, config: ProselfConfig) -> None:
@@ -254,16 +263,20 @@ def write(path: Path, config: ProselfConfig) -> None:
     private_file.write(path, config.to_toml(), _ELSEWHERE)
 
 
-def _check_replaceable(path: Path) -> None:
-    """Refuse to replace what is no Proself config file: a stack's file may name any place.
+def _check_replaceable(path: Path) -> str | None:
+    """Return the UUID of the stack whose Proself config file is there; None where nothing is.
 
-    One that was edited by hand and cannot be read any more is one still.
+    One that was edited by hand and cannot be read any more is one still. Raises `Refused` for
+    anything else: a stack's file may name any place.
     """
     try:
-        if not path.exists() or (path.is_file() and _OURS.search(path.read_bytes())):
-            return
+        if not path.exists():
+            return None
+        found = _OURS.search(path.read_bytes()) if path.is_file() else None
     except OSError as error:
         raise private_file.unwritable(path, error.strerror or str(error), _ELSEWHERE) from error
+    if found:
+        return found[1].decode(errors="replace")
     raise Refused(
         f"{path} is there already and is no Proself config file; it is left as it is.",
         f"Move it away, or {_ELSEWHERE}, then try again.",

@@ -50,6 +50,7 @@ def _config(arguments: argparse.Namespace) -> int:
                 f"`{config_rm(arguments.stack, 'configFile')}` gives it its usual place; or leave "
                 "--write out to see it.",
             )
+        proself.check_writable(path, settings)
         proself.write(path, config)
         sys.stdout.write(f"{path}\n")
         return 0

@@ -148,5 +148,5 @@ def test_we_sign_in_as_who_the_plugin_would(
 
 def test_a_file_of_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     given = {"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "none")}
-    with pytest.raises(ConfigurationError, match="ARM_CLIENT_SECRET_FILE_PATH.* cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"ARM_CLIENT_SECRET_FILE_PATH.* cannot be read"):
         credentials.choose(CLOUD, TENANT, given)

@@ -50,3 +50,13 @@ def test_a_folder_of_programs_is_this_users_alone(
     monkeypatch.setattr(os, "geteuid", lambda: own.stat().st_uid + 1)
     with pytest.raises(Refused, match="is not this user's alone"):
         private_file.make_own_folder(own)
+
+
+def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError) as failed:
+        private_file.check(tmp_path / "file" / "new" / "proself.toml", "name another")
+    assert f"{tmp_path / 'file'} is no folder. Next: Move it away, or name" in str(failed.value)
+    with pytest.raises(ConfigurationError) as failed:
+        private_file.check(tmp_path, "name another")
+    assert f"{tmp_path} is a folder. Next: Move it away, or name another" in str(failed.value)

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -195,12 +196,17 @@ def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
     for held in ("", "alias ll='ls -l'\n", "theirs = true\n", "# stack_id = 1\n"):
         path.write_text(held, encoding="utf-8")
         with pytest.raises(Refused, match="is no Proself config file"):
-            proself.check_writable(path)
+            proself.check_writable(path, good())
         with pytest.raises(Refused, match="is no Proself config file"):
             proself.write(path, config())
         assert path.read_text(encoding="utf-8") == held
     path.unlink()
     proself.write(path, config())
+    other = good(stackId=str(uuid4()), configFile=str(path))
+    with pytest.raises(Refused, match=f"of another stack, {good().stack_id}"):
+        proself.check_writable(path, other)
+    proself.check_writable(path, good(stackId=str(other.stack_id)))
+    proself.check_writable(path, good(configFile=str(path)))
     path.write_text(path.read_text(encoding="utf-8") + "edited [by hand", encoding="utf-8")
     proself.write(path, config())
     assert proself.read(path) == config()
