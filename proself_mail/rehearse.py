@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -191,14 +192,17 @@ def _picture(folder: Path, settings: Settings, outputs: Outputs) -> Path | None:
     if found is None:
         return None
     to = folder / "sheet.png"
+    taken: Future[bool] = Future()
 
     def take(address: str) -> bool:
-        return found.picture(address, to, *_PICTURE)
+        taken.set_result(found.picture(address, to, *_PICTURE))
+        return taken.result()
 
     person = sheet_server.Person(take, lambda _: None, timedelta(seconds=30))
     with contextlib.suppress(RemoteError):  # a browser that does not start is none
         sheet_server.serve(sheet.of(STACK, settings, outputs, clock.now()), person)
-    return to if to.exists() else None
+    # The page is closed before the browser has written what it saw.
+    return to if taken.result() else None
 
 
 def _mail(tenant: EmbeddedTenant, mark: str) -> Mapping[str, Any] | None:

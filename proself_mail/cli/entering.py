@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands, minutes, port
-from proself_mail.cli.terminal import show_command
+from proself_mail.cli.terminal import print_document, show_command
 from proself_mail.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _config(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{path}\n")
         return 0
     shown = config.without_secret() if arguments.without_secret else config
-    sys.stdout.write(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
+    print_document(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
     return 0
 
 

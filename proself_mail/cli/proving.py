@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands, minutes, port
-from proself_mail.cli.terminal import is_japanese
+from proself_mail.cli.terminal import is_japanese, print_document
 from proself_mail.errors import ConfigurationError, Error
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
     code = verify.exit_code(found)
     if arguments.json:
-        sys.stdout.write(verify_report.to_json(found, code))
+        print_document(verify_report.to_json(found, code))
     else:
         verify_report.show(found, japanese_first=is_japanese())
     for line in verify_report.write_summary(found, os.environ):
@@ -106,6 +106,9 @@ def add_explain(commands: Commands) -> None:
     explain.set_defaults(run=_explain)
 
 
+_PASTE = "Paste the message, then end it by Ctrl-D (Windows: Ctrl-Z and Enter)."
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from proself_mail import diagnosis_view, explain, report
     from proself_mail.stack import Stack, find_project
@@ -117,7 +120,11 @@ def _explain(arguments: argparse.Namespace) -> int:
     if arguments.stack:
         stack = Stack(arguments.stack, find_project(Path.cwd()))
         expected = explain.expected_of(arguments.stack, stack.settings(), stack.outputs())
-    text = " ".join(arguments.text) or sys.stdin.buffer.read().decode("utf-8", "replace")
+    text = " ".join(arguments.text)
+    if not arguments.text:
+        if sys.stdin.isatty():
+            report.commentary().print(_PASTE, markup=False)
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
     found = explain.explain(text, expected)
     console = report.output()
     diagnosis_view.show_asked(console, found.asked)

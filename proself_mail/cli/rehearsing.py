@@ -49,7 +49,9 @@ def _rehearse(arguments: argparse.Namespace) -> int:
         shown = os.path.relpath(done.picture)
         console.print(f"A picture of the setup sheet: {shown}", markup=False, soft_wrap=True)
     else:
-        console.print("No picture of the setup sheet: there is no Chromium or Chrome here.")
+        console.print(
+            "No picture of the setup sheet: there is no Chromium or Chrome, or it did not start."
+        )
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
     if arguments.keep:
         shown = _look_around(setup.path_line(cli), done.project, done.ready_file)

@@ -114,9 +114,16 @@ def show_command(console: "Console", command: str) -> None:
     console.print(f"  {command}", markup=False, soft_wrap=True)
 
 
+def print_document(text: str) -> None:
+    """Print TOML or JSON, which are in UTF-8 whatever the locale's encoding; a terminal has its."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
+
+
 def print_json(document: dict[str, Any]) -> None:
     """Print a result as JSON, for programs."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    print_document(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def is_japanese() -> bool:

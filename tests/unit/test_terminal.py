@@ -1,6 +1,7 @@
 """Lines of progress, at a terminal's width."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,26 @@ def test_what_a_terminal_cannot_show_ends_no_command() -> None:
         assert "Cause" in shown
         assert "??" in shown
     assert "対処" in _explained(PYTHONIOENCODING="cp932").decode("cp932")
+
+
+def test_toml_and_json_are_utf_8_in_any_locale() -> None:
+    said = (
+        "from proself_mail.cli.terminal import let_no_output_fail, print_json\n"
+        "let_no_output_fail(); print('before'); print_json({'name': 'メール① 🍣'})"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "euc_jp"}
+    done = subprocess.run([sys.executable, "-c", said], env=environment, capture_output=True)
+    before, _, document = done.stdout.decode("utf-8").partition("\n")
+    assert (before, json.loads(document)) == ("before", {"name": "メール① 🍣"})
+
+
+def test_nothing_to_explain_is_said_at_once() -> None:
+    command = [sys.executable, "-m", "proself_mail", "explain", ""]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin, process.stderr  # open for as long as it lasts
+        assert process.wait(60) == 2
+        assert process.stderr
+        assert b"There is nothing to explain" in process.stderr.read()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
