@@ -180,7 +180,10 @@ class Exchange:
         settings = switches.mailbox(mailbox.address)
         if self._connections[mailbox.owner.id] > switches.connections_per_mailbox:
             raise replies.too_many_connections()
-        for address in (sender, header_address(message)):
+        authors, senders = _addresses(message, "from"), _addresses(message, "sender")
+        if len(authors) > 1 and len(senders) != 1:
+            raise replies.several_authors()
+        for address in (sender, *(authors or [""]), *senders):
             if address.lower() not in mailbox.addresses:
                 raise replies.send_as_denied(mailbox.address, address)
         if settings.blocked:
@@ -218,6 +221,12 @@ def _owner(tenant: Tenant, name: str) -> Record | None:
     return None
 
 
+def _addresses(message: EmailMessage, header: str) -> list[str]:
+    """Read the addresses of a header, however often it stands there."""
+    values = map(str, message.get_all(header, []))
+    return [address for _, address in email.utils.getaddresses(values)]
+
+
 def header_address(message: EmailMessage) -> str:
-    """Read the address of the From header; empty where there is none."""
-    return email.utils.parseaddr(str(message["from"] or ""))[1]
+    """Read the first address of the From header; empty where there is none."""
+    return next(iter(_addresses(message, "from")), "")

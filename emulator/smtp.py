@@ -80,7 +80,7 @@ class SmtpServer:
 class _Connection(SMTP):
     """One client's connection; the library's own texts give way to Exchange's."""
 
-    line_length_limit = _LONGEST_COMMAND
+    line_length_limit = command_size_limit = _LONGEST_COMMAND
 
     def __init__(self, handler: "_Handler", *, cloud: Cloud, dialogue: Dialogue, **options: Any):
         super().__init__(handler, **options)
@@ -109,6 +109,18 @@ class _Connection(SMTP):
                 await method(argument)
 
         return respond
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 (aiosmtpd's name)
+        """Begin TLS, once: the library would begin it inside of TLS again."""
+        if self.session is not None and self.session.ssl is not None:
+            await self.push(replies.tls_already(self._cloud.clock.now()))
+        else:
+            await super().smtp_STARTTLS(arg)
+
+    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
+        """Sign in; a mechanism's name may be in small letters (RFC 4954, 8)."""
+        mechanism, space, response = (arg or "").partition(" ")
+        await super().smtp_AUTH(f"{mechanism.upper()}{space}{response}")
 
     async def scripted(self, step: Step) -> str | None:
         """Return what a script wants answered at this step, None if there is none.

@@ -112,6 +112,11 @@ def hello_first(now: datetime) -> str:
     return f"503 5.5.2 Send hello first {bracket(now)}"
 
 
+def tls_already(now: datetime) -> str:
+    """Refuse to begin TLS inside of TLS."""
+    return f"503 5.5.2 Only one STARTTLS command can be issued per session {bracket(now)}"
+
+
 def not_authenticated(now: datetime) -> str:
     """Refuse to take a mail from somebody who has not signed in."""
     return f"530 5.7.57 Client not authenticated to send mail. {bracket(now)}"
@@ -127,6 +132,11 @@ def send_as_denied(mailbox: str, sender: str) -> SmtpRefusal:
         f"554 5.2.252 SendAsDenied; {mailbox} not allowed to send as {sender}; "
         "STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;"
     )
+
+
+def several_authors() -> SmtpRefusal:
+    """Refuse: From has several addresses, and no Sender says who of them sends."""
+    return _submission("550 5.1.20 Multiple From addresses are not allowed without Sender address")
 
 
 def too_many_connections() -> SmtpRefusal:

@@ -86,8 +86,12 @@ def test_the_dialogue_is_exchanges(tenant: Tenant, app: MailApp, address: str) -
         code, text = client.docmd("MAIL", f"FROM:<{address}>")
         assert (code, text.partition(b" [")[0]) == (503, b"5.5.2 Send hello first")
         assert re.search(BRACKET, text.decode())
+        early = authenticate(client, address, app.token())
+        assert early.startswith("503 5.5.2 Send hello first [")
         client.ehlo()
         assert "starttls" not in client.esmtp_features
+        code, text = client.docmd("STARTTLS")
+        assert (code, text.partition(b" ")[0]) == (503, b"5.5.2")
         code, text = client.docmd("MAIL", f"FROM:<{address}>")
         assert code == 530
         assert text.startswith(b"5.7.57 Client not authenticated to send mail. [")
@@ -104,7 +108,7 @@ def test_the_dialogue_is_exchanges(tenant: Tenant, app: MailApp, address: str) -
 
 
 def test_xoauth2_in_two_steps(smtp: smtplib.SMTP, app: MailApp, address: str) -> None:
-    assert smtp.docmd("AUTH", "XOAUTH2") == (334, b"")
+    assert smtp.docmd("AUTH", "xoauth2") == (334, b"")
     assert smtp.docmd(xoauth2(address, app.token())) == (235, b"2.7.0 Authentication successful")
     assert smtp.docmd("AUTH", "XOAUTH2")[0] == 503
 
@@ -304,6 +308,27 @@ def test_from_is_the_mailbox(tenant: Tenant, app: MailApp, address: str) -> None
             authenticate(client, address, app.token())
             assert send(client, sender, header).startswith(denied)
     assert tenant.outbox() == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "reply"),
+    [
+        ("From: {own}, other@x.example", "550 5.1.20 Multiple From addresses are not allowed"),
+        ("From: {own}\nFrom: other@x.example", "550 5.1.20 Multiple From addresses are not"),
+        ("From: {own}, other@x.example\nSender: {own}", "554 5.2.252 SendAsDenied; "),
+        ("From: {own}\nSender: other@x.example", "554 5.2.252 SendAsDenied; "),
+        ("From: Proself <{own}>, {own}\nSender: {own}", "250 2.0.0 OK "),
+    ],
+)
+def test_every_author_is_the_mailbox(
+    tenant: Tenant, smtp: smtplib.SMTP, app: MailApp, address: str, headers: str, reply: str
+) -> None:
+    authenticate(smtp, address, app.token())
+    smtp.docmd("MAIL", f"FROM:<{address}>")
+    smtp.docmd("RCPT", "TO:<someone@example.org>")
+    code, text = smtp.data(f"{headers.format(own=address)}\n\ntext")
+    assert f"{code} {text.decode()}".startswith(reply)
+    assert len(tenant.outbox()) == (code == 250)
 
 
 @pytest.mark.parametrize(
