@@ -73,8 +73,9 @@ def check_config_file(settings: Settings) -> None:
 def _consent_url(target: Target, settings: Settings, client_id: str) -> str:
     """Where an administrator of the mailbox's tenant consents to the application.
 
-    The short form: the long one redirects to a registered URI, and Proself's callback is not made
-    for the answer (Microsoft, admin consent endpoint, 2026-11-23).
+    The short form, which is documented without a redirect URI; Proself's callback is not made for
+    the answer (Microsoft, admin consent endpoint, 2026-11-23). The browser seems to be sent to a
+    registered one all the same (dotnet/aspnetcore#55910); which, where there are two, nobody says.
     """
     return f"{target.authority}/{settings.mailbox_tenant}/adminconsent?client_id={client_id}"
 

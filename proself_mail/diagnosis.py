@@ -7,10 +7,10 @@ called unknown; no text is ever an error here.
 
 import re
 import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from proself_mail import sign_in_errors, smtp_replies
+from proself_mail.mending import config_add_permission
 from proself_mail.quotation import quoted
 from proself_mail.refusal import Entry, Names, Sent, Text
 
@@ -60,23 +60,32 @@ def explained(
 ) -> Diagnosis:
     """Fill an entry in for a refusal; None is the entry of what is unknown."""
     shown = sent.shown() if sent else ""
-    known = asdict(names or Names())
+    names = names or Names()
+    known = asdict(names)
     if entry is None:
         cause, fix = _UNKNOWN_CAUSE.filled(known), _UNKNOWN_FIX.filled(known)
         return Diagnosis(UNKNOWN, quoted(text), cause, fix, sent=shown)
+    if entry.by_administrator and not names.manages_grant:
+        entry = entry.by_administrator
+    words = known | _for_a_shell(names)
     return Diagnosis(
         entry.key,
         quoted(text),
         entry.cause.filled(known),
         entry.fix.filled(known),
-        tuple(command.format_map(known | _for_a_shell(known)) for command in entry.commands),
+        tuple(line for each in entry.commands for line in each.format_map(words).splitlines()),
         shown,
     )
 
 
-def _for_a_shell(names: Mapping[str, str]) -> dict[str, str]:
-    """Quote the names that stand in command lines: for PowerShell the mailbox, else for any."""
-    mailbox = names["mailbox"]
+def _for_a_shell(names: Names) -> dict[str, str]:
+    """Write what stands in command lines, quoted: for PowerShell the mailbox, else for any."""
+    mailbox = names.mailbox
     if not re.fullmatch(r"[\w@.+-]+", mailbox):
         mailbox = "'" + mailbox.replace("'", "''") + "'"
-    return {"mailbox": mailbox, "stack": shlex.quote(names["stack"])}
+    add_smtp_send = config_add_permission(names.stack, names.permissions, "SMTP.Send")
+    return {
+        "mailbox": mailbox,
+        "stack": shlex.quote(names.stack),
+        "add_smtp_send": "\n".join(add_smtp_send),
+    }

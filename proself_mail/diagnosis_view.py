@@ -11,7 +11,7 @@ from rich.text import Text as Styled
 
 from proself_mail import sign_in_errors, smtp_replies
 from proself_mail.diagnosis import Diagnosis, explained
-from proself_mail.refusal import Entry
+from proself_mail.refusal import Entry, Names
 from proself_mail.report import folded
 
 
@@ -103,6 +103,17 @@ def _section(entry: Entry, *, quote: bool = True) -> Iterator[str]:
     yield ""
     yield f"**Cause** {shown.cause.en}  "
     yield f"**Fix** {shown.fix.en}"
+    yield from _lines(shown)
+    if entry.by_administrator:
+        shown = explained(entry, entry.example, Names(manages_grant=False))
+        yield ""
+        yield f"**対処 (`consent: by-administrator`、別テナントのメールボックス)** {shown.fix.ja}"
+        yield ""
+        yield f"**Fix (`consent: by-administrator`, mailbox in another tenant)** {shown.fix.en}"
+        yield from _lines(shown)
+
+
+def _lines(shown: Diagnosis) -> Iterator[str]:
     if shown.commands:
         yield ""
         yield "```"

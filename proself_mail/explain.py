@@ -57,6 +57,8 @@ def names_of(stack: str, settings: Settings, outputs: Outputs) -> Names:
         tenant_id=str(settings.mailbox_tenant),
         redirect_uri=settings.redirect_uri,
         consent_url=outputs.consent_url,
+        permissions=settings.permissions,
+        manages_grant=settings.manages_grant,
     )
 
 
@@ -67,5 +69,4 @@ def expected_of(stack: str, settings: Settings, outputs: Outputs) -> Expected:
         authority=outputs.consent_url.partition(f"/{settings.mailbox_tenant}/")[0],
         single_tenant=settings.audience is Audience.SINGLE,
         tenants=frozenset({str(settings.tenant_id), str(settings.mailbox_tenant)}),
-        permissions=frozenset(settings.permissions),
     )

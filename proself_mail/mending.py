@@ -5,7 +5,7 @@ description for a secret that it was not told of, and refuses it without `--plai
 """
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Mend = Callable[[str, str | None], str]
 """Writes the line that gives the key at a path a value; None takes the key away."""
@@ -22,6 +22,17 @@ def config_rm(stack: str, path: str) -> str:
     """Return the line that takes one key of a stack's configuration away."""
     by_path = "--path " if _is_path(path) else ""
     return f"pulumi config rm {by_path}{shlex.quote(path)} --stack {shlex.quote(stack)}"
+
+
+def config_add_permission(stack: str, permissions: Sequence[str], permission: str) -> Sequence[str]:
+    """Return the lines that add a permission to a stack's `permissions`; none where it is there."""
+    if permission in permissions:
+        return ()
+    place = len(permissions)
+    add = [(place, permission)]
+    if place == 1:  # it may be the default, which stands in no file: the list would begin with null
+        add = [*enumerate(permissions), *add]
+    return [config_set(stack, f"permissions[{at}]", each) for at, each in add]
 
 
 def in_stack(stack: str) -> Mend:

@@ -42,13 +42,17 @@ class Entry:
     """With `{mailbox}` and the other fields of `Names`."""
     fix: Text
     commands: tuple[str, ...] = ()
-    """Exact command lines of the fix, with names like the texts."""
+    """Exact command lines of the fix, with names like the texts, and `{add_smtp_send}`, which is as
+    many lines as that takes."""
     pattern: re.Pattern[str] | None = None
     """How an SMTP reply is recognised."""
+    by_administrator: Entry | None = None
+    """What it is where an administrator, not the stack, gives the consent; none if the same."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any], pattern: re.Pattern[str] | None = None) -> Self:
         """Make it of a table's row."""
+        others = row.get("by_administrator")
         return cls(
             key=row["key"],
             example=row["example"],
@@ -57,6 +61,9 @@ class Entry:
             fix=Text(**row["fix"]),
             commands=tuple(row.get("commands", ())),
             pattern=pattern,
+            by_administrator=cls.of({**row, "by_administrator": None, **others})
+            if others
+            else None,
         )
 
 
@@ -72,6 +79,9 @@ class Names:
     consent_url: str = (
         "https://login.microsoftonline.com/TENANT-ID/adminconsent?client_id=CLIENT-ID"
     )
+    permissions: tuple[str, ...] = ("Mail.Send",)
+    manages_grant: bool = True
+    """Whether the stack gives the admin consent, and not an administrator."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ scope. The answer's address, where a sign-in came back with an error, is read to
 no stack is given, it is judged by itself.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from proself_mail import facts
 from proself_mail.diagnosis import UNKNOWN, Diagnosis, diagnose
+from proself_mail.mending import config_add_permission
 from proself_mail.quotation import quoted
 from proself_mail.refusal import Names, Text
 from proself_mail.smtp_replies import EXCHANGE_AUDIENCES
@@ -29,7 +31,6 @@ class Expected:
     single_tenant: bool
     tenants: frozenset[str]
     """Tenant ids that the sign-in may go to."""
-    permissions: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def read(address: str, expected: Expected | None = None) -> Reading:
         *_host(host, netloc, expected),
         *_tenant(tenant, expected),
         *_client(given["client_id"], given.get("redirect_uri", ""), expected),
-        *_scope(given.get("scope", "").split(), expected),
+        *_scope(given.get("scope", "").split(), _needs_scope(parts.path), expected),
         *_user(given.get("login_hint", ""), expected),
     ]
     return Reading(shown, tuple(findings))
@@ -119,38 +120,31 @@ def _client(client_id: str, redirect_uri: str, expected: Expected | None) -> Ite
         yield _as_refused("AADSTS50011", redirect_uri or "no redirect_uri", expected.names)
 
 
-def _scope(scopes: Sequence[str], expected: Expected | None) -> Iterator[Diagnosis]:
+def _needs_scope(path: str) -> bool:
+    """Say whether it is the page that wants a scope; the older one names a resource otherwise."""
+    return path.endswith("/oauth2/v2.0/authorize")
+
+
+def _scope(
+    scopes: Sequence[str], is_needed: bool, expected: Expected | None
+) -> Iterator[Diagnosis]:
     asked: set[str] = set()
+    foreign: list[str] = []
     for scope in scopes:
         resource, slash, permission = scope.rpartition("/")
         if slash and resource.rstrip("/") in EXCHANGE_AUDIENCES:
             asked.add(permission)
         elif slash or scope not in ("openid", "profile", "email", "offline_access"):
-            yield Diagnosis(
-                "scope-of-another-resource",
-                quoted(scope),
-                Text(
-                    f"スコープ {quoted(scope)} は Exchange Online のものではありません。"
-                    "接頭辞のない名前は Microsoft Graph を意味します。このトークンを SMTP で使うと "
-                    "535 5.7.3 で拒否されます。",
-                    f"The scope {quoted(scope)} is not one of Exchange Online; a name without a "
-                    "prefix means Microsoft Graph. SMTP answers such a token by 535 5.7.3.",
-                ),
-                Text(
-                    "https://outlook.office.com/SMTP.Send または "
-                    "https://outlook.office.com/Mail.Send が必要です。Proself が送っている場合は "
-                    "Proself の版を確認してください。",
-                    "One of https://outlook.office.com/SMTP.Send and "
-                    "https://outlook.office.com/Mail.Send is needed. If Proself asks for it, check "
-                    "Proself's version.",
-                ),
-            )
+            foreign.append(scope)
+    yield from map(_foreign, foreign)
+    if is_needed and not asked and not foreign:
+        yield _without_exchange(scopes)
     if expected:
         # Entra compares permissions without regard to letter case.
-        known = {permission.lower() for permission in expected.permissions}
+        known = {permission.lower() for permission in expected.names.permissions}
         for permission in sorted(asked - {".default"}):
             if permission.lower() not in known:
-                yield _not_granted(permission, expected)
+                yield _not_granted(permission, expected.names)
     if asked and "offline_access" not in scopes:
         yield Diagnosis(
             "no-offline-access",
@@ -168,32 +162,96 @@ def _scope(scopes: Sequence[str], expected: Expected | None) -> Iterator[Diagnos
         )
 
 
-def _not_granted(permission: str, expected: Expected) -> Diagnosis:
-    place = len(expected.permissions)
-    add = [(place, permission)]
-    if place == 1:  # they may be the default, and not stand in the stack's file
-        add = [*enumerate(expected.permissions), *add]
+_ASK_FOR_EXCHANGE = Text(
+    "https://outlook.office.com/SMTP.Send または https://outlook.office.com/Mail.Send が必要です。"
+    "Proself が送っている場合は Proself の版を確認してください。",
+    "One of https://outlook.office.com/SMTP.Send and https://outlook.office.com/Mail.Send is "
+    "needed. If Proself asks for it, check Proself's version.",
+)
+
+
+def _foreign(scope: str) -> Diagnosis:
+    return Diagnosis(
+        "scope-of-another-resource",
+        quoted(scope),
+        Text(
+            f"スコープ {quoted(scope)} は Exchange Online のものではありません。"
+            "接頭辞のない名前は Microsoft Graph を意味します。このトークンを SMTP で使うと "
+            "535 5.7.3 で拒否されます。",
+            f"The scope {quoted(scope)} is not one of Exchange Online; a name without a "
+            "prefix means Microsoft Graph. SMTP answers such a token by 535 5.7.3.",
+        ),
+        _ASK_FOR_EXCHANGE,
+    )
+
+
+def _without_exchange(scopes: Sequence[str]) -> Diagnosis:
+    if not scopes:
+        return Diagnosis(
+            "scope-missing",
+            "no scope (AADSTS900144)",
+            Text(
+                "スコープが求められていません。サインインは AADSTS900144 で拒否されます。",
+                "The address asks for no scope. The sign-in ends in AADSTS900144.",
+            ),
+            _ASK_FOR_EXCHANGE,
+        )
+    return Diagnosis(
+        "scope-without-exchange",
+        " ".join(map(quoted, scopes)),
+        Text(
+            "Exchange Online の権限が 1 つも求められていません。サインインできても、"
+            "そのトークンを SMTP で使うと 535 5.7.3 で拒否されます。",
+            "No permission of Exchange Online is asked for. The sign-in may work, but SMTP answers "
+            "such a token by 535 5.7.3.",
+        ),
+        _ASK_FOR_EXCHANGE,
+    )
+
+
+def _not_granted(permission: str, names: Names) -> Diagnosis:
+    sends = {each.lower(): each for each in ("Mail.Send", "SMTP.Send")}.get(permission.lower())
+    has = ", ".join(sorted(names.permissions))
+    if sends is None:
+        return Diagnosis(
+            "permission-not-for-sending",
+            quoted(permission),
+            Text(
+                f"{quoted(permission)} が求められていますが、SMTP での送信に使う権限ではなく、"
+                f"スタックの permissions ({has}) にもありません。サインインは、Exchange Online に"
+                "その権限がなければ AADSTS650053、あれば AADSTS65001 で拒否されます。",
+                f"{quoted(permission)} is asked for, which is no permission to send by SMTP and "
+                f"not among the stack's permissions ({has}). The sign-in ends in AADSTS650053 if "
+                "Exchange Online has no such permission, else in AADSTS65001.",
+            ),
+            _ASK_FOR_EXCHANGE,
+        )
+    fix = (
+        Text(
+            "下のコマンドで権限を加えて同意を与え、もう一度サインインしてください。",
+            "Add it with consent by the lines below, then sign in again.",
+        )
+        if names.manages_grant
+        else Text(
+            "下のコマンドで権限を加え、メールボックスのテナントの管理者が "
+            f"{names.consent_url} を開いて同意してから、もう一度サインインしてください。",
+            "Add it by the lines below, let an administrator of the mailbox's tenant open "
+            f"{names.consent_url} and consent, then sign in again.",
+        )
+    )
     return Diagnosis(
         "permission-not-in-stack",
         quoted(permission),
         Text(
-            f"{quoted(permission)} が求められていますが、スタックの permissions は "
-            f"{', '.join(sorted(expected.permissions))} だけです。サインインは AADSTS65001 で"
-            "拒否されます。",
-            f"{quoted(permission)} is asked for, and the stack's permissions are only "
-            f"{', '.join(sorted(expected.permissions))}. The sign-in ends in AADSTS65001.",
+            f"{sends} が求められていますが、スタックの permissions は {has} だけです。"
+            "サインインは AADSTS65001 で拒否されます。",
+            f"{sends} is asked for, and the stack's permissions are only {has}. The sign-in ends "
+            "in AADSTS65001.",
         ),
-        Text(
-            "下のコマンドで権限を加えて同意を与え、もう一度サインインしてください。",
-            "Add it with consent by the lines below, then sign in again.",
-        ),
+        fix,
         (
-            *(
-                f"pulumi config set --path 'permissions[{at}]' {_word(each)} "
-                f"--stack {expected.names.stack}"
-                for at, each in add
-            ),
-            f"proself-mail up --stack {expected.names.stack}",
+            *config_add_permission(names.stack, names.permissions, sends),
+            f"proself-mail up --stack {shlex.quote(names.stack)}",
         ),
     )
 
@@ -264,8 +322,3 @@ def _is_id(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _word(text: str) -> str:
-    """Leave of a permission's name what may stand in a command line."""
-    return "".join(c for c in text if c.isascii() and (c.isalnum() or c in "._-"))

@@ -186,6 +186,12 @@ def test_what_is_set_wrongly_for_sending_is_explained(faq: Faq) -> None:
     screens.page.get_by_label("送信時にSMTP認証を行う").uncheck()
     screens.press("設定")
     assert faq.explained(screens.send()) == "not-authenticated"
+    screens.open("メールサーバー情報の設定")
+    screens.page.get_by_label("送信時にSMTP認証を行う").check()
+    screens.page.get_by_label("STARTTLSを使用する").uncheck()
+    screens.press("設定")
+    screens.sign_in(*faq.user)
+    assert faq.explained(screens.send()) == "oauth-not-offered"
     screens.set_mail_server(faq.entering(user_id=OTHER[0]))
     screens.sign_in(*faq.user)
     assert faq.explained(screens.send()) == "authentication-unsuccessful"

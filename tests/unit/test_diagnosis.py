@@ -61,6 +61,10 @@ REPLIES = {
     "550 5.7.30 Basic authentication is not supported for Client Submission.": (
         "basic-authentication-removed"
     ),
+    "550 5.1.20 Multiple From addresses are not allowed without Sender address": "several-senders",
+    "504 5.7.4 Unrecognized authentication type [YQXPR0101CA0010.CANPRD01.PROD.OUTLOOK.COM]": (
+        "oauth-not-offered"
+    ),
 }
 """Every reply of Exchange Online to a client that Microsoft documents or others have seen."""
 
@@ -78,7 +82,6 @@ EXPECTED = Expected(
     authority="https://login.microsoftonline.com",
     single_tenant=True,
     tenants=frozenset({"00000000-0000-4000-8000-00000000000a"}),
-    permissions=frozenset({"Mail.Send"}),
 )
 
 
@@ -259,12 +262,71 @@ def test_an_address_that_is_as_it_should_be() -> None:
     assert found.asked["scope"] == "https://outlook.office.com/Mail.Send offline_access"
 
 
-def test_the_lines_that_add_a_permission_write_down_the_default_too() -> None:
-    """A list that begins at its second place would lack the first."""
-    found = explain.explain(ADDRESS.replace("%2FMail.Send", "%2FSMTP.Send"), EXPECTED)
-    commands = found.diagnoses[0].commands
-    assert "'permissions[0]' Mail.Send " in commands[0]
-    assert "'permissions[1]' SMTP.Send " in commands[1]
+UP = "proself-mail up --stack contoso.prod"
+
+
+def adds(*permissions: str) -> list[str]:
+    """The lines that write permissions down, a blank for one that is left as it is."""
+    return [
+        f"pulumi config set --path 'permissions[{at}]' {each} --plaintext --stack contoso.prod"
+        for at, each in enumerate(permissions)
+        if each
+    ]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "lines"),
+    [
+        # A list that begins at its second place would lack the first, where it stands in no file.
+        (("Mail.Send",), adds("Mail.Send", "SMTP.Send")),
+        (("IMAP.AccessAsUser.All", "Mail.Send"), adds("", "", "SMTP.Send")),
+        (("SMTP.Send", "Mail.Send"), []),
+    ],
+)
+def test_the_lines_that_add_a_permission_fit_the_stack(
+    permissions: tuple[str, ...], lines: list[str]
+) -> None:
+    names = replace(NAMES, permissions=permissions)
+    for scopes, key in (
+        ({"Mail.Send"}, "mail-send-alone"), (set(), "permission-missing-in-token")
+    ):  # fmt: skip
+        found = diagnose("535 5.7.3", names, sent(scopes=frozenset(scopes)))
+        assert (found.key, [*found.commands]) == (key, [*lines, UP])
+    if lines:
+        address = ADDRESS.replace("%2FMail.Send", "%2Fsmtp.send")
+        asked = explain.explain(address, replace(EXPECTED, names=replace(
+            EXPECTED.names, permissions=permissions)))  # fmt: skip
+        assert [*asked.diagnoses[0].commands] == [*lines, UP]
+
+
+def test_where_an_administrator_consents_no_line_that_does_nothing_is_printed() -> None:
+    names = replace(NAMED, manages_grant=False)
+    consent = diagnose("AADSTS65001", names)
+    assert consent.commands == ()
+    assert diagnose("AADSTS65001", NAMED).commands == (UP,)
+    expected = replace(EXPECTED, names=replace(
+        EXPECTED.names, consent_url=names.consent_url, manages_grant=False))  # fmt: skip
+    [asked] = explain.explain(ADDRESS.replace("%2FMail.", "%2FSMTP."), expected).diagnoses
+    alone = diagnose("535 5.7.3", names, sent(scopes=frozenset({"Mail.Send"})))
+    missing = diagnose("535 5.7.3", names, sent(scopes=frozenset()))
+    for found in (consent, asked, alone, missing):
+        for text in (found.fix.ja, found.fix.en):
+            assert f" {names.consent_url} " in text
+            assert "consent: granted" not in text
+    for found in (asked, alone, missing):
+        assert found.commands[-1] == UP
+
+
+def test_a_sign_in_that_is_not_encrypted_is_the_first_that_is_thought_of() -> None:
+    found = diagnose("504 5.7.4 Unrecognized authentication type", NAMES)
+    for text in (found.fix.ja, found.fix.en):
+        assert 0 < text.index("STARTTLSを使用する") < text.index("OUTLOOK.COM")
+
+
+def test_no_command_has_a_made_up_value() -> None:
+    for entry in [*smtp_replies.REPLIES, *smtp_replies.NARROWED.values(), *sign_in_errors.ERRORS]:
+        for command in explained(entry, entry.example).commands:
+            assert "example" not in command
 
 
 @pytest.mark.parametrize(
@@ -276,6 +338,15 @@ def test_the_lines_that_add_a_permission_write_down_the_default_too() -> None:
         ("https%3A%2F%2Fproself.example.jp", "http%3A%2F%2Fproself", ["redirect-uri-mismatch"]),
         ("%2Fsmtp", "%2FSMTP", ["redirect-uri-mismatch"]),
         ("%2FMail.Send", "%2FSMTP.Send", ["permission-not-in-stack"]),
+        ("%2FMail.Send", "%2FNope", ["permission-not-for-sending"]),
+        (
+            "&scope=https%3A%2F%2Foutlook.office.com%2FMail.Send%20offline_access",
+            "",
+            ["scope-missing"],
+        ),
+        ("https%3A%2F%2Foutlook.office.com%2FMail.Send", "openid", ["scope-without-exchange"]),
+        ("v2.0/authorize", "authorize", []),
+        ("%2FMail.Send", "%2F.default", []),
         ("outlook.office.com", "graph.microsoft.com", ["scope-of-another-resource"]),
         ("https%3A%2F%2Foutlook.office.com%2F", "", ["scope-of-another-resource"]),
         ("%20offline_access", "", ["no-offline-access"]),
@@ -288,7 +359,7 @@ def test_an_address_is_compared_with_the_stack(old: str, new: str, keys: list[st
     assert old in ADDRESS
     found = explain.explain(ADDRESS.replace(old, new), EXPECTED)
     assert [each.key for each in found.diagnoses] == keys
-    assert found.exit_code == (4 if keys == [UNKNOWN] else 1)
+    assert found.exit_code == (4 if keys == [UNKNOWN] else 1 if keys else 0)
 
 
 def test_the_answer_of_a_sign_in_is_read_without_its_code() -> None:
