@@ -45,6 +45,16 @@ class SignInRefused(DirectoryError):
     passes = False
 
 
+class Unreadable(DirectoryError):
+    """It was answered, and not by what was asked for: who answers so is hardly the directory."""
+
+    passes = False
+
+    def __init__(self, what: str) -> None:
+        super().__init__(200, "unreadable", what)
+        self.next_step = "Try again; if it stays so, check that no proxy stands between."
+
+
 class NotFound(DirectoryError):
     """There is no such object, or the replica that was asked does not know of it yet."""
 

@@ -13,10 +13,11 @@ import os
 import random
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -30,6 +31,7 @@ from kiota_abstractions.serialization import ParsableFactory
 from kiota_authentication_azure.azure_identity_authentication_provider import (
     AzureIdentityAuthenticationProvider,
 )
+from kiota_http.middleware.options import RedirectHandlerOption
 from msgraph.generated.applications.applications_request_builder import ApplicationsRequestBuilder
 from msgraph.generated.applications.item.application_item_request_builder import (
     ApplicationItemRequestBuilder,
@@ -70,6 +72,7 @@ from proself_mail.directory import (
     PasswordRecord,
     ServicePrincipalRecord,
     SignInRefused,
+    Unreadable,
     UserRecord,
 )
 from proself_mail.errors import ConfigurationError
@@ -94,6 +97,10 @@ _PAGE = 999
 _ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
 _FRACTION = re.compile(r"\.\d+")
 
+_T = TypeVar("_T")
+_Read = Callable[[Mapping[str, Any]], _T]
+"""Makes a record of an answer's object; what it raises of Python's own says that it is not one."""
+
 _READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(seconds=1))
 """The SDK sends again what is throttled, and not what got no answer or 500."""
 
@@ -114,17 +121,34 @@ async def connect(
     )
     trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
     try:
-        http_client = httpx.AsyncClient(verify=trusted, http2=True, timeout=30)
+        http_client = httpx.AsyncClient(
+            verify=trusted,
+            http2=True,
+            timeout=30,
+            event_hooks={"response": [_refuse_redirect]},
+        )
     except ValueError as error:
         raise ConfigurationError(
             f"A proxy variable of this shell cannot be used: {error}.",
             "Correct or unset HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then try again.",
         ) from error
     async with credential, http_client as http:
-        client = GraphClientFactory.create_with_default_middleware(client=http)
+        redirects = RedirectHandlerOption(should_redirect=False)
+        client = GraphClientFactory.create_with_default_middleware(
+            client=http, options={redirects.get_key(): redirects}
+        )
         adapter = GraphRequestAdapter(provider, client=client)
         adapter.base_url = f"{target.graph}/v1.0"
         yield GraphDirectory(GraphServiceClient(request_adapter=adapter))
+
+
+async def _refuse_redirect(answer: httpx.Response) -> None:
+    """Refuse to go elsewhere, which nothing that is asked for here needs.
+
+    The SDK asks there by GET whatever a write was, and takes what it gets for the write's answer.
+    """
+    if answer.has_redirect_location:
+        raise DirectoryError(answer.status_code, "redirect", "the way to another address")
 
 
 class GraphDirectory:
@@ -135,10 +159,8 @@ class GraphDirectory:
 
     async def organization(self) -> OrganizationRecord:
         """Return the tenant; needs Organization.Read.All."""
-        page = await self._ask(self._client.organization.to_get_request_information())
-        [found] = page["value"]
-        domains = tuple(domain["name"] for domain in found.get("verifiedDomains") or ())
-        return OrganizationRecord(found["id"], found.get("displayName") or "", domains)
+        request = self._client.organization.to_get_request_information()
+        return await self._ask(request, _organization)
 
     async def application(self, object_id: str) -> ApplicationRecord:
         """Return a live application; Application.ReadWrite.OwnedBy suffices."""
@@ -146,15 +168,15 @@ class GraphDirectory:
             select=_APPLICATION_FIELDS
         )
         item = self._client.applications.by_application_id(object_id)
-        return _application(await self._ask(item.to_get_request_information(_with(query))))
+        return await self._ask(item.to_get_request_information(_with(query)), _application)
 
     async def applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
         """Yield the live applications that bear a tag; the tenant filters."""
         query = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_APPLICATION_FIELDS, top=_PAGE
         )
-        async for found in self._pages(self._client.applications, query):
-            yield _application(found)
+        async for found in self._pages(self._client.applications, query, _application):
+            yield found
 
     async def deleted_applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
         """Yield those in the recycle bin that bear a tag; the tenant filters."""
@@ -162,8 +184,8 @@ class GraphDirectory:
         query = GraphApplicationRequestBuilder.GraphApplicationRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_APPLICATION_FIELDS, top=_PAGE
         )
-        async for found in self._pages(builder, query):
-            yield _application(found)
+        async for found in self._pages(builder, query, _application):
+            yield found
 
     async def applications_of(self, client_id: str) -> tuple[ApplicationRecord, ...]:
         """Return the application with this client ID, live or deleted."""
@@ -174,8 +196,11 @@ class GraphDirectory:
             filter=f"appId eq {_quoted(client_id)}", select=_APPLICATION_FIELDS
         )
         bin_ = self._client.directory.deleted_items.graph_application
-        pages = (self._pages(self._client.applications, live), self._pages(bin_, deleted))
-        return tuple([_application(found) for each in pages async for found in each])
+        pages = (
+            self._pages(self._client.applications, live, _application),
+            self._pages(bin_, deleted, _application),
+        )
+        return tuple([found for each in pages async for found in each])
 
     async def delete_application(self, object_id: str) -> None:
         """Delete an application; its service principal and grants go with it."""
@@ -192,8 +217,8 @@ class GraphDirectory:
         query = ServicePrincipalsRequestBuilder.ServicePrincipalsRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_PRINCIPAL_FIELDS, top=_PAGE
         )
-        async for found in self._pages(self._client.service_principals, query):
-            yield _principal(found)
+        async for found in self._pages(self._client.service_principals, query, _principal):
+            yield found
 
     async def deleted_service_principals_tagged(
         self, tag: str
@@ -204,8 +229,8 @@ class GraphDirectory:
         query = parameters.GraphServicePrincipalRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_PRINCIPAL_FIELDS, top=_PAGE
         )
-        async for found in self._pages(builder, query):
-            yield _principal(found)
+        async for found in self._pages(builder, query, _principal):
+            yield found
 
     async def deleted_service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
         """Return the service principal of an application id from the recycle bin, if any."""
@@ -214,21 +239,14 @@ class GraphDirectory:
             filter=f"appId eq {_quoted(client_id)}", select=_PRINCIPAL_FIELDS
         )
         builder = self._client.directory.deleted_items.graph_service_principal
-        async for found in self._pages(builder, query):
-            return _principal(found)
+        async for found in self._pages(builder, query, _principal):
+            return found
         return None
 
     async def deleted_item(self, object_id: str) -> DeletedItem:
         """Return one object of the recycle bin."""
         item = self._client.directory.deleted_items.by_directory_object_id(object_id)
-        found = await self._ask(item.to_get_request_information())
-        return DeletedItem(
-            object_id=found["id"],
-            client_id=found.get("appId") or "",
-            display_name=found.get("displayName") or "",
-            tags=tuple(found.get("tags") or ()),
-            deleted=_utc(found.get("deletedDateTime")),
-        )
+        return await self._ask(item.to_get_request_information(), _deleted_item)
 
     async def delete_service_principal(self, object_id: str) -> None:
         """Delete a service principal; its grants go with it."""
@@ -248,21 +266,23 @@ class GraphDirectory:
             select=["keyCredentials"]
         )
         item = self._client.applications.by_application_id(application_id)
-        found = await self._ask(item.to_get_request_information(_with(query)))
-        return tuple(key["keyId"] for key in found.get("keyCredentials") or ())
+        return await self._ask(
+            item.to_get_request_information(_with(query)),
+            lambda found: tuple(_text(key, "keyId") for key in _objects(found, "keyCredentials")),
+        )
 
     async def federated_credentials(self, application_id: str) -> tuple[str, ...]:
         """Return the names of an application's federated credentials; 20 at most."""
         item = self._client.applications.by_application_id(application_id)
         builder = item.federated_identity_credentials
-        page = await self._ask(builder.to_get_request_information())
-        return tuple(found["name"] for found in page["value"])
+        return await self._ask(
+            builder.to_get_request_information(), _listed(lambda found: _text(found, "name"))
+        )
 
     async def service_principal_owners(self, object_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.service_principals.by_service_principal_id(object_id).owners
-        page = await self._ask(owners.to_get_request_information())
-        return frozenset(owner["id"] for owner in page["value"])
+        return frozenset(await self._ask(owners.to_get_request_information(), _listed(_id)))
 
     async def remove_password(self, application_id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
@@ -287,8 +307,7 @@ class GraphDirectory:
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.applications.by_application_id(application_id).owners
-        page = await self._ask(owners.to_get_request_information())
-        return frozenset(owner["id"] for owner in page["value"])
+        return frozenset(await self._ask(owners.to_get_request_information(), _listed(_id)))
 
     async def service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
         """Return the service principal of an application id."""
@@ -296,15 +315,15 @@ class GraphDirectory:
             filter=f"appId eq {_quoted(client_id)}"
         )
         builder = self._client.service_principals
-        page = await self._ask(builder.to_get_request_information(_with(query)))
-        for found in page["value"]:
-            return _principal(found)
+        request = builder.to_get_request_information(_with(query))
+        for found in await self._ask(request, _listed(_principal)):
+            return found
         return None
 
     async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
         """Return one service principal; Application.ReadWrite.OwnedBy suffices."""
         item = self._client.service_principals.by_service_principal_id(object_id)
-        return _principal(await self._ask(item.to_get_request_information()))
+        return await self._ask(item.to_get_request_information(), _principal)
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return a service principal's grants; needs DelegatedPermissionGrant.Read.All or more."""
@@ -313,31 +332,21 @@ class GraphDirectory:
         query = parameters.Oauth2PermissionGrantsRequestBuilderGetQueryParameters(
             filter=f"clientId eq {_quoted(service_principal_id)}"
         )
-        page = await self._ask(builder.to_get_request_information(_with(query)))
-        return tuple(
-            GrantRecord(
-                grant_id=found["id"],
-                client_id=found["clientId"],
-                resource_id=found["resourceId"],
-                principal_id=found.get("principalId"),
-                scopes=frozenset((found.get("scope") or "").split()),
-            )
-            for found in page["value"]
-        )
+        return await self._ask(builder.to_get_request_information(_with(query)), _listed(_grant))
 
     async def user(self, principal_name: str) -> UserRecord:
         """Return a user by sign-in name; needs User.Read.All for `accountEnabled`."""
         query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
         item = self._client.users.by_user_id(principal_name)
-        return _user(await self._ask(item.to_get_request_information(_with(query))))
+        return await self._ask(item.to_get_request_information(_with(query)), _user)
 
     async def users_with_mail(self, address: str) -> tuple[UserRecord, ...]:
         """Return the users with this primary mail address; needs User.Read.All."""
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
             filter=f"mail eq {_quoted(address)}", select=_USER_FIELDS
         )
-        page = await self._ask(self._client.users.to_get_request_information(_with(query)))
-        return tuple(_user(found) for found in page["value"])
+        request = self._client.users.to_get_request_information(_with(query))
+        return await self._ask(request, _listed(_user))
 
     async def app_policy(self, application_id: str | None = None) -> AppPolicy:
         """Return the policy that holds for an application; needs Policy.Read.All.
@@ -356,39 +365,29 @@ class GraphDirectory:
             own = None  # a reader that trails; or nothing that it could stand in the place of
         if isinstance(own, BaseException):
             raise own
-        restrictions = default if own is None else own.restrictions
+        restrictions = own.restrictions if own else default or _Restrictions()
         allowed, longest, spares_some = True, None, False
-        for rule in restrictions.get("passwordCredentials") or ():
-            since = _utc(rule.get("restrictForAppsCreatedAfterDateTime"))
-            if rule.get("state") == "disabled" or (
-                since and await self._is_older(application_id, since)
-            ):
+        for rule in restrictions.on_passwords:
+            if rule.since and await self._is_older(application_id, rule.since):
                 continue
-            spared = rule.get("excludeActors") or {}
-            spares_some = spares_some or bool(spared.get("customSecurityAttributes"))
-            if rule.get("restrictionType") == "passwordAddition":
+            spares_some = spares_some or rule.spares_some
+            if rule.kind == "passwordAddition":
                 allowed = False
-            if rule.get("restrictionType") == "passwordLifetime" and rule.get("maxLifetime"):
-                longest = parse_timedelta_from_iso_format(rule["maxLifetime"]).days
-        on_uris = restrictions.get("identifierUris") or {}
+            if rule.longest is not None:
+                longest = rule.longest.days
         return AppPolicy(
             name=own.name if own else "the tenant's default app management policy",
             is_own=own is not None,
             passwords_allowed=allowed,
             maximum_lifetime_days=longest,
             spares_some=spares_some,
-            identifier_uri_rules=frozenset(
-                name
-                for name, rule in on_uris.items()
-                if isinstance(rule, dict) and rule.get("state") == "enabled"
-            ),
+            identifier_uri_rules=restrictions.on_identifier_uris,
         )
 
-    async def _default_app_policy(self) -> Mapping[str, Any]:
-        """Return the tenant's restrictions on applications."""
+    async def _default_app_policy(self) -> _Restrictions | None:
+        """Return the tenant's restrictions on applications, if it has any."""
         builder = self._client.policies.default_app_management_policy
-        policy = await self._ask(builder.to_get_request_information())
-        return (policy.get("applicationRestrictions") or {}) if policy.get("isEnabled") else {}
+        return await self._ask(builder.to_get_request_information(), _default_policy)
 
     async def _is_older(self, application_id: str | None, than: datetime) -> bool:
         if application_id is None:
@@ -404,15 +403,9 @@ class GraphDirectory:
         if application_id is None:
             return None
         item = self._client.applications.by_application_id(application_id)
-        page = await self._ask(item.app_management_policies.to_get_request_information())
-        for policy in page["value"]:  # one at most
-            if policy["isEnabled"]:
-                restrictions = policy.get("restrictions") or {}
-                return _OwnPolicy(
-                    f"the application's own app management policy {policy['displayName']!r}",
-                    restrictions | (restrictions.get("applicationRestrictions") or {}),
-                )
-        return None
+        request = item.app_management_policies.to_get_request_information()
+        found = await self._ask(request, _listed(_own_policy))  # one at most
+        return next((policy for policy in found if policy), None)
 
     async def quota(self) -> DirectoryQuota:
         """Return the tenant's size; needs Organization.Read.All. Only Graph's beta tells it."""
@@ -420,44 +413,58 @@ class GraphDirectory:
         builder = self._client.organization.with_url(
             f"{beta}/organization?$select=id,directorySizeQuota"
         )
-        page = await self._ask(builder.to_get_request_information())
-        found = (page["value"] or [{}])[0].get("directorySizeQuota") or {}
-        if not {"used", "total"} <= set(found):
+        quotas = await self._ask(builder.to_get_request_information(), _listed(_quota))
+        found = quotas[0] if quotas else None
+        if found is None:
             raise DirectoryError(200, "NoQuota", "a tenant without directorySizeQuota")
-        return DirectoryQuota(found["used"], found["total"])
+        return found
 
-    async def _pages(self, builder: Any, query: Any) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield what a list holds, a page at a time."""
-        page = await self._ask(builder.to_get_request_information(_with(query)))
+    async def _pages(self, builder: Any, query: Any, read: _Read[_T]) -> AsyncIterator[_T]:
+        """Yield what a list holds, a page at a time; `read` is of one thing."""
+        request = builder.to_get_request_information(_with(query))
+        base = urlsplit(str(self._client.request_adapter.base_url))
+        passed: set[str] = set()
         while True:
-            for found in page["value"]:
-                yield found
-            if not (link := page.get("@odata.nextLink")):
+            found, link = await self._ask(request, _page(read))
+            for each in found:
+                yield each
+            if not link:
                 return
-            page = await self._ask(builder.with_url(link).to_get_request_information())
+            if link in passed or not link.startswith(f"{base.scheme}://{base.netloc}/"):
+                raise Unreadable("a list whose next page is one again or another host's")
+            passed.add(link)
+            request = builder.with_url(link).to_get_request_information()
 
-    async def _ask(self, request: RequestInformation) -> Mapping[str, Any]:
-        """Send a request that is answered by an object; again where a read got no answer."""
+    async def _ask(self, request: RequestInformation, read: _Read[_T]) -> _T:
+        """Send a request that is answered by an object, which `read` makes what is asked for.
+
+        It is sent again where a read got no answer.
+        """
         for wait in _READ_AGAIN_AFTER:
             try:
-                return await self._asked(request)
+                return await self._asked(request, read)
             except DirectoryError as error:
                 if request.http_method is not Method.GET or not _passes(error):
                     raise
                 asked_for = error.retry_after
             jitter = random.uniform(0.5, 1.5)  # noqa: S311
             await asyncio.sleep(max(asked_for, wait * jitter).total_seconds())
-        return await self._asked(request)
+        return await self._asked(request, read)
 
-    async def _asked(self, request: RequestInformation) -> Mapping[str, Any]:
+    async def _asked(self, request: RequestInformation, read: _Read[_T]) -> _T:
         answer = await self._tell(request)
         try:
             document = json.loads(answer or b"")
-        except ValueError as error:
-            raise DirectoryError(None, "NoJson", "an answer that is no object") from error
+        except (ValueError, RecursionError) as error:
+            raise Unreadable("an answer that is no JSON") from error
         if not isinstance(document, dict):
-            raise DirectoryError(None, "NoObject", "an answer that is no object")
-        return document
+            raise Unreadable("an answer that is no object")
+        try:
+            return read(document)
+        except KeyError as error:
+            raise Unreadable(f"an answer without {error}") from error
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            raise Unreadable("an object of another form than was asked for") from error
 
     async def _tell(self, request: RequestInformation) -> bytes | None:
         """Send a request; turn what the SDK raises into the port's errors.
@@ -486,16 +493,34 @@ class GraphDirectory:
             raise kind(None, type(error).__name__, reason) from error
 
 
+class _PasswordRule(NamedTuple):
+    """A restriction on client secrets that is in force."""
+
+    kind: str
+    since: datetime | None
+    """For applications that were made later; none for all."""
+    longest: timedelta | None
+    """How long a client secret may last; none where the rule is of something else."""
+    spares_some: bool
+
+
+class _Restrictions(NamedTuple):
+    """What an app management policy restricts."""
+
+    on_passwords: tuple[_PasswordRule, ...] = ()
+    on_identifier_uris: frozenset[str] = frozenset()
+
+
 class _OwnPolicy(NamedTuple):
     """An app management policy that is assigned to an application."""
 
     name: str
-    restrictions: Mapping[str, Any]
+    restrictions: _Restrictions
 
 
 def _passes(error: DirectoryError) -> bool:
     """Say whether to send a read again that failed so: the SDK has done it where throttled."""
-    return error.passes and error.status not in (409, 429)
+    return isinstance(error, Unreadable) or (error.passes and error.status not in (409, 429))
 
 
 def _with(query: Any) -> RequestConfiguration[Any]:
@@ -511,40 +536,168 @@ def _converted(error: APIError, code: str, message: str, request_id: str = "") -
     return converted
 
 
+def _id(found: Mapping[str, Any]) -> str:
+    return _text(found, "id")
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    """Return a property that there must be."""
+    text = found[name]
+    if not isinstance(text, str):
+        raise TypeError(name)
+    return text
+
+
+def _said(found: Mapping[str, Any], name: str) -> str:
+    """Return a property; blank where it is null or missing."""
+    return "" if found.get(name) is None else _text(found, name)
+
+
+def _texts(found: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a property that is a list of texts; none where it is null or missing."""
+    texts = found.get(name) or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(name)
+    return tuple(texts)
+
+
+def _object(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a property that is an object; an empty one where it is null or missing."""
+    value = found.get(name) or {}
+    if not isinstance(value, dict):
+        raise TypeError(name)
+    return value
+
+
+def _objects(found: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return a property that is a list of objects; none where it is null or missing."""
+    values = found.get(name) or []
+    if not isinstance(values, list) or not all(isinstance(each, dict) for each in values):
+        raise TypeError(name)
+    return values
+
+
+def _listed(read: _Read[_T]) -> _Read[tuple[_T, ...]]:
+    """Return what reads a list, each of its things by `read`."""
+
+    def read_all(page: Mapping[str, Any]) -> tuple[_T, ...]:
+        if not isinstance(page["value"], list):  # null is no empty list here
+            raise TypeError("value")
+        return tuple(read(found) for found in _objects(page, "value"))
+
+    return read_all
+
+
+def _page(read: _Read[_T]) -> _Read[tuple[tuple[_T, ...], str]]:
+    """Return what reads a list and the address of its next page; blank after the last."""
+    return lambda page: (_listed(read)(page), _said(page, "@odata.nextLink"))
+
+
+def _organization(page: Mapping[str, Any]) -> OrganizationRecord:
+    [found] = _objects(page, "value")
+    domains = tuple(_text(domain, "name") for domain in _objects(found, "verifiedDomains"))
+    return OrganizationRecord(_id(found), _said(found, "displayName"), domains)
+
+
+def _quota(found: Mapping[str, Any]) -> DirectoryQuota | None:
+    quota = _object(found, "directorySizeQuota")
+    if not {"used", "total"} <= set(quota):
+        return None
+    return DirectoryQuota(int(quota["used"]), int(quota["total"]))
+
+
+def _deleted_item(found: Mapping[str, Any]) -> DeletedItem:
+    return DeletedItem(
+        object_id=_id(found),
+        client_id=_said(found, "appId"),
+        display_name=_said(found, "displayName"),
+        tags=_texts(found, "tags"),
+        deleted=_utc(found.get("deletedDateTime")),
+    )
+
+
+def _grant(found: Mapping[str, Any]) -> GrantRecord:
+    return GrantRecord(
+        grant_id=_id(found),
+        client_id=_text(found, "clientId"),
+        resource_id=_text(found, "resourceId"),
+        principal_id=_said(found, "principalId") or None,
+        scopes=frozenset(_said(found, "scope").split()),
+    )
+
+
+def _default_policy(found: Mapping[str, Any]) -> _Restrictions | None:
+    restrictions = _object(found, "applicationRestrictions")
+    return _restrictions(restrictions) if found.get("isEnabled") and restrictions else None
+
+
+def _own_policy(found: Mapping[str, Any]) -> _OwnPolicy | None:
+    """Return a policy that is in force; none for another."""
+    if not found["isEnabled"]:
+        return None
+    restrictions = _object(found, "restrictions")
+    return _OwnPolicy(
+        f"the application's own app management policy {_text(found, 'displayName')!r}",
+        _restrictions({**restrictions, **_object(restrictions, "applicationRestrictions")}),
+    )
+
+
+def _restrictions(found: Mapping[str, Any]) -> _Restrictions:
+    return _Restrictions(
+        tuple(
+            _PasswordRule(
+                kind=_said(rule, "restrictionType"),
+                since=_utc(rule.get("restrictForAppsCreatedAfterDateTime")),
+                longest=parse_timedelta_from_iso_format(_text(rule, "maxLifetime"))
+                if rule.get("restrictionType") == "passwordLifetime" and rule.get("maxLifetime")
+                else None,
+                spares_some=bool(_object(rule, "excludeActors").get("customSecurityAttributes")),
+            )
+            for rule in _objects(found, "passwordCredentials")
+            if rule.get("state") != "disabled"
+        ),
+        frozenset(
+            name
+            for name, rule in _object(found, "identifierUris").items()
+            if isinstance(rule, dict) and rule.get("state") == "enabled"
+        ),
+    )
+
+
 def _application(found: Mapping[str, Any]) -> ApplicationRecord:
     return ApplicationRecord(
-        object_id=found["id"],
-        client_id=found["appId"],
-        display_name=found.get("displayName") or "",
+        object_id=_id(found),
+        client_id=_text(found, "appId"),
+        display_name=_said(found, "displayName"),
         created=_utc(found.get("createdDateTime")),
-        tags=tuple(found.get("tags") or ()),
-        sign_in_audience=found.get("signInAudience") or "",
-        identifier_uris=tuple(found.get("identifierUris") or ()),
-        redirect_uris=tuple((found.get("web") or {}).get("redirectUris") or ()),
-        access_token_version=(found.get("api") or {}).get("requestedAccessTokenVersion"),
+        tags=_texts(found, "tags"),
+        sign_in_audience=_said(found, "signInAudience"),
+        identifier_uris=_texts(found, "identifierUris"),
+        redirect_uris=_texts(_object(found, "web"), "redirectUris"),
+        access_token_version=_object(found, "api").get("requestedAccessTokenVersion"),
         required_access={
-            resource["resourceAppId"]: frozenset(
-                access["id"]
-                for access in resource.get("resourceAccess") or ()
+            _text(resource, "resourceAppId"): frozenset(
+                _id(access)
+                for access in _objects(resource, "resourceAccess")
                 if access.get("type") == "Scope"
             )
-            for resource in found.get("requiredResourceAccess") or ()
+            for resource in _objects(found, "requiredResourceAccess")
         },
         passwords=tuple(
             PasswordRecord(
-                key_id=password["keyId"],
-                display_name=password.get("displayName") or "",
+                key_id=_text(password, "keyId"),
+                display_name=_said(password, "displayName"),
                 starts=_utc(password.get("startDateTime")),
                 expires=_utc(password.get("endDateTime")),
-                hint=password.get("hint") or "",
+                hint=_said(password, "hint"),
             )
-            for password in found.get("passwordCredentials") or ()
+            for password in _objects(found, "passwordCredentials")
         ),
-        notes=found.get("notes") or "",
+        notes=_said(found, "notes"),
         other_redirect_uris=tuple(
             uri
             for platform in ("spa", "publicClient")
-            for uri in (found.get(platform) or {}).get("redirectUris") or ()
+            for uri in _texts(_object(found, platform), "redirectUris")
         ),
         deleted=_utc(found.get("deletedDateTime")),
     )
@@ -552,23 +705,23 @@ def _application(found: Mapping[str, Any]) -> ApplicationRecord:
 
 def _user(found: Mapping[str, Any]) -> UserRecord:
     return UserRecord(
-        object_id=found["id"],
-        principal_name=found["userPrincipalName"],
-        mail=found.get("mail") or "",
+        object_id=_id(found),
+        principal_name=_text(found, "userPrincipalName"),
+        mail=_said(found, "mail"),
         enabled=found.get("accountEnabled") is not False,
     )
 
 
 def _principal(found: Mapping[str, Any]) -> ServicePrincipalRecord:
     return ServicePrincipalRecord(
-        object_id=found["id"],
-        client_id=found["appId"],
-        display_name=found.get("displayName") or "",
+        object_id=_id(found),
+        client_id=_text(found, "appId"),
+        display_name=_said(found, "displayName"),
         enabled=found.get("accountEnabled") is not False,
-        tags=tuple(found.get("tags") or ()),
+        tags=_texts(found, "tags"),
         delegated_permissions={
-            scope["value"]: scope["id"]
-            for scope in found.get("oauth2PermissionScopes") or ()
+            _text(scope, "value"): _id(scope)
+            for scope in _objects(found, "oauth2PermissionScopes")
             if scope.get("isEnabled") is not False and scope.get("value")
         },
         deleted=_utc(found.get("deletedDateTime")),

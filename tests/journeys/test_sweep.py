@@ -1,6 +1,7 @@
 """`proself-mail sweep`: by the stamp and the tenant's clock; no write where a guard stands."""
 
 import json
+import os
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from proself_mail import rehearse
+from proself_mail.graph import _APPLICATION_FIELDS
+from tests import forked_process
+from tests.emulator.scripted_graph import CALLER_ID, TENANT_ID, Answer, ScriptedGraph, token
 from tests.journey import Journey, instant
 from tests.removing import list_tenants
 from tests.tenant import Tenant
@@ -54,6 +59,35 @@ def sweep(
     return journey.proself_mail(
         "sweep", "--tenant", tenant, "--target", "embedded", *confirmation, *options
     )
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        (Answer(200, {"value": None}), "Microsoft Graph answered 200: unreadable:"),
+        (Answer(302, None, {"Location": "http://localhost/"}), "answered 302: redirect:"),
+    ],
+)
+def test_a_listing_that_is_none_is_not_an_empty_one(
+    tmp_path: Path, listed: Answer, said: str
+) -> None:
+    rehearse.make_project(tmp_path, TENANT_ID)
+    with ScriptedGraph(tmp_path) as graph:
+        claims = {"oid": CALLER_ID, "tid": TENANT_ID}
+        graph.answer(f"POST /{TENANT_ID}/oauth2/v2.0/token", Answer(200, token(**claims)))
+        graph.answer("GET /v1.0/organization", Answer(200, {"value": []}))
+        fields = ",".join(_APPLICATION_FIELDS)
+        test = "tags/any(t:t eq 'proself-mail:environment=test')"
+        graph.answer(f"GET /v1.0/applications?$filter={test}&$select={fields}&$top=999", listed)
+        arguments = ["sweep", "--tenant", TENANT_ID, "--target", "embedded"]
+        environment = os.environ | graph.environment
+        done = forked_process.run(
+            [*arguments, "--confirm", TENANT_ID], tmp_path, environment, None, 60
+        )
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert {line.partition(" ")[0] for line in graph.lines()} == {"GET"}
 
 
 def live(journey: Journey) -> set[str]:

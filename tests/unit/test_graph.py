@@ -1,0 +1,149 @@
+"""Answers of Graph that are none: each ends in one sentence, and none of them is an empty list."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.credentials_async import AsyncTokenCredential
+
+from proself_mail import graph
+from proself_mail.directory import Directory, DirectoryError
+from proself_mail.settings import TargetName
+from proself_mail.target import Target
+from tests.emulator import scripted_graph
+from tests.emulator.scripted_graph import APPLICATION, ScriptedGraph
+
+TAG = "proself-mail:stack=1"
+LIST = (
+    f"GET /v1.0/applications?$filter=tags/any(t:t eq '{TAG}')&$select="
+    f"{','.join(graph._APPLICATION_FIELDS)}&$top=999"
+)
+ORGANIZATION = "GET /v1.0/organization"
+
+Ask = Callable[[Directory], Awaitable[object]]
+
+
+async def listed(directory: Directory) -> list[str]:
+    return [each.object_id async for each in directory.applications_tagged(TAG)]
+
+
+def answer(
+    status: int, body: Any = None, headers: dict[str, str] | None = None
+) -> scripted_graph.Answer:
+    """Give an answer and hang up: the SDK never closes a connection."""
+    return scripted_graph.Answer(status, body, {**(headers or {}), "Connection": "close"})
+
+
+class Credential(AsyncTokenCredential):
+    async def get_token(self, *_scopes: str, **_more: Any) -> AccessToken:
+        return AccessToken("token", 2**40)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScriptedGraph]:
+    with ScriptedGraph(tmp_path_factory.mktemp("graph")) as serving:
+        yield serving
+
+
+@pytest.fixture
+def ask(scripted: ScriptedGraph, monkeypatch: pytest.MonkeyPatch) -> Callable[[Ask], Any]:
+    monkeypatch.setenv("SSL_CERT_FILE", scripted.environment["SSL_CERT_FILE"])
+    monkeypatch.setattr(graph, "_READ_AGAIN_AFTER", ())
+    target = Target(TargetName.EMBEDDED, scripted.url, scripted.url, scripted.host)
+
+    async def asked(question: Ask) -> object:
+        async with graph.connect(Credential(), target) as directory:
+            return await question(directory)
+
+    return lambda question: asyncio.run(asked(question))
+
+
+def refused(ask: Callable[[Ask], Any], question: Ask) -> DirectoryError:
+    with pytest.raises(DirectoryError) as error:
+        ask(question)
+    assert "\n" not in str(error.value)
+    assert not error.value.passes
+    return error.value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[" * 100_000,
+        [],
+        {},
+        {"value": None},
+        {"value": ""},
+        {"value": {}},
+        {"value": [None]},
+        {"value": [{}]},
+        {"value": [{"id": 1, "appId": "a"}]},
+        {"value": [{**APPLICATION, "tags": "proself-mail"}]},
+        {"value": [{**APPLICATION, "createdDateTime": "yesterday"}]},
+        {"value": [{**APPLICATION, "createdDateTime": "0001-01-01T00:00:00+14:00"}]},
+        {"value": [{**APPLICATION, "passwordCredentials": [{}]}]},
+        {"value": [{**APPLICATION, "web": []} | {"web": [1]}]},
+        {"value": [APPLICATION], "@odata.nextLink": 1},
+        {"value": [APPLICATION], "@odata.nextLink": "https://elsewhere.example/v1.0/applications"},
+        {"value": [APPLICATION], "@odata.nextLink": "http://localhost/v1.0/applications"},
+    ],
+)
+def test_an_answer_of_another_form(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any], body: Any
+) -> None:
+    scripted.answer(LIST, answer(200, body))
+    assert refused(ask, listed).code == "unreadable"
+
+
+@pytest.mark.parametrize("body", [{"value": []}, {"value": [{"displayName": "Contoso"}]}])
+def test_a_tenant_that_names_none(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any], body: Any
+) -> None:
+    scripted.answer(ORGANIZATION, answer(200, body))
+    assert refused(ask, lambda directory: directory.organization()).code == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "location", ["{url}/v1.0/organization", "http://localhost/", "https://elsewhere.example/", "//"]
+)
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_is_not_followed(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any], status: int, location: str
+) -> None:
+    away = {"Location": location.format(url=scripted.url)}
+    scripted.answer(ORGANIZATION, answer(status, {"value": []}, away))
+    assert refused(ask, lambda directory: directory.organization()).status == status
+    before = len(scripted.requests)
+    scripted.answer("DELETE /v1.0/applications/a", answer(status, None, away))
+    assert refused(ask, lambda directory: directory.delete_application("a")).status == status
+    assert len(scripted.requests) == before + 1
+
+
+def test_a_list_that_leads_back_to_a_page_of_its_own_ends(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any]
+) -> None:
+    """By way of another page too; one that goes on is read to its end."""
+    pages = {name: f"/v1.0/applications?$skiptoken={name}" for name in ("one", "two")}
+    links = {name: f"{scripted.url}{quote(path, safe='/?=$')}" for name, path in pages.items()}
+
+    def page(following: str | None) -> scripted_graph.Answer:
+        link = {"@odata.nextLink": links[following]} if following else {}
+        return answer(200, {"value": [APPLICATION], **link})
+
+    scripted.answer(LIST, page("one"))
+    scripted.answer(f"GET {pages['one']}", page("two"))
+    scripted.answer(f"GET {pages['two']}", page(None))
+    assert ask(listed) == [APPLICATION["id"]] * 3
+    scripted.answer(f"GET {pages['two']}", page("one"))
+    assert refused(ask, listed).code == "unreadable"
