@@ -5,18 +5,27 @@ The token goes out only after TLS with a checked certificate. What a refusal mea
 """
 
 import contextlib
+import io
 import smtplib
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import TYPE_CHECKING, cast
 
 from proself_mail.quotation import quoted
 from proself_mail.secret import Secret
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 PATIENCE = timedelta(seconds=30)
-"""How long each answer may take; Exchange Online answers within one."""
+"""How long each answer may take to its end; Exchange Online answers within one."""
+_LONGEST_ANSWER = 65536
+"""Bytes of one; of real servers it is the list of what they offer, within a thousand."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +79,53 @@ def deliver(server: Server, user: str, token: Secret, message: EmailMessage) -> 
         raise _failed(stage, server, "connection-dropped", error) from error
 
 
+class _Smtp(smtplib.SMTP):
+    """A connection each of whose answers has an end: smtplib's own patience is with each read."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read an answer, of however many lines."""
+        if self.file is None:
+            self.file = io.BufferedReader(_Bounded(cast(socket.socket, self.sock)))
+        self.file.raw.begin()
+        return super().getreply()
+
+
+class _Bounded(io.RawIOBase):
+    """What a server sends, as far as one answer may go, in time and in bytes."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def begin(self) -> None:
+        """Begin to read an answer."""
+        self._ends = time.monotonic() + PATIENCE.total_seconds()
+        self._bytes_left = _LONGEST_ANSWER
+
+    def readable(self) -> bool:
+        """Say that it can be read from."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Read some of an answer. Raises `TimeoutError`, `OSError` where it has no end."""
+        seconds = self._ends - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("timed out")
+        if self._bytes_left <= 0:
+            raise OSError(f"an answer of more than {_LONGEST_ANSWER} bytes")
+        self._socket.settimeout(seconds)
+        try:
+            count = self._socket.recv_into(buffer)
+        finally:
+            self._socket.settimeout(PATIENCE.total_seconds())
+        self._bytes_left -= count
+        return count
+
+
 @contextlib.contextmanager
 def _connected(server: Server) -> Iterator[smtplib.SMTP]:
     """Connect and encrypt."""
     try:
-        smtp = smtplib.SMTP(server.host, server.port, timeout=PATIENCE.total_seconds())
+        smtp = _Smtp(server.host, server.port, timeout=PATIENCE.total_seconds())
     except (smtplib.SMTPException, TimeoutError):
         raise
     except OSError as error:

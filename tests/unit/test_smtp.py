@@ -1,22 +1,29 @@
 """A server that answers by anything: the mail proof ends in a refusal, never in a traceback."""
 
+import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proself_mail import mail_proof
+from proself_mail import mail_proof, smtp
 from proself_mail.diagnosis import diagnose
+from proself_mail.quotation import quoted
 from proself_mail.secret import Secret
 from proself_mail.smtp import Server, SmtpRefused, deliver
 from proself_mail.smtp_replies import CONNECTION
 
 MAIL = mail_proof.message("proself@contoso.example", "mark", datetime(2026, 11, 24, tzinfo=UTC))
+
+
+class Dripping(bytes):
+    """What a server sends again and again, every tenth of a second."""
 
 
 @contextmanager
@@ -31,6 +38,9 @@ def answering(*answers: bytes) -> Iterator[Server]:
                     if number and not connection.recv(65536):
                         return
                     connection.sendall(answer)
+                    while isinstance(answer, Dripping):
+                        time.sleep(0.1)
+                        connection.sendall(answer)
                 except OSError:
                     return
 
@@ -47,14 +57,27 @@ def refusal(*answers: bytes) -> SmtpRefused:
     return refused.value
 
 
+def test_an_answer_without_an_end_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes in time: a line now and then, a byte now and then, and lines without end."""
+    monkeypatch.setattr(smtp, "PATIENCE", timedelta(seconds=0.5))
+    for drop in (b"250-x\r\n", b"2"):
+        began = time.monotonic()
+        refused = refusal(b"220 hello\r\n", Dripping(drop))
+        assert refused.connection == "connection-silent"
+        assert 0.4 < time.monotonic() - began < 5
+    refused = refusal(b"220 hello\r\n", b"250-x\r\n" * 20_000)
+    assert refused.connection == "connection-dropped"
+    assert "more than 65536 bytes" in refused.said
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=300).map(lambda raw: raw + b"\r\n"), min_size=1, max_size=4))
 def test_garbage_is_a_refusal(answers: list[bytes]) -> None:
     refused = refusal(*answers)
-    assert refused.said.isprintable()
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", refused.said)
     assert "t0ken" not in refused.said
     assert refused.connection in ("", *CONNECTION)
-    assert diagnose(refused.said).said.isprintable()
+    assert diagnose(refused.said).said == quoted(refused.said)
 
 
 @pytest.mark.parametrize(
