@@ -1,15 +1,34 @@
 """Words of others, fit to be shown: without control characters, credentials, or endless length.
 
-A server's reply or a pasted address may hold an escape sequence that rewrites the terminal, a
-token, or an authorization code. Nothing here understands what is quoted.
+A name in the tenant, a server's reply or a pasted address may hold an escape sequence that rewrites
+the terminal, a line break behind which it forges a line of ours, a command to the pipeline that
+logs it, a token, or an authorization code. Nothing here understands what is quoted.
+
+A runner of GitHub Actions takes commands from a line that begins with `::`, spaces aside, and from
+`##[` anywhere in it (actions/runner, ActionCommand.cs); an agent of Azure Pipelines from `##vso[`
+anywhere (azure-pipelines-agent, Command.cs). Both compare as a culture does, for which characters
+that are not seen do not count.
 """
 
+import json
 import re
 
 from proself_mail.secret import MASK
 
 LONGEST = 1000
 """Characters that a quotation has at most; replies of real servers have a few hundred."""
+
+_CONTROL = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"  # C0 but tab and line feed, C1, separators
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # which turn the direction of what follows
+    r"\ud800-\udfff"  # half a character
+)
+_CONTROLS = re.compile(f"[{_CONTROL}]")
+_BREAKS = re.compile(rf"[{_CONTROL}\t\n]+")
+_UNSEEN = r"[^\w\s!-~]*"
+"""Characters that may not be seen, symbols among them: none of ASCII, no letter, no space."""
+_TWO_NUMBER_SIGNS = re.compile(rf"#(?={_UNSEEN}#)")
+_COLONS_FIRST = re.compile(rf"^((?:{_UNSEEN}[^\S\n])*{_UNSEEN}:)(?={_UNSEEN}:)", re.MULTILINE)
 
 _JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){1,4}")
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\x01,;()]{8,}")
@@ -21,10 +40,31 @@ _PARAMETER = re.compile(
 )
 
 
+def one_line(text: str) -> str:
+    """Return a text on one line: a space for each run of control characters and line breaks."""
+    return _BREAKS.sub(" ", text)
+
+
+def harmless(text: str) -> str:
+    """Return a text that no terminal and no pipeline obeys; line breaks stay.
+
+    A space parts what a pipeline would take for the beginning of a command.
+    """
+    seen = _TWO_NUMBER_SIGNS.sub("# ", _CONTROLS.sub("", text))
+    return _COLONS_FIRST.sub(r"\1 ", seen)
+
+
+def in_json(document: object) -> str:
+    """Write JSON that no terminal and no pipeline obeys, and that reads as any other."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    # All of these stand in strings; by JSON's own lines none begins with a colon.
+    text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _TWO_NUMBER_SIGNS.sub(r"\\u0023", text)
+
+
 def quoted(text: str) -> str:
     """Return a text of others on one line, credentials covered, cut where it is too long."""
-    covered = uncredentialed(text)
-    shown = " ".join("".join(c if c.isprintable() else " " for c in covered).split())
+    shown = " ".join(one_line(uncredentialed(text)).split())
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
 
 

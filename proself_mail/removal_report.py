@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proself_mail import sweep
+from proself_mail.quotation import one_line
 from proself_mail.removal_item import Item, Outcome, Result, StackReport
 from proself_mail.schedule import format_instant
 from proself_mail.teardown_plan import Plan, StackPlan
@@ -28,7 +29,7 @@ _STYLES = {
 def plan(found: Plan | sweep.Plan) -> Iterator[RenderableType]:
     """Lay a plan out: kind, id, name, age, and why it is ours; then what stays, and why."""
     name = f"{found.tenant_name} ({found.tenant_id})" if found.tenant_name else found.tenant_id
-    yield Text(f"In the tenant {name}:")
+    yield Text(one_line(f"In the tenant {name}:"))
     if isinstance(found, sweep.Plan):
         yield Text(f"{found.looked_at} objects bear a test stamp, the recycle bin's included.")
     for each in found.stacks:
@@ -61,10 +62,10 @@ def _items(found: Iterable[Item], now: datetime) -> Table:
     table.add_column(overflow="fold")
     for each in found:
         facts = [_age(each, now), each.why]
-        detail = Text(each.id)
+        detail = Text(one_line(each.id))
         if each.name and each.name not in each.id:
-            detail.append(f"\n{each.name}")
-        detail.append(f"\n{'; '.join(filter(None, facts))}", style="dim")
+            detail.append(f"\n{one_line(each.name)}")
+        detail.append(f"\n{one_line('; '.join(filter(None, facts)))}", style="dim")
         table.add_row(each.kind, detail)
     return table
 
@@ -75,9 +76,9 @@ def _outcomes(found: Iterable[Outcome]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for each in found:
-        detail = Text(each.item.id)
+        detail = Text(one_line(each.item.id))
         if each.detail:
-            detail.append(f"\n{each.detail}")
+            detail.append(f"\n{one_line(each.detail)}")
         table.add_row(Text(each.result, style=_STYLES[each.result]), each.item.kind, detail)
     return table
 
@@ -87,7 +88,7 @@ def _points(title: str, sentences: Iterable[str], style: str) -> Iterator[Render
         row = Table.grid(padding=(0, 2))
         row.add_column(no_wrap=True)
         row.add_column(overflow="fold")
-        row.add_row(Text(title, style=style), Text(f"{each}."))
+        row.add_row(Text(title, style=style), Text(one_line(f"{each}.")))
         yield row
 
 

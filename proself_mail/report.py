@@ -1,7 +1,8 @@
 """What a person sees: checks, steps and lines of progress, at any width, Japanese included.
 
 Results go to standard output, commentary to standard error. Rich measures full-width characters;
-nothing here decides anything.
+nothing here decides anything. Whatever of it are words of others is made harmless on its way out,
+by the console; a sentence stays one line, whatever it quotes.
 """
 
 import re
@@ -10,11 +11,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from proself_mail.check import Check, Outcome
+from proself_mail.quotation import harmless, one_line
 from proself_mail.schedule import format_instant
 
 if TYPE_CHECKING:  # half a second, which an error's one paragraph need not wait for
@@ -34,18 +37,30 @@ _NOT_LAST = frozenset("(（「『【〔“")
 _STYLES = {Outcome.OK: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
 
 
+class _Console(Console):
+    """A console on which nothing but its own styles is obeyed, by a terminal or a pipeline."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Yield the pieces of text and the styles that are going to be written."""
+        for each in super().render(renderable, options):
+            yield each if each.control else Segment(harmless(each.text), each.style)
+
+
 def output() -> Console:
     """Return the console for results."""
-    return Console(highlight=False, soft_wrap=False)
+    return _Console(highlight=False, soft_wrap=False)
 
 
 def commentary() -> Console:
     """Return the console for everything that is not a result."""
-    return Console(stderr=True, highlight=False)
+    return _Console(stderr=True, highlight=False)
 
 
 def show(console: Console, sentence: str) -> None:
     """Print a sentence: folded on a terminal, as it is in a file or a pipe."""
+    sentence = one_line(sentence)
     shown = folded(sentence, console.width) if console.file.isatty() else sentence
     console.print(shown, markup=False, soft_wrap=True)
 
@@ -91,11 +106,11 @@ def checks(found: Iterable[Check]) -> Table:
     table.add_column(overflow="fold", max_width=28)
     table.add_column(overflow="fold")
     for check in found:
-        detail = Text(check.detail)
+        detail = Text(one_line(check.detail))
         if not check.required and check.outcome is Outcome.UNKNOWN:
             detail.append(" (optional)")
         if check.next_step:
-            detail.append(f"\nNext: {check.next_step}")
+            detail.append(f"\nNext: {one_line(check.next_step)}")
         table.add_row(Text(check.outcome, style=_STYLES[check.outcome]), check.name, detail)
     return table
 
@@ -133,7 +148,10 @@ def steps(found: "Sequence[Step]", *, japanese: bool) -> Table:
         state = Outcome.OK if step.holds else Outcome.FAIL
         label = step.label.japanese if japanese else step.label.english
         table.add_row(
-            Text(state, style=_STYLES[state]), step.label.numbers, label, Text(step.answer)
+            Text(state, style=_STYLES[state]),
+            step.label.numbers,
+            label,
+            Text(one_line(step.answer)),
         )
     return table
 

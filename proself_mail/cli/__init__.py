@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from proself_mail import quotation
 from proself_mail.cli import entering, making, proving, rehearsing, removing, rotating, terminal
 from proself_mail.cli.arguments import Parser
 from proself_mail.errors import Error
@@ -61,7 +62,7 @@ def _complain(error: Error) -> None:
     from proself_mail import report
 
     console = report.commentary()
-    said = report.folded(f"proself-mail: {error}", console.width)
+    said = report.folded(quotation.one_line(f"proself-mail: {error}"), console.width)
     console.print(said, markup=False, soft_wrap=True)
 
 

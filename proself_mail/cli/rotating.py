@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands
 from proself_mail.cli.terminal import ask, greet, say
 from proself_mail.errors import PersonNeeded, Refused
+from proself_mail.quotation import one_line
 
 if TYPE_CHECKING:
     from proself_mail.reminder import Reminder
@@ -48,10 +50,11 @@ def _rotate(arguments: argparse.Namespace) -> int:
         if not (arguments.now or arguments.revoke):  # after which it is another one
             lines += rotation_report.days_left(plan)
         for line in lines:
-            report.commentary().print(line, markup=False)
+            report.commentary().print(one_line(line), markup=False)
         if arguments.revoke:
             _confirm_revocation(plan, stack)
 
+    told = None
     if arguments.acknowledge is not None:
         key_id = arguments.acknowledge or None
         plan = asyncio.run(rotate.acknowledge(stack, project, key_id, say, greet=greet))
@@ -81,10 +84,11 @@ def _rotate(arguments: argparse.Namespace) -> int:
             project / "out" / stack / "rotation.md",
             outputs,
         )
-        lines += [told] if told else []
-    if reminder:
-        lines += rotation_report.person(stack, reminder)
     for line in lines:
+        report.show(report.output(), line)
+    if told:
+        sys.stdout.write(f"{told}\n")  # as it is: the agent obeys no line of a report
+    for line in rotation_report.person(stack, reminder) if reminder else ():
         report.show(report.output(), line)
     return _exit_code(reminder)
 

@@ -1,11 +1,12 @@
 """The terminal: lines of progress, questions, commands to copy. Results are each command's own."""
 
 import io
-import json
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
+
+from proself_mail import quotation
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -75,6 +76,7 @@ def say(line: str) -> None:
 
     from proself_mail import report
 
+    line = quotation.one_line(line)
     # Of the many that stand below one another, a cut one reads better than a folded one; all
     # others name versions and paths, which are needed to their ends.
     if line.startswith(" "):
@@ -87,11 +89,8 @@ def greet(opened: "Session") -> None:
     """Say who is signed in, where, and by what."""
     from proself_mail import report
 
-    report.commentary().print(
-        f"Signed in to tenant {opened.caller.tenant_id} as {opened.caller.name}, by "
-        f"{opened.source}.",
-        markup=False,
-    )
+    signed_in = f"Signed in to tenant {opened.caller.tenant_id} as {opened.caller.name}"
+    report.commentary().print(quotation.one_line(f"{signed_in}, by {opened.source}."), markup=False)
 
 
 def ask(question: str) -> str | None:
@@ -123,7 +122,7 @@ def print_document(text: str) -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print a result as JSON, for programs."""
-    print_document(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    print_document(quotation.in_json(document) + "\n")
 
 
 def is_japanese() -> bool:

@@ -5,6 +5,7 @@ The tenant's history says so (`refused`).
 
 import json
 import os
+import re
 import socket
 import sys
 import uuid
@@ -66,6 +67,22 @@ def test_a_wrong_confirmation(standing: Journey) -> None:
     said = refused(standing, "--confirm", standing.tenant.tenant_id[:-1], confirm=False)
     assert "is not the ID of the tenant" in said
     assert "whose name could not be read. Next: Look which tenant this is, and type its ID" in said
+
+
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_a_name_cannot_forge_the_plan(standing: Journey, option: tuple[str, ...]) -> None:
+    path = f"/applications/{standing.outputs(STACK)['applicationObjectId']}"
+    name = "x\x1b]0;PWNED\x07\x1b[2J\x9b\u202e ##vso[task.complete]\n::set-output name=a::b"
+    standing.tenant.ask("PATCH", path, {"displayName": name})
+    done = teardown(standing, *option, confirm=False)
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stdout + done.stderr)
+    assert not re.search(r"^\s*::|##", done.stdout, re.MULTILINE)
+    if option:
+        items = json.loads(done.stdout)["stacks"][0]["items"]
+        assert name in {item["name"] for item in items}
+    else:
+        assert "x ]0;PWNED [2J # #vso[task.complete]" in " ".join(done.stdout.split())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
