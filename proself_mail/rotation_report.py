@@ -8,6 +8,7 @@ are made here; who needs them when is `reminder`'s to say, where they go `pipeli
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from proself_mail import markdown
 from proself_mail.reminder import Level, Reminder
 from proself_mail.rotation import Plan, shown
 from proself_mail.schedule import Window, format_instant
@@ -80,7 +81,8 @@ def end(of: "Rotation") -> Iterator[str]:
 def summary(stack: str, tenant: str, of: "Rotation") -> str:
     """Write the summary as Markdown."""
     rows = [
-        f"| {window.id} | {format_instant(window.expires)} | {_state(of.after, window)} |"
+        f"| {window.id} | {format_instant(window.expires)} | "
+        f"{markdown.text(_state(of.after, window))} |"
         for window in reversed(of.after.windows)
     ]
     reminder = of.after.reminder
@@ -97,7 +99,7 @@ def summary(stack: str, tenant: str, of: "Rotation") -> str:
             "|---|---|---|",
             *rows,
             "",
-            *(f"- {line}" for line in end(of)),
+            *(f"- {markdown.text(line)}" for line in end(of)),
             "",
         ]
     )

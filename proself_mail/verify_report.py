@@ -3,14 +3,13 @@
 The JSON is `format` 1: fields are only ever added to it. Results only; nothing here decides.
 """
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from proself_mail import diagnosis_view, pipeline, report
+from proself_mail import diagnosis_view, markdown, pipeline, quotation, report
 from proself_mail.check import Check, Outcome
 from proself_mail.errors import Error
 from proself_mail.schedule import format_instant
@@ -28,7 +27,7 @@ def show(found: Found, *, japanese_first: bool) -> None:
         if len(found) > 1:
             console.print(f"\nStack {name}\n", style="bold", markup=False)
         if isinstance(each, Error):
-            console.print(f"Could not be looked at: {each}", markup=False)
+            console.print(quotation.one_line(f"Could not be looked at: {each}"), markup=False)
         else:
             report.show_checks(console, each.checks)
             console.print(f"\n{verdict(each)}", markup=False)
@@ -54,7 +53,7 @@ def to_json(found: Found, exit_code: int) -> str:
     """Write what was found as JSON."""
     stacks = [_stack(name, each) for name, each in found.items()]
     document = {"format": 1, "exit_code": exit_code, "stacks": stacks}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return quotation.in_json(document) + "\n"
 
 
 def _stack(name: str, found: Verified | Error) -> dict[str, Any]:
@@ -95,10 +94,10 @@ def _page(found: Found) -> Iterator[str]:
     yield "## proself-mail verify"
     for name, each in found.items():
         yield ""
-        yield f"### {_cell(name)}"
+        yield f"### {markdown.text(name)}"
         yield ""
         if isinstance(each, Error):
-            yield f"❔ {_cell(str(each))}"
+            yield f"❔ {markdown.text(str(each))}"
             continue
         yield verdict(each)
         yield ""
@@ -107,13 +106,6 @@ def _page(found: Found) -> Iterator[str]:
         for check in each.checks:
             step = check.next_step or (f"needs {check.permission}" if check.permission else "")
             yield f"| {_MARKS[check.outcome]} {check.outcome} | {check.name} | " + (
-                f"{_cell(check.detail)} | {_cell(step)} |"
+                f"{markdown.text(check.detail)} | {markdown.text(step)} |"
             )
     yield ""
-
-
-def _cell(text: str) -> str:
-    """Keep a text of others within its cell, and from being anything else than text."""
-    for mark, shown in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " ")):
-        text = text.replace(mark, shown)
-    return text

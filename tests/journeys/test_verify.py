@@ -316,7 +316,8 @@ def test_all_stacks_at_once_tell_one_from_the_other(stack: Journey) -> None:
 
 
 def test_a_pipeline_gets_a_summary(stack: Journey, app: str, tmp_path: Path) -> None:
-    stack.tenant.ask("PATCH", app, {"displayName": "a|b<script>\n"})
+    name = "a|b<script>\n@org/x\n::error::\x1b[2J ##vso[x.y]"
+    stack.tenant.ask("PATCH", app, {"displayName": name})
     summary = tmp_path / "summary.md"
     summary.write_text("before\n", encoding="utf-8")
     done: subprocess.CompletedProcess[str] = stack.proself_mail(
@@ -327,7 +328,12 @@ def test_a_pipeline_gets_a_summary(stack: Journey, app: str, tmp_path: Path) -> 
     assert done.returncode == 1
     page = summary.read_text(encoding="utf-8")
     assert page.startswith("before\n## proself-mail verify")
-    assert "a\\|b&lt;script>" in page
+    assert "a\\|b\\<script\\> `@org/x`" in page
+    assert "\x1b" not in done.stdout
+    assert not re.search(r"^\s*::", done.stdout, re.MULTILINE)
+    assert [line.split("]")[0] for line in done.stdout.splitlines() if "##" in line] == [
+        "##vso[task.uploadsummary"
+    ]
     line = done.stdout.splitlines()[-1]
     prefix, _, path = line.partition("]")
     assert prefix == "##vso[task.uploadsummary"

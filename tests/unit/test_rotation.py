@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -152,3 +154,20 @@ def test_what_notes_lost_comes_back_and_what_came_since_stays() -> None:
     later = Ledger({TWO: NEW.window}, TWO).into("")
     assert Ledger.read(merged(later, old)).pasted == TWO, "what was said last counts"
     assert merged("proself-mail: {", old) == "proself-mail: {", "nobody's to repair"
+
+
+def test_the_name_of_a_foreign_secret_is_text_in_the_summary() -> None:
+    """Which becomes an issue: it calls nobody and leads nowhere."""
+    now, name = T0 + DAY, "@org/admins [sign in](https://evil.example) <img src=x>"
+    [window] = open_windows([SecretsEntry(T0, 150 * DAY, 30 * DAY)], now)
+    values = {"endDate": format_instant(window.expires)}
+    made = Resource(SECRET_PREFIX + window.id, f"app/password/{ONE}", values)
+    foreign = PasswordRecord(TWO, name, T0, T0 + 20 * DAY)
+    state = State({made.name: made}, (), (), {})
+    entries = [SecretsEntry(T0, 150 * DAY, 30 * DAY)]
+    plan = rotation.plan(entries, state, replace(APPLICATION, passwords=(foreign,)), now, now)
+    assert [each.key_id for each in plan.foreign] == [TWO]
+    done = SimpleNamespace(before=plan, after=plan, removed=(), done=None, appended_to=None)
+    page = rotation_report.summary("contoso.test", "t", cast(Any, done))
+    [line] = [each for each in page.splitlines() if TWO in each]
+    assert "`'@org/admins` \\[sign `in](https://evil.example)` \\<img src=x\\>" in line

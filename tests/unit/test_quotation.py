@@ -1,0 +1,87 @@
+"""Words of others: no terminal and no pipeline obeys them, and nobody's language suffers."""
+
+import io
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.text import Text
+
+from proself_mail import markdown, report
+from proself_mail.check import fail
+from proself_mail.quotation import harmless, in_json, one_line, quoted
+
+NAME = (
+    "x\x1b]0;PWNED\x07\x1b[2J\x9b2J\r\x85\u2028\u202e ##vso[task.setvariable variable=X]1\n"
+    "::set-output name=a::b"
+)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+COMMAND = re.compile(r"##|^\s*::", re.MULTILINE)
+
+
+@given(st.text(alphabet="#:[v \n\r\t\x1b\u2028\u200b\u200d\u202eあa", max_size=40))
+def test_no_text_is_obeyed(text: str) -> None:
+    shown = harmless(text)
+    assert not CONTROL.search(shown)
+    # As a runner compares, for which what is not seen does not count.
+    assert not COMMAND.search(re.sub("[\u200b\u200d]", "", shown))
+    assert len(one_line(text).splitlines()) <= 1
+    assert harmless(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "全角\u3000空白、👨\u200d👩\u200d👧と🇯🇵",
+        "Größe – “q” 1:2 a::b #1 [x]",
+        "  made  Application app",
+    ],
+)
+def test_all_other_text_stays(text: str) -> None:
+    assert one_line(text) == harmless(text) == text
+    assert "👨\u200d👩\u200d👧" in quoted(text) or "👩" not in text
+
+
+def test_json_says_the_same_in_other_letters() -> None:
+    document = {"name": f"{NAME}\ud800", "keep": "日本語 👨\u200d👩\u200d👧 # ::"}
+    text = in_json(document)
+    assert json.loads(text) == document
+    assert not CONTROL.search(text)
+    assert not COMMAND.search(text)
+    assert document["keep"] in text
+
+
+def test_a_console_obeys_its_own_styles_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    report.output().print(Text(NAME), style="bold")
+    report.show(report.output(), f"The name is {NAME}.")
+    report.show_checks(report.output(), [fail("name", NAME, f"rename {NAME}")])
+    shown = capsys.readouterr().out
+    assert not CONTROL.search(shown)
+    assert not COMMAND.search(shown)
+    terminal = report._Console(file=io.StringIO(), force_terminal=True, color_system="standard")
+    terminal.print(Text("red", style="bold red"), Text(NAME))
+    assert terminal.file.getvalue().startswith("\x1b[1;31mred\x1b[0m x]0;PWNED[2J")  # type: ignore[attr-defined]
+
+
+FOREIGN = (
+    "@org/admins [sign in here](https://evil.example) <img src=https://evil.example/x> ![x](y)"
+)
+
+
+def test_a_page_has_the_words_of_others_as_text() -> None:
+    """Mentions and addresses become so where there is no code, whatever is escaped."""
+    page = markdown.text(f"its name is '{FOREIGN}'\n# a|b ``` www.evil.example org/x#1 a@b.example")
+    assert "\n" not in page
+    text = re.sub(r"\\.", "", re.sub(r"(?<!\\)`[^`]*`", "", page))
+    assert not re.search(r"@|://|www\.|#|[\[\]<>|*_`]", text)
+    for word in ("@org/admins", "www.evil.example", "a@b.example"):
+        assert f"`{word}" in page or f"`'{word}" in page
+
+
+def test_a_page_has_commands_and_addresses_as_code() -> None:
+    address = "https://login.microsoftonline.com/t/adminconsent?client_id=c"
+    said = f"run `pulumi up --stack contoso_test`, then consent at {address}"
+    assert markdown.text(said) == said.replace(address, f"`{address}`")
+    assert markdown.text("`a`b@c `x|y` 対処") == "`ab@c` \\`x\\|y\\` 対処"
