@@ -15,10 +15,13 @@ from emulator.permissions import APPLICATION_READ, APPLICATION_WRITE
 from emulator.principals import mirrored
 from emulator.problems import (
     GraphError,
+    bad_request,
     bad_syntax,
     invalid_value,
     not_found,
+    read_only,
 )
+from emulator.published_permissions import check_permissions
 from emulator.recycle_bin import check_quota, soft_delete
 from emulator.redirect_uris import check_redirect_uris
 from emulator.store import Json, Kind, Record
@@ -96,7 +99,7 @@ def create_application(call: Call) -> Reply:
     }
     if "Personal" in body["signInAudience"] and body["api"]["requestedAccessTokenVersion"] is None:
         body["api"] = {**body["api"], "requestedAccessTokenVersion": 2}
-    check_redirect_uris(body)
+    _check_body(call, body)
     check_identifier_uris(call.tenant, body, body["identifierUris"])
     links = {"owners": owners, "creator": (call.caller.object_id,)}
     record = call.tenant.store.add(Record(Kind.APPLICATION, body["id"], body, links=links))
@@ -109,12 +112,15 @@ def update_application(call: Call) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
     given = _checked(call.json())
+    unique_name = record.body["uniqueName"]
+    if unique_name is not None and given.get("uniqueName", unique_name) != unique_name:
+        raise read_only("uniqueName")
     body = merge(record.body, given)
     _check_disabled_first(record.body["appRoles"], body["appRoles"])
     _check_disabled_first(
         record.body["api"]["oauth2PermissionScopes"], body["api"]["oauth2PermissionScopes"]
     )
-    check_redirect_uris(body)
+    _check_body(call, body)
     added = [uri for uri in body["identifierUris"] if uri not in record.body["identifierUris"]]
     check_identifier_uris(call.tenant, body, added)
     call.tenant.store.update(replace(record, body=body))
@@ -140,6 +146,20 @@ def _checked(given: Json) -> Json:
     if not properties.get("displayName", "as it was"):
         raise invalid_value("displayName", "Application")
     return properties
+
+
+def _check_body(call: Call, body: Json) -> None:
+    """Raise GraphError 400 for what does not go together, or with other applications."""
+    check_permissions(body["appRoles"], body["api"]["oauth2PermissionScopes"])
+    check_redirect_uris(body)
+    unique_name = body["uniqueName"]
+    if unique_name is not None and any(
+        other.body["uniqueName"] == unique_name and other.id != body["id"]
+        for other in call.tenant.store.latest(Kind.APPLICATION)
+    ):
+        raise bad_request(
+            "Another object with the same value for property uniqueName already exists."
+        )
 
 
 def _check_disabled_first(before: list[Json], after: list[Json]) -> None:

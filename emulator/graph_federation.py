@@ -8,6 +8,7 @@ from emulator.entity_type import merge
 from emulator.graph_applications import application
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import one, page
+from emulator.graph_writing import writable
 from emulator.odata_path import Key
 from emulator.permissions import APPLICATION_READ, APPLICATION_WRITE
 from emulator.problems import (
@@ -17,13 +18,14 @@ from emulator.problems import (
     invalid_value,
     not_found,
     segment_not_found,
-    unknown_property,
 )
 from emulator.store import Entry, Json, Kind, Record
 
 _MOST = 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 _REQUIRED = ("name", "issuer", "subject", "audiences")
+_LONGEST = 600
+"""Of every text but the name."""
 
 
 def credentials_of(call: Call, parent: Record) -> list[Entry]:
@@ -64,10 +66,7 @@ def create_credential(call: Call) -> Reply:
     """POST …/federatedIdentityCredentials."""
     parent = application(call)
     call.require_ownership(parent)
-    given = _checked(call.json())
-    for name in _REQUIRED:
-        if not given.get(name):
-            raise bad_request("Federated Identity Credential from HTTP body has empty properties")
+    given = _checked({**dict.fromkeys(_REQUIRED), **call.json()})
     _check_unique(call, parent, given)
     body = merge(FEDERATED_CREDENTIAL.properties, given)
     body["id"] = call.tenant.ids.new("federatedIdentityCredential")
@@ -98,19 +97,21 @@ def delete_credential(call: Call) -> Reply:
 
 def _checked(given: Json) -> Json:
     """Return the properties to write. GraphError 400 for what may not be written."""
-    properties = {name: value for name, value in given.items() if "@odata" not in name}
-    for name in properties:
-        if name not in FEDERATED_CREDENTIAL.properties:
-            raise unknown_property(name, FEDERATED_CREDENTIAL.full_name)
-    properties.pop("id", None)
+    sent = {name: value for name, value in given.items() if name != "id"}
+    properties = writable(sent, FEDERATED_CREDENTIAL, ())
+    for name in _REQUIRED:
+        if name in properties and not properties[name]:
+            raise bad_request("Federated Identity Credential from HTTP body has empty properties")
     audiences = properties.get("audiences")
-    if audiences is not None and (not isinstance(audiences, list) or len(audiences) != 1):
+    if audiences is not None and (len(audiences) != 1 or not audiences[0]):
         raise bad_request("Federated identity credentials must have exactly one audience.")
     own_name = properties.get("name")
-    if own_name is not None and _NAME.fullmatch(str(own_name)) is None:
+    if own_name is not None and _NAME.fullmatch(own_name) is None:
         raise bad_request(f"Federated Identity Credential name '{own_name}' is invalid.")
-    if "*" in str(properties.get("subject", "")):
-        raise invalid_value("subject", "FederatedIdentityCredential")
+    for name, value in properties.items():
+        text = value[0] if name == "audiences" else value or ""
+        if len(text) > _LONGEST or (name == "subject" and "*" in text):
+            raise invalid_value(name, FEDERATED_CREDENTIAL.resource)
     return properties
 
 

@@ -9,6 +9,7 @@ from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_listing import count, one, page
 from emulator.graph_owners import bound_owners, owner_routes
 from emulator.graph_writing import writable
+from emulator.ids import canonical
 from emulator.odata_path import Key
 from emulator.permissions import APPLICATION_READ, PRINCIPAL_WRITE
 from emulator.principals import new_principal
@@ -21,6 +22,7 @@ from emulator.problems import (
     not_found,
     read_only,
 )
+from emulator.published_permissions import check_permissions
 from emulator.recycle_bin import check_quota, soft_delete
 from emulator.store import Kind, Record
 
@@ -95,10 +97,12 @@ def create_principal(call: Call) -> Reply:
     check_quota(call.tenant, call.caller)
     body = merge(new_principal(registration.body, home.id), given)
     body |= {
+        "appId": registration.body["appId"],
         "id": call.tenant.ids.new("servicePrincipal"),
         "createdDateTime": graph_time(call.tenant.clock.now()),
         "createdByAppId": call.caller.client_id,
     }
+    check_permissions(body["appRoles"], body["oauth2PermissionScopes"])
     links = {"owners": owners, "creator": (call.caller.object_id,)}
     record = call.tenant.store.add(Record(Kind.SERVICE_PRINCIPAL, body["id"], body, links=links))
     return one(call, record, SERVICE_PRINCIPAL, status=201)
@@ -137,9 +141,12 @@ def update_principal(call: Call) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
     given = writable(call.json(), SERVICE_PRINCIPAL, _READ_ONLY)
-    if given.get("appId", record.body["appId"]) != record.body["appId"]:
+    app_id = given.pop("appId", record.body["appId"])
+    if app_id is None or canonical(app_id) != record.body["appId"]:
         raise read_only("appId")
-    call.tenant.store.update(replace(record, body=merge(record.body, given)))
+    body = merge(record.body, given)
+    check_permissions(body["appRoles"], body["oauth2PermissionScopes"])
+    call.tenant.store.update(replace(record, body=body))
     return NO_CONTENT
 
 

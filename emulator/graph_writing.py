@@ -1,41 +1,44 @@
-"""What a POST or PATCH may write: known properties, not read-only ones, of the right form."""
+"""What a POST or PATCH may write: known properties, not read-only ones, of their types."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
+from emulator.clock import parse_time
+from emulator.complex_types import (
+    BINARY,
+    BOOLEAN,
+    COMPLEX,
+    GUID,
+    INSTANT,
+    INTEGER,
+    PROPERTIES,
+    STRING,
+    Member,
+)
 from emulator.entity_type import EntityType
-from emulator.problems import bad_request, invalid_value, read_only, unknown_property
+from emulator.ids import canonical, is_guid
+from emulator.problems import (
+    bad_request,
+    bad_syntax,
+    invalid_value,
+    no_literal_of,
+    read_only,
+    unknown_property,
+)
 from emulator.store import Json
 
-_TEXT_COLLECTIONS = frozenset(
-    {
-        "alternativeNames",
-        "countriesBlockedForMinors",
-        "identifierUris",
-        "knownClientApplications",
-        "notificationEmailAddresses",
-        "redirectUris",
-        "replyUrls",
-        "servicePrincipalNames",
-        "tags",
-    }
-)
-"""Collections of strings; all others are of objects."""
-
-_OTHER_TYPES: dict[str, type] = {
-    "acceptMappedClaims": bool,
-    "authenticationBehaviors": dict,
-    "certification": dict,
-    "isDeviceOnlyAuthSupported": bool,
-    "isDisabled": bool,
-    "isFallbackPublicClient": bool,
-    "optionalClaims": dict,
-    "requestSignatureVerification": dict,
-    "requestedAccessTokenVersion": int,
-    "samlSingleSignOnSettings": dict,
-    "servicePrincipalLockConfiguration": dict,
+_PYTHON = {
+    BINARY: str,
+    BOOLEAN: bool,
+    GUID: str,
+    INSTANT: str,
+    INTEGER: int,
+    STRING: str,
 }
-"""Properties without a default that are no strings."""
+"""What JSON has for each type."""
+_CLAIM = re.compile(r"[0-9A-Za-z:!#$%&'()*+,\-./;<=>?@\[\]^_`{|}~]{0,120}")
+"""Source: the pages "appRole resource type" and "permissionScope resource type"."""
 
 
 def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) -> Json:
@@ -48,24 +51,74 @@ def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) 
             raise unknown_property(name, entity.full_name)
         if name in read_only_names:
             raise read_only(name)
-        default = entity.properties[name]
         # A collection or complex value set to null is empty, not missing.
-        properties[name] = default if value is None else value
-        if not _fits(name, default, properties[name]):
-            raise invalid_value(name, entity.resource)
+        value_or_default = entity.properties[name] if value is None else value
+        member = PROPERTIES.get(name, Member())
+        try:
+            properties[name] = _read(member, value_or_default, filled=False)
+        except _Unfit as error:
+            raise invalid_value(name, entity.resource) from error
     if properties.get("passwordCredentials"):
         raise bad_request("New password credentials must be generated using service actions.")
     return properties
 
 
-def _fits(name: str, default: Any, value: Any) -> bool:
-    """Whether a value has the form of a property, as its default shows it."""
-    if isinstance(default, list):
-        member = str if name in _TEXT_COLLECTIONS else dict
-        return isinstance(value, list) and all(isinstance(one, member) for one in value)
-    if isinstance(default, dict):
-        return isinstance(value, dict) and all(
-            _fits(inner, default[inner], one) for inner, one in value.items() if inner in default
-        )
-    expected = _OTHER_TYPES.get(name, str) if default is None else type(default)
-    return value is None or type(value) is expected
+def complex_argument(type_name: str, value: Any, parameter: str) -> Json:
+    """Return the argument of an action's parameter. GraphError 400 if it is not of that type."""
+    try:
+        return _object(type_name, value, filled=False)
+    except _Unfit as error:
+        raise bad_syntax(f"Invalid value for parameter '{parameter}'.") from error
+
+
+class _Unfit(Exception):
+    """A value that is not of its type."""
+
+
+def _read(member: Member, value: Any, *, filled: bool) -> Any:
+    """Return a value as the directory keeps it; in what is `filled`, nothing is left out."""
+    if value is None:
+        if member.required:
+            raise _Unfit
+        return member.default
+    if not member.many:
+        return _one(member, value, filled=filled)
+    if not isinstance(value, list):
+        raise _Unfit
+    # A collection is replaced as a whole, so that what an object in it leaves out is not kept.
+    return [_one(member, each, filled=True) for each in value]
+
+
+def _one(member: Member, value: Any, *, filled: bool) -> Any:
+    if member.type in COMPLEX:
+        return _object(member.type, value, filled=filled)
+    fits: bool = type(value) is _PYTHON[member.type]
+    if not fits or (member.values and value not in member.values):
+        raise _Unfit
+    if member.claim and _CLAIM.fullmatch(value) is None:
+        raise _Unfit
+    if member.type == GUID:
+        if not is_guid(value):
+            raise no_literal_of(GUID, value)
+        return canonical(value)
+    if member.type == INSTANT:
+        try:
+            parse_time(value)
+        except ValueError as error:
+            raise no_literal_of(INSTANT, value) from error
+    return value
+
+
+def _object(type_name: str, value: Any, *, filled: bool) -> Json:
+    if not isinstance(value, dict):
+        raise _Unfit
+    members = COMPLEX[type_name]
+    given = {name: one for name, one in value.items() if "@odata" not in name}
+    for name in given:
+        if name not in members:
+            raise unknown_property(name, f"microsoft.graph.{type_name}")
+    return {
+        name: _read(member, given.get(name), filled=filled)
+        for name, member in members.items()
+        if filled or name in given
+    }

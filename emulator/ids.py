@@ -1,7 +1,20 @@
-"""Ids that Graph derives from others."""
+"""Ids: how GUIDs are written, and those that Graph derives from others."""
 
 import base64
+import re
 import uuid
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_guid(text: str) -> bool:
+    """Whether a text is a GUID, in small letters or capitals."""
+    return _GUID.fullmatch(text.lower()) is not None
+
+
+def canonical(id_: str) -> str:
+    """Return a GUID in small letters, as the directory keeps it, and any other id as it is."""
+    return id_.lower() if is_guid(id_) else id_
 
 
 def grant_id(client_id: str, resource_id: str, principal_id: str | None = None) -> str:

@@ -60,6 +60,24 @@ def unknown_property(name: str, type_name: str) -> GraphError:
     )
 
 
+def no_literal_of(type_name: str, text: object) -> GraphError:
+    """400: a text that cannot be read as a value of another type, such as `Edm.Guid`."""
+    return bad_syntax(f"Cannot convert the literal '{text}' to the expected type '{type_name}'.")
+
+
+def duplicate_value() -> GraphError:
+    """400: two in a collection have what only one may have."""
+    return GraphError(400, "DuplicateValue", "Request contains a property with duplicate values.")
+
+
+def unknown_parameter(name: str, operation: str) -> GraphError:
+    """400: a parameter that an action does not have."""
+    return bad_syntax(
+        f"The parameter '{name}' in the request payload is not a valid parameter for the operation "
+        f"'{operation}'."
+    )
+
+
 def bad_syntax(message: str) -> GraphError:
     """400: Graph's front refuses the request before the directory sees it."""
     return GraphError(400, "BadRequest", message)

@@ -16,6 +16,26 @@ from tests.emulator.objects import (
 from tests.tenant import Tenant
 
 ADVANCED = {"ConsistencyLevel": "eventual"}
+ROLE: dict[str, Any] = {
+    "id": "11111111-1111-4111-8111-111111111111",
+    "value": "Do",
+    "displayName": "Do",
+    "description": "Do",
+    "isEnabled": True,
+    "allowedMemberTypes": ["Application"],
+}
+SCOPE: dict[str, Any] = {
+    "id": "22222222-2222-4222-8222-222222222222",
+    "value": "Do.It",
+    "adminConsentDisplayName": "Do",
+    "adminConsentDescription": "Do",
+    "isEnabled": True,
+    "type": "User",
+}
+ACCESS: dict[str, Any] = {
+    "resourceAppId": EXCHANGE_APP_ID,
+    "resourceAccess": [{"id": ROLE["id"], "type": "Scope"}],
+}
 
 
 def owners(graph: httpx.Client, application: dict[str, Any]) -> list[str]:
@@ -66,6 +86,113 @@ def test_a_bad_body_is_refused_and_makes_nothing(
     assert refused(response)[0] == 400
     assert expected in message(response)
     assert graph.get("/v1.0/applications").json()["value"] == before
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"web": {"foo": 1}}, "'foo' does not exist on type 'microsoft.graph.webApplication'"),
+        ({"web": {"implicitGrantSettings": {"foo": 1}}}, "'microsoft.graph.implicitGrantSettings'"),
+        ({"web": {"implicitGrantSettings": {"enableIdTokenIssuance": "x"}}}, "property 'web'"),
+        ({"appRoles": [ROLE | {"foo": 1}]}, "type 'microsoft.graph.appRole'"),
+        ({"appRoles": [ROLE | {"id": "abc"}]}, "literal 'abc' to the expected type 'Edm.Guid'"),
+        ({"appRoles": [ROLE | {"id": None}]}, "property 'appRoles'"),
+        ({"appRoles": [ROLE | {"isEnabled": "yes"}]}, "property 'appRoles'"),
+        ({"appRoles": [ROLE | {"value": "with space"}]}, "property 'appRoles'"),
+        ({"appRoles": [ROLE | {"value": "x" * 121}]}, "property 'appRoles'"),
+        ({"appRoles": [ROLE | {"allowedMemberTypes": ["Foo"]}]}, "property 'appRoles'"),
+        ({"appRoles": [ROLE | {"allowedMemberTypes": []}]}, "at least one value specified for"),
+        ({"appRoles": [{}]}, "property 'appRoles'"),
+        ({"appRoles": [ROLE, ROLE | {"value": "Other"}]}, "duplicate values"),
+        ({"appRoles": [ROLE, ROLE | {"id": SCOPE["id"]}]}, "duplicate values"),
+        ({"api": {"oauth2PermissionScopes": [SCOPE | {"id": "abc"}]}}, "type 'Edm.Guid'"),
+        ({"api": {"oauth2PermissionScopes": [SCOPE | {"type": "Foo"}]}}, "property 'api'"),
+        ({"api": {"oauth2PermissionScopes": [SCOPE, SCOPE]}}, "duplicate values"),
+        (
+            {"appRoles": [ROLE], "api": {"oauth2PermissionScopes": [SCOPE | {"value": "Do"}]}},
+            "duplicate values",
+        ),
+        (
+            {"appRoles": [ROLE], "api": {"oauth2PermissionScopes": [SCOPE | {"id": ROLE["id"]}]}},
+            f"The following values must match for the 'oauth2Permissions' and 'appRoles' "
+            f"properties with identifier '{ROLE['id']}'",
+        ),
+        ({"api": {"requestedAccessTokenVersion": 3}}, "property 'api'"),
+        ({"api": {"requestedAccessTokenVersion": True}}, "property 'api'"),
+        ({"api": {"knownClientApplications": ["abc"]}}, "type 'Edm.Guid'"),
+        ({"requiredResourceAccess": [{}]}, "property 'requiredResourceAccess'"),
+        ({"requiredResourceAccess": [ACCESS | {"resourceAppId": "abc"}]}, "type 'Edm.Guid'"),
+        ({"requiredResourceAccess": [ACCESS | {"resourceAccess": [{}]}]}, "requiredResourceAccess"),
+        (
+            {
+                "requiredResourceAccess": [
+                    ACCESS | {"resourceAccess": [{"id": ROLE["id"], "type": "Foo"}]}
+                ]
+            },
+            "property 'requiredResourceAccess'",
+        ),
+        ({"optionalClaims": {"idToken": [{"essential": 1}]}}, "property 'optionalClaims'"),
+        ({"keyCredentials": [{"endDateTime": "tomorrow"}]}, "type 'Edm.DateTimeOffset'"),
+        ({"tokenEncryptionKeyId": "abc"}, "type 'Edm.Guid'"),
+    ],
+)
+def test_members_have_their_types(graph: httpx.Client, body: dict[str, Any], expected: str) -> None:
+    application = make_application(graph)
+    for response in (
+        graph.post("/v1.0/applications", json={"displayName": "x"} | body),
+        graph.patch(f"/v1.0/applications/{application['id']}", json=body),
+    ):
+        assert refused(response)[0] == 400
+        assert expected in message(response)
+
+
+def test_what_a_member_of_a_collection_leaves_out_is_null(graph: httpx.Client) -> None:
+    bare = {"id": "ABCDEFAB-1111-4111-8111-111111111111", "allowedMemberTypes": ["User"]}
+    made = make_application(
+        graph,
+        appRoles=[bare, bare | {"id": ROLE["id"], "value": None}],
+        api={"oauth2PermissionScopes": [{"@odata.type": "#x", "id": SCOPE["id"]}]},
+        web={"redirectUris": None, "implicitGrantSettings": None},
+    )
+    assert made["appRoles"][0] == {
+        "allowedMemberTypes": ["User"],
+        "description": None,
+        "displayName": None,
+        "id": bare["id"].lower(),
+        "isEnabled": True,
+        "origin": "Application",
+        "value": None,
+    }
+    [scope] = made["api"]["oauth2PermissionScopes"]
+    assert (scope["type"], scope["isEnabled"], scope["value"]) == ("User", True, None)
+    assert made["web"]["redirectUris"] == []
+    assert made["web"]["implicitGrantSettings"]["enableIdTokenIssuance"] is False
+
+
+def test_a_role_and_a_scope_may_be_one_permission(graph: httpx.Client) -> None:
+    both = SCOPE | {"id": ROLE["id"], "value": ROLE["value"]}
+    make_application(graph, appRoles=[ROLE], api={"oauth2PermissionScopes": [both]})
+
+
+def test_a_unique_name_is_unique_and_stays(graph: httpx.Client) -> None:
+    named, other = make_application(graph, uniqueName="mail"), make_application(graph)
+    url = f"/v1.0/applications/{named['id']}"
+    assert graph.patch(url, json={"uniqueName": "mail", "notes": "n"}).status_code == 204
+    for name in ("post", None):
+        response = graph.patch(url, json={"uniqueName": name})
+        assert refused(response)[0] == 400
+        assert "Property 'uniqueName' is read-only" in message(response)
+    graph.delete(url).raise_for_status()
+    for response in (
+        graph.post("/v1.0/applications", json={"displayName": "x", "uniqueName": "mail"}),
+        graph.patch(f"/v1.0/applications/{other['id']}", json={"uniqueName": "mail"}),
+    ):
+        assert refused(response) == (400, "Request_BadRequest")
+        assert message(response) == (
+            "Another object with the same value for property uniqueName already exists."
+        )
+    change = {"uniqueName": "post"}  # one that came without may get one, once
+    assert graph.patch(f"/v1.0/applications/{other['id']}", json=change).status_code == 204
 
 
 @pytest.mark.parametrize(
@@ -127,21 +254,13 @@ def test_its_service_principal_follows_it(graph: httpx.Client) -> None:
 
 
 def test_an_enabled_permission_cannot_just_vanish(graph: httpx.Client) -> None:
-    role = {
-        "id": "11111111-1111-4111-8111-111111111111",
-        "value": "Do",
-        "displayName": "Do",
-        "description": "Do",
-        "isEnabled": True,
-        "allowedMemberTypes": ["Application"],
-    }
-    url = f"/v1.0/applications/{make_application(graph, appRoles=[role])['id']}"
+    url = f"/v1.0/applications/{make_application(graph, appRoles=[ROLE])['id']}"
     response = graph.patch(url, json={"appRoles": []})
     assert refused(response) == (400, "CannotDeleteOrUpdateEnabledEntitlement")
     assert message(response) == (
         "Permission (scope or role) cannot be deleted or updated unless disabled first."
     )
-    graph.patch(url, json={"appRoles": [role | {"isEnabled": False}]})
+    graph.patch(url, json={"appRoles": [ROLE | {"isEnabled": False}]})
     assert graph.patch(url, json={"appRoles": []}).status_code == 204
 
 
@@ -163,7 +282,11 @@ def test_owners_come_and_go(tenant: Tenant, graph: httpx.Client) -> None:
     application = make_application(graph)
     me, user = owners(graph, application)[0], tenant.ready["users"][1]["id"]
     url = f"/v1.0/applications/{application['id']}/owners"
-    reference = {"@odata.id": f"{tenant.graph}/v1.0/directoryObjects/{user}"}
+    for foreign in (f"https://evil.example/v1.0/users/{user}", f"https://[/users/{user}"):
+        refusal = graph.post(f"{url}/$ref", json={"@odata.id": foreign})
+        assert refused(refusal)[0] == 400
+        assert message(refusal) == "Invalid URL format specified in payload."
+    reference = {"@odata.id": f"{tenant.graph}/v1.0/directoryObjects/{user.upper()}"}
     assert graph.post(f"{url}/$ref", json=reference).status_code == 204
     again = graph.post(f"{url}/$ref", json=reference)
     assert refused(again)[0] == 400

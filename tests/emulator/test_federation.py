@@ -51,11 +51,34 @@ def test_made_read_changed_and_removed(graph: httpx.Client, url: str) -> None:
         {"name": "-github"},
         {"subject": "repo:o/*"},
         {"colour": "red"},
+        {"name": 5},
+        {"issuer": 5},
+        {"subject": 5},
+        {"subject": ["x"]},
+        {"audiences": None},
+        {"audiences": [5]},
+        {"audiences": [""]},
+        {"description": 5},
+        {"issuer": "x" * 601},
+        {"subject": "x" * 601},
+        {"audiences": ["x" * 601]},
+        {"description": "x" * 601},
     ],
 )
 def test_a_bad_body_is_refused(graph: httpx.Client, url: str, change: dict[str, Any]) -> None:
     assert refused(graph.post(url, json=GITHUB | change))[0] == 400
     assert graph.get(url).json()["value"] == []
+    kept = created(graph.post(url, json=GITHUB))
+    assert refused(graph.patch(f"{url}/github", json=change))[0] == 400
+    assert graph.get(url).json()["value"] == [{k: v for k, v in kept.items() if k[0] != "@"}]
+
+
+def test_what_is_left_out_is_missing(graph: httpx.Client, url: str) -> None:
+    for name in GITHUB:
+        body = {k: v for k, v in GITHUB.items() if k != name}
+        assert refused(graph.post(url, json=body))[0] == 400
+    longest = dict.fromkeys(("issuer", "subject", "description"), "x" * 600)
+    created(graph.post(url, json=GITHUB | longest | {"audiences": ["x" * 600]}))
 
 
 @pytest.mark.parametrize(
