@@ -6,9 +6,11 @@ from emulator.clock import graph_time
 from emulator.entities import APP_ROLE_ASSIGNMENT
 from emulator.entity_type import merge
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
+from emulator.graph_directory import me, user
 from emulator.graph_listing import one, page
+from emulator.graph_owners import Finder
 from emulator.graph_principals import principal
-from emulator.ids import assignment_id
+from emulator.ids import assignment_id, canonical
 from emulator.permissions import APP_ROLE_WRITE, APPLICATION_READ
 from emulator.problems import bad_request, invalid_value, not_found
 from emulator.store import Json, Kind, Record
@@ -16,14 +18,6 @@ from emulator.store import Json, Kind, Record
 _RESOURCE = "AppRoleAssignment"
 _DEFAULT_ROLE = "00000000-0000-0000-0000-000000000000"
 """Stands for access without any role in particular."""
-
-
-def _held(call: Call) -> Callable[[Record], bool]:
-    return _with("principalId", principal(call).id)
-
-
-def _given(call: Call) -> Callable[[Record], bool]:
-    return _with("resourceId", principal(call).id)
 
 
 def _with(name: str, id_: str) -> Callable[[Record], bool]:
@@ -45,62 +39,55 @@ def _bodies(call: Call, keep: Callable[[Record], bool]) -> list[Json]:
     return [record.body for _, record in call.view.records(entries) if keep(record)]
 
 
-def list_held(call: Call) -> Reply:
-    """GET /servicePrincipals/{id}/appRoleAssignments."""
-    return page(call, APP_ROLE_ASSIGNMENT, Kind.APP_ROLE_ASSIGNMENT, _held(call))
+def _side_routes(prefix: str, end: str, find: Finder) -> tuple[Route, ...]:
+    """Make the routes of the assignments below `prefix`, whose `end` is what `find` finds there."""
+
+    def assignment(call: Call) -> Record:
+        record = call.seen(Kind.APP_ROLE_ASSIGNMENT, call.param("assignment"))
+        if record.body[end] != find(call).id:
+            raise not_found(record.id)
+        return record
+
+    def list_all(call: Call) -> Reply:
+        return _list(call, end, find(call))
+
+    def get(call: Call) -> Reply:
+        return one(call, assignment(call), APP_ROLE_ASSIGNMENT)
+
+    def create(call: Call) -> Reply:
+        if canonical(_text(call.json(), end)) != find(call).id:
+            raise bad_request("Not a valid reference update.")
+        return _create(call)
+
+    def delete(call: Call) -> Reply:
+        call.tenant.store.remove(call.latest(assignment(call)))
+        return NO_CONTENT
+
+    return (
+        Route("GET", prefix, list_all, APPLICATION_READ),
+        Route("POST", prefix, create, APP_ROLE_WRITE),
+        Route("GET", f"{prefix}/{{assignment}}", get, APPLICATION_READ),
+        Route("DELETE", f"{prefix}/{{assignment}}", delete, APP_ROLE_WRITE),
+    )
 
 
-def list_given(call: Call) -> Reply:
-    """GET /servicePrincipals/{id}/appRoleAssignedTo."""
-    return page(call, APP_ROLE_ASSIGNMENT, Kind.APP_ROLE_ASSIGNMENT, _given(call))
-
-
-def list_of_user(call: Call) -> Reply:
-    """GET /users/{id}/appRoleAssignments."""
-    user = call.seen(Kind.USER, call.param("user"))
-    keep = _with("principalId", user.id)
+def _list(call: Call, end: str, record: Record) -> Reply:
+    keep = _with(end, record.id)
     return page(call, APP_ROLE_ASSIGNMENT, Kind.APP_ROLE_ASSIGNMENT, keep)
 
 
-def get_held(call: Call) -> Reply:
-    """GET /servicePrincipals/{id}/appRoleAssignments/{id}."""
-    return one(call, _assignment(call, _held(call)), APP_ROLE_ASSIGNMENT)
+def list_mine(call: Call) -> Reply:
+    """GET /me/appRoleAssignments."""
+    return _list(call, "principalId", me(call))
 
 
-def get_given(call: Call) -> Reply:
-    """GET /servicePrincipals/{id}/appRoleAssignedTo/{id}."""
-    return one(call, _assignment(call, _given(call)), APP_ROLE_ASSIGNMENT)
-
-
-def delete_held(call: Call) -> Reply:
-    """DELETE /servicePrincipals/{id}/appRoleAssignments/{id}."""
-    call.tenant.store.remove(call.latest(_assignment(call, _held(call))))
-    return NO_CONTENT
-
-
-def delete_given(call: Call) -> Reply:
-    """DELETE /servicePrincipals/{id}/appRoleAssignedTo/{id}."""
-    call.tenant.store.remove(call.latest(_assignment(call, _given(call))))
-    return NO_CONTENT
-
-
-def _assignment(call: Call, keep: Callable[[Record], bool]) -> Record:
-    record = call.seen(Kind.APP_ROLE_ASSIGNMENT, call.param("assignment"))
-    if not keep(record):
-        raise not_found(record.id)
-    return record
-
-
-def create(call: Call) -> Reply:
-    """POST …/appRoleAssignments or …/appRoleAssignedTo, from either end."""
-    principal(call)
+def _create(call: Call) -> Reply:
     given = call.json()
     holder = _holder(call, _text(given, "principalId"))
     resource = call.seen(Kind.SERVICE_PRINCIPAL, _text(given, "resourceId"))
-    role_id = _text(given, "appRoleId")
-    roles = {role["id"]: role for role in resource.body["appRoles"]}
-    if role_id not in roles and (roles or role_id != _DEFAULT_ROLE):
-        raise bad_request("Permission being assigned was not found on application")
+    role_id = canonical(_text(given, "appRoleId"))
+    type_ = "User" if holder.kind is Kind.USER else "ServicePrincipal"
+    _check_offered(resource, role_id, "User" if holder.kind is Kind.USER else "Application")
     same = (holder.id, resource.id, role_id)
     for other in call.tenant.store.latest(Kind.APP_ROLE_ASSIGNMENT, "principalId", holder.id):
         ends = (other.body["principalId"], other.body["resourceId"], other.body["appRoleId"])
@@ -114,13 +101,22 @@ def create(call: Call) -> Reply:
             "createdDateTime": graph_time(call.tenant.clock.now()),
             "principalDisplayName": holder.body["displayName"],
             "principalId": holder.id,
-            "principalType": "User" if holder.kind is Kind.USER else "ServicePrincipal",
+            "principalType": type_,
             "resourceDisplayName": resource.body["displayName"],
             "resourceId": resource.id,
         },
     )
     record = call.tenant.store.add(Record(Kind.APP_ROLE_ASSIGNMENT, body["id"], body))
     return one(call, record, APP_ROLE_ASSIGNMENT, status=201)
+
+
+def _check_offered(resource: Record, role_id: str, member_type: str) -> None:
+    """Raise GraphError 400 if a resource has no such role, or not for such a member."""
+    roles = {role["id"]: role["allowedMemberTypes"] for role in resource.body["appRoles"]}
+    if role_id == _DEFAULT_ROLE and not roles:
+        return
+    if member_type not in roles.get(role_id, ()):
+        raise bad_request("Permission being assigned was not found on application")
 
 
 def _holder(call: Call, id_: str) -> Record:
@@ -137,17 +133,9 @@ def _text(given: Json, name: str) -> str:
     return value
 
 
-_HELD = "/servicePrincipals/{principal}/appRoleAssignments"
-_GIVEN = "/servicePrincipals/{principal}/appRoleAssignedTo"
-
 ROUTES = (
-    Route("GET", _HELD, list_held, APPLICATION_READ),
-    Route("POST", _HELD, create, APP_ROLE_WRITE),
-    Route("GET", f"{_HELD}/{{assignment}}", get_held, APPLICATION_READ),
-    Route("DELETE", f"{_HELD}/{{assignment}}", delete_held, APP_ROLE_WRITE),
-    Route("GET", _GIVEN, list_given, APPLICATION_READ),
-    Route("POST", _GIVEN, create, APP_ROLE_WRITE),
-    Route("GET", f"{_GIVEN}/{{assignment}}", get_given, APPLICATION_READ),
-    Route("DELETE", f"{_GIVEN}/{{assignment}}", delete_given, APP_ROLE_WRITE),
-    Route("GET", "/users/{user}/appRoleAssignments", list_of_user, APPLICATION_READ),
+    *_side_routes("/servicePrincipals/{principal}/appRoleAssignments", "principalId", principal),
+    *_side_routes("/servicePrincipals/{principal}/appRoleAssignedTo", "resourceId", principal),
+    *_side_routes("/users/{user}/appRoleAssignments", "principalId", user),
+    Route("GET", "/me/appRoleAssignments", list_mine, APPLICATION_READ),
 )

@@ -1,15 +1,21 @@
 """One call of Graph as its handlers see it, and the replies they give."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.cloud import Cloud
+from emulator.ids import canonical, is_guid
 from emulator.odata import Options
 from emulator.odata_path import Key, Segment
 from emulator.permissions import Caller, Needs
-from emulator.problems import bad_request, forbidden, invalid_identifier, not_found
+from emulator.problems import (
+    bad_request,
+    forbidden,
+    invalid_identifier,
+    not_found,
+    unknown_parameter,
+)
 from emulator.replicas import View
 from emulator.store import Json, Kind, Record
 from emulator.tenant import Tenant
@@ -26,7 +32,6 @@ class Reply:
 
 NO_CONTENT = Reply(204)
 
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WITH_GUIDS = (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL, Kind.APP_MANAGEMENT_POLICY)
 
 Expansion = Callable[["Call", Record], list[Json]]
@@ -63,7 +68,7 @@ class Call:
         value = self.params[name]
         if isinstance(value, Key):
             raise bad_request(f"Unsupported key '{value.name}'.")
-        return value.lower() if _GUID.fullmatch(value.lower()) else value
+        return canonical(value)
 
     def json(self) -> Json:
         """Return the request's body. GraphError 400 if it is no JSON object."""
@@ -71,15 +76,24 @@ class Call:
             raise bad_request("Empty Payload. JSON content expected.")
         return self.body
 
+    def arguments(self, operation: str, *names: str) -> Json:
+        """Return the arguments of an action that has these parameters.
+
+        GraphError 400 if the body is no JSON object, or names another.
+        """
+        arguments = self.json()
+        for name in arguments:
+            if name not in names and "@odata" not in name:
+                raise unknown_parameter(name, operation)
+        return arguments
+
     def seen(self, kind: Kind, id_: str) -> Record:
         """Return a live object as this call sees it.
 
         GraphError 404 if it does not, 400 if the id can be none.
         """
-        if kind in _WITH_GUIDS:
-            id_ = id_.lower()
-            if _GUID.fullmatch(id_) is None:
-                raise invalid_identifier(id_)
+        if kind in _WITH_GUIDS and not is_guid(id_):
+            raise invalid_identifier(id_)
         record = self.tenant.seen(self.view, kind, id_)
         if record is None:
             raise not_found(id_)

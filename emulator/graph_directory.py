@@ -12,12 +12,13 @@ from emulator.graph_listing import (
     page,
 )
 from emulator.graph_principals import principal
-from emulator.odata_path import Key
+from emulator.odata_path import Key, Segment
 from emulator.permissions import (
     APPLICATION_READ,
     DIRECTORY_READ,
     ME_READ,
     ORGANIZATION_READ,
+    USER_OR_OWN_READ,
     USER_READ,
 )
 from emulator.problems import bad_request, bad_syntax, not_found, segment_not_found
@@ -60,36 +61,42 @@ def count_users(call: Call) -> Reply:
 
 
 def get_user(call: Call) -> Reply:
-    """GET /users/{id or userPrincipalName}."""
-    return one(call, _user(call), USER)
+    """GET /users/{id or userPrincipalName}; with `User.Read` alone a user may read himself."""
+    if call.caller.user and not _names(call.params["user"], me(call)):
+        USER_READ.check(call.caller)
+    return one(call, user(call), USER)
 
 
-def _user(call: Call) -> Record:
+def user(call: Call) -> Record:
     """Find the user that the path names: by object id, name, or `(userPrincipalName='…')`.
 
     GraphError 404 if this call does not see it.
     """
     key = call.params["user"]
+    for _, record in call.view.records(call.tenant.store.entries(Kind.USER)):
+        if record.deleted_at is None and _names(key, record):
+            return record
+    raise not_found(key.value if isinstance(key, Key) else key)
+
+
+def _names(key: Segment, record: Record) -> bool:
+    """Whether a segment names that user. GraphError 400 for a key that users do not have."""
     if not isinstance(key, Key):
         names, wanted = ["id", "userPrincipalName"], key
     elif key.name == "userPrincipalName":
         names, wanted = [key.name], key.value
     else:
         raise segment_not_found(key.name)
-    for _, record in call.view.records(call.tenant.store.entries(Kind.USER)):
-        if record.deleted_at is None and any(
-            record.body[name].lower() == wanted.lower() for name in names
-        ):
-            return record
-    raise not_found(wanted)
+    return any(record.body[name].lower() == wanted.lower() for name in names)
 
 
 def get_me(call: Call) -> Reply:
     """GET /me."""
-    return one(call, _me(call), USER)
+    return one(call, me(call), USER)
 
 
-def _me(call: Call) -> Record:
+def me(call: Call) -> Record:
+    """Find the user who is signed in. GraphError 400 if there is none."""
     if not call.caller.user:
         raise bad_syntax("/me request is only valid with delegated authentication flow.")
     return call.seen(Kind.USER, call.caller.object_id)
@@ -97,7 +104,7 @@ def _me(call: Call) -> Record:
 
 def list_my_objects(call: Call) -> Reply:
     """GET /me/ownedObjects."""
-    return _owned(call, _me(call).id)
+    return _owned(call, me(call).id)
 
 
 def list_objects_of_principal(call: Call) -> Reply:
@@ -107,7 +114,7 @@ def list_objects_of_principal(call: Call) -> Reply:
 
 def list_objects_of_user(call: Call) -> Reply:
     """GET /users/{id or userPrincipalName}/ownedObjects."""
-    return _owned(call, _user(call).id)
+    return _owned(call, user(call).id)
 
 
 def _owned(call: Call, owner_id: str) -> Reply:
@@ -130,7 +137,8 @@ def get_directory_object(call: Call) -> Reply:
 
 def get_by_ids(call: Call) -> Reply:
     """POST /directoryObjects/getByIds: those that are there; the others are left out."""
-    ids, types = call.json().get("ids"), call.json().get("types") or ["directoryObject"]
+    given = call.arguments("getByIds", "ids", "types")
+    ids, types = given.get("ids"), given.get("types") or ["directoryObject"]
     if not isinstance(ids, list) or len(ids) > _MOST_IDS or not isinstance(types, list):
         raise bad_request(
             "Invalid value specified for property 'ids' of resource 'DirectoryObject'."
@@ -153,7 +161,7 @@ ROUTES = (
     Route("GET", "/organization/{organization}", get_organization, ORGANIZATION_READ),
     Route("GET", "/users", list_users, USER_READ),
     Route("GET", "/users/$count", count_users, USER_READ),
-    Route("GET", "/users/{user}", get_user, USER_READ),
+    Route("GET", "/users/{user}", get_user, USER_OR_OWN_READ),
     Route("GET", "/users/{user}/ownedObjects", list_objects_of_user, USER_READ),
     Route("GET", "/me", get_me, ME_READ),
     Route("GET", "/me/ownedObjects", list_my_objects, ME_READ),

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from emulator.entities import GRANT
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
+from emulator.graph_directory import me, user
 from emulator.graph_listing import one, page
 from emulator.graph_principals import principal
-from emulator.ids import grant_id
+from emulator.ids import canonical, grant_id
 from emulator.permissions import GRANT_READ, GRANT_WRITE
 from emulator.problems import bad_request, duplicate, invalid_value, not_found
 from emulator.store import Json, Kind, Record
@@ -49,11 +50,18 @@ def expand_grants(call: Call, client: Record) -> list[Json]:
 
 
 def list_grants_of_user(call: Call) -> Reply:
-    """GET /users/{id}/oauth2PermissionGrants: those that the user gave for himself."""
-    user = call.seen(Kind.USER, call.param("user"))
+    """GET /users/{id or userPrincipalName}/oauth2PermissionGrants: those given for himself."""
+    return _given_by(call, user(call))
 
+
+def list_my_grants(call: Call) -> Reply:
+    """GET /me/oauth2PermissionGrants."""
+    return _given_by(call, me(call))
+
+
+def _given_by(call: Call, giver: Record) -> Reply:
     def keep(grant: Record) -> bool:
-        return grant.body["principalId"] == user.id and _stands(call, grant)
+        return grant.body["principalId"] == giver.id and _stands(call, grant)
 
     return page(call, GRANT, Kind.GRANT, keep)
 
@@ -75,7 +83,7 @@ def create_grant(call: Call) -> Reply:
     client = call.seen(Kind.SERVICE_PRINCIPAL, _text(given, "clientId"))
     resource = call.seen(Kind.SERVICE_PRINCIPAL, _text(given, "resourceId"))
     if principal_id is not None:
-        call.seen(Kind.USER, _text(given, "principalId"))
+        principal_id = call.seen(Kind.USER, _text(given, "principalId")).id
     id_ = grant_id(client.id, resource.id, principal_id)
     before = call.tenant.store.entry(Kind.GRANT, id_)
     if before is not None and before.latest is not None:
@@ -95,7 +103,8 @@ def update_grant(call: Call) -> Reply:
     """PATCH /oauth2PermissionGrants/{id}: its scope only."""
     record = call.latest(_grant(call))
     for name, value in call.json().items():
-        if "@odata" not in name and name != "scope" and value != record.body.get(name):
+        same = canonical(value) if isinstance(value, str) else value
+        if "@odata" not in name and name != "scope" and same != record.body.get(name):
             raise bad_request(f"Property cannot be updated: {name}")
     if "scope" in call.json():
         body = {**record.body, "scope": _scope(call.json())}
@@ -138,4 +147,5 @@ ROUTES = (
         GRANT_READ,
     ),
     Route("GET", "/users/{user}/oauth2PermissionGrants", list_grants_of_user, GRANT_READ),
+    Route("GET", "/me/oauth2PermissionGrants", list_my_grants, GRANT_READ),
 )

@@ -90,8 +90,12 @@ GRANT_WRITE = _needs(
     "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All", administrator=True
 )
 APP_ROLE_WRITE = _needs("AppRoleAssignment.ReadWrite.All", administrator=True)
-USER_READ = _needs("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
-ME_READ = _needs("", "User.Read User.ReadWrite User.Read.All Directory.Read.All")
+_EVERY_USER = "User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"
+_OWN_USER = f"User.Read User.ReadWrite {_EVERY_USER}"
+USER_READ = _needs(_EVERY_USER)
+USER_OR_OWN_READ = _needs(_EVERY_USER, _OWN_USER)
+"""Of one user; whose, where the right to one's own is all there is, `get_user` checks."""
+ME_READ = _needs("", _OWN_USER)
 ORGANIZATION_READ = _needs(
     "Organization.Read.All Directory.Read.All Directory.ReadWrite.All",
     "User.Read Organization.Read.All Directory.Read.All Directory.ReadWrite.All",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from emulator.clock import Clock
+from emulator.ids import canonical
 from emulator.randomness import Ids
 from emulator.replicas import View
 from emulator.store import Json, Kind, Record, Store
@@ -85,7 +86,7 @@ class Tenant:
 
     def seen(self, view: View, kind: Kind, id_: str) -> Record | None:
         """Return a live object by its id as `view` sees it."""
-        record = view.record(self.store.entry(kind, id_))
+        record = view.record(self.store.entry(kind, canonical(id_)))
         return record if record is not None and record.deleted_at is None else None
 
     def seen_by_app_id(self, view: View, kind: Kind, app_id: str) -> Record | None:

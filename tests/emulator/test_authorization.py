@@ -284,6 +284,11 @@ class TestUsers:
             assert graph.get("/v1.0/me").json()["mail"] == "proself@contoso.example"
             assert graph.get("/v1.0/organization").status_code == 200
             assert refused(graph.get("/v1.0/users"))[0] == 403
+            me, somebody = tenant.ready["users"][1], tenant.ready["users"][0]
+            for key in (me["id"], me["id"].upper(), me["user_principal_name"]):
+                assert graph.get(f"/v1.0/users/{key}").json()["id"] == me["id"]
+            for key in (somebody["id"], somebody["user_principal_name"], "nobody"):
+                assert refused(graph.get(f"/v1.0/users/{key}"))[0] == 403
 
     def test_a_scope_does_not_make_an_administrator(
         self, tenant: Tenant, administrator: httpx.Client

@@ -55,6 +55,26 @@ class TestGrants:
         assert refused(response)[0] == 400
         assert message(response) == "Property cannot be updated: principalId"
 
+    def test_ids_in_capitals_are_the_same(
+        self, tenant: Tenant, administrator: httpx.Client, client: dict[str, Any]
+    ) -> None:
+        user = tenant.ready["users"][1]
+        ends = {
+            "clientId": client["id"],
+            "principalId": user["id"],
+            "resourceId": principal_of(administrator, EXCHANGE_APP_ID)["id"],
+        }
+        body = {name: id_.upper() for name, id_ in ends.items()}
+        body |= {"consentType": "Principal", "scope": "Mail.Send"}
+        grant = created(administrator.post(GRANTS, json=body))
+        assert {name: grant[name] for name in ends} == ends
+        change = body | {"scope": "SMTP.Send"}
+        assert administrator.patch(f"{GRANTS}/{grant['id']}", json=change).status_code == 204
+        for key in (user["id"], user["user_principal_name"]):
+            found = administrator.get(f"/v1.0/users/{key}/oauth2PermissionGrants").json()["value"]
+            assert [one["id"] for one in found] == [grant["id"]]
+        assert administrator.get("/v1.0/me/oauth2PermissionGrants").json()["value"] == []
+
     def test_deleted_is_gone(self, graph: httpx.Client, client: dict[str, Any]) -> None:
         url = f"{GRANTS}/{make_grant(graph, client['id'])['id']}"
         assert graph.delete(url).status_code == 204
@@ -202,9 +222,53 @@ class TestAppRoles:
             "appRoleId": "00000000-0000-0000-0000-000000000000",
         }
         url = f"/v1.0/servicePrincipals/{resource['id']}/appRoleAssignedTo"
-        assert created(administrator.post(url, json=body))["principalType"] == "User"
-        mine = administrator.get(f"/v1.0/users/{user}/appRoleAssignments").json()["value"]
-        assert [one["resourceId"] for one in mine] == [resource["id"]]
+        assignment = created(administrator.post(url, json=body))
+        assert assignment["principalType"] == "User"
+        for key in (user, tenant.ready["users"][1]["user_principal_name"]):
+            url = f"/v1.0/users/{key}/appRoleAssignments"
+            found = administrator.get(url).json()["value"]
+            assert [one["resourceId"] for one in found] == [resource["id"]]
+        assert administrator.get("/v1.0/me/appRoleAssignments").json()["value"] == []
+        assert administrator.delete(f"{url}/{assignment['id']}").status_code == 204
+        again = created(administrator.post(url, json={k: v.upper() for k, v in body.items()}))
+        assert {name: again[name] for name in body} == body
+
+    def test_a_role_is_for_users_or_applications(
+        self, tenant: Tenant, administrator: httpx.Client
+    ) -> None:
+        deployer = principal_of(administrator, tenant.client_id)["id"]
+        user = tenant.ready["users"][1]["id"]
+        roles = [
+            {"id": f"{number}1111111-1111-4111-8111-111111111111", "allowedMemberTypes": [type_]}
+            for number, type_ in enumerate(("User", "Application"))
+        ]
+        application = make_application(administrator, appRoles=roles)
+        resource = make_principal(administrator, application)["id"]
+        url = f"/v1.0/servicePrincipals/{resource}/appRoleAssignedTo"
+        for holder, own, other in ((user, *roles), (deployer, *reversed(roles))):
+            body = {"principalId": holder, "resourceId": resource}
+            refusal = administrator.post(url, json=body | {"appRoleId": other["id"]})
+            assert refused(refusal) == (400, "Request_BadRequest")
+            created(administrator.post(url, json=body | {"appRoleId": own["id"].upper()}))
+
+    def test_the_body_names_what_the_path_names(
+        self, tenant: Tenant, administrator: httpx.Client
+    ) -> None:
+        deployer = principal_of(administrator, tenant.client_id)["id"]
+        resource = principal_of(administrator, GRAPH_APP_ID)
+        body = {
+            "principalId": deployer,
+            "resourceId": resource["id"],
+            "appRoleId": resource["appRoles"][0]["id"],
+        }
+        for path in (
+            f"servicePrincipals/{resource['id']}/appRoleAssignments",
+            f"servicePrincipals/{deployer}/appRoleAssignedTo",
+            f"users/{tenant.ready['users'][1]['id']}/appRoleAssignments",
+        ):
+            response = administrator.post(f"/v1.0/{path}", json=body)
+            assert refused(response) == (400, "Request_BadRequest")
+            assert message(response) == "Not a valid reference update."
 
     def test_twice_is_once_too_often(self, tenant: Tenant, administrator: httpx.Client) -> None:
         deployer = principal_of(administrator, tenant.client_id)
