@@ -160,7 +160,7 @@ class Graph:
             version=version,
             base=f"{asked.origin}/{version}",
             path=_encoded(segments),
-            options=Options.parse(asked.query, asked.headers),
+            options=Options.parse(asked.query, asked.headers, version),
             headers=asked.headers,
             body=_json(asked),
             params=params,

@@ -14,9 +14,19 @@ from emulator.problems import GraphError, bad_syntax, unsupported_query
 from emulator.store import Json
 
 _KNOWN = frozenset(
-    {"$select", "$filter", "$top", "$skiptoken", "$count", "$search", "$orderby", "$expand"}
+    {
+        "$count",
+        "$expand",
+        "$filter",
+        "$format",
+        "$orderby",
+        "$search",
+        "$select",
+        "$skiptoken",
+        "$top",
+    }
 )
-
+_FORMATS = ("json", "application/json")
 
 _EXPANDED = re.compile(r"\s*([A-Za-z0-9]+)\s*(?:\(([^()]*)\)\s*)?(?:,(?!\s*$)|$)")
 _DIRECTIONS = ("", "asc", "desc")
@@ -31,14 +41,23 @@ class Options:
     """Whether `ConsistencyLevel: eventual` was sent."""
 
     @classmethod
-    def parse(cls, query: str, headers: Mapping[str, str]) -> "Options":
-        """From a query string and headers with lower-case names. GraphError 400 if malformed."""
-        pairs = tuple(parse_qsl(query, keep_blank_values=True))
+    def parse(cls, query: str, headers: Mapping[str, str], version: str) -> "Options":
+        """From a query string and headers with lower-case names. GraphError 400 if malformed.
+
+        On beta an option's name may lack its `$`.
+        """
+        pairs = parse_qsl(query, keep_blank_values=True)
+        if version == "beta":
+            pairs = [(f"${name}" if f"${name}" in _KNOWN else name, text) for name, text in pairs]
         for name, _ in pairs:
             if name.startswith("$") and name not in _KNOWN:
                 raise bad_syntax(f"The query parameter '{name}' is not supported.")
         eventual = headers.get("consistencylevel", "").lower() == "eventual"
-        return cls(pairs=pairs, eventual=eventual)
+        options = cls(pairs=tuple(pairs), eventual=eventual)
+        format_ = options.get("$format")
+        if format_ is not None and format_ not in _FORMATS:
+            raise bad_syntax(f"The format '{format_}' is not supported.")
+        return options
 
     def get(self, name: str) -> str | None:
         """Return the value of an option; GraphError 400 if it is given twice."""
@@ -109,7 +128,7 @@ def expanded(
     text = options.get("$expand")
     if text is None:
         return {}
-    if options.advanced:
+    if options.advanced or options.get("$search") is not None:
         raise unsupported_query("The $expand query option is not supported with advanced queries.")
     found: dict[str, frozenset[str] | None] = {}
     position = 0
@@ -180,8 +199,9 @@ def page(options: Options, entity: EntityType, items: Iterable[tuple[int, Json]]
     name, descending = _sort(options, entity)
     ranked = [(_rank(body.get(name)) if name else "", ordinal, body) for ordinal, body in items]
     ranked.sort(key=lambda item: item[0], reverse=descending)
-    count = len(ranked) if options.count and options.eventual else None
     token = options.get("$skiptoken")
+    # The number stands on the first page alone.
+    count = len(ranked) if options.count and options.eventual and token is None else None
     if token is not None:
         rank, ordinal = _decode(token)
         ranked = [

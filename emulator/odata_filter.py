@@ -119,6 +119,11 @@ class Filter:
                 return self._any(owner, identifier.name, expression)
             case ast.Identifier() | ast.Attribute():
                 read = self._reader(node, "eq", variable)
+                if self._type(node, variable) != odata_types.BOOLEAN:
+                    raise bad_syntax(
+                        "Invalid filter clause: The $filter expression must evaluate to a single "
+                        "boolean value."
+                    )
                 return lambda item: read(item) is True
         raise unsupported_query("Unsupported Query.")
 
@@ -132,6 +137,9 @@ class Filter:
             return self._count(operator, left, right)
         read = self._reader(left, operator, variable)
         wanted = _literal(right)
+        nullable = wanted if isinstance(wanted, list) else [wanted]
+        if None in nullable and self._entity.directory_object and not self._advanced:
+            raise self._unsupported(_root(left))
         if operator == "in":
             values = wanted if isinstance(wanted, list) else []
             return lambda item: any(_equal(read(item), value) for value in values)

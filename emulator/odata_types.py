@@ -7,10 +7,11 @@ from odata_query import ast
 
 from emulator.entity_type import EntityType
 
+BOOLEAN = "Edm.Boolean"
 STRING = "Edm.String"
 
 _LITERALS: dict[type[ast._Node], str] = {
-    ast.Boolean: "Edm.Boolean",
+    ast.Boolean: BOOLEAN,
     ast.Date: "Edm.Date",
     ast.DateTime: "Edm.DateTimeOffset",
     ast.Duration: "Edm.Duration",
@@ -30,7 +31,7 @@ def of_property(name: str, entity: EntityType) -> str | None:
         return "Edm.DateTimeOffset"
     default = entity.properties.get(name, ())
     if isinstance(default, bool):
-        return "Edm.Boolean"
+        return BOOLEAN
     return STRING if default is None or isinstance(default, str) else None
 
 

@@ -72,7 +72,6 @@ class TestFilter:
             ("createdDateTime le 2021-01-01", ["Deployer"]),
             ("createdDateTime in (2020-01-01T00:00:00Z)", ["Deployer"]),
             ("displayName eq 'nobody'", []),
-            ("displayName eq null", []),
         ],
     )
     @pytest.mark.usefixtures("some")
@@ -89,6 +88,8 @@ class TestFilter:
             ("tags/$count eq 2", ["Alpha mail"]),
             ("owners/$count eq 0", ["Deployer"]),
             ("owners/$count ne 0", ["Alpha mail", "Beta's mail", "Gamma"]),
+            ("description eq null", ["Deployer", "Alpha mail", "Gamma"]),
+            ("displayName in ('Gamma',null)", ["Gamma"]),
         ],
     )
     @pytest.mark.usefixtures("some")
@@ -118,6 +119,9 @@ class TestFilter:
             ("displayName = 'x'", "BadRequest", "Invalid filter clause"),
             ("displayName eq 'x", "BadRequest", "Invalid filter clause"),
             ("", "BadRequest", "Invalid filter clause"),
+            ("displayName", "BadRequest", "must evaluate to a single boolean value."),
+            ("displayName eq 'x' or appId", "BadRequest", "must evaluate to a single boolean"),
+            ("tags/any(t:t)", "BadRequest", "must evaluate to a single boolean value."),
             (
                 "notes eq 'x'",
                 "Request_UnsupportedQuery",
@@ -176,6 +180,7 @@ class TestFilter:
             assert refused(query(graph, path=path, filter=wrong)) == (400, "BadRequest")
         right = query(graph, path=path, filter="accountEnabled eq true")
         assert right.json()["value"]
+        assert query(graph, path=path, filter="accountEnabled").json() == right.json()
         owner = right.json()["value"][0]["appOwnerOrganizationId"]
         owned = query(graph, True, path, filter=f"appOwnerOrganizationId eq {owner}").json()
         assert {each["appOwnerOrganizationId"] for each in owned["value"]} == {owner}
@@ -251,6 +256,8 @@ class TestExpand:
 
     def test_never_with_advanced_parameters(self, graph: httpx.Client) -> None:
         assert refused(query(graph, True, expand="owners"))[0] == 400
+        url = '/v1.0/applications?$search="displayName:x"&$expand=owners'
+        assert refused(graph.get(url, headers=ADVANCED)) == (400, "Request_UnsupportedQuery")
 
 
 class TestSearch:
@@ -374,6 +381,27 @@ class TestOrder:
         assert refused(both) == (400, "Request_UnsupportedQuery")
 
 
+class TestNames:
+    """How options are named, and those that change nothing."""
+
+    @pytest.mark.usefixtures("some")
+    def test_beta_needs_no_dollar(self, graph: httpx.Client) -> None:
+        url = "/beta/applications?filter=startswith(displayName,'Al')&select=id,displayName&top=1"
+        found = graph.get(url).json()
+        assert [set(one) for one in found["value"]] == [{"id", "displayName"}]
+        assert found["value"][0]["displayName"] == "Alpha mail"
+        first = graph.get("/beta/applications?top=1&custom=x").json()
+        following = graph.get(first["@odata.nextLink"]).json()
+        assert len(following["value"]) == 1
+        assert following["value"] != first["value"]
+        assert len(names(graph.get("/v1.0/applications?top=1"))) == 4  # an option of one's own
+
+    def test_json_is_the_format(self, graph: httpx.Client) -> None:
+        plain = graph.get("/v1.0/applications").json()
+        assert graph.get("/v1.0/applications?$format=json").json() == plain
+        assert refused(graph.get("/v1.0/applications?$format=atom"))[0] == 400
+
+
 class TestCount:
     @pytest.mark.usefixtures("some")
     def test_as_a_segment(self, graph: httpx.Client) -> None:
@@ -390,7 +418,10 @@ class TestCount:
 
     @pytest.mark.usefixtures("some")
     def test_as_an_option(self, graph: httpx.Client) -> None:
-        assert query(graph, True, top="1").json()["@odata.count"] == 4
+        first = query(graph, True, top="1").json()
+        assert first["@odata.count"] == 4
+        second = graph.get(first["@odata.nextLink"], headers=ADVANCED).json()
+        assert "@odata.count" not in second
         assert "@odata.count" not in query(graph, count="true").json()
         assert refused(query(graph, count="maybe")) == (400, "BadRequest")
 
