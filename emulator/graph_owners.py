@@ -12,7 +12,7 @@ from emulator.graph_listing import (
     linked,
 )
 from emulator.permissions import APPLICATION_READ, Needs
-from emulator.problems import bad_request, not_found
+from emulator.problems import GraphError, bad_request, not_found
 from emulator.store import Json, Kind, Record
 
 _KINDS = (Kind.USER, Kind.SERVICE_PRINCIPAL)
@@ -21,16 +21,29 @@ Finder = Callable[[Call], Record]
 """Finds the object that a path names."""
 
 
-def referenced_id(url: object) -> str:
+_GRAPH = "graph.microsoft.com"
+"""The host in Microsoft's examples, which stands for this one."""
+
+
+def referenced_id(call: Call, url: object) -> str:
     """Return the id in a reference, such as `https://…/v1.0/directoryObjects/{id}`.
 
-    GraphError 400 if it is none.
+    GraphError 400 if it is none, or one to another service than Graph.
     """
     if isinstance(url, str):
-        segments = odata_path.parse(urlsplit(url).path)
-        if len(segments) >= 2 and isinstance(segments[-1], str):
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise _no_reference() from error
+        segments = odata_path.parse(parts.path)
+        own = parts.netloc.lower() in ("", urlsplit(call.base).netloc.lower(), _GRAPH)
+        if own and len(segments) >= 2 and isinstance(segments[-1], str):
             return segments[-1]
-    raise bad_request("Invalid URL format specified in payload.")
+    raise _no_reference()
+
+
+def _no_reference() -> GraphError:
+    return bad_request("Invalid URL format specified in payload.")
 
 
 def bound_owners(call: Call, body: Json) -> tuple[str, ...]:
@@ -40,8 +53,8 @@ def bound_owners(call: Call, body: Json) -> tuple[str, ...]:
     """
     urls = body.get("owners@odata.bind", [])
     if not isinstance(urls, list):
-        raise bad_request("Invalid URL format specified in payload.")
-    owners = tuple(dict.fromkeys(_owner(call, referenced_id(url)).id for url in urls))
+        raise _no_reference()
+    owners = tuple(dict.fromkeys(_owner(call, referenced_id(call, url)).id for url in urls))
     return owners or (call.caller.object_id,)
 
 
@@ -112,7 +125,7 @@ def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
     def add_owner(call: Call) -> Reply:
         seen = find(call)
         call.require_ownership(seen)
-        owner = _owner(call, referenced_id(call.json().get("@odata.id")))
+        owner = _owner(call, referenced_id(call, call.json().get("@odata.id")))
         return add_reference(call, seen, "owners", owner.id)
 
     def remove_owner(call: Call) -> Reply:

@@ -8,10 +8,12 @@ from emulator.clock import graph_time, parse_time
 from emulator.graph_applications import application
 from emulator.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph_principals import principal
+from emulator.graph_writing import complex_argument
 from emulator.permissions import APPLICATION_WRITE, PRINCIPAL_WRITE, Needs
-from emulator.problems import bad_request, bad_syntax
+from emulator.problems import bad_request
 from emulator.store import Json, Kind, Record
 
+_PARAMETER = "passwordCredential"
 _DEFAULT_YEARS = 2
 _MOST_WITH_PERSONAL_ACCOUNTS = 2
 
@@ -29,9 +31,8 @@ def _years_after(start: datetime) -> datetime:
 def _add(call: Call, seen: Record) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
-    given = call.json().get("passwordCredential") or {}
-    if not isinstance(given, dict):
-        raise bad_syntax("Invalid value for parameter 'passwordCredential'.")
+    argument = call.arguments("addPassword", _PARAMETER).get(_PARAMETER) or {}
+    given = complex_argument("passwordCredential", argument, _PARAMETER)
     start = _instant(given, "startDateTime") or graph_time(call.tenant.clock.now())
     end = _instant(given, "endDateTime") or graph_time(_years_after(parse_time(start)))
     lifetime = parse_time(end) - parse_time(start)
@@ -60,7 +61,7 @@ def _add(call: Call, seen: Record) -> Reply:
 def _remove(call: Call, seen: Record) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
-    key_id = str(call.json().get("keyId", "")).lower()
+    key_id = str(call.arguments("removePassword", "keyId").get("keyId", "")).lower()
     credentials = record.body["passwordCredentials"]
     left = [credential for credential in credentials if credential["keyId"] != key_id]
     if len(left) == len(credentials):
@@ -74,16 +75,9 @@ def _has_personal_accounts(record: Record) -> bool:
 
 
 def _instant(given: Json, name: str) -> str | None:
-    """Return an instant of the request as Graph writes it. GraphError 400 if it is none."""
+    """Return an instant of the request as Graph writes it; None if it has none."""
     text = given.get(name)
-    if text is None:
-        return None
-    try:
-        return graph_time(parse_time(text))
-    except (AttributeError, TypeError, ValueError) as error:
-        raise bad_syntax(
-            f"Cannot convert the literal '{text}' to the expected type 'Edm.DateTimeOffset'."
-        ) from error
+    return None if text is None else graph_time(parse_time(text))
 
 
 def _routes(prefix: str, find: Callable[[Call], Record], needs: Needs) -> tuple[Route, ...]:

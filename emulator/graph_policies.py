@@ -137,7 +137,8 @@ def _assignment_routes(prefix: str, find: Callable[[Call], Record]) -> tuple[Rou
     def add_link(call: Call) -> Reply:
         seen = find(call)
         call.require_ownership(seen)
-        policy = call.seen(Kind.APP_MANAGEMENT_POLICY, referenced_id(call.json().get("@odata.id")))
+        id_ = referenced_id(call, call.json().get("@odata.id"))
+        policy = call.seen(Kind.APP_MANAGEMENT_POLICY, id_)
         return add_reference(call, seen, _LINK, policy.id)
 
     def remove_link(call: Call) -> Reply:

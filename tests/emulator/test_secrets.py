@@ -93,6 +93,39 @@ class TestPasswords:
         assert refused(add(graph, application, **credential))[0] == 400
         assert read(graph, application)["passwordCredentials"] == []
 
+    @pytest.mark.parametrize(
+        ("body", "text"),
+        [
+            (
+                {"displayName": "flat"},
+                "The parameter 'displayName' in the request payload is not a valid parameter for "
+                "the operation 'addPassword'.",
+            ),
+            (
+                {"passwordCredential": {"foo": 1}},
+                "The property 'foo' does not exist on type 'microsoft.graph.passwordCredential'",
+            ),
+            ({"passwordCredential": {"displayName": 5}}, "parameter 'passwordCredential'"),
+            ({"passwordCredential": [5]}, "parameter 'passwordCredential'"),
+        ],
+    )
+    def test_what_is_no_argument_is_refused(
+        self, graph: httpx.Client, body: dict[str, Any], text: str
+    ) -> None:
+        application = make_application(graph)
+        url = f"/v1.0/applications/{application['id']}"
+        response = graph.post(f"{url}/addPassword", json=body)
+        assert refused(response) == (400, "BadRequest")
+        assert text in message(response)
+        assert read(graph, application)["passwordCredentials"] == []
+        assert refused(graph.post(f"{url}/removePassword", json={"key": "x"}))[0] == 400
+
+    def test_what_graph_makes_is_not_taken(self, graph: httpx.Client) -> None:
+        given = {"keyId": "11111111-1111-4111-8111-111111111111", "secretText": "mine"}
+        reply = add(graph, make_application(graph), **given).json()
+        assert reply["keyId"] != given["keyId"]
+        assert reply["secretText"] != given["secretText"]
+
     def test_seven_digits_of_a_second_are_understood(self, graph: httpx.Client) -> None:
         end = "2030-01-01T00:00:00.1234567Z"
         reply = add(graph, make_application(graph), endDateTime=end).json()
