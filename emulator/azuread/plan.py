@@ -71,10 +71,20 @@ def _plan_value(field: Field, value: Any, prior: Any) -> Any:
         return plan(field.fields, value, prior if isinstance(prior, dict) else None)
     if field.kind in (Kind.LIST, Kind.SET):
         if field.fields:
-            return [item if item is UNKNOWN else plan(field.fields, item, None) for item in value]
+            return [item if item is UNKNOWN else _plan_element(field, item) for item in value]
         if field.kind is Kind.SET and not contains_unknown(value):
             return sorted(set(value))
     return value
+
+
+def _plan_element(field: Field, item: Properties) -> Properties:
+    """Plan an object of a list or set; a set's is found by all its values, so that none is null."""
+    planned = plan(field.fields, item, None)
+    if field.kind is Kind.LIST:
+        return planned
+    return {
+        name: field.fields[name].zero if value is None else value for name, value in planned.items()
+    }
 
 
 def _is_quiet(field: Field, block: Properties) -> bool:

@@ -115,7 +115,14 @@ class TestApplication:
             "appRoles": [role],
             "api": {"oauth2PermissionScopes": [scope], "requestedAccessTokenVersion": 2},
         }
-        _, state = plugin.create("Application", full)
+        valueless = {**role, "id": SCOPE_ID.replace("b", "c")}
+        del valueless["value"]
+        full["appRoles"] = [role, valueless]
+        resource_id, state = plugin.create("Application", full)
+        refreshed = plain(plugin.read("Application", resource_id, state, full).properties)
+        assert refreshed["appRoles"] == state["appRoles"]
+        scopes = (one["api"]["oauth2PermissionScopes"] for one in (refreshed, state))
+        assert next(scopes) == next(scopes)
         assert state["appRoleIds"] == {"Role.One": ROLE_ID}
         assert state["oauth2PermissionScopeIds"] == {"Scope.One": SCOPE_ID}
         preview = plugin.update("Application", state, APPLICATION, preview=True)
