@@ -147,7 +147,8 @@ def test_members_have_their_types(graph: httpx.Client, body: dict[str, Any], exp
 
 
 def test_what_a_member_of_a_collection_leaves_out_is_null(graph: httpx.Client) -> None:
-    bare = {"id": "ABCDEFAB-1111-4111-8111-111111111111", "allowedMemberTypes": ["User"]}
+    capitals = "ABCDEFAB-1111-4111-8111-111111111111"
+    bare = {"id": capitals, "allowedMemberTypes": ["User"]}
     made = make_application(
         graph,
         appRoles=[bare, bare | {"id": ROLE["id"], "value": None}],
@@ -158,7 +159,7 @@ def test_what_a_member_of_a_collection_leaves_out_is_null(graph: httpx.Client) -
         "allowedMemberTypes": ["User"],
         "description": None,
         "displayName": None,
-        "id": bare["id"].lower(),
+        "id": capitals.lower(),
         "isEnabled": True,
         "origin": "Application",
         "value": None,

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from emulator import admin_consent
 from emulator.client_proof import prove
 from emulator.cloud import Cloud
+from emulator.complex_types import COMPLEX, PROPERTIES
 from emulator.config import Config
 from emulator.entities import APPLICATION, FEDERATED_CREDENTIAL, GRANT, SERVICE_PRINCIPAL
 from emulator.entra import tenant_application
@@ -59,6 +60,16 @@ def answered(response: httpx.Response) -> None:
 @given(body=bodies(APPLICATION.properties))
 def test_any_application(graph: httpx.Client, body: dict[str, Any]) -> None:
     answered(graph.post("/v1.0/applications", json={"displayName": "x"} | body))
+
+
+@FEW
+@given(data=st.data())
+def test_any_members(graph: httpx.Client, data: st.DataObject) -> None:
+    names = sorted(name for name, member in PROPERTIES.items() if member.type in COMPLEX)
+    name = data.draw(st.sampled_from(names))
+    one, other = (data.draw(bodies(COMPLEX[PROPERTIES[name].type])) for _ in range(2))
+    for value in (one, [one], [one, other]):
+        answered(graph.post("/v1.0/applications", json={"displayName": "x", name: value}))
 
 
 @FEW
