@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -144,8 +144,8 @@ class Graph:
         if segments == ("$batch",) and asked.method == "POST":
             items = read_batch(_json(asked), version)
             return run_batch(items, lambda item: self._batched(asked, item))
-        query = dict(parse_qsl(asked.query))
-        units = resource_units(asked.method, plain_path(asked.path), query)
+        options = Options.parse(asked.query, asked.headers, version)
+        units = resource_units(asked.method, plain_path(asked.path), dict(options.pairs))
         now = self._cloud.clock.now()
         self._cloud.throttle.spend(caller.client_id, caller.tenant_id, asked.method, units, now)
         route, params = self._router.find(asked.method, segments)
@@ -160,7 +160,7 @@ class Graph:
             version=version,
             base=f"{asked.origin}/{version}",
             path=_encoded(segments),
-            options=Options.parse(asked.query, asked.headers, version),
+            options=options,
             headers=asked.headers,
             body=_json(asked),
             params=params,

@@ -86,8 +86,8 @@ def _create(call: Call) -> Reply:
     holder = _holder(call, _text(given, "principalId"))
     resource = call.seen(Kind.SERVICE_PRINCIPAL, _text(given, "resourceId"))
     role_id = canonical(_text(given, "appRoleId"))
-    type_ = "User" if holder.kind is Kind.USER else "ServicePrincipal"
-    _check_offered(resource, role_id, "User" if holder.kind is Kind.USER else "Application")
+    is_user = holder.kind is Kind.USER
+    _check_offered(resource, role_id, "User" if is_user else "Application")
     same = (holder.id, resource.id, role_id)
     for other in call.tenant.store.latest(Kind.APP_ROLE_ASSIGNMENT, "principalId", holder.id):
         ends = (other.body["principalId"], other.body["resourceId"], other.body["appRoleId"])
@@ -101,7 +101,7 @@ def _create(call: Call) -> Reply:
             "createdDateTime": graph_time(call.tenant.clock.now()),
             "principalDisplayName": holder.body["displayName"],
             "principalId": holder.id,
-            "principalType": type_,
+            "principalType": "User" if is_user else "ServicePrincipal",
             "resourceDisplayName": resource.body["displayName"],
             "resourceId": resource.id,
         },

@@ -387,7 +387,9 @@ class TestNames:
     @pytest.mark.usefixtures("some")
     def test_beta_needs_no_dollar(self, graph: httpx.Client) -> None:
         url = "/beta/applications?filter=startswith(displayName,'Al')&select=id,displayName&top=1"
-        found = graph.get(url).json()
+        response = graph.get(url)
+        assert response.headers["x-ms-resource-unit"] == "1"  # of two, for it selects
+        found = response.json()
         assert [set(one) for one in found["value"]] == [{"id", "displayName"}]
         assert found["value"][0]["displayName"] == "Alpha mail"
         first = graph.get("/beta/applications?top=1&custom=x").json()
