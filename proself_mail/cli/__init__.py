@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from proself_mail import quotation
 from proself_mail.cli import entering, making, proving, rehearsing, removing, rotating, terminal
 from proself_mail.cli.arguments import Parser
 from proself_mail.errors import Error
@@ -61,9 +60,7 @@ def _end_in_order() -> None:
 def _complain(error: Error) -> None:
     from proself_mail import report
 
-    console = report.commentary()
-    said = report.folded(quotation.one_line(f"proself-mail: {error}"), console.width)
-    console.print(said, markup=False, soft_wrap=True)
+    report.show(report.commentary(), f"proself-mail: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:

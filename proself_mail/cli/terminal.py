@@ -76,13 +76,15 @@ def say(line: str) -> None:
 
     from proself_mail import report
 
-    line = quotation.one_line(line)
+    console, line = report.commentary(), quotation.one_line(line)
     # Of the many that stand below one another, a cut one reads better than a folded one; all
-    # others name versions and paths, which are needed to their ends.
-    if line.startswith(" "):
-        report.commentary().print(Text(line), no_wrap=True, overflow="ellipsis")
+    # others name versions and paths, which are needed to their ends. A log has room for all.
+    if not console.file.isatty():
+        console.print(Text(line), soft_wrap=True)
+    elif line.startswith(" "):
+        console.print(Text(line), no_wrap=True, overflow="ellipsis")
     else:
-        report.commentary().print(Text(line), overflow="fold")
+        console.print(Text(line), overflow="fold")
 
 
 def greet(opened: "Session") -> None:

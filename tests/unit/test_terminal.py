@@ -111,9 +111,13 @@ def test_an_empty_variable_says_nothing_of_the_language(
 @pytest.fixture(autouse=True)
 def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
 
 
-def test_a_version_and_a_path_are_shown_to_their_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_version_and_a_path_are_shown_to_their_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     say(f"azuread plugin: the real one, 6.10.0, {PATH}")
     shown = capsys.readouterr().err
     assert max(map(len, shown.splitlines())) <= 80
@@ -121,7 +125,16 @@ def test_a_version_and_a_path_are_shown_to_their_ends(capsys: pytest.CaptureFixt
     assert PATH in shown.replace("\n", "")
 
 
-def test_a_resource_keeps_to_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_has_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in (f"  made     Application {PATH}", f"azuread plugin: the real one, {PATH}"):
+        say(line)
+        assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_a_resource_keeps_to_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     say(f"  made     Application {PATH}")
     [shown] = capsys.readouterr().err.splitlines()
     assert shown.startswith("  made     Application /home")
