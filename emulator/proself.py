@@ -5,7 +5,7 @@ how; whoever opens a page is the administrator. Each host name is a server of it
 """
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -74,7 +74,7 @@ class ProselfServers:
 
         async def respond(request: Request) -> Response:
             host = request.headers.get("host", "")
-            server = self.servers.get(urlsplit(f"//{host}").hostname or "")
+            server = self.servers.get(host.partition(":")[0].lower())
             if server is None:
                 names = ", ".join(self.servers)
                 return PlainTextResponse(f"No Proself server has this name; there is {names}.", 404)

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
+from email.message import Message
 
 _PATIENCE_SECONDS = 10
 
@@ -25,7 +25,7 @@ class Delivery:
     port: int
     trust: ssl.SSLContext
     starttls: bool
-    message: EmailMessage
+    message: Message
     sender: str
     recipient: str
     user: str = ""
@@ -63,5 +63,5 @@ def _told() -> Iterator[None]:
         text = error.smtp_error
         said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         raise NotSent(f"{error.smtp_code} {said}") from error
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, UnicodeError) as error:  # a name's labels, in IDNA
         raise NotSent(f"SMTPサーバーと通信できません: {error}") from error

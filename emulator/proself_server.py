@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from email.message import EmailMessage
+from email.mime.text import MIMEText
 from email.utils import format_datetime, make_msgid
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -134,12 +134,22 @@ class Proself:
     def _delivery(self, sender: str, recipient: str, token: str) -> Delivery:
         if not sender:
             raise NotSent("「システムメールの設定」に「メールアドレス」がありません。")
-        message = EmailMessage()
+        user = self.values.user_id if self.values.by_oauth else ""
+        sent = {"差出人のメールアドレス": sender, "宛先": recipient, "ユーザーID": user}
+        for label, typed in sent.items():
+            if not (typed.isascii() and typed.isprintable()):
+                raise NotSent(
+                    f"「{label}」に、SMTPで送れない文字 (全角文字など) があります: {typed}\n"
+                    "半角の英数字と記号で入力してください。"
+                )
+        # No `EmailMessage`, which takes addresses apart: a wrong one is the server's to refuse.
+        message = MIMEText(
+            "このメールは、Proselfからメールを送信できることの確認です。\n", _charset="utf-8"
+        )
         message["From"], message["To"] = sender, recipient
         message["Subject"] = "Proselfからのテストメール"
         message["Date"] = format_datetime(self._world.now())
         message["Message-ID"] = make_msgid(domain=self.name)
-        message.set_content("このメールは、Proselfからメールを送信できることの確認です。\n")
         host, port = self._world.mail_server(self.values.smtp_server, int(self.values.port))
         return Delivery(
             host=host,
@@ -149,7 +159,7 @@ class Proself:
             message=message,
             sender=sender,
             recipient=recipient,
-            user=self.values.user_id if self.values.by_oauth else "",
+            user=user,
             token=token,
         )
 

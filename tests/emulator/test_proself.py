@@ -238,6 +238,49 @@ def test_a_server_that_is_not_there(
     assert why in send(client, tenant)
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "told"),
+    [
+        ("user_id", "proself＠contoso.example", "「ユーザーID」に、SMTPで送れない文字"),
+        ("mail_address", "ｐｒｏｓｅｌｆ@contoso.example", "「差出人のメールアドレス」に、SMTPで"),
+        ("mail_address", "proself@", "メールを送信できませんでした。\n5"),
+        ("recipient", "someone@example.org　", "「宛先」に、SMTPで送れない文字"),
+        ("recipient", "someone@[", "メールを送信し"),
+        ("smtp_server", "ｓｍｔｐ．ｏｆｆｉｃｅ３６５．ｃｏｍ", "この模型から届くのは"),
+        ("smtp_server", "メール..localhost", "SMTPサーバーと通信できません"),
+        ("port", "５８７", "「ポート」には 1 から 65535 までの数値を入力してください。"),
+        ("tenant_id", "１１１１", "AADSTS90002"),
+        ("client_id", "ｃｌｉｅｎｔ", "AADSTS700016"),
+        ("client_secret", "シークレット", "AADSTS7000215"),
+        ("host_name", "ｈｔｔｐｓ：／／ｐｒｏｓｅｌｆ", "AADSTS50011"),
+    ],
+)
+def test_what_is_typed_full_width_or_wrong_is_refused_and_breaks_nothing(
+    tenant: Tenant, app: MailApp, client: Client, field: str, typed: str, told: str
+) -> None:
+    """Whatever is typed, each page answers, and what is wrong is said by it or by the sign-in."""
+    known = values(tenant, app)
+    form = {name.partition(".")[2]: value for name, value in known.items()}
+    form |= {"starttls": "on", "smtp_authentication": "on", "authentication_method": "OAuth"}
+    form |= {field: typed}
+    replies = [
+        client("POST", f"/proself/admin/{path}", None, **form)
+        for path in ("server", "system-mail", "mail-server")
+    ]
+    replies.append(client("POST", "/proself/admin/mail-server/sign-in"))
+    with tenant.http() as http:
+        signed = {"login": tenant.ready["mailbox"], "passwd": tenant.ready["mailbox_password"]}
+        replies.append(http.post(replies[-1].headers["location"], data=signed))
+    if "code=" in replies[-1].headers.get("location", ""):
+        address = httpx.URL(replies[-1].headers["location"])
+        replies.append(client("GET", address.raw_path.decode()))
+        replies.append(client("GET", replies[-1].headers["location"]))
+    recipient = form.get("recipient", "someone@example.org")
+    replies.append(client("POST", "/proself/admin/test-mail", kind="system", recipient=recipient))
+    assert max(reply.status_code for reply in replies) < 500
+    assert told in " ".join(reply.text for reply in replies)
+
+
 def test_without_authentication_exchange_takes_no_mail(tenant: Tenant, client: Client) -> None:
     client("POST", "/proself/admin/system-mail", mail_address="a@contoso.example")
     form = {"smtp_server": "smtp.office365.com", "port": "587", "starttls": "on"}
