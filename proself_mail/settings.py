@@ -9,6 +9,7 @@ whether the tenant agrees is `proself_mail.preflight`'s.
 import difflib
 import json
 import re
+import unicodedata
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -77,6 +78,23 @@ _EXAMPLES = {
 }
 
 
+def _half_width(text: str) -> str:
+    """Return what was meant by text that an input method for Japanese wrote full-width."""
+    return unicodedata.normalize("NFKC", text.replace("。", ".")).strip()
+
+
+def _check_width(text: str) -> None:
+    wide = [each for each in text if unicodedata.east_asian_width(each) == "F" or each == "。"]
+    if wide:
+        listed = ", ".join(
+            "a space (U+3000)" if each == "\u3000" else each for each in dict.fromkeys(wide)
+        )
+        raise ValueError(
+            f"{text!r} has full-width characters (全角) where half-width ones (半角) belong: "
+            f"{listed}"
+        )
+
+
 def _lowercase_host(host: str) -> str:
     name = host.lower()
     is_number = name.rpartition(".")[2].isdigit()
@@ -86,6 +104,7 @@ def _lowercase_host(host: str) -> str:
 
 
 def _server(text: str) -> str:
+    _check_width(text)
     if "://" in text:
         raise ValueError(f"{text!r} has a scheme: give the host name alone")
     if "/" in text:
@@ -105,7 +124,8 @@ def _server(text: str) -> str:
 
 def _server_of(address: str) -> str | None:
     """Return the server in an address as a browser shows it; None where there is none."""
-    bare = address.partition("://")[2] or address
+    text = _half_width(address)
+    bare = text.partition("://")[2] or text
     try:
         return _server(re.split(r"[/?#]", bare)[0])
     except ValueError:
@@ -113,10 +133,19 @@ def _server_of(address: str) -> str | None:
 
 
 def _mail_address(text: str) -> str:
+    _check_width(text)
     local, at, domain = text.rpartition("@")
     if not at or not _MAIL_ADDRESS.fullmatch(local) or "." not in domain:
         raise ValueError(f"{text!r} is not a mail address")
     return f"{local}@{_lowercase_host(domain)}"
+
+
+def _mailbox_of(text: str) -> str | None:
+    """Return the mail address that text has but for its width and spaces; None without one."""
+    try:
+        return _mail_address(_half_width(text))
+    except ValueError:
+        return None
 
 
 def _tenant_or_blank(value: object) -> str:
@@ -147,8 +176,12 @@ def _place(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if text != text.strip() or not text.isprintable():
-        raise ValueError("it must be one line without spaces at its ends")
+    # Spaces other than U+0020, such as the full-width one, are unprintable to Python.
+    shown = (each.isprintable() or unicodedata.category(each) == "Zs" for each in text)
+    if text != text.strip() or not all(shown):
+        raise ValueError(
+            "it must be one line without spaces at its ends, and without invisible characters"
+        )
     return text
 
 
@@ -613,6 +646,8 @@ def _mending(path: str, given: object, mend: Mend) -> str:
     examples = _EXAMPLES | {"stackId": str(uuid.uuid4())}
     if path == "server":
         examples["server"] = _server_of(str(given)) or examples["server"]
+    if path == "mailbox":
+        examples["mailbox"] = _mailbox_of(str(given)) or examples["mailbox"]
     for key in (generic, f"{generic}[0]", f"{generic}[0].from"):
         if key in examples:
             return mend(path + key[len(generic) :], examples[key])

@@ -138,7 +138,8 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
     ours, theirs = pty.openpty()
     with journey.started("init", stdin=theirs, stdout=subprocess.PIPE) as process:
         # What cannot be is asked for again.
-        typed = ["example", "contoso.test", f"https://{SERVER}/proself", SERVER, "me", MAILBOX]
+        typed = ["example", "contoso.test", f"https://{SERVER}/proself", SERVER, MAILBOX.replace("@", "＠")]
+        typed += [MAILBOX]
         typed += ["azure", "embedded", "production"]
         os.write(ours, "".join(f"{line}\n" for line in typed).encode())
         _, said = process.communicate(timeout=60)
@@ -148,7 +149,7 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
     said = " ".join(said.split())
     asked = ["Stack (", "example is the name of the sample", "Stack (", "Proself's host name ("]
     asked += ["has a scheme", f"Such as {SERVER}.", "Proself's host name ("]
-    asked += ["Mail address that Proself sends as: ", "'me' is not a mail address"]
+    asked += ["Mail address that Proself sends as: ", f"belong: ＠. Such as {MAILBOX}."]
     asked += ["Mail address that Proself sends as: ", "Target (cloud or embedded): "]
     asked += ["'azure' is none of them. Type cloud or embedded.", "Target (cloud or embedded): "]
     asked += ["Environment (test or production):"]

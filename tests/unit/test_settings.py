@@ -50,12 +50,33 @@ def good(**changes: object) -> Settings:
         ({"server": "proself example jp"}, "not a host name", "pulumi config set server"),
         ({"server": "プロセルフ.example.jp"}, "international", "pulumi config set server"),
         ({"server": "www.XN--eckve3aj.example.jp"}, "international", "pulumi config set server"),
+        (
+            {"server": "proself．example．ＪＰ"},
+            "full-width characters (全角) where half-width ones (半角) belong: ．, Ｊ, Ｐ",
+            "pulumi config set server proself.example.jp --plaintext",
+        ),
+        (
+            {"server": "ｈｔｔｐｓ：／／mail。corp.co.jp／proself"},
+            "full-width characters",
+            "pulumi config set server mail.corp.co.jp --plaintext",
+        ),
         ({"server": "192.0.2.1"}, "not a host name", "pulumi config set server"),
         ({"server": "-proself.example.jp"}, "not a host name", "pulumi config set server"),
         ({"server": "proself.example.jp:http"}, "not a port", "pulumi config set server"),
         ({"server": "proself.example.jp:70000"}, "not a port", "pulumi config set server"),
         ({"server": ""}, "not a host name", "pulumi config set server"),
         ({"mailbox": "proself"}, "not a mail address", "pulumi config set mailbox"),
+        (
+            {"mailbox": "info＠corp.co.jp"},
+            "belong: ＠",
+            "pulumi config set mailbox info@corp.co.jp --plaintext",
+        ),
+        (
+            {"mailbox": "info@corp.co.jp\u3000"},
+            "belong: a space (U+3000)",
+            "pulumi config set mailbox info@corp.co.jp --plaintext",
+        ),
+        ({"mailbox": "情報＠corp"}, "belong: ＠", "config set mailbox proself@example.jp"),
         ({"mailbox": "a@b@example.jp"}, "not a mail address", "pulumi config set mailbox"),
         ({"mailbox": "a b@example.jp"}, "not a mail address", "pulumi config set mailbox"),
         ({"mailbox": "proself@localhost"}, "not a mail address", "pulumi config set mailbox"),
@@ -72,6 +93,9 @@ def good(**changes: object) -> Settings:
         ({"environment": "staging"}, "'test' or 'production'", "pulumi config set environment"),
         ({"consent": "yes"}, "'by-administrator'", "pulumi config set consent granted"),
         ({"displayName": " x"}, "one line", "pulumi config set displayName"),
+        ({"displayName": "x\u3000"}, "one line", "pulumi config set displayName"),
+        ({"displayName": "a\u200bb"}, "invisible", "pulumi config set displayName"),
+        ({"displayName": "a\u2028b"}, "one line", "pulumi config set displayName"),
         ({"displayName": "a\nb"}, "one line", "pulumi config set displayName"),
         ({"displayName": ""}, "is empty", "pulumi config set displayName"),
         (
@@ -235,6 +259,12 @@ def test_what_is_missing_is_named_with_the_line_that_sets_it(key: str) -> None:
     assert f"`{key}` is missing" in refused.value.cause
     assert "pulumi config set" in refused.value.next_step
     assert key in refused.value.next_step
+
+
+def test_a_name_may_have_full_width_spaces_in_it() -> None:
+    settings = good(displayName="情報システム部　Proself", secretDescription="本番　SMTP")
+    assert settings.display_name == "情報システム部　Proself"
+    assert settings.secret_description == "本番　SMTP"
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
