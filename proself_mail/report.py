@@ -31,9 +31,16 @@ _OPERATIONS = {
     "replace": "replaced",
     "delete": "forgotten",  # all that `infra` ever takes out of a state by an update, it retains
 }
-_NOT_FIRST = frozenset("、。,.)）」』】〕:;!?！？・ー…,")
-"""Marks that do not begin a line."""
-_NOT_LAST = frozenset("(（「『【〔“")
+_NOT_FIRST = frozenset(
+    ")]}）］｝〕〉》」』】⦆〙〗»〟’”"  # closing brackets
+    "‐〜゠–"  # hyphens
+    "!?！？‼⁇⁈⁉・:;：；。.．、,，…"  # marks
+    "ヽヾゝゞ々〻ー"  # marks of iteration and of a long sound
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"  # small kana
+)
+"""What does not begin a line (W3C, Requirements for Japanese Text Layout: 3.1.7, appendix A)."""
+_NOT_LAST = frozenset("([{（［｛〔〈《「『【⦅〘〖«〝‘“")
+"""What does not end one (3.1.8)."""
 _STYLES = {Outcome.OK: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
 
 

@@ -163,6 +163,18 @@ def test_japanese_is_folded_by_its_width_and_what_is_copied_stays_whole() -> Non
     assert not [line for line in lines if line.startswith("。")]
 
 
+def test_no_line_begins_or_ends_with_what_may_not() -> None:
+    for width in range(20, 40):
+        lines = report.folded(
+            "[制限付きエンティティ] のページか、プライベート ウィンドウで、人々の《ッ》を確認します。"
+            * 3,
+            width,
+        ).splitlines()
+        assert max(map(cell_len, lines)) <= width
+        assert not {line[0] for line in lines} & set("ィェッャ々ー。、》]")
+        assert not {line[-1] for line in lines} & set("《[")
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
