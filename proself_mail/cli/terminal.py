@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from proself_mail.session import Session
 
 
+_LANG_JAPANESE = 0x11
+"""Windows' primary language identifier (winnt.h)."""
+
+
 class _Lasting(io.FileIO):
     """A standard stream that may come to its end: whoever read it left, or its disk is full.
 
@@ -128,5 +132,17 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def is_japanese() -> bool:
-    """Say whether the terminal's locale is Japanese; a variable that is empty is not set."""
-    return (os.environ.get("LC_ALL") or os.environ.get("LANG") or "").startswith("ja")
+    """Say whether a person wants messages in Japanese.
+
+    By the locale, as POSIX reads it; a variable that is empty is not set. Windows sets none: where
+    nobody did, its language of display tells.
+    """
+    named = filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG")))
+    if locale := next(named, None):
+        return locale.startswith("ja")
+    if sys.platform == "win32":
+        import ctypes
+
+        language = ctypes.windll.kernel32.GetUserDefaultUILanguage()
+        return bool(language & 0x3FF == _LANG_JAPANESE)  # the rest is the country
+    return False

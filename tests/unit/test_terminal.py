@@ -1,5 +1,6 @@
 """Lines of progress, at a terminal's width."""
 
+import ctypes
 import io
 import json
 import os
@@ -97,15 +98,36 @@ def test_a_reader_that_leaves_ends_no_command(streams: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("everything", "language", "japanese"),
-    [("", "ja_JP.UTF-8", True), ("C.UTF-8", "ja_JP.UTF-8", False), ("ja_JP.UTF-8", "", True)],
+    ("everything", "messages", "language", "japanese"),
+    [
+        ("", "", "ja_JP.UTF-8", True),
+        ("C.UTF-8", "ja_JP.UTF-8", "ja_JP.UTF-8", False),
+        ("ja_JP.UTF-8", "C", "", True),
+        ("", "ja_JP.UTF-8", "C.UTF-8", True),
+        ("", "en_GB.UTF-8", "ja_JP.UTF-8", False),
+    ],
 )
-def test_an_empty_variable_says_nothing_of_the_language(
-    monkeypatch: pytest.MonkeyPatch, everything: str, language: str, japanese: bool
+def test_the_language_is_that_of_the_locale_as_posix_reads_it(
+    monkeypatch: pytest.MonkeyPatch, everything: str, messages: str, language: str, japanese: bool
 ) -> None:
     monkeypatch.setenv("LC_ALL", everything)
+    monkeypatch.setenv("LC_MESSAGES", messages)
     monkeypatch.setenv("LANG", language)
     assert is_japanese() is japanese
+
+
+@pytest.mark.parametrize(("identifier", "japanese"), [(0x0411, True), (0x0409, False)])
+def test_without_a_locale_windows_language_of_display_tells(
+    monkeypatch: pytest.MonkeyPatch, identifier: int, japanese: bool
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    kernel = SimpleNamespace(GetUserDefaultUILanguage=lambda: identifier)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert is_japanese() is japanese
+    monkeypatch.setenv("LANG", "en_GB" if japanese else "ja_JP")
+    assert is_japanese() is not japanese
 
 
 @pytest.fixture(autouse=True)
