@@ -43,9 +43,9 @@ _UNKNOWN_CAUSE = Text(
 )
 _UNKNOWN_FIX = Text(
     "応答に含まれる番号とともに Microsoft の資料を調べるか、Entra 管理センターの"
-    "「監視 → サインイン ログ」で {mailbox} の該当時刻の記録を確認してください。",
+    "「監視と正常性 → サインイン ログ」で {mailbox} の該当時刻の記録を確認してください。",
     "Look the numbers in it up in Microsoft's documentation, or look at the sign-in log of "
-    "{mailbox} at that time: Entra admin center → Monitoring → Sign-in logs.",
+    "{mailbox} at that time: Entra admin center → Monitoring & health → Sign-in logs.",
 )
 
 
