@@ -48,6 +48,8 @@ class ClientSecret:
 
 _HEADER = """\
 Proself のメール設定 (proself-mail が作成)
+管理画面 → システム設定 の各画面に入力する値を、画面の順に並べています。
+シークレットが含まれています。ほかの人には見せず、Proself に入力したら削除してください。
 Values for the administrator's screens of Proself, in their order: 管理画面 → システム設定.
 This file holds a client secret: keep it to yourself, and delete it when the values are entered.\
 """

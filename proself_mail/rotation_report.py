@@ -122,14 +122,14 @@ def person(stack: str, of: Reminder) -> tuple[str, str]:
         return (
             f"Nobody has to act: Proself has the newest client secret, which ends at "
             f"{format_instant(newest.expires)}.",
-            f"対応は不要です。Proselfには最新のシークレット({format_instant(newest.expires)}まで"
-            "有効)が設定されています。",
+            f"対応は不要です。Proself には最新のシークレット ({format_instant(newest.expires)} まで"
+            "有効) が設定されています。",
         )
     if of.in_proself is newest:
         return (
             f"Once Proself has the client secret and a mail from it has arrived, {command} "
             "records so; reminders then know what Proself has.",
-            f"Proselfにシークレットを設定し、テストメールの到着を確認したら、{command} を実行して"
+            f"Proself にシークレットを設定し、テストメールの到着を確認したら、{command} を実行して"
             "ください。以後の通知はこの記録をもとに行われます。",
         )
     english, japanese = _when(of)
@@ -138,10 +138,10 @@ def person(stack: str, of: Reminder) -> tuple[str, str]:
         f"設定 → メールサーバー情報の設定 → シークレット), press 設定 and sign in there as the "
         f"mailbox's user, who must be at hand; send a test mail. `proself-mail sheet --stack "
         f"{stack}` shows the values and the way. Then {command}.",
-        f"{japanese}Proselfの[システム設定]→[メールサーバー情報の設定]で[シークレット]に新しい値"
-        f"(ウィンドウ {newest.window})を入力し、[設定]からメールボックスのユーザーでサインイン"
-        "し直して、テストメールを送信してください(サインインにはそのユーザー本人の操作が必要です)。"
-        f"設定値と手順は `proself-mail sheet --stack {stack}` で表示できます。"
+        f"{japanese}Proself の「システム設定 → メールサーバー情報の設定」で「シークレット」に"
+        f"新しい値 (ウィンドウ {newest.window}) を入力し、「設定」からメールボックスのユーザーで"
+        "サインインし直して、テストメールを送信してください (サインインにはそのユーザー本人の操作が"
+        f"必要です)。設定値と手順は `proself-mail sheet --stack {stack}` で表示できます。"
         f"完了後に {command} を実行してください。",
     )
 
@@ -151,25 +151,25 @@ def _when(of: Reminder) -> tuple[str, str]:
         if of.is_known:
             return (
                 "Mail has stopped: the client secret that Proself has is not valid any more.",
-                "メール送信が停止しています。Proselfに設定されているシークレットは無効です。",
+                "メール送信が停止しています。Proself に設定されているシークレットは無効です。",
             )
         return (
             "Nobody has said that Proself has the newest client secret, and all others have "
             "ended: if it was not pasted, mail has stopped.",
-            "最新のシークレットがProselfに設定されたという記録がなく、それ以前のシークレットはすべて"
-            "失効しています。未設定の場合、メール送信は停止しています。",
+            "最新のシークレットが Proself に設定されたという記録がなく、それ以前のシークレットは"
+            "すべて失効しています。未設定の場合、メール送信は停止しています。",
         )
     ends = format_instant(of.in_proself.expires)
-    soon, soon_ja = ("Soon: ", "至急:") if of.level is Level.URGENT else ("", "")
+    soon, soon_ja = ("Soon: ", "至急: ") if of.level is Level.URGENT else ("", "")
     if of.is_known:
         return (
             f"{soon}Mail stops at {ends}, when the client secret that Proself has ends.",
-            f"{soon_ja}Proselfに設定されているシークレットは {ends} に失効し、メール送信が停止し"
+            f"{soon_ja}Proself に設定されているシークレットは {ends} に失効し、メール送信が停止し"
             "ます。",
         )
     return (
         f"{soon}Mail stops at {ends} if Proself still has the older client secret.",
-        f"{soon_ja}Proselfに古いシークレットが設定されたままの場合、{ends} にメール送信が停止し"
+        f"{soon_ja}Proself に古いシークレットが設定されたままの場合、{ends} にメール送信が停止し"
         "ます。",
     )
 

@@ -115,15 +115,15 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
     reminder = plan.reminder
     if reminder.level is Level.OVERDUE:
         what = "the one that Proself has is not valid any more: mail has stopped"
-        return fail(name, what, rotation_report.person(seen.stack, reminder)[0])
+        return fail(name, what, " ".join(rotation_report.person(seen.stack, reminder)))
     if reminder.in_proself is None or not reminder.is_known:
         what = "nobody has said which one it is"
     else:
         words = "the newest" if reminder.in_proself is reminder.newest else "an older one"
         ends = format_instant(reminder.in_proself.expires)
         what = f"{words}, {reminder.in_proself.key_id}, until {ends}"
-    due = "" if reminder.level is Level.NONE else rotation_report.person(seen.stack, reminder)[0]
-    return Check(name, Outcome.OK, what, next_step=due)
+    due = () if reminder.level is Level.NONE else rotation_report.person(seen.stack, reminder)
+    return Check(name, Outcome.OK, what, next_step=" ".join(due))
 
 
 def secret_signs_in(seen: Evidence) -> Check:

@@ -5,12 +5,14 @@ stacks of one tenant.
 """
 
 import json
+import re
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 import pulumi
 from pulumi.runtime.config import get_config_env
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -33,6 +35,14 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
+def _repository(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", text):
+        raise ValueError(
+            f"{text!r} is not GitHub's OWNER/NAME, each of ASCII letters, digits, `-`, `_` and `.`"
+        )
+    return text
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
@@ -53,7 +63,7 @@ class Settings(_Model):
     display_name: _Text = "Proself mail pipeline"
     owners: Annotated[tuple[UUID, ...], Field(min_length=1)]
     """Object ids of the people who look after the identity; never its own."""
-    repository: Annotated[str, StringConstraints(pattern=r"^[^/\s*]+/[^/\s*]+$")] | None = None
+    repository: Annotated[str, AfterValidator(_repository)] | None = None
     """GitHub's OWNER/NAME."""
     environments: tuple[_Name, ...] = ()
     """GitHub environments, named as the stacks; protect them."""
@@ -89,7 +99,8 @@ def load() -> tuple[Settings, Target]:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(
-            f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}" if each["loc"] else each["msg"]
+            (f"`{'.'.join(map(str, each['loc']))}`: " if each["loc"] else "")
+            + each["msg"].removeprefix("Value error, ")
             for each in error.errors(include_url=False, include_input=False)
         )
         raise pulumi.RunError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands, minutes, port
-from proself_mail.cli.terminal import print_document, show_command
+from proself_mail.cli.terminal import both, print_document, show_command
 from proself_mail.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -103,14 +103,15 @@ def _sheet(arguments: argparse.Namespace) -> int:
     made = asyncio.run(sheet.read(arguments.stack, find_project(Path.cwd())))
     if out:
         sheet_file.write(out, made, with_secret=with_secret)
-        lines = [str(out)]
+        report.output().print(str(out), markup=False, soft_wrap=True)
         if with_secret:
-            lines.append(
+            for sentence in both(
                 "It holds the client secret. Delete it as soon as the values are in Proself, from "
-                "the recycle bin too."
-            )
-        for line in lines:
-            report.output().print(line, markup=False, soft_wrap=True)
+                "the recycle bin too.",
+                "このファイルにはシークレットが含まれています。Proself に入力したら、すぐに削除して"
+                "ください (ごみ箱からも)。",
+            ):
+                report.show(report.output(), sentence)
         return 0
     console = report.commentary()
     console.print(

@@ -55,9 +55,12 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     console.print(f"Done in {done.took.total_seconds():.1f} s.")
     if arguments.keep:
         shown = _look_around(setup.path_line(cli), done.project, done.ready_file)
+        console.print(shown, markup=False, soft_wrap=True)  # its lines are to be copied
     else:
-        shown = f"Nothing is left running. To look around: `{_again()} --keep`, which says how."
-    console.print(shown, markup=False, soft_wrap=True)  # its lines are to be copied
+        report.show(
+            console,
+            f"Nothing is left running. To look around: `{_again()} --keep`, which says how.",
+        )
     return 0 if done.holds else 1
 
 

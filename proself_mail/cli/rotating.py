@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands
-from proself_mail.cli.terminal import ask, greet, say
+from proself_mail.cli.terminal import ask, both, greet, say
 from proself_mail.errors import PersonNeeded, Refused
 from proself_mail.quotation import one_line
 
@@ -88,7 +88,7 @@ def _rotate(arguments: argparse.Namespace) -> int:
         report.show(report.output(), line)
     if told:
         sys.stdout.write(f"{told}\n")  # as it is: the agent obeys no line of a report
-    for line in rotation_report.person(stack, reminder) if reminder else ():
+    for line in both(*rotation_report.person(stack, reminder)) if reminder else ():
         report.show(report.output(), line)
     return _exit_code(reminder)
 

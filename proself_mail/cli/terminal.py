@@ -131,6 +131,11 @@ def print_json(document: dict[str, Any]) -> None:
     print_document(quotation.in_json(document) + "\n")
 
 
+def both(english: str, japanese: str) -> tuple[str, str]:
+    """Return what is said in both languages, the person's own first."""
+    return (japanese, english) if is_japanese() else (english, japanese)
+
+
 def is_japanese() -> bool:
     """Say whether a person wants messages in Japanese.
 

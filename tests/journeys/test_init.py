@@ -138,9 +138,8 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
     ours, theirs = pty.openpty()
     with journey.started("init", stdin=theirs, stdout=subprocess.PIPE) as process:
         # What cannot be is asked for again.
-        typed = ["example", "contoso.test", f"https://{SERVER}/proself", SERVER, MAILBOX.replace("@", "＠")]
-        typed += [MAILBOX]
-        typed += ["azure", "embedded", "production"]
+        typed = ["example", "contoso.test", f"https://{SERVER}/proself", SERVER]
+        typed += [MAILBOX.replace("@", "＠"), MAILBOX, "azure", "embedded", "production"]
         os.write(ours, "".join(f"{line}\n" for line in typed).encode())
         _, said = process.communicate(timeout=60)
         os.close(ours)

@@ -1,5 +1,6 @@
 """What a rotation decides, and years of it: nobody's mail stops, nothing alive is removed."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -84,6 +85,7 @@ def test_reminders_sharpen(
     told, japanese = rotation_report.person("contoso.test", reminder)
     assert english in told
     assert "シークレット" in japanese
+    assert not re.search(r"\[|Proself[^ -]", japanese.replace("proself-mail", "")), japanese
     assert rotation_report.title("contoso.test", reminder)
 
 

@@ -5,8 +5,10 @@ import re
 import sys
 from pathlib import Path
 
+import pulumi
 import pytest
 
+from infra.pipeline import settings as pipeline_settings
 from proself_mail.errors import ConfigurationError
 from proself_mail.mending import config_rm, config_set
 from proself_mail.schedule import parse_instant
@@ -348,3 +350,15 @@ def test_the_mail_proof_opens_a_loopback_redirect_uri_for_a_time() -> None:
 def test_a_mail_proof_without_an_instant_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="not an instant with a time zone"):
         good(mailProofUntil="tomorrow")
+
+
+@pytest.mark.parametrize("repository", ["所有者/リポジトリ名", "contoso", "contoso/*", "a/b/c"])
+def test_a_pipeline_s_repository_is_one_that_github_can_have(
+    monkeypatch: pytest.MonkeyPatch, repository: str
+) -> None:
+    known = {"tenantId": TENANT, "target": "embedded", "owners": f'["{TENANT}"]'}
+    known |= {"environments": '["contoso"]', "repository": repository}
+    given = {f"{pipeline_settings.PROJECT}:{key}": value for key, value in known.items()}
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(given))
+    with pytest.raises(pulumi.RunError, match=r"`repository`: '.*' is not GitHub's OWNER/NAME"):
+        pipeline_settings.load()

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from proself_mail import report
 from proself_mail.check import Check, Outcome, fail, ok
-from proself_mail.cli.terminal import is_japanese, say
+from proself_mail.cli.terminal import both, is_japanese, say
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
 
@@ -114,6 +114,7 @@ def test_the_language_is_that_of_the_locale_as_posix_reads_it(
     monkeypatch.setenv("LC_MESSAGES", messages)
     monkeypatch.setenv("LANG", language)
     assert is_japanese() is japanese
+    assert both("English", "日本語")[0] == ("日本語" if japanese else "English")
 
 
 @pytest.mark.parametrize(("identifier", "japanese"), [(0x0411, True), (0x0409, False)])
@@ -186,12 +187,9 @@ def test_japanese_is_folded_by_its_width_and_what_is_copied_stays_whole() -> Non
 
 
 def test_no_line_begins_or_ends_with_what_may_not() -> None:
+    text = "[制限付きエンティティ] のページか、プライベート ウィンドウで、人々の《ッ》を見ます。"
     for width in range(20, 40):
-        lines = report.folded(
-            "[制限付きエンティティ] のページか、プライベート ウィンドウで、人々の《ッ》を確認します。"
-            * 3,
-            width,
-        ).splitlines()
+        lines = report.folded(text * 3, width).splitlines()
         assert max(map(cell_len, lines)) <= width
         assert not {line[0] for line in lines} & set("ィェッャ々ー。、》]")
         assert not {line[-1] for line in lines} & set("《[")
