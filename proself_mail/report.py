@@ -7,11 +7,13 @@ by the console; a sentence stays one line, whatever it quotes.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -106,6 +108,19 @@ def _pieces(text: str) -> Iterator[str]:
     yield piece
 
 
+@dataclass(frozen=True)
+class _Folded:
+    """Text that is `folded` to the width of its column."""
+
+    text: str
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(folded(self.text, options.max_width))
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, Text(self.text))
+
+
 def checks(found: Iterable[Check]) -> Table:
     """Lay checks out: state, name, what was seen; below it the next step where one is due."""
     table = Table.grid(padding=(0, 2))
@@ -113,12 +128,13 @@ def checks(found: Iterable[Check]) -> Table:
     table.add_column(overflow="fold", max_width=28)
     table.add_column(overflow="fold")
     for check in found:
-        detail = Text(one_line(check.detail))
+        detail = one_line(check.detail)
         if not check.required and check.outcome is Outcome.UNKNOWN:
-            detail.append(" (optional)")
+            detail += " (optional)"
         if check.next_step:
-            detail.append(f"\nNext: {one_line(check.next_step)}")
-        table.add_row(Text(check.outcome, style=_STYLES[check.outcome]), check.name, detail)
+            detail += f"\nNext: {one_line(check.next_step)}"
+        state = Text(check.outcome, style=_STYLES[check.outcome])
+        table.add_row(state, check.name, _Folded(detail))
     return table
 
 

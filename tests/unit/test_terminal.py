@@ -229,6 +229,15 @@ def test_consent_is_asked_for_only_where_it_may_be_missing(
     assert said is None or said in asked[0]
 
 
+def test_japanese_is_folded_in_a_table_of_checks_too(capsys: pytest.CaptureFixture[str]) -> None:
+    step = "Proself にシークレットを設定し、テストメールの到着を確認したら、実行してください。" * 2
+    report.show_checks(report.output(), [fail("secret in Proself", "no", step)])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert max(map(cell_len, lines)) <= 80
+    assert "Next: Proself にシークレットを設定し" in lines[0]  # not broken at its space
+    assert min(map(cell_len, lines[:-1])) >= 76
+
+
 def test_below_a_table_of_checks_its_commands_stand_unfolded(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
