@@ -212,6 +212,13 @@ _RULES = (
         ConfigurationError,
     ),
     _Rule(
+        r"organization name must be 'organization'",
+        Kind.PERMANENT,
+        "the stack's name is of an organization, and this backend has none",
+        "Leave the organization away; `pulumi stack ls` lists the names that there are.",
+        ConfigurationError,
+    ),
+    _Rule(
         r"unable to open state directory|PULUMI_ACCESS_TOKEN must be set",
         Kind.PERMANENT,
         "there is no backend where the stacks are looked for",

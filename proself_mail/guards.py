@@ -133,14 +133,16 @@ def check_modified(name: str, found: Sequence[str], *, include: bool) -> None:
 
 def check_confirmation(typed: str, tenant_id: str, tenant: OrganizationRecord | None) -> None:
     """Refuse unless the tenant was named in full: its ID, its name, or a verified domain."""
-    names = {tenant_id}
-    if tenant is not None:
-        names |= {tenant.display_name, *tenant.domains}
-    if typed.strip() not in names - {""}:
+    given = typed.strip()
+    is_named = given.lower() == tenant_id.lower()
+    if tenant is not None and given:
+        domains = {each.lower() for each in tenant.domains}
+        is_named = is_named or given == tenant.display_name or given.lower() in domains
+    if not is_named:
         named = "name or ID" if tenant else "ID"
         unread = "" if tenant else ", whose name could not be read"
         raise Refused(
-            f"{typed.strip()!r} is not the {named} of the tenant {tenant_id}{unread}.",
+            f"{given!r} is not the {named} of the tenant {tenant_id}{unread}.",
             f"Look which tenant this is, and type its {named} in full.",
         )
 

@@ -20,7 +20,16 @@ from proself_mail.directory import AppPolicy, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.failure import HOW_TO_CHOOSE
 from proself_mail.schedule import SecretsEntry, format_instant
-from proself_mail.settings import Environment, Problem, Settings, TargetName, parse, wrong
+from proself_mail.settings import (
+    LONGEST_STACK_NAME,
+    Environment,
+    Problem,
+    Settings,
+    TargetName,
+    is_stack_name,
+    parse,
+    wrong,
+)
 from proself_mail.stack import Stack
 
 EVERY = timedelta(days=150)
@@ -31,8 +40,6 @@ TEST_LIFETIME = timedelta(days=30)
 """After it a sweep may remove what a test stack made."""
 
 
-_LONGEST_NAME = 100
-"""Of a stack (Pulumi, tokens.ParseStackName)."""
 _SAMPLE = "example"
 """The stack of stacks/Pulumi.example.yaml."""
 _OURS = ("default", "passphrase")
@@ -191,11 +198,10 @@ def check_name(name: str, project: Path) -> None:
     Raises `ConfigurationError` for one that Pulumi would refuse later and for the sample's, and
     `Refused` where a file holds a stack of this name.
     """
-    is_plain = all(c.isascii() and (c.isalnum() or c in "-_.") for c in name)
-    if not is_plain or not any(c.isalnum() for c in name) or len(name) > _LONGEST_NAME:
+    if not is_stack_name(name):
         raise ConfigurationError(
             f"{name!r} is not a stack's name: letters, digits, `-`, `_` and `.` make one, "
-            f"{_LONGEST_NAME} at most, a letter or digit among them.",
+            f"{LONGEST_STACK_NAME} at most, a letter or digit among them.",
             "Choose one such as contoso.test.",
         )
     if name == _SAMPLE:

@@ -144,10 +144,23 @@ class Outputs:
         return self.client_secrets[-1]
 
 
+def _check_name(name: str) -> None:
+    *owner, own = name.split("/")
+    of_this_project = len(owner) < 2 or owner[1:] == [settings.PROJECT]
+    if not of_this_project or not all(map(settings.is_stack_name, (*owner, own))):
+        raise ConfigurationError(
+            f"{name!r} is not the name of a stack of this project: that is one such as "
+            f"contoso.test, or organization/{settings.PROJECT}/contoso.test in full.",
+            "`pulumi stack ls` lists what there is.",
+        )
+
+
 class Stack:
     """One stack of a project."""
 
     def __init__(self, name: str, project: Path, secrets_provider: str | None = None) -> None:
+        """Prepare it. Raises `ConfigurationError` for a name that is none of this project's."""
+        _check_name(name)
         self.name = name
         self.engine = Engine()
         # A Python language host that was built from its Go module knows no `virtualenv` option.

@@ -31,7 +31,7 @@ from proself_mail.patience import SETTLING, Patience, Say
 from proself_mail.removal import Removal
 from proself_mail.removal_item import Item, Kind, Outcome, Result, StackReport
 from proself_mail.session import Session
-from proself_mail.settings import PROJECT, Settings
+from proself_mail.settings import PROJECT, Settings, short_name
 from proself_mail.stack import Stack
 from proself_mail.stamp import stack_tag
 from proself_mail.teardown_plan import Plan, StackPlan
@@ -67,7 +67,10 @@ async def run(
     `show` is given the plan; `confirm` returns the tenant's name or ID as it was typed. Raises
     `Refused` by a guard, and whatever stands against the plan, before the first write.
     """
-    stacks = [Stack(name, project) for name in dict.fromkeys(names)]
+    named: dict[str, str] = {}
+    for name in names:  # one stack may be given twice, with its organization and without
+        named.setdefault(short_name(name), name)
+    stacks = [Stack(name, project) for name in named.values()]
     configured = {each.name: each.file_settings() for each in stacks}
     for name, settings in configured.items():
         guards.check_environment(name, settings)

@@ -6,7 +6,7 @@ Each of these raises `ArgumentTypeError` of what is wrong.
 import argparse
 import re
 from datetime import timedelta
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from proself_mail.errors import ConfigurationError
 
@@ -16,6 +16,11 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 class Parser(argparse.ArgumentParser):
     """Refuses as everything else does, by cause and next step; argparse ends with its usage."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # No option begins with a digit: -1d is an age that is none, not an option that is missing.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         """Raise `ConfigurationError`."""

@@ -155,9 +155,9 @@ def test_several_stacks_in_one_call(journey: Journey) -> None:
     ids = [journey.make_stack(name, configFile="none")["stackId"] for name in names]
     for name in names:
         assert journey.up(name).returncode == 0
-    done = journey.proself_mail(
-        "teardown", "--stack", *names, "--confirm", journey.tenant.tenant_id
-    )
+    named = [f"organization/proself-mail/{names[0]}", *names]  # one of them twice
+    confirmation = ("--confirm", journey.tenant.tenant_id.upper())
+    done = journey.proself_mail("teardown", "--stack", *named, *confirmation)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[2/2]" in done.stderr
     assert [found for each in ids for found in bearing(journey, each)] == []

@@ -265,6 +265,7 @@ def test_an_engine_that_is_too_old_is_a_setting(said: str) -> None:
     [
         ("invalid YAML file: yaml: line 1: did not find", ConfigurationError, "git checkout"),
         ("expected project to be an object, was 'string'", ConfigurationError, "git checkout"),
+        ("organization name must be 'organization'", ConfigurationError, "`pulumi stack ls`"),
         (
             'unable to open state directory "file:///x": stat /x: no such file or directory',
             ConfigurationError,

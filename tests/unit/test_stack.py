@@ -28,6 +28,14 @@ def test_a_stacks_file_is_named_as_git_takes_it(tmp_path: Path, place: str, show
     assert Stack("contoso/proself-mail/dev", tmp_path).file_shown == shown
 
 
+@pytest.mark.parametrize(
+    "name", ["../../x", "other/billing/dev", "acme/proself-mail/more/dev", "dev/", "a b", "..", ""]
+)
+def test_a_name_that_no_stack_of_this_project_has(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not the name of a stack"):
+        Stack(name, tmp_path)
+
+
 def tried(monkeypatch: pytest.MonkeyPatch, project: Path, words: str, what: str) -> int:
     """Run a command that ends with these words; return how often it was run."""
     runs: list[Any] = []
