@@ -188,7 +188,7 @@ class _Work:
         tenant_is_clean = all(each.result is not Result.FAILED for each in outcomes)
         for item in planned.items:
             if item.kind is Kind.CONFIG_FILE:
-                outcomes.append(_remove_file(item, tenant_is_clean=tenant_is_clean))
+                outcomes.append(_remove_file(item, planned, tenant_is_clean=tenant_is_clean))
             elif item.kind is Kind.STACK_STATE:
                 outcomes.append(await self._state(stack, item, tenant_is_clean=tenant_is_clean))
             elif item.kind in (Kind.GRANT, Kind.FEDERATED_CREDENTIAL):
@@ -243,11 +243,19 @@ class _Work:
         return Outcome(item, Result.REMOVED)
 
 
-def _remove_file(item: Item, *, tenant_is_clean: bool) -> Outcome:
+def _remove_file(item: Item, planned: StackPlan, *, tenant_is_clean: bool) -> Outcome:
+    """Remove a config file that is still this stack's; the question may have stood for hours."""
     if not tenant_is_clean:
         return Outcome(item, Result.FAILED, "It is kept until the tenant is clean.")
+    path = Path(item.id)
     try:
-        Path(item.id).unlink(missing_ok=True)
+        verdict = teardown_plan.of_config_file(path, planned.name, planned.settings)
+        if not verdict.ours:
+            why = f"It was changed since the plan was made and is kept: {verdict.why}."
+            return Outcome(item, Result.FAILED, why)
+        path.unlink()
+    except FileNotFoundError:
+        return Outcome(item, Result.GONE)
     except OSError as error:
         return Outcome(item, Result.FAILED, error.strerror or str(error))
     return Outcome(item, Result.REMOVED)

@@ -4,6 +4,8 @@ It only reads. What of it is ours, `ownership` decides; whether it may be remove
 """
 
 import asyncio
+import os
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from pathlib import Path
 from proself_mail import guards, inspection, private_file, remains, state
 from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
 from proself_mail.errors import RemoteError
-from proself_mail.ownership import OfStack
+from proself_mail.ownership import OfStack, Verdict
 from proself_mail.patience import Patience
 from proself_mail.removal_item import Item, Kind
 from proself_mail.session import Session
@@ -112,10 +114,14 @@ async def _plan_stack(
     clients = seen.clients
     items += _known_to_state(found, clients)
     for path in _config_files(name, settings):
-        if reason := _not_this_stacks(path, settings):
-            left.append(f"{path}: {reason}")
+        try:
+            verdict = of_config_file(path, name, settings)
+        except FileNotFoundError:  # gone since it was listed
+            continue
+        if verdict.ours:
+            items.append(Item(Kind.CONFIG_FILE, str(path), path.name, verdict.why))
         else:
-            items.append(Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID"))
+            left.append(f"{path}: {verdict.why}")
     if found is not None:
         count = f"{len(found.resources)} resources"
         items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
@@ -164,16 +170,26 @@ def _config_files(name: str, settings: Settings) -> list[Path]:
     path = settings.config_file_path(name, CHECKOUT)
     if path is None:
         return []
-    return [*([path] if path.exists() else []), *private_file.scratches(path)]
+    return [*([path] if os.path.lexists(path) else []), *private_file.scratches(path)]
 
 
-def _not_this_stacks(path: Path, settings: Settings) -> str:
-    """Say why a file is left alone; blank where it is this stack's Proself config file."""
+def of_config_file(path: Path, name: str, settings: Settings) -> Verdict:
+    """Say whether a file is a stack's Proself config file, or what a write of it left.
+
+    Raises `FileNotFoundError` where there is none.
+    """
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return Verdict(False, "it is a link, or no file")  # which the program never makes
         text = path.read_text(encoding="utf-8")
         names = tomllib.loads(text).get("stack_id")
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError) as error:
-        return f"it is no Proself config file ({type(error).__name__})"
-    if not text or names == str(settings.stack_id):  # empty: a write that was killed at its start
-        return ""
-    return f"it is of another stack ({names})" if names else "it names no stack"
+        return Verdict(False, f"it is no Proself config file ({type(error).__name__})")
+    # The file itself is put in its place whole; only beside it can a write be killed at its start.
+    if not text and path != settings.config_file_path(name, CHECKOUT):
+        return Verdict(True, "a write of this stack's config file was killed at its start")
+    if names == str(settings.stack_id):
+        return Verdict(True, "names this stack's UUID")
+    return Verdict(False, f"it is of another stack ({names})" if names else "it names no stack")

@@ -1,0 +1,59 @@
+"""Which file is a stack's Proself config file, asked for the plan and again before its removal."""
+
+import os
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from proself_mail import teardown
+from proself_mail.removal_item import Item, Kind, Result
+from proself_mail.settings import Settings
+from proself_mail.teardown_plan import StackPlan, of_config_file
+from tests.unit.test_settings import STACK, good
+
+
+def configured(path: Path) -> Settings:
+    return good(configFile=str(path))
+
+
+def test_only_what_a_killed_write_left_may_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "proself.toml"
+    own = configured(path)
+    cut_short = path.with_name(".proself.toml.0a1b2c_d")
+    for each in (path, cut_short):
+        each.touch()
+    assert not of_config_file(path, STACK, own).ours
+    assert of_config_file(cut_short, STACK, own).ours
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
+def test_a_link_and_a_pipe_are_nobodys(tmp_path: Path) -> None:
+    path = tmp_path / "proself.toml"
+    own = configured(path)
+    (tmp_path / "theirs").write_text(f'stack_id = "{own.stack_id}"', encoding="utf-8")
+    path.symlink_to(tmp_path / "theirs")
+    assert not of_config_file(path, STACK, own).ours
+    path.unlink()
+    os.mkfifo(path)
+    assert not of_config_file(path, STACK, own).ours
+
+
+def removed(path: Path) -> Result:
+    """Remove a file that was this stack's when the plan was made."""
+    planned = StackPlan(STACK, configured(path), None, (), {}, (), ())
+    item = Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID")
+    return teardown._remove_file(item, planned, tenant_is_clean=True).result
+
+
+def test_a_file_that_was_replaced_since_the_plan_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "proself.toml"
+    for text in ("", "by = 'somebody'", f'stack_id = "{uuid.uuid4()}"'):
+        path.write_text(text, encoding="utf-8")
+        assert removed(path) is Result.FAILED
+        assert path.read_text(encoding="utf-8") == text
+    path.write_text(f'stack_id = "{configured(path).stack_id}"', encoding="utf-8")
+    assert removed(path) is Result.REMOVED
+    assert not path.exists()
+    assert removed(path) is Result.GONE
