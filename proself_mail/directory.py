@@ -115,6 +115,10 @@ class ServicePrincipalRecord:
     """What it offers to others: id by name, the enabled ones."""
     deleted: datetime | None = None
     """When it went to the recycle bin; none for a live one."""
+    passwords: tuple[PasswordRecord, ...] = ()
+    """Client secrets of its own, beside its application's; read of one alone, not of a list."""
+    certificates: tuple[str, ...] = ()
+    """Key ids of certificates of its own; likewise."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,11 @@ class DeletedItem:
     display_name: str
     tags: tuple[str, ...]
     deleted: datetime | None
+    created: datetime | None = None
+    notes: str = ""
+    passwords: tuple[PasswordRecord, ...] = ()
+    certificates: tuple[str, ...] = ()
+    """Key ids."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from typing import TypeVar
 from proself_mail import ownership
 from proself_mail.directory import (
     ApplicationRecord,
+    DeletedItem,
     Directory,
     Forbidden,
     GrantRecord,
     NotFound,
+    ServicePrincipalRecord,
 )
 from proself_mail.patience import SETTLING, Patience
 from proself_mail.remains import Remains
@@ -37,93 +39,142 @@ class Inspected:
     """What could not be seen and stands in nobody's way."""
 
 
-async def inspect(
-    directory: Directory,
-    patience: Patience,
-    seen: Remains,
-    *,
-    key_ids: Mapping[str, str] | None = None,
-    owners: Collection[str] | None = None,
-) -> Inspected:
-    """Look at everything that hangs on what was seen.
+_NOTHING = Inspected((), (), ())
+
+
+class Inspector:
+    """Looks for what hangs on one stack's objects, in a plan and again before each deletion.
 
     `key_ids`, by their windows, are those that a stack's state knows; `owners` those that its file
     names. Without them, the service principal's are the ones that the program gave.
     """
-    found = await asyncio.gather(
-        *(
-            _application(directory, patience, each, seen, key_ids or {}, owners)
-            for each in seen.applications
-            if each.deleted is None
-        ),
-        *(
-            _grants(directory, patience, each.object_id)
-            for each in seen.principals
-            if each.deleted is None
-        ),
-    )
-    return Inspected(
-        tuple(item for each in found for item in each.items),
-        tuple(addition for each in found for addition in each.additions),
-        tuple(dict.fromkeys(note for each in found for note in each.notes)),
-    )
 
+    def __init__(
+        self,
+        directory: Directory,
+        patience: Patience,
+        key_ids: Mapping[str, str] | None = None,
+        owners: Collection[str] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._patience = patience
+        self._key_ids = key_ids or {}
+        self._owners = owners
 
-async def _application(
-    directory: Directory,
-    patience: Patience,
-    application: ApplicationRecord,
-    seen: Remains,
-    key_ids: Mapping[str, str],
-    owners: Collection[str] | None,
-) -> Inspected:
-    object_id = application.object_id
-    shown = partial(_shown, directory, patience, object_id)
-    try:
-        actual, certificates, federated, expected = await asyncio.gather(
+    async def inspect(self, seen: Remains) -> Inspected:
+        """Look at everything that hangs on what was seen."""
+        applications = [each for each in seen.applications if each.deleted is None]
+        principals = [each for each in seen.principals if each.deleted is None]
+        with_application = {each.client_id for each in applications}
+        found = await asyncio.gather(
+            *(self._application(each) for each in applications),
+            *(self._binned(each) for each in seen.objects if each.deleted is not None),
+            *(self._principal(e) for e in principals if e.client_id not in with_application),
+            *(_grants(self._directory, self._patience, each.object_id) for each in principals),
+        )
+        return Inspected(
+            tuple(item for each in found for item in each.items),
+            tuple(addition for each in found for addition in each.additions),
+            tuple(dict.fromkeys(note for each in found for note in each.notes)),
+        )
+
+    async def added(self, application: ApplicationRecord) -> tuple[str, ...]:
+        """Say what a live application and its service principal got, a sentence each.
+
+        Raises `NotFound` where no reader shows what hangs on it, or it has been deleted since.
+        """
+        _, additions = await self._hanging(application)
+        return additions
+
+    def added_in_bin(self, application: DeletedItem) -> tuple[str, ...]:
+        """Say what an application in the recycle bin got; its owners are told of no more."""
+        return ownership.additions(
+            secrets=ownership.foreign_secrets(application, self._key_ids),
+            certificates=application.certificates,
+        )
+
+    async def _application(self, application: ApplicationRecord) -> Inspected:
+        object_id = application.object_id
+        try:
+            federated, additions = await self._hanging(application)
+        except NotFound:
+            if not await _is_deleted(self._directory, self._patience, object_id):
+                raise
+            return _NOTHING
+        items = tuple(
+            Item(
+                Kind.FEDERATED_CREDENTIAL, f"{object_id}/{name}", name, "goes with the application"
+            )
+            for name in federated
+        )
+        return Inspected(items, additions, ())
+
+    async def _hanging(
+        self, application: ApplicationRecord
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of an application's federated credentials, and what it got."""
+        directory, object_id = self._directory, application.object_id
+        shown = partial(_shown, directory, self._patience, object_id)
+        actual, certificates, federated, (principal, expected) = await asyncio.gather(
             shown(lambda: directory.owners(object_id)),
             shown(lambda: directory.certificates(object_id)),
             shown(lambda: directory.federated_credentials(object_id)),
-            _expected_owners(directory, patience, application, seen, owners),
+            self._principal_and_owners(application.client_id),
         )
-    except NotFound:
-        if not await _is_deleted(directory, patience, object_id):
-            raise
-        return Inspected((), (), ())
-    additions = ownership.additions(
-        secrets=ownership.foreign_secrets(application, key_ids),
-        certificates=certificates,
-        federated=federated,
-        owners=actual,
-        expected_owners=actual if expected is None else expected,
-    )
-    items = tuple(
-        Item(Kind.FEDERATED_CREDENTIAL, f"{object_id}/{name}", name, "goes with the application")
-        for name in federated
-    )
-    return Inspected(items, additions, ())
+        additions = ownership.additions(
+            secrets=ownership.foreign_secrets(application, self._key_ids),
+            certificates=certificates,
+            federated=federated,
+            owners=actual,
+            expected_owners=actual if expected is None else expected,
+        )
+        if principal is not None:
+            additions += ownership.principal_additions(principal)
+        return federated, additions
 
+    async def _principal_and_owners(
+        self, client_id: str
+    ) -> tuple[ServicePrincipalRecord | None, Collection[str] | None]:
+        """Return a live service principal and whom the program made an owner.
 
-async def _expected_owners(
-    directory: Directory,
-    patience: Patience,
-    application: ApplicationRecord,
-    seen: Remains,
-    owners: Collection[str] | None,
-) -> Collection[str] | None:
-    """Return whom the program made an owner; None where nobody can tell."""
-    if owners is not None:
-        return owners
-    found = [e.object_id for e in seen.principals if e.client_id == application.client_id]
-    if application.deleted is not None or not found:
-        return None
-    principal_id = found[0]
-    return await _shown(
-        directory,
-        patience,
-        principal_id,
-        lambda: directory.service_principal_owners(principal_id),
-    )
+        None where there is none, and where nobody can tell.
+        """
+        directory = self._directory
+        principal = await self._patience.told(lambda: directory.service_principal(client_id))
+        if self._owners is not None or principal is None:
+            return principal, self._owners
+        object_id = principal.object_id
+        try:
+            owners = await _shown(
+                directory,
+                self._patience,
+                object_id,
+                lambda: directory.service_principal_owners(object_id),
+            )
+        except NotFound:  # gone since
+            return None, None
+        return principal, owners
+
+    async def _principal(self, principal: ServicePrincipalRecord) -> Inspected:
+        """Look at a live service principal whose application is not."""
+        object_id = principal.object_id
+        try:
+            found = await self._patience.told(
+                lambda: self._directory.service_principal_by_id(object_id)
+            )
+        except NotFound:  # gone since a listing showed it
+            return _NOTHING
+        return Inspected((), ownership.principal_additions(found), ())
+
+    async def _binned(self, seen: ApplicationRecord | ServicePrincipalRecord) -> Inspected:
+        object_id = seen.object_id
+        try:
+            found = await self._patience.told(lambda: self._directory.deleted_item(object_id))
+        except NotFound:  # gone since a listing showed it, or not shown yet
+            return _NOTHING
+        is_principal = isinstance(seen, ServicePrincipalRecord)
+        look = ownership.principal_additions if is_principal else self.added_in_bin
+        return Inspected((), look(found), ())
 
 
 async def _grants(directory: Directory, patience: Patience, principal_id: str) -> Inspected:
@@ -136,7 +187,7 @@ async def _grants(directory: Directory, patience: Patience, principal_id: str) -
         )
         return Inspected((), (), (note,))
     except NotFound:  # the principal went since a listing showed it, and they with it
-        return Inspected((), (), ())
+        return _NOTHING
     items = tuple(
         Item(
             Kind.GRANT,

@@ -6,13 +6,18 @@ another stack, production, a time that has not come, an age that nobody knows. F
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from proself_mail import stamp
-from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.directory import (
+    ApplicationRecord,
+    DeletedItem,
+    PasswordRecord,
+    ServicePrincipalRecord,
+)
 from proself_mail.ledger import Ledger
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Environment
@@ -104,23 +109,37 @@ def additions(
     *,
     secrets: Iterable[PasswordRecord],
     certificates: Sequence[str],
-    federated: Sequence[str],
-    owners: Collection[str],
-    expected_owners: Collection[str],
+    federated: Sequence[str] = (),
+    owners: Collection[str] = (),
+    expected_owners: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Say what an application got that the program did not give it: credentials and owners.
 
     `secrets` are the foreign ones. Each sentence names one addition.
     """
-    found = [f"a client secret {each.display_name!r} (key ID {each.key_id})" for each in secrets]
-    found += [f"a certificate (key ID {key})" for key in certificates]
+    found = [*_credentials(secrets, certificates)]
     found += [f"a federated credential {name!r}" for name in federated]
     found += [f"an owner {owner}" for owner in sorted(set(owners) - set(expected_owners))]
     return tuple(found)
 
 
+def principal_additions(found: ServicePrincipalRecord | DeletedItem) -> tuple[str, ...]:
+    """Say what a service principal got, a sentence each: the program gives it no credential."""
+    return tuple(
+        f"{each} of the service principal"
+        for each in _credentials(found.passwords, found.certificates)
+    )
+
+
+def _credentials(secrets: Iterable[PasswordRecord], certificates: Iterable[str]) -> Iterator[str]:
+    for each in secrets:
+        yield f"a client secret {each.display_name!r} (key ID {each.key_id})"
+    for key in certificates:
+        yield f"a certificate (key ID {key})"
+
+
 def foreign_secrets(
-    application: ApplicationRecord, key_ids: Mapping[str, str]
+    application: ApplicationRecord | DeletedItem, key_ids: Mapping[str, str]
 ) -> tuple[PasswordRecord, ...]:
     """Return the client secrets that the program did not make.
 
@@ -136,7 +155,7 @@ def foreign_secrets(
     return tuple(each for each in foreign if [each] != first)
 
 
-def _came_with(application: ApplicationRecord, secret: PasswordRecord) -> bool:
+def _came_with(application: ApplicationRecord | DeletedItem, secret: PasswordRecord) -> bool:
     named, made = _OUR_SECRET.fullmatch(secret.display_name), application.created
     return (
         named is not None
@@ -144,15 +163,6 @@ def _came_with(application: ApplicationRecord, secret: PasswordRecord) -> bool:
         and secret.starts is not None
         and timedelta() <= secret.starts - made <= _ONE_UPDATE
     )
-
-
-def grown(
-    application: ApplicationRecord, key_ids: Mapping[str, str], planned: Collection[str]
-) -> str:
-    """Say what an application got since a plan was made that saw the `planned` key ids, if any."""
-    if any(each.key_id not in planned for each in foreign_secrets(application, key_ids)):
-        return "It got a client secret since the plan was made; look at it, then try again."
-    return ""
 
 
 def _whole(tags: Collection[str]) -> Stamp | None:

@@ -43,11 +43,6 @@ class Remains:
         """Client IDs by object id."""
         return {each.object_id: each.client_id for each in self.objects}
 
-    @property
-    def key_ids(self) -> frozenset[str]:
-        """Key ids of all their client secrets."""
-        return frozenset(p.key_id for each in self.applications for p in each.passwords)
-
     def items(self, ours: Ours) -> tuple[Item, ...]:
         """List it for a person."""
         applications = [

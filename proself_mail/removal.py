@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from proself_mail.directory import (
-    ApplicationRecord,
     Directory,
     DirectoryError,
     Forbidden,
     NotFound,
 )
 from proself_mail.errors import Error
-from proself_mail.ownership import Ours
+from proself_mail.inspection import Inspector
+from proself_mail.ownership import Ours, principal_additions
 from proself_mail.patience import AGREEING, SETTLING, Patience
 from proself_mail.remains import Remains, look
 from proself_mail.removal_item import Item, Kind, Outcome, Result
@@ -41,6 +41,8 @@ class _Progress:
     client_id: str = ""
     deleted: bool = False
     """It was in the recycle bin, or went there by our deletion."""
+    looked_at: bool = False
+    """It was seen to be ours, and as we left it, just before its deletion or in the recycle bin."""
     purged: bool = False
     failure: str = ""
     since: float = 0.0
@@ -58,19 +60,15 @@ class Removal:
         ours: Ours,
         *,
         keep_in_recycle_bin: bool = False,
-        still_as_planned: Callable[[ApplicationRecord], str] = lambda _: "",
+        inspector: Inspector | None = None,
     ) -> None:
-        """Prepare it.
-
-        `still_as_planned` is given an application as it is just before its deletion, and returns
-        why it is not to be deleted after all; blank where it is.
-        """
+        """Prepare it. What the `inspector` finds that somebody added is left; all goes without."""
         self._directory = directory
         self._patience = patience
         self._tag = tag
         self._ours = ours
         self._keep = keep_in_recycle_bin
-        self._still_as_planned = still_as_planned
+        self._inspector = inspector
         self._objects: dict[str, _Progress] = {}
         self._until: float | None = None
 
@@ -194,25 +192,50 @@ class Removal:
         for each in applications:
             if not each.deleted and await self._delete_application(each):
                 did = True
-                self._take_along(each, principals)
+                for principal in self._principals_of(each):
+                    principal.deleted, principal.since = True, each.since
+        self._leave_principals()
         standing = {e.client_id for e in applications if not e.deleted}
         for each in principals:
             alone = each.item.id in live and each.client_id not in standing
-            if alone and not each.deleted and await self._delete_principal(each):
+            free = not each.deleted and not each.failure
+            if alone and free and await self._delete_principal(each):
                 did = True
         if self._keep:
             return did
+        for each in (*applications, *principals):
+            if each.deleted and not each.looked_at and not each.failure:
+                await self._find_deleted(each)
+        self._leave_principals()
         # The service principal first, and its application only after it: one that bears no tag is
         # found by its application alone, and a kill may come between the two.
+        unseen = self._unseen_applications()
         for each in principals:
-            if each.deleted and not each.failure and await self._purge(each):
+            ready = each.looked_at and each.client_id not in unseen
+            if ready and not each.failure and await self._purge(each):
                 did = True
         awaited = self._awaited_principals(applications)
         for each in applications:
-            ready = each.deleted and each.client_id not in awaited
+            ready = each.looked_at and each.client_id not in awaited
             if ready and not each.failure and await self._purge(each):
                 did = True
         return did
+
+    def _leave_principals(self) -> None:
+        """Leave the service principals of applications that are left."""
+        for each in self._objects.values():
+            if each.item.kind is Kind.APPLICATION and each.failure:
+                for principal in self._principals_of(each):
+                    principal.failure = "Its application is left."
+
+    def _unseen_applications(self) -> set[str]:
+        """Return client IDs of deleted applications that could not be looked at yet."""
+        waited_for = self._unsettled(asyncio.get_running_loop().time())
+        return {
+            each.client_id
+            for each in waited_for
+            if each.item.kind is Kind.APPLICATION and not each.looked_at
+        }
 
     def _awaited_principals(self, applications: Sequence[_Progress]) -> set[str]:
         """Return client IDs whose service principal is to go first, or may yet be shown."""
@@ -224,30 +247,46 @@ class Removal:
             found |= {each.client_id for each in applications} - shown
         return found
 
-    def _take_along(self, application: _Progress, principals: Sequence[_Progress]) -> None:
-        for each in principals:
-            if each.client_id == application.client_id:
-                each.deleted, each.since = True, application.since
+    def _principals_of(self, application: _Progress) -> list[_Progress]:
+        """Return what goes with an application that is deleted."""
+        return [
+            each
+            for each in self._objects.values()
+            if each.item.kind is Kind.SERVICE_PRINCIPAL
+            and each.client_id == application.client_id
+            and not each.purged
+            and not each.failure
+        ]
 
     async def _delete_application(self, each: _Progress) -> bool:
         async def look_and_delete() -> None:
             again = await self._directory.application(each.item.id)
             verdict = self._ours.verdict(again.tags, again.created)
-            each.failure = self._still_as_planned(again) if verdict.ours else verdict.why
+            each.failure = "" if verdict.ours else verdict.why
+            if verdict.ours and self._inspector is not None:
+                each.failure = _grown(await self._inspector.added(again))
             if not each.failure:
                 await self._directory.delete_application(each.item.id)
+                for principal in self._principals_of(each):
+                    principal.looked_at = principal.looked_at or not principal.deleted
 
         return await self._delete(each, look_and_delete)
 
     async def _delete_principal(self, each: _Progress) -> bool:
-        return await self._delete(
-            each, lambda: self._directory.delete_service_principal(each.item.id)
-        )
+        async def look_and_delete() -> None:
+            again = await self._directory.service_principal_by_id(each.item.id)
+            if self._inspector is not None:
+                each.failure = _grown(principal_additions(again))
+            if not each.failure:
+                await self._directory.delete_service_principal(each.item.id)
+
+        return await self._delete(each, look_and_delete)
 
     async def _delete(self, each: _Progress, work: Callable[[], Awaitable[None]]) -> bool:
         try:
             await self._patience.told(work)
         except NotFound:
+            self._patience.trailing = True
             return await self._find_deleted(each)
         except DirectoryError as error:
             each.failure = _refusal(error, "delete it")
@@ -257,22 +296,33 @@ class Removal:
         return True
 
     async def _find_deleted(self, each: _Progress) -> bool:
-        """Look in the recycle bin for what is not live, or not yet, or no more."""
-        self._patience.trailing = True
+        """Look in the recycle bin for what is not live, or not yet, or no more.
+
+        Says whether it is there to be purged, as it is ours and was left by us.
+        """
         try:
             found = await self._patience.told(lambda: self._directory.deleted_item(each.item.id))
         except NotFound:
+            self._patience.trailing = True
             return False
-        if each.item.kind is Kind.APPLICATION:
+        except DirectoryError as error:
+            each.failure = _refusal(error, "read it")
+            return False
+        is_application = each.item.kind is Kind.APPLICATION
+        if is_application:
             verdict = self._ours.verdict(found.tags, each.item.created)
-            if not verdict.ours:
-                each.failure = verdict.why
-                return False
+            each.failure = "" if verdict.ours else verdict.why
+        if not each.failure and self._inspector is not None:
+            look = self._inspector.added_in_bin if is_application else principal_additions
+            each.failure = _grown(look(found))
+        if each.failure:
+            return False
         self._note_deleted(each)
         return True
 
     def _note_deleted(self, each: _Progress) -> None:
-        each.deleted, each.since = True, asyncio.get_running_loop().time()
+        each.deleted = each.looked_at = True
+        each.since = asyncio.get_running_loop().time()
 
     async def _purge(self, each: _Progress) -> bool:
         directory, object_id = self._directory, each.item.id
@@ -294,6 +344,12 @@ def _how_long(item: Item) -> str:
     if item.deleted is None:
         return f"for {_RECYCLE_BIN.days} days"
     return f"until {format_instant(item.deleted + _RECYCLE_BIN)}"
+
+
+def _grown(added: Sequence[str]) -> str:
+    if not added:
+        return ""
+    return f"It got {'; '.join(added)} since the plan was made. Look at it, then try again."
 
 
 def _refusal(error: DirectoryError, what: str) -> str:

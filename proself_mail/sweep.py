@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import guards, inspection, ownership, remains, session, stamp
+from proself_mail import guards, remains, session, stamp
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
@@ -20,6 +20,7 @@ from proself_mail.directory import (
     ServicePrincipalRecord,
 )
 from proself_mail.errors import RemoteError
+from proself_mail.inspection import Inspector
 from proself_mail.ownership import Due
 from proself_mail.patience import Patience, Say
 from proself_mail.removal import Removal
@@ -50,8 +51,6 @@ class StackPlan:
     stack_id: UUID
     items: tuple[Item, ...]
     clients: dict[str, str]
-    seen_keys: frozenset[str]
-    """Key ids of the client secrets that were seen."""
     left_alone: tuple[str, ...]
 
 
@@ -160,7 +159,7 @@ async def _plan_stack(
     """Look at what one stack left; return sentences where somebody changed it."""
     directory = opened.directory
     seen = await remains.look(directory, patience, stack_tag(stack_id), ours)
-    inspected = await inspection.inspect(directory, patience, seen)
+    inspected = await Inspector(directory, patience).inspect(seen)
     if inspected.additions and not options.include_modified:
         return tuple(
             f"what the stack {stack_id} made has {each}: --include-modified removes it"
@@ -170,7 +169,6 @@ async def _plan_stack(
         stack_id,
         (*seen.items(ours), *inspected.items),
         seen.clients,
-        seen.key_ids,
         (*seen.left_alone, *inspected.notes),
     )
 
@@ -180,19 +178,14 @@ async def _remove(
 ) -> StackReport:
     clock = asyncio.get_running_loop()
     began = clock.time()
-
-    def still_as_planned(application: ApplicationRecord) -> str:
-        if options.include_modified:
-            return ""
-        return ownership.grown(application, {}, planned.seen_keys)
-
+    directory, patience = opened.directory, Patience(say)
     work = Removal(
-        opened.directory,
-        Patience(say),
+        directory,
+        patience,
         stack_tag(planned.stack_id),
         ours,
         keep_in_recycle_bin=options.keep_in_recycle_bin,
-        still_as_planned=still_as_planned,
+        inspector=None if options.include_modified else Inspector(directory, patience),
     )
     work.know(planned.items, planned.clients)
     outcomes = await work.run()

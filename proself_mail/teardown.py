@@ -18,14 +18,13 @@ from proself_mail import (
     guards,
     journal,
     lock,
-    ownership,
     private_file,
     session,
     teardown_plan,
     up,
 )
-from proself_mail.directory import ApplicationRecord
 from proself_mail.errors import ConfigurationError, Error
+from proself_mail.inspection import Inspector
 from proself_mail.ownership import OfStack
 from proself_mail.patience import SETTLING, Patience, Say
 from proself_mail.removal import Removal
@@ -204,7 +203,7 @@ class _Work:
             stack_tag(settings.stack_id),
             OfStack(settings.stack_id),
             keep_in_recycle_bin=self._options.keep_in_recycle_bin,
-            still_as_planned=lambda application: self._grown(application, planned),
+            inspector=None if self._options.include_modified else self._inspector(planned),
         )
         work.know(planned.items, planned.clients)
         folder = up.own(self._project, planned.name)
@@ -217,10 +216,9 @@ class _Work:
             record.end()
         return outcomes
 
-    def _grown(self, application: ApplicationRecord, planned: StackPlan) -> str:
-        if self._options.include_modified:
-            return ""
-        return ownership.grown(application, planned.key_ids, planned.seen_keys)
+    def _inspector(self, planned: StackPlan) -> Inspector:
+        owners = [*map(str, planned.settings.owners)]
+        return Inspector(self._session.directory, Patience(self._say), planned.key_ids, owners)
 
     def _dependant(self, item: Item, *, tenant_is_clean: bool) -> Outcome:
         if not tenant_is_clean:

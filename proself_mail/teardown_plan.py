@@ -40,8 +40,6 @@ class StackPlan:
     items: tuple[Item, ...]
     clients: dict[str, str]
     """Client IDs by the object id of applications and service principals."""
-    seen_keys: frozenset[str]
-    """Key ids of the client secrets that were seen."""
     additions: tuple[str, ...]
     left_alone: tuple[str, ...]
 
@@ -102,13 +100,10 @@ async def _plan_stack(
         remains.look(directory, patience, tag, ours), _of_state(opened, patience, found)
     )
     guards.check_stamps(name, settings, seen.tagged, of_state)
-    inspected = await inspection.inspect(
-        directory,
-        patience,
-        seen,
-        key_ids=found.key_ids if found else {},
-        owners=[str(owner) for owner in settings.owners],
+    inspector = inspection.Inspector(
+        directory, patience, found.key_ids if found else {}, [*map(str, settings.owners)]
     )
+    inspected = await inspector.inspect(seen)
     items = [*seen.items(ours), *inspected.items]
     left = [*seen.left_alone, *inspected.notes]
     clients = seen.clients
@@ -131,7 +126,6 @@ async def _plan_stack(
         state=found,
         items=tuple(items),
         clients=clients,
-        seen_keys=seen.key_ids,
         additions=inspected.additions,
         left_alone=tuple(left),
     )

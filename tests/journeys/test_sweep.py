@@ -94,6 +94,12 @@ def live(journey: Journey) -> set[str]:
     return {each["id"] for each in journey.tenant.ask("GET", "/applications?$top=999")["value"]}
 
 
+def binned(journey: Journey) -> set[str]:
+    kinds = ("application", "servicePrincipal")
+    listings = (f"/directory/deletedItems/microsoft.graph.{each}" for each in kinds)
+    return {each["id"] for one in listings for each in journey.tenant.ask("GET", one)["value"]}
+
+
 def test_what_is_due_goes_and_what_only_looks_alike_stays(journey: Journey) -> None:
     seeds = [
         stamped(PAST),
@@ -108,12 +114,17 @@ def test_what_is_due_goes_and_what_only_looks_alike_stays(journey: Journey) -> N
         stamped(PAST, body={"passwordCredentials": [{"keyId": str(uuid.uuid4())}]}),
         stamped(instant(timedelta(minutes=3))),
         stamped(PAST, deleted=PAST),
+        stamped(PAST, deleted=PAST, body={"passwordCredentials": [{"keyId": str(uuid.uuid4())}]}),
+        stamped(PAST),
     ]  # fmt: skip
     seeded = journey.tenant.seed(applications=seeds)["applications"]
     made = [each["id"] for each in seeded]
     # Entra leaves its service principal in the bin, as a run does that was killed between purges.
     journey.tenant.ask("DELETE", f"/directory/deletedItems/{made[11]}")
     journey.tenant.ask("GET", f"/directory/deletedItems/{seeded[11]['servicePrincipalId']}")
+    # A service principal's own secret signs in as well.
+    signing_in = f"/servicePrincipals/{seeded[13]['servicePrincipalId']}/addPassword"
+    journey.tenant.ask("POST", signing_in, {"passwordCredential": {"displayName": "of mine"}})
     before, there = journey.mark(), live(journey)
     dry = sweep(journey, confirm=False)
     assert dry.returncode == 0, dry.stderr
@@ -132,14 +143,14 @@ def test_what_is_due_goes_and_what_only_looks_alike_stays(journey: Journey) -> N
     }
     assert removed == {made[0], made[1]}
     assert live(journey) == there - {made[0]}
-    binned = "/directory/deletedItems/microsoft.graph."
-    for kind in ("application", "servicePrincipal"):
-        assert journey.tenant.ask("GET", binned + kind)["value"] == []
+    added_to = {made[12], seeded[12]["servicePrincipalId"]}
+    assert binned(journey) == added_to
 
     journey.tenant.advance(200)  # whose clock decides
     done = sweep(journey, "--include-modified")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert live(journey) == there - {made[0], made[9], made[10]}
+    assert live(journey) == there - {made[0], made[9], made[10], made[13]}
+    assert binned(journey) == set()
 
 
 def test_age_and_stack_narrow_it(journey: Journey) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -104,6 +105,45 @@ def test_a_wrong_name_typed_and_nothing_typed(standing: Journey) -> None:
         assert standing.writes(before) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_somebody_adds_while_the_question_stands(standing: Journey, deleted: bool) -> None:
+    import pty  # cannot be imported on Windows
+
+    outputs = standing.outputs(STACK)
+    application = f"/applications/{outputs['applicationObjectId']}"
+    ours, theirs = pty.openpty()
+    asked = standing.started("teardown", "--stack", STACK, stdin=theirs, stdout=subprocess.PIPE)
+    with asked as process:
+        question = ""
+        assert process.stderr is not None
+        while "Type the tenant's ID" not in question:
+            read = process.stderr.read(1)
+            assert read, question
+            question += read
+        for what in (*ADDITIONS, *OF_THE_PRINCIPAL):
+            add(standing, what)
+        if deleted:
+            standing.tenant.ask("DELETE", application)
+        before = standing.mark()
+        os.write(ours, f"{standing.tenant.tenant_id}\n".encode())
+        told, _ = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    said = " ".join(told.split())
+    assert process.returncode == 5, said
+    assert standing.writes(before) == []
+    assert standing.config_file.exists()
+    assert "since the plan was made" in said
+    # Of what is in the recycle bin Graph tells no owners and no federated credentials.
+    unseen = ("federated credential", "owner") if deleted else ()
+    for kind in ("client secret", "certificate", "federated credential", "owner"):
+        assert (f"a{'n' * (kind == 'owner')} {kind} " in said) == (kind not in unseen)
+    if not deleted:
+        for kind in OF_THE_PRINCIPAL:
+            assert kind.partition(" of")[2] in said
+
+
 def test_another_run_on_this_machine(standing: Journey) -> None:
     with FileLock(standing.folder / "out" / STACK / ".update.lock"):
         assert "Another `proself-mail` works on the stack" in refused(standing)
@@ -166,13 +206,16 @@ def test_a_state_of_another_project(standing: Journey) -> None:
 
 def add(journey: Journey, what: str) -> None:
     """Do to the stack's application what a person may."""
-    path = f"/applications/{journey.outputs(STACK)['applicationObjectId']}"
+    outputs = journey.outputs(STACK)
+    path = f"/applications/{outputs['applicationObjectId']}"
+    if what in OF_THE_PRINCIPAL:
+        path = f"/servicePrincipals/{outputs['servicePrincipalObjectId']}"
     body: dict[str, Any]
     if "secret" in what:
-        name = "of mine" if what == "client secret" else SECRET_LIKE_OURS
+        name = SECRET_LIKE_OURS if "named" in what else "of mine"
         body = {"passwordCredential": {"displayName": name}}
         journey.tenant.ask("POST", f"{path}/addPassword", body)
-    elif what == "certificate":
+    elif "certificate" in what:
         certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "keyId": str(uuid.uuid4())}
         journey.tenant.ask("PATCH", path, {"keyCredentials": [certificate]})
     elif what == "federated credential":
@@ -197,6 +240,10 @@ ADDITIONS = (
     "federated credential",
     "owner",
 )
+OF_THE_PRINCIPAL = (
+    "client secret of the service principal",
+    "certificate of the service principal",
+)
 
 
 @pytest.mark.parametrize("what", ADDITIONS)
@@ -209,12 +256,14 @@ def test_what_somebody_added(standing: Journey, what: str) -> None:
 
 
 def test_what_somebody_added_goes_when_asked(standing: Journey) -> None:
-    for what in ADDITIONS:
+    for what in (*ADDITIONS, *OF_THE_PRINCIPAL):
         add(standing, what)
     said = refused(standing)
     for what in ADDITIONS:
         kind = what.removesuffix(" named as ours are")
         assert f"Not the program's a{'n' * (kind == 'owner')} {kind}" in said
+    of_the_principal = re.findall(r"Not the program's [^.]+ of the service principal\.", said)
+    assert len(of_the_principal) == len(OF_THE_PRINCIPAL)
     assert "--include-modified" in said
     done = teardown(standing, "--include-modified")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from proself_mail.directory import ApplicationRecord, NotFound, ServicePrincipalRecord
-from proself_mail.inspection import Inspected, inspect
+from proself_mail.inspection import Inspected, Inspector
 from proself_mail.patience import SETTLING, Patience
 from proself_mail.remains import Remains
 from tests.jumping import run
@@ -38,6 +38,9 @@ class Deleted:
 
     federated_credentials = certificates
 
+    async def service_principal(self, _: str) -> None:
+        return None
+
     async def deleted_item(self, object_id: str) -> ApplicationRecord:
         if object_id not in self._in_bin:
             raise NotFound(404, "Request_ResourceNotFound", object_id)
@@ -50,7 +53,7 @@ def inspected(directory: Deleted) -> tuple[Inspected, float]:
 
     async def work() -> tuple[Inspected, float]:
         patience = Patience(lambda _: None)
-        found = await inspect(cast(Any, directory), patience, seen, owners=["us"])
+        found = await Inspector(cast(Any, directory), patience, owners=["us"]).inspect(seen)
         return found, asyncio.get_running_loop().time()
 
     return run(work)
