@@ -736,7 +736,10 @@ def _passwords(found: Mapping[str, Any]) -> tuple[PasswordRecord, ...]:
 
 
 def _certificates(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return key ids, which a read without `$select` holds as well, unthrottled (Microsoft)."""
+    """Return key ids. A read of one object, without `$select`, leaves out the value alone.
+
+    (Microsoft, "Get servicePrincipal"; of an application it is not said, so it is named there.)
+    """
     return tuple(_text(key, "keyId") for key in _objects(found, "keyCredentials"))
 
 

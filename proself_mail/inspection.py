@@ -6,7 +6,7 @@ principal. Whatever else cannot be read stops the command, because it might be s
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -172,9 +172,11 @@ class Inspector:
             found = await self._patience.told(lambda: self._directory.deleted_item(object_id))
         except NotFound:  # gone since a listing showed it, or not shown yet
             return _NOTHING
-        is_principal = isinstance(seen, ServicePrincipalRecord)
-        look = ownership.principal_additions if is_principal else self.added_in_bin
-        return Inspected((), look(found), ())
+        if isinstance(seen, ServicePrincipalRecord):
+            return Inspected((), ownership.principal_additions(found), ())
+        # A list was asked for these by name; what one item tells by itself is not written down.
+        listed = replace(found, created=seen.created, notes=seen.notes, passwords=seen.passwords)
+        return Inspected((), self.added_in_bin(listed), ())
 
 
 async def _grants(directory: Directory, patience: Patience, principal_id: str) -> Inspected:
