@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from proself_mail import facts
 from proself_mail.errors import ConfigurationError
+from proself_mail.quantity import quantity
 from proself_mail.schedule import format_instant
 
 OFFSET_VARIABLE = "PROSELF_MAIL_CLOCK_OFFSET_SECONDS"
@@ -38,8 +39,16 @@ def check(here: datetime, tenant: datetime) -> None:
     if off > facts.CLOCK_TOLERANCE:
         raise ConfigurationError(
             f"This machine's clock says {format_instant(here)}, the tenant's "
-            f"{format_instant(tenant)}: {off.total_seconds() / 60:.0f} minutes apart, and at most "
-            f"{facts.CLOCK_TOLERANCE.total_seconds() / 60:.0f} are tolerated. Which secrets are "
-            "made depends on the time.",
+            f"{format_instant(tenant)}: {_length(off)} apart, and at most "
+            f"{_length(facts.CLOCK_TOLERANCE)} are tolerated. Which secrets are made depends on "
+            "the time.",
             "Set this machine's clock (enable time synchronisation), then try again.",
         )
+
+
+def _length(of: timedelta) -> str:
+    """Say how long, in the largest unit that there are at least two of."""
+    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour")):
+        if of >= 2 * unit:
+            return quantity(round(of / unit), name)
+    return quantity(round(of / timedelta(minutes=1)), "minute")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
 from proself_mail.secret import MASK
 
 
@@ -67,9 +67,12 @@ class Failure:
 
     def error(self) -> Error:
         """Return it as the error that ends the command."""
-        what = f"{self.resource}: " if self.resource else ""
         cause = f"{self.cause} ({self.said})" if self.cause else self.said
-        return self.ends_as(f"{what}{cause}", self.next_step or _UNKNOWN)
+        if self.resource:  # its name stays as it is in the program
+            told = f"{self.resource}: {cause.rstrip('.')}."
+        else:
+            told = sentence(cause)
+        return self.ends_as(told, self.next_step or _UNKNOWN)
 
 
 _UNKNOWN = (

@@ -348,7 +348,7 @@ def test_a_file_that_is_no_yaml(stack: Journey, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "code", "cause"),
-    [("file", 2, "there is no backend"), ("postgres", 4, "the backend cannot be opened")],
+    [("file", 2, "There is no backend"), ("postgres", 4, "The backend cannot be opened")],
 )
 def test_a_backend_that_is_not_there(stack: Journey, scheme: str, code: int, cause: str) -> None:
     env = {"PULUMI_BACKEND_URL": f"{scheme}://127.0.0.1:1/nowhere"}

@@ -300,7 +300,10 @@ def test_what_never_mends_names_cause_and_next_step() -> None:
     told = error.error()
     assert isinstance(told, RemoteError)
     assert told.cause.startswith("consent: the signed-in identity may not do this")
+    assert told.cause.endswith("x).")
     assert "preflight" in told.next_step
+    whole = classify("incorrect passphrase").error()
+    assert whole.cause == "The stack's secrets cannot be opened (incorrect passphrase)."
 
 
 def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
