@@ -75,25 +75,13 @@ class PipelineIdentity(pulumi.ComponentResource):
             resource_object_id=graph.object_id,
             opts=children,
         )
-        trusted = [
-            (
-                f"github-{each}",
-                settings.github_issuer,
-                f"repo:{settings.repository}:environment:{each}",
-            )
-            for each in settings.environments
-        ] + [
-            (f"azure-devops-{each.name}", each.issuer, each.subject)
-            for each in settings.service_connections
-        ]
-        for label, issuer, subject in trusted:
+        for each in settings.trusted:
             azuread.ApplicationFederatedIdentityCredential(
-                label,
+                each.label,
                 application_id=self.application.id,
-                # Entra takes letters, digits, `-` and `_` in it.
-                display_name=label.replace(".", "-"),
-                issuer=issuer,
-                subject=subject,
+                display_name=each.name,
+                issuer=each.issuer,
+                subject=each.subject,
                 audiences=[AUDIENCE],
                 opts=children,
             )

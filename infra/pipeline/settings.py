@@ -6,6 +6,7 @@ stacks of one tenant.
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -55,6 +56,20 @@ class ServiceConnection(_Model):
     subject: _Text
 
 
+@dataclass(frozen=True)
+class Trusted:
+    """Jobs that may sign in, by what their tokens say."""
+
+    label: str
+    issuer: str
+    subject: str
+
+    @property
+    def name(self) -> str:
+        """The credential's in Entra, which takes letters, digits, `-` and `_` in it."""
+        return self.label.replace(".", "-")
+
+
 class Settings(_Model):
     """The configuration, validated."""
 
@@ -70,6 +85,24 @@ class Settings(_Model):
     github_issuer: _Text = GITHUB_ISSUER
     service_connections: tuple[ServiceConnection, ...] = ()
 
+    @property
+    def trusted(self) -> tuple[Trusted, ...]:
+        """Return what each federated credential is to trust."""
+        return (
+            *(
+                Trusted(
+                    f"github-{each}",
+                    self.github_issuer,
+                    f"repo:{self.repository}:environment:{each}",
+                )
+                for each in self.environments
+            ),
+            *(
+                Trusted(f"azure-devops-{each.name}", each.issuer, each.subject)
+                for each in self.service_connections
+            ),
+        )
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.environments and not self.repository:
@@ -80,8 +113,25 @@ class Settings(_Model):
                 "`serviceConnections`"
             )
         # Microsoft, "Workload identity federation considerations": at most 20 an application.
-        if len(self.environments) + len(self.service_connections) > 20:
+        if len(self.trusted) > 20:
             raise ValueError("more than the 20 federated credentials that Entra allows")
+        # Both are unique within an application (Microsoft, federatedIdentityCredential).
+        names: dict[str, str] = {}
+        subjects: dict[tuple[str, str], str] = {}
+        for each in self.trusted:
+            subject = (each.issuer, each.subject)
+            if each.name in names:
+                raise ValueError(
+                    f"{names[each.name]!r} and {each.label!r} would have the one name "
+                    f"{each.name!r} in Entra, where a dot becomes a hyphen: rename one, or take "
+                    "it out"
+                )
+            if subject in subjects:
+                raise ValueError(
+                    f"{subjects[subject]!r} and {each.label!r} would trust the same subject of "
+                    "the same issuer: take one of them out"
+                )
+            names[each.name] = subjects[subject] = each.label
         return self
 
 

@@ -1,0 +1,48 @@
+"""The configuration of the pipeline's identity: what Entra would refuse halfway is refused before."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from infra.pipeline.settings import Settings
+
+OWNER = "0b0b0b0b-0000-4000-8000-000000000b0b"
+
+
+def settings(**changes: Any) -> Settings:
+    values = {"tenantId": OWNER, "target": "cloud", "owners": [OWNER], "repository": "contoso/mail"}
+    return Settings.model_validate(values | changes)
+
+
+def connection(name: str, subject: str) -> dict[str, str]:
+    return {"name": name, "issuer": "https://vstoken.dev.azure.com/1", "subject": subject}
+
+
+def test_each_pipeline_has_a_credential_of_its_own() -> None:
+    found = settings(
+        environments=["contoso.test", "contoso"], serviceConnections=[connection("contoso", "sc")]
+    ).trusted
+    names = [each.name for each in found]
+    assert names == ["github-contoso-test", "github-contoso", "azure-devops-contoso"]
+    assert found[0].subject == "repo:contoso/mail:environment:contoso.test"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"environments": ["a.b", "a-b"]}, "'github-a.b' and 'github-a-b' would have the one name"),
+        ({"environments": ["a", "a"]}, "would have the one name 'github-a'"),
+        (
+            {"serviceConnections": [connection("a.b", "1"), connection("a-b", "2")]},
+            "the one name 'azure-devops-a-b'",
+        ),
+        (
+            {"serviceConnections": [connection("a", "1"), connection("b", "1")]},
+            "'azure-devops-a' and 'azure-devops-b' would trust the same subject",
+        ),
+    ],
+)
+def test_two_that_entra_takes_for_one_are_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        settings(**changes)
