@@ -108,27 +108,49 @@ def clean_environment() -> dict[str, str]:
     return {key: os.environ[key] for key in kept if key in os.environ}
 
 
-def fake_gh(folder: Path) -> Path:
-    """Write a `gh` that writes down what it is asked and given, and knows the open issue."""
-    record = folder / "gh.jsonl"
+_GH = """#!/usr/bin/env python3
+import json, re, sys
+from pathlib import Path
+
+here, arguments = Path(__file__).parent, sys.argv[1:]
+
+def option(name):
+    return arguments[arguments.index(name) + 1]
+
+with (here / "gh.jsonl").open("a") as told:
+    told.write(json.dumps(arguments) + "\\n")
+    if "--body-file" in arguments:
+        told.write(json.dumps(["body", Path(option("--body-file")).read_text()]) + "\\n")
+kept = here / "open-issues.json"
+issues = json.loads(kept.read_text())
+match arguments[:2]:
+    case ["label", "create"] if len(arguments[2]) > 50:
+        sys.exit("name is too long (maximum is 50 characters)")
+    case ["issue", "create"]:
+        issues[str(len(issues) + 1)] = option("--title")
+    case ["issue", "edit"]:
+        issues[arguments[2]] = option("--title")
+    case ["issue", "close"]:
+        del issues[arguments[2]]
+    case ["issue", "list"]:
+        beginning = re.search(r'startswith\\("(.*?)"\\)', option("--jq"))[1]
+        print(*(number for number, title in issues.items() if title.startswith(beginning)))
+kept.write_text(json.dumps(issues))
+"""
+
+
+def fake_gh(folder: Path, *titles: str) -> Path:
+    """Write a `gh` that writes down what it is asked and given, and knows the open issues.
+
+    Of a `--jq` it understands what a title is to begin with. `titles` are those of issues that are
+    open before, numbered from 1. A label has 50 characters at most (github/docs#32156).
+    """
+    issues = {str(number): title for number, title in enumerate(titles, 1)}
+    (folder / "open-issues.json").write_text(json.dumps(issues), encoding="utf-8")
     path = folder / "gh"
-    path.write_text(
-        "#!/usr/bin/env python3\n"
-        "import json, sys\n"
-        f"with open({str(record)!r}, 'a') as told:\n"
-        "    told.write(json.dumps(sys.argv[1:]) + '\\n')\n"
-        "    if '--body-file' in sys.argv:\n"
-        "        body = open(sys.argv[sys.argv.index('--body-file') + 1]).read()\n"
-        "        told.write(json.dumps(['body', body]) + '\\n')\n"
-        "from pathlib import Path\n"
-        f"issue = Path({str(folder / 'open-issue')!r})\n"
-        "match sys.argv[1:3]:\n"
-        "    case ['issue', 'create']: issue.write_text('1')\n"
-        "    case ['issue', 'close']: issue.unlink()\n"
-        "    case ['issue', 'list'] if issue.exists(): print(issue.read_text())\n"
-    )
+    path.write_text(_GH, encoding="utf-8")
     path.chmod(0o755)
-    return record
+    return folder / "gh.jsonl"
 
 
 def asked(record: Path) -> list[list[str]]:

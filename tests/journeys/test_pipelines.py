@@ -135,24 +135,30 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     pipeline = identity(journey, checkout)
     runner = shell(journey, tmp_path)
     see_what_it_may(journey, pipeline)
-    gh = workflow.fake_gh(Path(runner["PATH"].split(os.pathsep)[0]))
+    another = f"Proself mail {STACK}-2: say which client secret Proself has"
+    gh = workflow.fake_gh(Path(runner["PATH"].split(os.pathsep)[0]), another)
     values = known(journey, pipeline)
     listed = Job(WORKFLOW, "stacks").run(checkout, runner, values)
     assert listed.is_green, listed.log
     assert listed.outputs["stacks"] == f'["{STACK}"]'
 
     [first] = journey.outputs(STACK)["clientSecrets"]
+    identity_alone = runner | {
+        "ARM_USE_OIDC": "true",
+        "ARM_CLIENT_ID": pipeline.client_id,
+        "ARM_TENANT_ID": journey.tenant.tenant_id,
+        "PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
+    }
+    # The file was committed, and nobody ran the `up` that makes the identity an owner.
+    owners = f"/applications/{journey.outputs(STACK)['applicationObjectId']}/owners"
+    own = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{pipeline.object_id}"}
+    journey.tenant.ask("DELETE", f"{owners}/{pipeline.object_id}/$ref")
+    not_yet = "does not own the application yet"
+    refuse(journey, checkout, identity_alone | github(journey), 1, not_yet)  # and nothing is due
     later(journey, 150)
-    step = (
-        runner
-        | clock(journey)
-        | {
-            "ARM_USE_OIDC": "true",
-            "ARM_CLIENT_ID": pipeline.client_id,
-            "ARM_TENANT_ID": journey.tenant.tenant_id,
-            "PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
-        }
-    )
+    refuse(journey, checkout, identity_alone | github(journey), 1, not_yet)
+    journey.tenant.ask("POST", f"{owners}/$ref", own)
+    step = identity_alone | clock(journey)
     branch = "repo:contoso/mail:ref:refs/heads/main"
     refuse(journey, checkout, step, 2, "id-token: write")
     refuse(journey, checkout, step | github(journey, branch), 4, "takes minutes to work")
@@ -163,12 +169,6 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     file.write_text(committed.replace(pipeline.object_id, str(uuid.uuid4())), encoding="utf-8")
     refuse(journey, checkout, step | github(journey), 1, "lock itself out")
     file.write_text(committed, encoding="utf-8")
-    # The file was committed, and nobody ran the `up` that makes the identity an owner.
-    owners = f"/applications/{journey.outputs(STACK)['applicationObjectId']}/owners"
-    journey.tenant.ask("DELETE", f"{owners}/{pipeline.object_id}/$ref")
-    refuse(journey, checkout, step | github(journey), 1, "does not own the application yet")
-    own = {"@odata.id": f"{journey.tenant.graph}/v1.0/directoryObjects/{pipeline.object_id}"}
-    journey.tenant.ask("POST", f"{owners}/$ref", own)
 
     before = journey.mark()
     job = Job(WORKFLOW, "rotate")
@@ -202,12 +202,14 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     for each in (ran, red):
         assert "Proself mail: contoso.test" in each.summary
         assert "シークレット" in each.summary
+        assert str(checkout) not in each.summary, "no reader can open what is there"
+    assert f"`proself-mail config --write --stack {STACK}`" in ran.summary
     asked = workflow.asked(gh)
     told = [each for each in asked if each[0] == "issue" and each[1] != "list"]
     assert [each[1] for each in told] == ["create", "edit", "close"]
     assert [each[-1] for each in told[:2]] == [f"out/{STACK}/rotation.md"] * 2
     assert "mail has stopped" in told[1][told[1].index("--title") + 1]
-    assert [told[1][2], told[2][2]] == ["1", "1"], "the issue that was opened"
+    assert {each[2] for each in told[1:]} == {"2"}, "the issue that was opened, not another stack's"
     said = [ran.log, red.log, ran.summary, red.summary, azure.stdout, azure.stderr]
     shown = "\n".join([*said, summary.read_text(encoding="utf-8"), gh.read_text(encoding="utf-8")])
     started_with = "\n".join(seen)
