@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from proself_mail.errors import CheckFailed, PersonNeeded, RemoteError
+
 
 class Outcome(StrEnum):
     """How a check came out."""
@@ -32,6 +34,8 @@ class Check:
     """How long until what could not be looked at may well be; None where waiting is no help."""
     is_guard: bool = False
     """Whether it keeps a run from harm that could do its work otherwise."""
+    needs_person: bool = False
+    """Whether it fails only because a person has yet to act in Proself, before mail stops."""
 
     @property
     def stops(self) -> bool:
@@ -40,9 +44,15 @@ class Check:
 
 
 def exit_code(checks: Iterable[Check]) -> int:
-    """Return 1 where a check failed, else 4 where a required one is unknown, else 0."""
-    stopping = {check.outcome for check in checks if check.stops}
-    return 1 if Outcome.FAIL in stopping else 4 if stopping else 0
+    """Return 1 where a check failed, else 6 where only a person has yet to act.
+
+    Else 4 where a required one is unknown, else 0.
+    """
+    stopping = [check for check in checks if check.stops]
+    failed = [check for check in stopping if check.outcome is Outcome.FAIL]
+    if all(check.needs_person for check in failed):
+        return PersonNeeded.exit_code if failed else RemoteError.exit_code if stopping else 0
+    return CheckFailed.exit_code
 
 
 def ok(name: str, detail: str) -> Check:

@@ -68,10 +68,8 @@ class Failure:
     def error(self) -> Error:
         """Return it as the error that ends the command."""
         cause = f"{self.cause} ({self.said})" if self.cause else self.said
-        if self.resource:  # its name stays as it is in the program
-            told = f"{self.resource}: {cause.rstrip('.')}."
-        else:
-            told = sentence(cause)
+        # A resource's name stays as it is in the program.
+        told = f"{self.resource}: {cause.rstrip('.')}." if self.resource else sentence(cause)
         return self.ends_as(told, self.next_step or _UNKNOWN)
 
 

@@ -40,6 +40,11 @@ def show_on_github(summary: str, environment: Mapping[str, str]) -> None:
             page.write(summary)
 
 
+def is_one(environment: Mapping[str, str]) -> bool:
+    """Say whether this runs in a job of a pipeline."""
+    return is_azure(environment) or bool(environment.get("GITHUB_ACTIONS"))
+
+
 def is_azure(environment: Mapping[str, str]) -> bool:
     """Say whether this runs in a job of Azure Pipelines."""
     return bool(environment.get("TF_BUILD"))

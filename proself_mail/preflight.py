@@ -107,6 +107,20 @@ def _right(caller: Caller, name: str, any_of: frozenset[str], least: str, other:
     )
 
 
+def may_rotate(
+    caller: Caller,
+    settings: Settings,
+    stack: str,
+    owners: frozenset[str] | DirectoryError | None,
+) -> Sequence[Check]:
+    """Say whether the caller could change the stack, were there anything to change. Reads nothing.
+
+    `owners` as for `of_stack`.
+    """
+    its = rights(caller, grants=settings.manages_grant)
+    return (*its, _ownership(settings, stack, caller, owners))
+
+
 def of_stack(
     state: State,
     settings: Settings,
@@ -168,7 +182,8 @@ def _ownership(
             Outcome.FAIL,
             f"{caller.name} ({caller.object_id}) is among `owners`, and does not own the "
             "application yet",
-            next_step="have somebody who owns it run `proself-mail up` with this stack file",
+            next_step=f"have somebody who owns it run `proself-mail up --stack {stack}` with this "
+            "stack file; right after that, wait a minute",
         )
     if listed or not _owns_only(caller):
         return Check(name, Outcome.OK, f"{len(settings.owners)} configured")

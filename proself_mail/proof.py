@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import NamedTuple
 
 from proself_mail import credentials, faq
 from proself_mail.directory import NotFound
@@ -16,6 +17,19 @@ DRIFT = timedelta(minutes=3)
 """What still differs after so long is hardly a lag any more."""
 
 
+class _Differing(NamedTuple):
+    """A reading that does not hold."""
+
+    shown: str
+    mending: str
+    """What shows the difference, or mends it, where it is no lag."""
+
+
+_REFRESH = "`pulumi up --refresh --stack S` shows the difference and mends it"
+_ROTATE = "`proself-mail rotate --now --stack S` makes a new one in its place"
+"""Of a secret that was removed: it proves the new one, which a refresh does not."""
+
+
 async def read_back(
     opened: Session, settings: Settings, outputs: Outputs, patience: Patience, *, wrote: bool
 ) -> ReadBack:
@@ -25,38 +39,41 @@ async def read_back(
     once where the update wrote nothing and readers agree, else when it is too late for a lag.
     """
 
-    async def look() -> ReadBack | str:
+    async def look() -> ReadBack | _Differing:
         """Return a reading that holds, or what differs."""
         try:
             seen = await patience.told(
                 lambda: faq.read_back(opened.directory, opened.caller, settings, outputs)
             )
         except NotFound as error:
-            return error.message
+            return _Differing(error.message, _REFRESH)
         wrong = [each for each in seen.steps if not each.holds]
-        return "; ".join(f"step {each.label.numbers} ({each.answer})" for each in wrong) or seen
+        if not wrong:
+            return seen
+        shown = "; ".join(f"step {each.label.numbers} ({each.answer})" for each in wrong)
+        is_secret_alone = [each.label for each in wrong] == [faq.SECRET]
+        return _Differing(shown, _ROTATE if is_secret_alone else _REFRESH)
 
     clock = asyncio.get_running_loop()
     ends = clock.time() + DRIFT.total_seconds()
     while True:
         looks = await asyncio.gather(*(look() for _ in range(AGREEING)))
-        differing = [each for each in looks if isinstance(each, str)]
+        differing = [each for each in looks if isinstance(each, _Differing)]
         if isinstance(looks[-1], ReadBack) and not differing:
             return looks[-1]
-        shown = differing[0]
+        shown, mending = differing[0]
         no_lag = not wrote and not patience.trailing
         if no_lag and len(differing) == AGREEING:
             raise CheckFailed(
                 f"The tenant differs from the stack: {shown}.",
-                "`pulumi up --refresh --stack S` shows the difference and mends it.",
+                f"{mending}.",
             )
         if clock.time() > ends:
             raise CheckFailed(
                 f"The tenant has differed from the stack for {DRIFT.total_seconds() / 60:.0f} "
                 f"minutes: {shown}.",
                 "Run it again in some minutes. If that says the same, somebody has changed it: "
-                "`pulumi up --refresh --stack S` shows the difference and mends it then. Not "
-                "before: a refresh forgets what a trailing reader does not show.",
+                f"{mending} then. Not before: a trailing reader may not show all that is there.",
             )
         if not no_lag:
             patience.trailing = True

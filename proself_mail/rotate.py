@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from proself_mail import clock, lock, notes, rotation, session, up
+from proself_mail import clock, lock, notes, preflight, rotation, session, up
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.errors import (
@@ -103,11 +103,13 @@ async def run(
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
             before = await _plan(at)
-            if append is None:
-                _check_newest(before, name)
-            else:
+            if append is not None:
                 _check_room(before, append, at.settings)
             show(before)
+            if append is None:
+                _check_newest(before, name)
+            if not (dry_run or before.is_due or append):
+                await _check_rights(at)
             if dry_run or not (before.is_due or append):
                 return Rotation(at.settings, before, before, None, ())
             if append is None:
@@ -133,11 +135,17 @@ async def acknowledge(
         greet(at.opened)
         found = await _plan(at)
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
-        chosen = key_id.lower() if key_id else live[-1] if live else "none"
+        if not live:
+            early = "" if found.add else "--now "
+            raise ConfigurationError(
+                f"No client secret of the stack {name} signs in now.",
+                f"`proself-mail rotate {early}--stack {name}` makes one; then paste that.",
+            )
+        chosen = key_id.lower() if key_id else live[-1]
         if chosen not in live:
             raise ConfigurationError(
                 f"{chosen} is not the key id of a client secret of this stack that signs in now; "
-                f"those are: {', '.join(live) or 'none'}.",
+                f"those are: {', '.join(live)}.",
                 f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
             )
         ledger = replace(found.ledger, pasted=chosen)
@@ -243,6 +251,20 @@ def _check_newest(plan: Plan, name: str) -> None:
             "the application any more: somebody removed it in Entra.",
             f"`proself-mail rotate --now --stack {name}` makes a new one.",
         )
+
+
+async def _check_rights(at: _Stack) -> None:
+    """Stop where this identity could not rotate once something is due, while there is time.
+
+    By reads alone, and by none where its token says that it may change every application.
+    """
+    for left in reversed(range(AGREEING)):
+        owners = await preflight.owners(at.opened.directory, at.opened.caller, at.state)
+        checks = preflight.may_rotate(at.opened.caller, at.settings, at.stack.name, owners)
+        if not left or not any(check.stops for check in checks):
+            break
+        await at.patience.moment(0.3)  # a reader that trails does not show a new owner yet
+    up.stop_at(checks)
 
 
 def _check_room(plan: Plan, append: Append, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from proself_mail import markdown
+from proself_mail.errors import Error
 from proself_mail.reminder import Level, Reminder
 from proself_mail.rotation import Plan, shown
 from proself_mail.schedule import Window, format_instant
@@ -69,8 +70,6 @@ def end(of: "Rotation") -> Iterator[str]:
             f"{format_instant(window.expires)}."
         )
     yield from (f"Removed: {shown(each)}." for each in of.removed)
-    if of.done and of.done.config_file:
-        yield f"For Proself: {of.done.config_file}"
     if of.appended_to:
         yield (
             f"Commit {of.appended_to} now: a run elsewhere with the old file would refuse to work."
@@ -79,14 +78,13 @@ def end(of: "Rotation") -> Iterator[str]:
 
 
 def summary(stack: str, tenant: str, of: "Rotation") -> str:
-    """Write the summary as Markdown."""
-    rows = [
-        f"| {window.id} | {format_instant(window.expires)} | "
-        f"{markdown.text(_state(of.after, window))} |"
-        for window in reversed(of.after.windows)
-    ]
+    """Write the summary as Markdown. Its readers see nothing of the machine that it comes from."""
     reminder = of.after.reminder
     action = "\n\n".join(person(stack, reminder)) if reminder else ""
+    for_proself = (
+        f"- For Proself: `proself-mail config --write --stack {stack}` writes the config file "
+        "where it is typed, by a person who may read the state."
+    )
     return "\n".join(
         [
             f"## Proself mail: {stack}",
@@ -95,24 +93,56 @@ def summary(stack: str, tenant: str, of: "Rotation") -> str:
             "",
             f"Tenant {tenant}, client ID {of.after.client_id}.",
             "",
-            "| window | ends | client secret |",
-            "|---|---|---|",
-            *rows,
+            *_table(of.after),
             "",
             *(f"- {markdown.text(line)}" for line in end(of)),
+            *([for_proself] if of.done and of.done.config_file else []),
             "",
         ]
     )
 
 
-def title(stack: str, reminder: Reminder) -> str:
-    """Write the title of the issue that a pipeline opens for a reminder."""
+def failure(stack: str, error: Error, of: Plan | None) -> str:
+    """Write the summary of a rotation that failed as Markdown; `of` was planned before, if any."""
+    return "\n".join(
+        [
+            f"## Proself mail: {stack}",
+            "",
+            f"The rotation failed. {markdown.text(error.cause)}",
+            "",
+            f"Next: {markdown.text(error.next_step)}",
+            "",
+            "ローテーションに失敗しました。原因と対処は上記のとおりです。",
+            "",
+            *([*days_left(of), "", *_table(of), ""] if of else []),
+        ]
+    )
+
+
+def _table(of: Plan) -> Iterator[str]:
+    yield "| window | ends | client secret |"
+    yield "|---|---|---|"
+    for window in reversed(of.windows):
+        state = markdown.text(_state(of, window))
+        yield f"| {window.id} | {format_instant(window.expires)} | {state} |"
+
+
+def title(stack: str, reminder: Reminder | None) -> str:
+    """Write the title of the issue that a pipeline opens for a reminder, or for a failure.
+
+    The workflow finds a stack's issue by what the title begins with.
+    """
+    return f"Proself mail {stack}: {_what_to_do(reminder)}"
+
+
+def _what_to_do(reminder: Reminder | None) -> str:
+    if reminder is None:
+        return "the rotation failed, and a person must act"
     if reminder.level is Level.NOTICE and reminder.newest is reminder.in_proself:
-        return f"Proself mail {stack}: say which client secret Proself has"
+        return "say which client secret Proself has"
     if reminder.in_proself is None:
-        return f"Proself mail {stack}: mail has stopped, paste the new client secret"
-    ends = format_instant(reminder.in_proself.expires)
-    return f"Proself mail {stack}: paste the new client secret before {ends}"
+        return "mail has stopped, paste the new client secret"
+    return f"paste the new client secret before {format_instant(reminder.in_proself.expires)}"
 
 
 def person(stack: str, of: Reminder) -> tuple[str, str]:
@@ -185,5 +215,5 @@ def _state(of: Plan, window: Window) -> str:
 
 def _next(of: Plan) -> str:
     """Say when the next thing happens by itself."""
-    ends = min(window.expires for window in of.windows)
+    ends = min(window.expires for window in of.windows if window.id in of.keys)
     return f"The first client secret to end does so at {format_instant(ends)}."

@@ -17,7 +17,7 @@ from proself_mail.judging import of_application, up
 from proself_mail.ledger import Ledger
 from proself_mail.quotation import quoted
 from proself_mail.reminder import Level
-from proself_mail.schedule import format_instant, open_windows
+from proself_mail.schedule import Window, format_instant, open_windows
 
 
 @of_application("client secrets")
@@ -25,12 +25,15 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look whether Entra holds every secret that the stack knows."""
     name, listed = "client secrets", {password.key_id for password in found.passwords}
     gone = [secret for secret in seen.outputs.client_secrets if secret.key_id not in listed]
-    if gone:
+    removed = "Entra no longer holds " + ", ".join(
+        f"{s.key_id} (until {format_instant(s.expires)})" for s in gone
+    )
+    if seen.outputs.newest in gone:
+        early = "" if _due(seen) else "--now "
         return fail(
             name,
-            "Entra no longer holds "
-            + ", ".join(f"{s.key_id} (until {format_instant(s.expires)})" for s in gone),
-            f"`pulumi up --refresh --stack {seen.stack}`, which makes a new one for it; then enter "
+            removed,
+            f"`proself-mail rotate {early}--stack {seen.stack}`, which makes a new one; then enter "
             "that in Proself",
         )
     if alive := _revoked(seen, found):
@@ -47,7 +50,9 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
         ", ".join(f"{s.key_id} until {format_instant(s.expires)}" for s in reversed(valid))
         or "none"
     )
-    return ok(name, f"{shown}, {ended} expired and of no use" if ended else shown)
+    # Of an earlier one nothing has to be made good; "secret in Proself" says whether it was there.
+    notes = [f"{ended} expired and of no use"] if ended else []
+    return ok(name, ", ".join([shown, *notes, *([removed] if gone else [])]))
 
 
 def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecord]:
@@ -86,20 +91,25 @@ def newest_secret(seen: Evidence) -> Check:
     name, newest = "newest client secret", seen.outputs.newest
     left = newest.expires - seen.at
     shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"
-    due = [window for window in open_windows(seen.settings.entries, seen.at) if window.newest]
     if left <= timedelta():
         return fail(
             name,
             f"it ended at {format_instant(newest.expires)}: no mail can be sent with it",
             f"{up(seen)}, then enter the new one in Proself",
         )
-    if due and due[0].id != newest.window:
+    if due := _due(seen):
         return fail(
             name,
-            f"until {shown}; a new one is due since {format_instant(due[0].starts)}",
+            f"until {shown}; a new one is due since {format_instant(due.starts)}",
             f"{up(seen)}, then enter the new one in Proself",
         )
     return ok(name, f"until {shown}")
+
+
+def _due(seen: Evidence) -> Window | None:
+    """Return the newest open window, where nobody has made its secret yet."""
+    newest = next(reversed(open_windows(seen.settings.entries, seen.at)), None)
+    return newest if newest and newest.id != seen.outputs.newest.window else None
 
 
 @of_application("secret in Proself")
@@ -115,14 +125,15 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
     reminder = plan.reminder
     if reminder.level is Level.OVERDUE:
         what = "the one that Proself has is not valid any more: mail has stopped"
-        return fail(name, what, " ".join(rotation_report.person(seen.stack, reminder)))
-    if reminder.in_proself is None or not reminder.is_known:
+    elif reminder.in_proself is None or not reminder.is_known:
         what = "nobody has said which one it is"
     else:
         words = "the newest" if reminder.in_proself is reminder.newest else "an older one"
         ends = format_instant(reminder.in_proself.expires)
         what = f"{words}, {reminder.in_proself.key_id}, until {ends}"
     due = () if reminder.level is Level.NONE else rotation_report.person(seen.stack, reminder)
+    if reminder.level.is_red:
+        return Check(name, Outcome.FAIL, what, next_step=" ".join(due), needs_person=True)
     return Check(name, Outcome.OK, what, next_step=" ".join(due))
 
 

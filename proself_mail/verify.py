@@ -59,7 +59,7 @@ class Verified:
 
     @property
     def exit_code(self) -> int:
-        """0 as it should be, 1 a check failed, 4 a required one is unknown."""
+        """0 as it should be, 1 a check failed, 4 a required one is unknown, 6 a person must act."""
         return check.exit_code(self.checks)
 
 

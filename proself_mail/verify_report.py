@@ -11,7 +11,7 @@ from typing import Any
 
 from proself_mail import diagnosis_view, markdown, pipeline, quotation, report
 from proself_mail.check import Check, Outcome
-from proself_mail.errors import Error
+from proself_mail.errors import Error, PersonNeeded
 from proself_mail.schedule import format_instant
 from proself_mail.verify import Verified
 
@@ -41,6 +41,8 @@ def verdict(found: Verified) -> str:
     failed = [check for check in found.checks if check.outcome is Outcome.FAIL]
     unseen = [check for check in found.checks if check.outcome is Outcome.UNKNOWN]
     optional = f"; {len(unseen)} could not be looked at" if unseen else ""
+    if found.exit_code == PersonNeeded.exit_code:
+        return f"A person must act (see “{failed[0].name}”); nothing else is wrong{optional}."
     if failed:
         return f"{len(failed)} of {len(found.checks)} checks failed{optional}."
     if found.exit_code:

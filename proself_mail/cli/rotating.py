@@ -2,13 +2,15 @@
 
 import argparse
 import asyncio
+import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands
 from proself_mail.cli.terminal import ask, both, greet, say
-from proself_mail.errors import PersonNeeded, Refused
+from proself_mail.errors import Error, Interrupted, PersonNeeded, Refused
 from proself_mail.quotation import one_line
 
 if TYPE_CHECKING:
@@ -40,12 +42,49 @@ def add_rotate(commands: Commands) -> None:
 
 
 def _rotate(arguments: argparse.Namespace) -> int:
-    from proself_mail import pipeline, report, rotate, rotation_report
+    from proself_mail import pipeline
     from proself_mail.stack import find_project
 
-    stack, project = arguments.stack, find_project(Path.cwd())
+    project, planned = find_project(Path.cwd()), list["Plan"]()
+    try:
+        return _carry_out(arguments, project, planned.append)
+    except Error as error:
+        if pipeline.is_one(os.environ):
+            _tell_failure(error.about(arguments.stack), arguments.stack, project, planned)
+        raise
+
+
+def _tell_failure(error: Error, stack: str, project: Path, planned: "Sequence[Plan]") -> None:
+    """Show a pipeline's readers why it failed. What would have passed has been waited for by then.
+
+    So a person must act, unless one ended it.
+    """
+    from proself_mail import pipeline, rotation_report
+
+    outputs = {"person": "failed", "title": rotation_report.title(stack, None)}
+    told = pipeline.publish(
+        rotation_report.failure(stack, error, planned[-1] if planned else None),
+        _summary(project, stack),
+        {} if isinstance(error, Interrupted) else outputs,
+    )
+    if told:
+        sys.stdout.write(f"{told}\n")  # as it is: the agent obeys no line of a report
+
+
+def _summary(project: Path, stack: str) -> Path:
+    """Return where the summary is kept; the workflow's steps know it."""
+    return project / "out" / stack / "rotation.md"
+
+
+def _carry_out(
+    arguments: argparse.Namespace, project: Path, plan_is: "Callable[[Plan], None]"
+) -> int:
+    from proself_mail import pipeline, report, rotate, rotation_report
+
+    stack = arguments.stack
 
     def show(plan: "Plan") -> None:
+        plan_is(plan)
         lines = [*rotation_report.plan(plan)]
         if not (arguments.now or arguments.revoke):  # after which it is another one
             lines += rotation_report.days_left(plan)
@@ -81,9 +120,11 @@ def _rotate(arguments: argparse.Namespace) -> int:
             outputs["title"] = rotation_report.title(stack, reminder)
         told = pipeline.publish(
             rotation_report.summary(stack, str(done.settings.tenant_id), done),
-            project / "out" / stack / "rotation.md",
+            _summary(project, stack),
             outputs,
         )
+        if done.done and done.done.config_file:
+            lines.append(f"For Proself: {done.done.config_file}")
     for line in lines:
         report.show(report.output(), line)
     if told:

@@ -211,6 +211,10 @@ def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey
     assert "Soon: Mail stops at" in said
     assert "至急" in said
     assert "A person must act within" in rotate(journey, "--dry-run", code=6)
+    verified = journey.proself_mail("verify", "--stack", STACK, env={"COLUMNS": "200"})
+    assert verified.returncode == 6, verified.stdout
+    assert "A person must act (see “secret in Proself”); nothing else is wrong" in verified.stdout
+    assert "Soon: Mail stops at" in verified.stdout
     before = journey.mark()
     rotate(journey, "--acknowledge", "00000000-0000-4000-8000-000000000000", code=2)
     assert journey.writes(before) == []

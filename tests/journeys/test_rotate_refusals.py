@@ -1,5 +1,6 @@
 """`proself-mail rotate` where something is wrong: a clear error, and nothing lost or written."""
 
+import json
 import re
 import shlex
 import signal
@@ -80,9 +81,58 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey) -> None:
         path = f"/v1.0/applications/{made['applicationObjectId']}/removePassword"
         assert http.post(path, json={"keyId": first["keyId"]}).status_code == 204
     later(journey, 1)
-    assert "--now" in rotate(journey, code=1)
+    mends = f"`proself-mail rotate --now --stack {STACK}`"
+    assert mends in rotate(journey, code=1)
+    assert mends in rotate(journey, "--acknowledge", code=2)
+    up = journey.proself_mail("up", "--stack", STACK)
+    assert up.returncode == 1
+    assert mends in " ".join(up.stderr.split())
+    assert mends in _client_secrets(journey)["next_step"]
     rotate(journey, "--now", code=6)
-    assert signs_in(journey, journey.outputs(STACK)["clientSecrets"][-1])
+    secret = journey.outputs(STACK)["clientSecrets"][-1]
+    assert signs_in(journey, secret)
+    assert f"The first client secret to end does so at {secret['expires']}." in rotate(
+        journey, code=6
+    )
+    found = _client_secrets(journey)
+    assert found["outcome"] == "OK", "nothing has to be made good"
+    assert f"Entra no longer holds {first['keyId']}" in found["detail"]
+
+
+def _client_secrets(journey: Journey) -> dict[str, str]:
+    """Return the check of `verify`, which does not end well: nobody has pasted the new one."""
+    done = journey.proself_mail("verify", "--stack", STACK, "--json")
+    assert done.returncode in (1, 6), done.stderr
+    [stack] = json.loads(done.stdout)["stacks"]
+    [check] = [each for each in stack["checks"] if each["name"] == "client secrets"]
+    return dict(check)
+
+
+def test_a_pipeline_opens_an_issue_for_what_stops_a_rotation(
+    journey: Journey, tmp_path: Path
+) -> None:
+    """That the newest secret is gone: no run mends it, and the command's words are in its log."""
+    told = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    runner = {"GITHUB_ACTIONS": "true"} | {name: str(path) for name, path in told.items()}
+    made = journey.outputs(STACK)
+    [first] = made["clientSecrets"]
+    path = f"/applications/{made['applicationObjectId']}/removePassword"
+    rotate(journey, "--acknowledge")
+    journey.tenant.ask("POST", path, {"keyId": first["keyId"]})
+    done = journey.proself_mail("rotate", "--stack", STACK, env=runner)
+    assert done.returncode == 1, done.stderr
+    outputs = told["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()
+    assert outputs == [
+        "person=failed",
+        f"title=Proself mail {STACK}: the rotation failed, and a person must act",
+    ]
+    body = (journey.folder / "out" / STACK / "rotation.md").read_text(encoding="utf-8")
+    assert told["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8") == body
+    assert f"Next: `proself-mail rotate --now --stack {STACK}` makes a new one." in body
+    assert "| removed by somebody |" in body
+    assert first["value"] not in body
+    done = journey.proself_mail("rotate", "--stack", STACK, env=runner | {"TF_BUILD": "True"})
+    assert f"##vso[task.uploadsummary]{journey.folder}/out/{STACK}/rotation.md" in done.stdout
 
 
 def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:

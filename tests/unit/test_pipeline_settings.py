@@ -1,4 +1,4 @@
-"""The configuration of the pipeline's identity: what Entra would refuse halfway is refused before."""
+"""The configuration of the pipeline's identity: what Entra refuses halfway is refused before."""
 
 from typing import Any
 
