@@ -16,7 +16,7 @@ from pathlib import Path
 from proself_mail import explain, session, target, verify
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import Diagnosis, diagnose, explained
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.mail_sign_in import MailToken, OpenBrowser, SignInRefused, sign_in
 from proself_mail.refusal import Names, Sent
 from proself_mail.settings import Settings, open_mail_proof
@@ -57,8 +57,8 @@ class Proof:
 async def run(name: str, project: Path, person: Person, relay: Server | None = None) -> Verified:
     """Look at a stack, then send the mail; one verdict on both.
 
-    Raises `ConfigurationError` where the mail proof is not open, and as `verify.run` and
-    `sign_in`.
+    Raises `ConfigurationError` where the mail proof is not open or its port is taken, and as
+    `verify.run`.
     """
     known = await verify.read(name, project)
     settings, outputs = known.settings, known.outputs
@@ -76,9 +76,14 @@ async def run(name: str, project: Path, person: Person, relay: Server | None = N
             why = f"no sign-in and no mail was tried: see {' and '.join(closed)} above"
             untried = (Check(_STEPS[0], Outcome.UNKNOWN, why), *_skipped(1))
             return replace(found, checks=(*found.checks, *untried))
-        proof = await prove(
-            opened.target, name, settings, outputs, server, person, opened.tenant_now()
-        )
+        try:
+            proof = await prove(
+                opened.target, name, settings, outputs, server, person, opened.tenant_now()
+            )
+        except RemoteError as error:  # nobody signed in in time, say; what was seen is told still
+            why = error.cause.rstrip(".")
+            untried = Check(_STEPS[0], Outcome.UNKNOWN, why, next_step=error.next_step)
+            return replace(found, checks=(*found.checks, untried, *_skipped(1)))
     diagnoses = (proof.diagnosis,) if proof.diagnosis else ()
     return replace(
         found,

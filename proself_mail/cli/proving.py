@@ -50,18 +50,25 @@ def _verify(arguments: argparse.Namespace) -> int:
             "--mail needs a person for one stack, and --all is about every one.",
             "Give --stack instead of --all.",
         )
+    unseen: Error | None = None
     if arguments.all:
         found = asyncio.run(verify.run_all(stack.names(project), project))
     else:
-        found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
+        try:
+            found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
+        except Error as error:
+            unseen = error.about(arguments.stack)
+            found = {arguments.stack: unseen}
     code = verify.exit_code(found)
     if arguments.json:
         print_document(verify_report.to_json(found, code))
-    else:
+    elif unseen is None:
         verify_report.show(found, japanese_first=is_japanese())
     for line in verify_report.write_summary(found, os.environ):
         # A command to the agent, which reads it from either stream.
         (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")
+    if unseen:
+        raise unseen
     return code
 
 

@@ -390,7 +390,6 @@ def test_a_server_that_is_not_there_is_told(stack: Open) -> None:
 @pytest.mark.parametrize(
     ("options", "env", "code", "said"),
     [
-        (["--timeout", "0.02"], {"BROWSER": "/bin/true"}, 4, "Nobody finished the sign-in"),
         (["--smtp-port", "25"], {}, 2, "--smtp-host"),
         (["--smtp-host", "localhost", "--smtp-port", "0"], {}, 2, "from 1 to 65535"),
         ([], {"PROSELF_MAIL_SMTP_HOST": ""}, 3, "is not set up in this shell"),
@@ -404,6 +403,18 @@ def test_the_command_refuses_in_time(
     assert done.returncode == code, done.stderr
     assert said in " ".join(done.stderr.split())
     assert len(stack.outbox()) == before
+
+
+def test_what_was_seen_is_told_where_nobody_signed_in(stack: Open) -> None:
+    done = command(stack, "--timeout", "0.02", "--json", env={"BROWSER": "/bin/true"})
+    assert done.returncode == 4, done.stderr
+    [found] = json.loads(done.stdout)["stacks"]
+    checks = {each["name"]: each for each in found["checks"]}
+    assert checks["application"]["outcome"] == "OK"
+    assert checks["mail: sign-in"]["outcome"] == "UNKNOWN"
+    assert checks["mail: sign-in"]["detail"].startswith("Nobody finished the sign-in")
+    assert checks["mail: sign-in"]["next_step"]
+    assert checks["mail: accepted"]["detail"] == "not reached"
 
 
 def test_a_proof_that_is_not_open_says_how_to_open_it_and_an_up_closes_it(stack: Open) -> None:

@@ -311,6 +311,12 @@ def test_all_stacks_at_once_tell_one_from_the_other(stack: Journey) -> None:
         assert [(s["stack"], s["exit_code"]) for s in document["stacks"]] == [
             ("dev", 0), ("empty", 2)
         ]  # fmt: skip
+        alone = stack.proself_mail("verify", "--stack", "empty", "--json")
+        assert alone.returncode == 2
+        [told] = json.loads(alone.stdout)["stacks"]
+        assert told == document["stacks"][1] | {"error": told["error"]}
+        assert told["error"]["cause"] in " ".join(alone.stderr.split())
+        assert "--stack empty" in told["error"]["next_step"]
     finally:
         stack.pulumi("stack", "rm", "--yes", "empty")
 
