@@ -81,9 +81,9 @@ async def run(name: str, project: Path, person: Person, relay: Server | None = N
                 opened.target, name, settings, outputs, server, person, opened.tenant_now()
             )
         except RemoteError as error:  # nobody signed in in time, say; what was seen is told still
-            why = error.cause.rstrip(".")
-            untried = Check(_STEPS[0], Outcome.UNKNOWN, why, next_step=error.next_step)
-            return replace(found, checks=(*found.checks, untried, *_skipped(1)))
+            said = error.cause.rstrip(".")
+            unknown = Check(_STEPS[0], Outcome.UNKNOWN, said, next_step=error.next_step)
+            return replace(found, checks=(*found.checks, unknown, *_skipped(1)))
     diagnoses = (proof.diagnosis,) if proof.diagnosis else ()
     return replace(
         found,

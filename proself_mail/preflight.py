@@ -183,7 +183,7 @@ def _ownership(
             f"{caller.name} ({caller.object_id}) is among `owners`, and does not own the "
             "application yet",
             next_step=f"have somebody who owns it run `proself-mail up --stack {stack}` with this "
-            "stack file; right after that, wait a minute",
+            "stack file, then wait a minute",
         )
     if listed or not _owns_only(caller):
         return Check(name, Outcome.OK, f"{len(settings.owners)} configured")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from proself_mail import markdown
-from proself_mail.errors import Error
+from proself_mail.errors import Error, sentence
 from proself_mail.reminder import Level, Reminder
 from proself_mail.rotation import Plan, shown
 from proself_mail.schedule import Window, format_instant
@@ -103,18 +103,26 @@ def summary(stack: str, tenant: str, of: "Rotation") -> str:
 
 
 def failure(stack: str, error: Error, of: Plan | None) -> str:
-    """Write the summary of a rotation that failed as Markdown; `of` was planned before, if any."""
+    """Write the summary of a rotation that failed as Markdown; `of` was planned before, if any.
+
+    What a person has to do in Proself is in it still, where there is a newest secret to paste.
+    """
+    reminder = of.reminder if of and of.windows[-1].id in of.keys else None
+    if reminder and reminder.level is Level.NONE:
+        reminder = None
     return "\n".join(
         [
             f"## Proself mail: {stack}",
             "",
             f"The rotation failed. {markdown.text(error.cause)}",
             "",
-            f"Next: {markdown.text(error.next_step)}",
+            f"Next: {markdown.text(sentence(error.next_step))}",
             "",
             "ローテーションに失敗しました。原因と対処は上記のとおりです。",
             "",
-            *([*days_left(of), "", *_table(of), ""] if of else []),
+            *([*days_left(of), ""] if of else []),
+            *(["\n\n".join(person(stack, reminder)), ""] if reminder else []),
+            *([*_table(of), ""] if of else []),
         ]
     )
 

@@ -11,6 +11,7 @@ import pytest
 from bench.rotation_model import Life
 from proself_mail import rotation, rotation_report
 from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.errors import CheckFailed
 from proself_mail.ledger import Damaged, Ledger, merged
 from proself_mail.reminder import Level, LiveSecret, remind
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
@@ -121,6 +122,12 @@ def test_a_person_must_only_where_the_exit_code_says_so_too(
     assert told.startswith(words)
     assert plan.reminder is not None
     assert plan.reminder.level.is_red is ("must" in told)
+    refused = CheckFailed("owners: <b> is none.", "have somebody who owns it run `x`")
+    failed = rotation_report.failure("contoso.test", refused, plan)
+    assert "owners: \\<b\\> is none.\n\nNext: Have somebody who owns it run `x`.\n" in failed
+    assert told in failed
+    is_due = plan.reminder.level is not Level.NONE
+    assert ("`proself-mail rotate --acknowledge" in failed) is is_due, "the issue keeps saying so"
 
 
 def test_the_ledger_stands_beside_what_people_write() -> None:
