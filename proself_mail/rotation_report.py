@@ -63,7 +63,7 @@ def notes(of: Plan) -> Iterator[str]:
 def end(of: "Rotation") -> Iterator[str]:
     """Say how a rotation ended, a line each."""
     if not of.before.is_due:
-        yield f"Nothing is due; nothing was changed. {_next(of.after)}"
+        yield f"Nothing is due; nothing was changed.{_next(of.after)}"
     for window in of.before.add:
         yield (
             f"Made and proven: the client secret of the window {window.id}, until "
@@ -222,6 +222,6 @@ def _state(of: Plan, window: Window) -> str:
 
 
 def _next(of: Plan) -> str:
-    """Say when the next thing happens by itself."""
-    ends = min(window.expires for window in of.windows if window.id in of.keys)
-    return f"The first client secret to end does so at {format_instant(ends)}."
+    """Say when the next thing happens by itself; blank where no secret of ours is there to end."""
+    ends = [window.expires for window in of.windows if window.id in of.keys]
+    return f" The first client secret to end does so at {format_instant(min(ends))}." if ends else ""
