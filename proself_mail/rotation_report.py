@@ -224,4 +224,6 @@ def _state(of: Plan, window: Window) -> str:
 def _next(of: Plan) -> str:
     """Say when the next thing happens by itself; blank where no secret of ours is there to end."""
     ends = [window.expires for window in of.windows if window.id in of.keys]
-    return f" The first client secret to end does so at {format_instant(min(ends))}." if ends else ""
+    if not ends:
+        return ""
+    return f" The first client secret to end does so at {format_instant(min(ends))}."

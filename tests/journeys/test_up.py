@@ -401,7 +401,7 @@ def test_an_owner_that_the_tenant_does_not_know_stops_it(journey: Journey) -> No
     done = up(journey)
     told = " ".join(done.stderr.split())
     assert done.returncode == 4, told
-    assert f"The tenant knows no {stranger}" in told
+    assert f"the tenant knows no {stranger}" in told
     assert "`owners`" in told
     [tried] = journey.tenant.writes(before)
     assert tried["status"] >= 400
