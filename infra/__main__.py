@@ -12,10 +12,10 @@ operation.leave_at_once_when_told()
 operation.require_engine()
 gc.disable()  # it lives for a second, of which looking for garbage would take 0.03
 atexit.register(gc.freeze)  # or the interpreter looks through all objects once more: 0.06 s
-configuration = settings.load()
-outputs.check_config_file(configuration)
 stack = pulumi.get_stack()
 made = policy.Made.read(stack) if operation.looks_ahead() else None
+configuration = settings.load(stack, made)
+outputs.check_config_file(configuration)
 with ThreadPoolExecutor(1) as beside:
     # The tenant is asked while the provider's SDK is imported, which takes as long.
     entering = beside.submit(tenant.enter, configuration, stack, made)

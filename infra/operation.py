@@ -10,9 +10,11 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pulumi
+import yaml
 
 from proself_mail import facts
 from proself_mail.errors import Error
@@ -80,16 +82,35 @@ def applies_changes() -> bool:
 
 
 def looks_ahead() -> bool:
-    """Say whether this run makes all that is declared or shows what it would, unforeseen.
+    """Say whether this run makes what is declared or shows what it would, unforeseen.
 
     `proself-mail up` has looked at the tenant itself.
     """
-    arguments = _command_line()
-    command = _first_word(arguments)
-    # What is left out on purpose, or cannot be told, is no reason to refuse the rest.
-    whole = not any(each.startswith(("--target", "--exclude", "-t")) for each in arguments)
-    observes = command in {None, *(_OBSERVING - _PREVIEWING)}
-    return whole and not observes and not is_under_proself_mail_up()
+    observes = _first_word(_command_line()) in {None, *(_OBSERVING - _PREVIEWING)}
+    return not observes and not is_under_proself_mail_up()
+
+
+def is_whole() -> bool:
+    """Say whether nothing that is declared is left out of this run on purpose."""
+    leaving_out = ("--target", "--exclude", "-t")
+    return not any(each.startswith(leaving_out) for each in _command_line())
+
+
+def stack_files() -> Path | None:
+    """Return the folder that the project's stack files lie in; None where it cannot be told.
+
+    The CLI's working directory leads there. Older language hosts tell no program its project.
+    """
+    command = _command()
+    try:
+        start = Path(command.cwd()) if command else None
+        for folder in (start, *start.parents) if start else ():
+            if (folder / "Pulumi.yaml").exists():
+                document = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+                return folder / (document.get("stackConfigDir") or ".")
+    except (psutil.Error, OSError, ValueError, AttributeError, yaml.YAMLError):
+        pass  # a process that may not be looked at, or another kind of project file
+    return None
 
 
 def is_under_proself_mail_up() -> bool:
@@ -106,12 +127,22 @@ def adoption() -> Mapping[str, str]:
 def _command_line() -> Sequence[str]:
     """Return the arguments of the CLI; none where no CLI is found above us."""
     try:
-        for parent in psutil.Process().parents():
-            if parent.name().removesuffix(".exe") == "pulumi":
-                return parent.cmdline()[1:]
+        if command := _command():
+            return command.cmdline()[1:]
     except psutil.Error:
         pass  # a process that may not be looked at
     return ()
+
+
+def _command() -> psutil.Process | None:
+    """Return the CLI that started us; None where none is found above us."""
+    try:
+        for parent in psutil.Process().parents():
+            if parent.name().removesuffix(".exe") == "pulumi":
+                return parent
+    except psutil.Error:
+        pass  # a process that may not be looked at
+    return None
 
 
 def _first_word(arguments: Sequence[str]) -> str | None:

@@ -11,11 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 import pulumi
 
-from proself_mail import credentials, secret_policy
+from proself_mail import credentials, identity, secret_policy, stamp
 from proself_mail.check import Outcome
 from proself_mail.directory import AppPolicy
 from proself_mail.errors import CheckFailed, Refused, sentence
@@ -36,6 +38,8 @@ class Made:
     application_id: str | None
     ends: Mapping[str, datetime]
     """When each secret ends, by its window's id."""
+    stack_id: UUID | None = None
+    """The UUID that the application bears; None where its stamp is damaged, or without one."""
 
     @classmethod
     def read(cls, stack: str) -> Self | None:
@@ -51,6 +55,14 @@ class Made:
             time.sleep(wait)
         return None
 
+    def check_identity(self, settings: Settings, stack: str, folder: Path | None) -> None:
+        """Refuse a `stackId` that is not this stack's own. Raises `Refused`.
+
+        `folder` is where the project's stack files lie; None where that cannot be told.
+        """
+        is_set_up = self.application_id is not None
+        identity.check(stack, settings.stack_id, self.stack_id, folder, is_set_up=is_set_up)
+
     def check(self, settings: Settings, now: datetime) -> None:
         """Refuse a stack file that does not declare what lives. Raises `Refused`."""
         if lost := vanishing(self.ends, settings.entries, now):
@@ -58,16 +70,17 @@ class Made:
 
     @classmethod
     def _of(cls, resources: Mapping[str, Mapping[str, Any]]) -> Self:
-        application_id, ends = None, {}
+        application_id, ends, borne = None, {}, None
         for urn, resource in resources.items():
             name = urn.rpartition("::")[2]
             if resource["type"] == _APPLICATION:
                 application_id = resource["outputs"].get("objectId")
+                borne = stamp.read(resource["outputs"].get("tags") or ())
             elif resource["type"] == _SECRET:
                 ends[name.removeprefix(SECRET_PREFIX)] = datetime.fromisoformat(
                     resource["outputs"]["endDate"]
                 )
-        return cls(application_id, ends)
+        return cls(application_id, ends, borne.stack_id if borne else None)
 
 
 def _resources(stack: str) -> Mapping[str, Mapping[str, Any]]:

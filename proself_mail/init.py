@@ -19,9 +19,12 @@ from proself_mail.check import Check
 from proself_mail.directory import AppPolicy, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.failure import HOW_TO_CHOOSE
+from proself_mail.mending import Literal, config_rm
 from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.settings import (
     LONGEST_STACK_NAME,
+    PLACEHOLDERS,
+    Consent,
     Environment,
     Problem,
     Settings,
@@ -40,6 +43,10 @@ TEST_LIFETIME = timedelta(days=30)
 """After it a sweep may remove what a test stack made."""
 
 
+_SUCH_AS = {
+    PLACEHOLDERS["server"]: "proself.example.jp",
+    PLACEHOLDERS["mailbox"]: "proself@example.jp",
+}
 _SAMPLE = "example"
 """The stack of stacks/Pulumi.example.yaml."""
 _OURS = ("default", "passphrase")
@@ -57,8 +64,11 @@ class Answers:
     target: TargetName
     environment: Environment
     audience: str = "single"
+    consent: Consent = Consent.GRANTED
     tenant_id: str | None = None
     """None takes the one that is signed in to."""
+    mailbox_tenant_id: str | None = None
+    """None where it is the same."""
     display_name: str | None = None
     config_file: str | None = None
     secrets_provider: str | None = None
@@ -80,7 +90,7 @@ async def run(answers: Answers, project: Path) -> Made:
     check_name(answers.stack, project)
     # Whatever can be refused without the tenant is refused before it is asked.
     unknown = str(uuid.UUID(int=0))
-    _configuration(answers, unknown, unknown, _entry(clock.now()))
+    _configuration(answers, answers.mailbox_tenant_id or unknown, unknown, _entry(clock.now()))
     stack = Stack(answers.stack, project, answers.secrets_provider)
     async with session.sign_in(answers.target, _tenant(answers)) as opened:
         caller = opened.caller
@@ -97,6 +107,7 @@ async def run(answers: Answers, project: Path) -> Made:
             state.read({}),
             opened.tenant_now(),
             policy,
+            f"--consent {Consent.BY_ADMINISTRATOR}",
         )
     up.stop_at(checks)
     stack.create()
@@ -130,6 +141,7 @@ def _configuration(
         "server": answers.server,
         "mailbox": answers.mailbox,
         "audience": answers.audience,
+        "consent": answers.consent,
         "displayName": answers.display_name or f"Proself mail ({answers.server})",
         "environment": answers.environment,
         "secrets[0].from": format_instant(entry.starts),
@@ -139,6 +151,8 @@ def _configuration(
     }
     if answers.environment is Environment.TEST:
         values["deleteAfter"] = format_instant(entry.starts + TEST_LIFETIME)
+    if answers.mailbox_tenant_id is not None:
+        values["mailboxTenantId"] = answers.mailbox_tenant_id
     if answers.config_file is not None:
         values["configFile"] = answers.config_file
     _refuse(wrong(_nested(values), _option))
@@ -155,14 +169,14 @@ def check_options(given: Mapping[str, str]) -> None:
 
 def check_answer(key: str, answer: str) -> None:
     """Refuse an answer that no stack can have for a key. Raises `ConfigurationError`."""
-    for found in wrong({key: answer}, lambda _, example: example or ""):
+    for found in wrong({key: answer}, lambda _, example: _example(example)):
         if found.path == key:
-            raise ConfigurationError(f"{found.cause}.", f"Such as {found.mending}.")
+            raise ConfigurationError(f"{found.cause}.", f"Such as {' '.join(found.mending)}.")
 
 
 def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
-        mended = ", ".join(f"`{each.mending}`" for each in problems)
+        mended = ", ".join(f"`{option}`" for each in problems for option in each.mending)
         raise ConfigurationError(
             f"No stack can be made so: {'; '.join(each.cause for each in problems)}.",
             f"Type it again, this time as in {mended}.",
@@ -171,7 +185,11 @@ def _refuse(problems: Sequence[Problem]) -> None:
 
 def _option(path: str, example: str | None) -> str:
     option = re.sub(r"[A-Z]", lambda capital: f"-{capital[0].lower()}", path)
-    return f"--{option} {shlex.quote(example or '')}"
+    return f"--{option} {shlex.quote(_example(example))}"
+
+
+def _example(value: str | None) -> str:
+    return _SUCH_AS.get(value or "", value or "")
 
 
 def _nested(values: Mapping[str, str]) -> Mapping[str, object]:
@@ -211,6 +229,14 @@ def check_name(name: str, project: Path) -> None:
             "Choose another one such as contoso.test.",
         )
     stack = Stack(name, project)
+    if (keys := stack.keys) and "stackId" not in keys:
+        lines = ", ".join(f"`{config_rm(name, Literal(key))}`" for key in keys)
+        raise Refused(
+            f"{stack.file_shown} exists already and holds {', '.join(f'`{key}`' for key in keys)} "
+            "alone, which is no whole configuration.",
+            f"{lines}, then try again with what they said as options "
+            "(`proself-mail init --help`). Or choose another name.",
+        )
     if stack.is_configured:
         raise Refused(
             f"{stack.file_shown} exists already: it holds the UUID and the schedule of a stack "

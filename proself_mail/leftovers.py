@@ -106,10 +106,13 @@ def _to_adopt(
         if secrets:
             raise Refused(
                 f"The application {_shown(found[0])} bears this stack's stamp and holds "
-                f"{quantity(len(secrets), 'client secret')} not in the stack's state: the state "
-                "seems to be lost or older than the tenant.",
-                "Bring the state back from the backend's history. If it is lost for good, make a "
-                "new stack, move Proself to it, and delete this application afterwards.",
+                f"{quantity(len(secrets), 'client secret')} not in the stack's state: another "
+                "stack has this `stackId` and the application is that one's, or the state is lost "
+                "or older than the tenant.",
+                "If this stack's file was copied, remove it, and `proself-mail init --stack S` "
+                "writes it anew with a UUID of its own. If the stack is on another backend, "
+                "`pulumi login` there. If it is neither, bring the state back from the backend's "
+                "history; if that is lost for good, move Proself to a new stack.",
             )
         return found[0]
     if any(not is_empty(each, began) for each in found):
@@ -164,7 +167,9 @@ def _in_doubt(found: Sequence[ApplicationRecord], state: State) -> Refused:
     return Refused(
         f"{len(found)} applications bear this stack's stamp, and the state knows {known}: "
         f"{'; '.join(map(_shown, found))}. Which of them Proself uses cannot be told from here.",
-        "Delete the one that Proself does not use in Entra's App registrations, then try again.",
+        "Look first whether another stack has this `stackId`: its file was copied, or it is on "
+        "another backend. Then leave its application alone. If there is none, delete the one that "
+        "Proself does not use in Entra's App registrations, then try again.",
     )
 
 

@@ -24,7 +24,7 @@ from proself_mail.lock import Holder
 from proself_mail.mending import config_set
 from proself_mail.quantity import quantity
 from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
-from proself_mail.settings import Settings, permission_not_offered
+from proself_mail.settings import Consent, Settings, permission_not_offered
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
 
@@ -56,10 +56,12 @@ async def look(
     state: State,
     now: datetime,
     asked: Awaitable[AppPolicy] | None = None,
+    no_consent: str = "",
 ) -> Sequence[Check]:
     """Look at everything that can be told before a write to the stack of this name.
 
-    `asked` is what has been asked already.
+    `asked` is what has been asked already, `no_consent` what a person types to leave the consent to
+    an administrator where it is not the stack's configuration that is to be changed.
     """
     policy = asyncio.ensure_future(asked or directory.app_policy(state.application_id))
     try:
@@ -72,14 +74,18 @@ async def look(
         )
     finally:
         policy.cancel()  # of a look that is broken off
-    return (*found, *rights(caller, grants=settings.manages_grant))
+    no_consent = no_consent or config_set(stack, "consent", Consent.BY_ADMINISTRATOR)
+    return (*found, *_rights(caller, no_consent if settings.manages_grant else None))
 
 
-def rights(caller: Caller, *, grants: bool) -> Sequence[Check]:
-    """Compare what the caller may do, by its own token, with what a stack needs."""
+def _rights(caller: Caller, no_consent: str | None) -> Sequence[Check]:
+    """Compare what the caller may do, by its own token, with what a stack needs.
+
+    `no_consent` leaves the consent to an administrator; None where it is left to one already.
+    """
     needs = [("may manage its applications", _MAY_WRITE_APPLICATIONS, _LEAST, "")]
-    if grants:
-        other = ", or leave the consent to an administrator (`consent: by-administrator`)"
+    if no_consent is not None:
+        other = f", or leave the consent to an administrator: `{no_consent}`"
         needs.append(("may give admin consent", _MAY_GRANT, _LEAST_TO_GRANT, other))
     return [_right(caller, *each) for each in needs]
 
@@ -143,7 +149,7 @@ def of_stack(
     return (
         _ownership(settings, stack, caller, owners if is_settled else None),
         _file_and_state(state, settings, now),
-        _stamp(state, settings, stamped, began),
+        _stamp(state, settings, stamped, began, stack),
     )
 
 
@@ -224,7 +230,11 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
 
 
 def _stamp(
-    state: State, settings: Settings, stamped: Sequence[ApplicationRecord], began: datetime | None
+    state: State,
+    settings: Settings,
+    stamped: Sequence[ApplicationRecord],
+    began: datetime | None,
+    stack: str,
 ) -> Check:
     """Say what an update would find of earlier ones; FAIL where it would not know what to do."""
     name = _STAMP
@@ -235,7 +245,8 @@ def _stamp(
             state, stamped, settings.stack_id, began, settings.secret_description
         )
     except Refused as refused:
-        return Check(name, Outcome.FAIL, refused.cause, next_step=refused.next_step, is_guard=True)
+        next_step = refused.about(stack).next_step
+        return Check(name, Outcome.FAIL, refused.cause, next_step=next_step, is_guard=True)
     others = [each for each in stamped if each.object_id != state.application_id]
     shown = ", ".join(each.object_id for each in others)
     seen = [

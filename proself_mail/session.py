@@ -42,7 +42,7 @@ async def read(
 
     With `covered` the state comes without the values of secrets, which takes the CLI half as long.
     `ahead` are modules that the command needs later. Raises `ConfigurationError` where there is no
-    such stack or its configuration cannot be used.
+    such stack or its configuration cannot be used, and `Refused` where it has the UUID of another.
     """
     settings, state, _ = await asyncio.gather(
         asyncio.to_thread(stack.settings),
@@ -51,6 +51,7 @@ async def read(
     )
     if state is None:
         raise no_stack(stack.name)
+    stack.check_identity(settings, state)
     return settings, state
 
 

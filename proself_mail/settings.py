@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -48,32 +48,37 @@ MAIL_SEND = "Mail.Send"
 LONGEST_MAIL_PROOF = timedelta(hours=24)
 """How far ahead `mailProofUntil` may lie: a loopback redirect URI is a door that is to close."""
 
+_MAIL_PROOF = timedelta(hours=1)
+
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _YAML_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \S+")
 """How Pulumi gives an instant that stands in a stack file without quotes, inside of a list."""
 
-_EXAMPLES = {
-    "tenantId": "11111111-2222-3333-4444-555555555555",
-    "target": "cloud",
-    "server": "proself.example.jp",
-    "mailbox": "proself@example.jp",
-    "mailboxTenantId": "11111111-2222-3333-4444-555555555555",
-    "audience": "single",
-    "proselfTenantId": "11111111-2222-3333-4444-555555555555",
+PLACEHOLDERS = {
+    "tenantId": "TENANT_ID",
+    "target": "TARGET",
+    "stackId": "STACK_ID",
+    "server": "HOST_NAME",
+    "mailbox": "ADDRESS",
+    "mailboxTenantId": "TENANT_ID",
+    "audience": "AUDIENCE",
+    "consent": "CONSENT",
+    "secrets[0].from": "INSTANT",
+    "environment": "ENVIRONMENT",
+    "deleteAfter": "INSTANT",
+    "mailProofUntil": "INSTANT",
+    "owners[0]": "OBJECT_ID",
+}
+"""What a mending line has where only a person knows the value; typed as it is, it is refused."""
+
+_PROPOSED = PLACEHOLDERS | {
     "displayName": "Proself mail",
-    "permissions[0]": MAIL_SEND,
-    "consent": "granted",
-    "secrets[0].from": "2027-04-01T00:00:00Z",
     "secrets[0].everyDays": "150",
     "secrets[0].overlapDays": "30",
     "secrets[0].revokesEarlier": "false",
     "secretDescription": "Proself SMTP OAuth",
-    "environment": "test",
-    "deleteAfter": "2027-04-01T00:00:00Z",
-    "mailProofUntil": "2027-04-01T00:00:00Z",
-    "owners[0]": "11111111-2222-3333-4444-555555555555",
     "configFile": "out/proself.toml",
 }
 
@@ -109,6 +114,8 @@ def _server(text: str) -> str:
         raise ValueError(f"{text!r} has a scheme: give the host name alone")
     if "/" in text:
         raise ValueError(f"{text!r} has a path: give the host name alone")
+    if text.startswith("[") or text.count(":") > 1:
+        raise ValueError(f"{text!r} is not a host name: give a name, and no address")
     host, colon, port = text.partition(":")
     if not host.isascii() or any(label.startswith("xn--") for label in host.lower().split(".")):
         raise ValueError(
@@ -190,6 +197,16 @@ Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(format_
 Line = Annotated[str, AfterValidator(_one_line)]
 
 
+def _one_permission(text: str) -> str:
+    if len(_words(text)) != 1:
+        raise ValueError(f"{text!r} is not the name of one permission")
+    return text
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", text) if word]
+
+
 class Audience(StrEnum):
     """Which tenants' users may sign in to the application."""
 
@@ -223,6 +240,14 @@ class TargetName(StrEnum):
 
     CLOUD = "cloud"
     EMBEDDED = "embedded"
+
+
+_CHOICES: Mapping[str, type[StrEnum]] = {
+    "audience": Audience,
+    "consent": Consent,
+    "environment": Environment,
+    "target": TargetName,
+}
 
 
 class _Contradiction(PydanticCustomError):
@@ -311,7 +336,9 @@ class Settings(_Model):
     display_name: Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)] = (
         "Proself mail"
     )
-    permissions: Annotated[tuple[Line, ...], Field(min_length=1)] = (MAIL_SEND,)
+    permissions: Annotated[
+        tuple[Annotated[Line, AfterValidator(_one_permission)], ...], Field(min_length=1)
+    ] = (MAIL_SEND,)
     consent: Consent = Consent.GRANTED
     secrets: Annotated[tuple[SecretsSetting, ...], Field(min_length=1)]
     secret_description: Annotated[
@@ -350,7 +377,7 @@ class Settings(_Model):
         if MAIL_SEND not in self.permissions:
             yield (
                 f"`permissions` lacks {MAIL_SEND}, which Proself needs",
-                f"permissions[{self._place_of_mail_send()}]",
+                f"permissions[{_place_of_mail_send(self.permissions)}]",
                 MAIL_SEND,
             )
         if self.environment is Environment.PRODUCTION and self.delete_after is not None:
@@ -379,12 +406,6 @@ class Settings(_Model):
                 "proselfTenantId",
                 None,
             )
-
-    def _place_of_mail_send(self) -> int:
-        """Return where it is to stand: in the place of one that was to be it, or at the end."""
-        spelt = [each.lower() for each in self.permissions]
-        near = difflib.get_close_matches(MAIL_SEND.lower(), spelt, n=1, cutoff=0.8)
-        return spelt.index(near[0]) if near else len(spelt)
 
     @property
     def mailbox_tenant(self) -> uuid.UUID:
@@ -460,7 +481,7 @@ class Settings(_Model):
 
 def open_mail_proof(stack: str, now: datetime) -> str:
     """Return the line that opens the mail proof for an hour."""
-    return config_set(stack, "mailProofUntil", format_instant(now + timedelta(hours=1)))
+    return config_set(stack, "mailProofUntil", format_instant(now + _MAIL_PROOF))
 
 
 LONGEST_STACK_NAME = 100
@@ -540,49 +561,105 @@ class Problem(NamedTuple):
     path: str
     """Where it is; blank for settings that do not go together."""
     cause: str
-    mending: str
-    """What is to be written instead, as the caller's `Mend` does; blank where nothing is known."""
+    mending: tuple[str, ...]
+    """What is to be written instead, as the caller's `Mend` does; none where nothing is known."""
 
 
-def parse(values: Mapping[str, object], stack: str) -> Settings:
+class Standing(NamedTuple):
+    """What is known of a stack beside its configuration: it decides what would mend that."""
+
+    now: datetime
+    is_set_up: bool | None
+    """Whether its state holds an application or secrets; None where that cannot be told."""
+    stack_id: uuid.UUID | None
+    """The UUID that its application bears, by the state."""
+
+    def proposals(self) -> Mapping[str, str]:
+        """Return values to propose, by generic path; a new UUID only where none is borne yet."""
+        found = {
+            "secrets[0].from": format_instant(self.now),
+            "mailProofUntil": format_instant(self.now + _MAIL_PROOF),
+        }
+        if self.stack_id is not None or self.is_set_up is False:
+            found["stackId"] = str(self.stack_id or uuid.uuid4())
+        return found
+
+
+class _Repair(NamedTuple):
+    """What the lines that mend a configuration are made from."""
+
+    values: Mapping[str, object]
+    """The configuration, decoded."""
+    mend: Mend
+    proposals: Mapping[str, str]
+    keeps_secrets: bool
+    """Whether live secrets may stem from the entries that were, which nothing must replace."""
+
+
+def parse(
+    values: Mapping[str, object], stack: str, look: Callable[[], Standing] | None = None
+) -> Settings:
     """Validate a stack's configuration: our keys without their namespace, as Pulumi gives them.
 
     Lists and objects may be JSON text, which is how a program receives them. Raises
-    `ConfigurationError` naming everything that is wrong, each with the command that mends it.
+    `ConfigurationError` naming everything that is wrong, each with the command that mends it;
+    only then `look` is asked how the stack stands.
     """
+    decoded = _decoded(values)
     try:
-        return _validated(values)
+        return Settings.model_validate(decoded)
     except ValidationError as error:
-        problems = _problems(error, in_stack(stack))
+        standing = look() if look else None
+        repair = _Repair(
+            decoded,
+            in_stack(stack),
+            {**_PROPOSED, **(standing.proposals() if standing else {})},
+            keeps_secrets=standing is not None and bool(standing.is_set_up),
+        )
+        problems = _problems(error, repair)
     causes = "; ".join(each.cause for each in problems)
-    mending = ", ".join(dict.fromkeys(f"`{each.mending}`" for each in problems if each.mending))
+    lines = dict.fromkeys(f"`{line}`" for each in problems for line in each.mending)
+    steps = [", ".join(lines)] if lines else []
+    if repair.keeps_secrets and any(_is_of_secrets(each) for each in problems):
+        steps.append(_UNDO)
     if not values:
-        causes, mending = "it is empty", f"`proself-mail init --stack {stack}`, which writes it"
+        causes, steps = "it is empty", [f"`proself-mail init --stack {stack}`, which writes it"]
     raise ConfigurationError(
         f"The stack's configuration cannot be used: {causes}.",
-        f"{mending or 'correct it in the stack file'}, then try again.",
+        f"{'; '.join(steps) or 'correct it in the stack file'}, then try again.",
     )
+
+
+_UNDO = (
+    "undo the edit of `secrets` or bring the newest stack file here (`git log -p`, `git pull`): "
+    "client secrets were made by its entries"
+)
+
+
+def _is_of_secrets(problem: Problem) -> bool:
+    return problem.path.startswith("secrets") and not problem.mending
 
 
 def wrong(values: Mapping[str, object], mend: Mend) -> Sequence[Problem]:
     """Return everything that `parse` would refuse, with what `mend` writes for it."""
+    decoded = _decoded(values)
     try:
-        _validated(values)
+        Settings.model_validate(decoded)
     except ValidationError as error:
-        return _problems(error, mend)
+        return _problems(error, _Repair(decoded, mend, _PROPOSED, keeps_secrets=False))
     return ()
 
 
-def _validated(values: Mapping[str, object]) -> Settings:
-    return Settings.model_validate({key: _decode(key, value) for key, value in values.items()})
+def _decoded(values: Mapping[str, object]) -> Mapping[str, object]:
+    return {key: _decode(key, value) for key, value in values.items()}
 
 
-def _problems(error: ValidationError, mend: Mend) -> Sequence[Problem]:
+def _problems(error: ValidationError, repair: _Repair) -> Sequence[Problem]:
     found = error.errors(include_url=False)
     # A list that has a bad item is reported once more as too short.
     paths = [_path(details["loc"]) for details in found]
     return [
-        _problem(path, details, mend)
+        _problem(path, details, repair)
         for path, details in zip(paths, found, strict=True)
         if not (details["type"] == "too_short" and any(p.startswith(f"{path}[") for p in paths))
     ]
@@ -604,20 +681,22 @@ def _is_list(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is tuple
 
 
-def _problem(path: str, details: ErrorDetails, mend: Mend) -> Problem:
+def _problem(path: str, details: ErrorDetails, repair: _Repair) -> Problem:
     """Turn one of pydantic's findings into ours."""
     given = repr(details["input"])
     match details["type"]:
         case "missing":
-            cause = f"`{path}` is missing"
+            choices = " or ".join(repr(str(each)) for each in _CHOICES.get(path, ()))
+            cause = f"`{path}` is missing{choices and f', {choices}'}"
         case "extra_forbidden":
             # One at the top is a key by that very name, whatever stands in it.
             key = path if len(details["loc"]) > 1 else Literal(path)
-            return Problem(path, _unknown(path), mend(key, None))
+            return Problem(path, _unknown(path), (repair.mend(key, None),))
         case "contradiction":
             context = details["ctx"]
             key = f"{path}.{context['key']}" if path else str(context["key"])
-            return Problem(path, context["cause"], mend(key, context["value"]))
+            lines = () if _is_kept(key, repair) else (repair.mend(key, context["value"]),)
+            return Problem(path, context["cause"], lines)
         case _ if details["input"] is None:
             # What Pulumi fills a list with up to the place that is set.
             cause = f"`{path}` is missing"
@@ -627,6 +706,8 @@ def _problem(path: str, details: ErrorDetails, mend: Mend) -> Problem:
             cause = f"`{path}` is {given}, not a UUID"
         case "string_type":
             cause = f"`{path}` is {given}, not text"
+        case "model_type":
+            cause = f"`{path}` is {given}, not an entry of from, everyDays and overlapDays"
         case "tuple_type":
             cause = f"`{path}` is {given}, not a list"
         case "string_too_short":
@@ -644,7 +725,7 @@ def _problem(path: str, details: ErrorDetails, mend: Mend) -> Problem:
             cause = f"`{path}`: {details['ctx']['error']}"
         case _:
             cause = f"`{path}`: {details['msg']}"
-    return Problem(path, cause, _mending(path, details["input"], mend))
+    return Problem(path, cause, _mending(path, details["input"], repair))
 
 
 def _unknown(path: str) -> str:
@@ -654,17 +735,90 @@ def _unknown(path: str) -> str:
     return f"`{path}` is not a key{hint}"
 
 
-def _mending(path: str, given: object, mend: Mend) -> str:
+def _mending(path: str, given: object, repair: _Repair) -> tuple[str, ...]:
     generic = re.sub(r"\[\d+\]", "[0]", path)
-    examples = _EXAMPLES | {"stackId": str(uuid.uuid4())}
+    if _is_kept(path, repair):
+        return ()
+    if generic in ("permissions", "permissions[0]"):
+        return _anew("permissions", _permissions(repair.values["permissions"]), repair)
+    if generic == "owners":
+        return _anew(generic, {"owners[0]": repair.proposals["owners[0]"]}, repair)
+    if generic in ("secrets", "secrets[0]"):
+        return _entries(repair)
+    if path == "proselfTenantId":  # the other values that it may have are the default and more
+        return (repair.mend(path, None),)
+    proposed = repair.proposals.get(generic)
     if path == "server":
-        examples["server"] = _server_of(str(given)) or examples["server"]
-    if path == "mailbox":
-        examples["mailbox"] = _mailbox_of(str(given)) or examples["mailbox"]
-    for key in (generic, f"{generic}[0]", f"{generic}[0].from"):
-        if key in examples:
-            return mend(path + key[len(generic) :], examples[key])
-    return ""
+        proposed = _server_of(str(given)) or proposed
+    elif path == "mailbox":
+        proposed = _mailbox_of(str(given)) or proposed
+    elif path in _CHOICES:
+        near = difflib.get_close_matches(str(given).lower(), map(str, _CHOICES[path]), n=1)
+        proposed = near[0] if near else proposed
+    elif generic in _LENGTHS:
+        proposed = _length(path, repair) or proposed
+    return () if proposed is None else (repair.mend(path, proposed),)
+
+
+_LENGTHS = ("secrets[0].everyDays", "secrets[0].overlapDays")
+_ENTRY = ("secrets[0].from", *_LENGTHS)
+
+
+def _is_kept(path: str, repair: _Repair) -> bool:
+    """Say whether it is of entries by which secrets were made: of the first, or of all."""
+    return repair.keeps_secrets and re.fullmatch(r"secrets(\[0\].*)?", path) is not None
+
+
+def _entries(repair: _Repair) -> tuple[str, ...]:
+    """Return the lines that leave nothing but entries in `secrets`, or write a first one."""
+    given = repair.values.get("secrets")
+    items = given if isinstance(given, list) else []
+    strays = [place for place, each in enumerate(items) if not isinstance(each, Mapping)]
+    if len(strays) == len(items):
+        entry = {key: each for key, each in repair.proposals.items() if key in _ENTRY}
+        return () if repair.keeps_secrets else _anew("secrets", entry, repair)
+    # From the end, for what stands behind one that goes moves up.
+    return tuple(repair.mend(f"secrets[{place}]", None) for place in reversed(strays))
+
+
+def _anew(key: str, items: Mapping[str, str], repair: _Repair) -> tuple[str, ...]:
+    """Return the lines that write a list from its beginning: Pulumi puts no item into a map."""
+    clear = (repair.mend(key, None),) if key in repair.values else ()
+    return (*clear, *(repair.mend(path, value) for path, value in items.items()))
+
+
+def _permissions(given: object) -> Mapping[str, str]:
+    """Return the items that were meant, Mail.Send among them; none for the default."""
+    items = given if isinstance(given, list) else [given]
+    words = [word for each in items if isinstance(each, str) for word in _words(each)]
+    if MAIL_SEND not in words:
+        place = _place_of_mail_send(words)
+        words[place : place + 1] = [MAIL_SEND]
+    meant = list(dict.fromkeys(words))
+    if meant == [MAIL_SEND]:
+        return {}
+    return {f"permissions[{place}]": each for place, each in enumerate(meant)}
+
+
+def _place_of_mail_send(permissions: Sequence[str]) -> int:
+    """Return where it is to stand: in the place of one that was to be it, or at the end."""
+    spelt = [each.lower() for each in permissions]
+    near = difflib.get_close_matches(MAIL_SEND.lower(), spelt, n=1, cutoff=0.8)
+    return spelt.index(near[0]) if near else len(spelt)
+
+
+def _length(path: str, repair: _Repair) -> str | None:
+    """Return a length that goes with the entry's other one; None where that is no help."""
+    place, _, key = path.removeprefix("secrets[").partition("].")
+    entries = repair.values["secrets"]
+    assert isinstance(entries, list)  # noqa: S101  or it would have no items
+    other = str(entries[int(place)].get("overlapDays" if key == "everyDays" else "everyDays"))
+    if not (other.isascii() and other.isdigit()):
+        return None
+    days = int(other)
+    if key == "overlapDays":
+        return str(min(30, days // 5))
+    return str(max(150, days + 1))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

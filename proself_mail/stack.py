@@ -20,12 +20,12 @@ from typing import Any
 
 import yaml
 
-from proself_mail import backend, failure, settings, stack_file, state
+from proself_mail import backend, clock, failure, identity, settings, stack_file, state
 from proself_mail.engine import CommandFailed, Engine, Observed, Observer
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
-from proself_mail.settings import Settings
+from proself_mail.settings import Settings, Standing
 from proself_mail.state import State
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -207,11 +207,17 @@ class Stack:
     @property
     def is_configured(self) -> bool:
         """Whether its file holds keys of ours, or cannot be read."""
+        return self.keys is None or bool(self.keys)
+
+    @property
+    def keys(self) -> Sequence[str] | None:
+        """The keys of ours in its file, without their namespace; None where it cannot be read."""
+        prefix = f"{settings.PROJECT}:"
         try:
-            keys = self._document().get("config") or ()
-            return any(str(key).startswith(f"{settings.PROJECT}:") for key in keys)
+            found = map(str, self._document().get("config") or ())
+            return [key.removeprefix(prefix) for key in found if key.startswith(prefix)]
         except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
-            return True
+            return None
 
     def _document(self) -> dict[str, Any]:
         """Return what its file says; nothing where there is none."""
@@ -239,7 +245,27 @@ class Stack:
                 values[name] = entry.get("objectValue", entry.get("value"))
         if not values:
             self._check_not_lost()
-        return settings.parse(values, self.name)
+        return settings.parse(values, self.name, self._standing)
+
+    def check_identity(self, configured: Settings, found: State | None) -> None:
+        """Refuse a `stackId` that is not this stack's own, by its state. Raises `Refused`."""
+        identity.check(
+            self.name,
+            configured.stack_id,
+            found.stack_id if found else None,
+            self.file.parent,
+            is_set_up=found is not None and found.application_id is not None,
+        )
+
+    def _standing(self) -> Standing:
+        """Say what its state tells about what its configuration should be."""
+        try:
+            found = self.covered_state()
+        except Error:
+            return Standing(clock.now(), None, None)
+        if found is None:
+            return Standing(clock.now(), is_set_up=False, stack_id=None)
+        return Standing(clock.now(), found.holds_anything, found.stack_id)
 
     def configure(self, values: Mapping[str, str]) -> None:
         """Set keys of its configuration; a key may be a path such as `secrets[0].from`."""
@@ -306,7 +332,7 @@ class Stack:
                 "this project's keys.",
                 f"`pulumi stack ls` lists what there is. {settings.BRING_BACK}",
             )
-        return settings.parse(own, self.name)
+        return settings.parse(own, self.name, self._standing)
 
     def _check_not_lost(self) -> None:
         """Raise `ConfigurationError` where it was set up, so that its file must have been lost."""

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+from proself_mail import stamp
 
 APPLICATION = "application"
 IDENTIFIER_URI = "identifier-uri"
@@ -62,6 +65,13 @@ class State:
         found = self.resources.get(APPLICATION)
         # Not from its outputs: a create that was cut short may have left none.
         return found.resource_id.rpartition("/")[2] if found else None
+
+    @property
+    def stack_id(self) -> UUID | None:
+        """The UUID that the application bears; None without one, or where its stamp is damaged."""
+        found = self.resources.get(APPLICATION)
+        borne = stamp.read(found.outputs.get("tags") or ()) if found else None
+        return borne.stack_id if borne else None
 
     @property
     def client_id(self) -> str | None:

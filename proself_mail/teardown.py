@@ -84,6 +84,7 @@ async def run(
         for each, found in zip(stacks, states, strict=True):
             if found is not None:
                 guards.check_state(each.name, found)
+            each.check_identity(configured[each.name], found)
         async with session.sign_in(first.target, str(first.tenant_id)) as opened:
             known = dict(zip(configured, states, strict=True))
             plan = await teardown_plan.make(opened, configured, known)

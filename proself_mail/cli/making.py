@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from proself_mail.cli.arguments import Commands, minutes
 from proself_mail.cli.terminal import ask, greet, say, show_command
 from proself_mail.errors import ConfigurationError, Error
-from proself_mail.settings import Audience, Environment, TargetName
+from proself_mail.settings import Audience, Consent, Environment, TargetName
 
 if TYPE_CHECKING:
     from proself_mail.check import Check
@@ -31,7 +31,9 @@ def add_init(commands: Commands) -> None:
     init.add_argument("--target", **_choice("target", TargetName))
     init.add_argument("--environment", **_choice("environment", Environment))
     init.add_argument("--audience", **_choice("audience", Audience), default=Audience.SINGLE)
+    init.add_argument("--consent", **_choice("consent", Consent), default=Consent.GRANTED)
     init.add_argument("--tenant", help="tenant ID (default: the one signed in to)")
+    init.add_argument("--mailbox-tenant-id", help="tenant ID of the mailbox where it is another")
     init.add_argument("--display-name", help="the application's name in Entra")
     init.add_argument("--config-file", help="path of the Proself config file, or none")
     init.add_argument("--secrets-provider", help="as of `pulumi stack init`")
@@ -80,7 +82,9 @@ def _init(arguments: argparse.Namespace) -> int:
         target=arguments.target or _choose("Target", TargetName),
         environment=arguments.environment or _choose("Environment", Environment),
         audience=arguments.audience,
+        consent=arguments.consent,
         tenant_id=arguments.tenant,
+        mailbox_tenant_id=arguments.mailbox_tenant_id,
         display_name=arguments.display_name,
         config_file=arguments.config_file,
         secrets_provider=arguments.secrets_provider,
@@ -102,6 +106,7 @@ def _given(arguments: argparse.Namespace) -> Mapping[str, str]:
     options = {
         "server": arguments.server,
         "mailbox": arguments.mailbox,
+        "mailboxTenantId": arguments.mailbox_tenant_id,
         "displayName": arguments.display_name,
         "configFile": arguments.config_file,
     }

@@ -37,8 +37,8 @@ def refused(
             {"server": None, "mailbox": "nobody", "displayname": "x"},
             "`server` is missing; `mailbox`: 'nobody' is not a mail address; `displayname` is not "
             "a key (did you mean `displayName`?)",
-            "`pulumi config set server proself.example.jp --plaintext --stack dev`, "
-            "`pulumi config set mailbox proself@example.jp --plaintext --stack dev`, "
+            "`pulumi config set server HOST_NAME --plaintext --stack dev`, "
+            "`pulumi config set mailbox ADDRESS --plaintext --stack dev`, "
             "`pulumi config rm displayname --stack dev`",
         ),
         ({"server": "https://x.example.jp"}, "has a scheme", "pulumi config set server"),

@@ -1,6 +1,7 @@
 """`proself-mail init`: a stack that is known to work, or none and a reason."""
 
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -174,6 +175,7 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
         ({"mailbox": "nobody"}, {}, 2, "not a mail address", "--mailbox"),
         ({"audience": "everyone"}, {}, 2, "'everyone'", "`--audience single` or"),
         ({"target": "azure"}, {}, 2, "'azure'", "`--target cloud` or `--target embedded`"),
+        ({"consent": "no"}, {}, 2, "'no'", "`--consent granted` or `--consent by-administrator`"),
         ({"environment": "dev"}, {}, 2, "'dev'", "`--environment test` or"),
         ({"stack": "a b"}, {}, 2, "not a stack's name", "contoso.test"),
         ({"stack": "example"}, {}, 2, "the sample", "contoso.test"),
@@ -240,11 +242,6 @@ def bare_tenant(request: pytest.FixtureRequest) -> Iterator[Tenant]:
     [
         (["--without-exchange"], "it has no Exchange Online", "licence"),
         (
-            ["--deployer-role", "Application.ReadWrite.OwnedBy"],
-            "may give admin consent",
-            "DelegatedPermissionGrant.ReadWrite.All",
-        ),
-        (
             ["--deployer-role", "DelegatedPermissionGrant.ReadWrite.All", "Application.Read.All"],
             "may manage its applications",
             "Application.ReadWrite.OwnedBy",
@@ -262,4 +259,38 @@ def test_a_tenant_or_an_identity_that_does_not_suffice(
     assert cause in said
     assert next_step in said
     assert not list(journey.folder.glob("Pulumi.*.yaml"))
+    assert journey.tenant.writes() == []
+
+
+@pytest.mark.parametrize(
+    "bare_tenant", [["--deployer-role", "Application.ReadWrite.OwnedBy"]], indirect=True
+)
+def test_an_identity_that_may_not_consent_leaves_that_to_an_administrator(
+    bare_tenant: Tenant, tmp_path: Path
+) -> None:
+    journey = Journey(bare_tenant, tmp_path)
+    done = init(journey)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 1, done.stderr
+    assert "may give admin consent" in said
+    assert "app role DelegatedPermissionGrant.ReadWrite.All" in said
+    [option] = re.findall(r"`(--consent [a-z-]+)`", said)
+    file = journey.folder / "Pulumi.contoso.test.yaml"
+    file.write_text("config:\n  proself-mail:consent: by-administrator\n", encoding="utf-8")
+    begun = init(journey)
+    assert begun.returncode == 3
+    said = " ".join(begun.stderr.split())
+    assert "exists already and holds `consent` alone" in said
+    assert "`pulumi config rm consent --stack contoso.test`" in said
+    file.unlink()
+    assert init(journey, *option.split()).returncode == 0
+    assert configuration(journey)["consent"] == "by-administrator"
+    assert journey.proself_mail("preflight", "--stack", "contoso.test").returncode == 0
+    other = "99999999-2222-4333-8444-555555555555"
+    elsewhere = ("--stack=elsewhere", f"--mailbox-tenant-id={other}")
+    refused = init(journey, *elsewhere)
+    assert refused.returncode == 2
+    assert "as in `--audience multi`" in " ".join(refused.stderr.split())
+    assert init(journey, *elsewhere, "--audience=multi").returncode == 0
+    assert configuration(journey, "elsewhere")["mailboxTenantId"] == other
     assert journey.tenant.writes() == []

@@ -68,6 +68,7 @@ def secrets(**changes: object) -> list[dict[str, object]]:
             {"secretDescription": " ", "mailbox": None, "secrets": secrets(overlapDays=150)},
             ("one line", "`mailbox` is missing", "less than everyDays"),
         ),
+        ({"secrets": {"from": instant(timedelta())}}, ("`secrets` is {'from'",)),
         (
             {"server": "-x-", "sever": "x", "secrets": secrets(everyDays=720)},
             ("`server`", "did you mean `server`", "the 730 days"),
@@ -85,6 +86,7 @@ def test_wrong_values_are_told_together(
         assert each in cause + next_step
     assert len(stack.tenant.history()) == before  # nobody was asked anything
     lines = re.findall(r"`(pulumi [^`]*)`", next_step)
+    lines = [line.replace("HOST_NAME", SERVER).replace("ADDRESS", MAILBOX) for line in lines]
     typed = subprocess.run(
         ["sh", "-ec", "\n".join(["pulumi stack init other", *lines])],
         cwd=stack.folder,
@@ -171,7 +173,12 @@ def unfit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journey]:
     ("unfit", "cause", "next_step"),
     [
         (["--without-exchange"], "it has no Exchange Online", "licence"),
-        (["--deployer-role", LEAST[0]], "may give admin consent", LEAST[1]),
+        (
+            ["--deployer-role", LEAST[0]],
+            "may give admin consent",
+            f"{LEAST[1]} of Microsoft Graph, with admin consent, or leave the consent to an "
+            "administrator: `pulumi config set consent by-administrator --plaintext --stack dev`",
+        ),
         (["--deployer-role", LEAST[1], "Application.Read.All"], "may manage", LEAST[0]),
         (["--deployer-role", "User.Read.All"], "may manage its applications", LEAST[0]),
     ],

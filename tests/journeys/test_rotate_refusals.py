@@ -74,6 +74,45 @@ def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
     assert all(signs_in(journey, each) for each in secrets)
 
 
+def test_a_uuid_that_is_not_the_stacks_own_is_refused(journey: Journey) -> None:
+    """Changed, missing or copied: the state and the other stacks' files tell whose it is."""
+    file, copied = (journey.folder / f"Pulumi.{name}.yaml" for name in (STACK, "copy"))
+    text = file.read_text(encoding="utf-8")
+    own = yaml.safe_load(text)["config"]["proself-mail:stackId"]
+    mending = f"pulumi config set stackId {own} --plaintext --stack {STACK}"
+    journey.make_stack("copy")
+    copied.write_text(text, encoding="utf-8")
+    before = journey.mark()
+
+    def told(code: int | None, *command: str, stack: str = STACK) -> str:
+        run = journey.pulumi if code is None else journey.proself_mail
+        done = run(*command, "--stack", stack)
+        assert done.returncode == code or (code is None and done.returncode), done.stdout
+        assert "Traceback" not in done.stdout + done.stderr
+        return " ".join((done.stdout + done.stderr).split())
+
+    journey.change(STACK, stackId=None)
+    assert f"`{mending}`" in told(2, "preflight")
+    assert f"`{mending}`" in told(None, "preview")
+    journey.change(STACK, stackId=str(uuid.uuid4()))
+    for command in ("up", "rotate", "preflight"):
+        assert f"`{mending}`" in told(3, command)
+    assert f"`{mending}`" in told(None, "preview")
+    assert f"`{mending}`" in told(
+        None, "up", "--yes", "--skip-preview", "--target", "**application"
+    )
+    file.write_text(text, encoding="utf-8")
+    for said in (
+        told(3, "up", stack="copy"),
+        told(3, "teardown", stack="copy"),
+        told(None, "preview", stack="copy"),
+    ):
+        assert f"Pulumi.copy.yaml has the `stackId` of Pulumi.{STACK}.yaml" in said
+        assert "remove it, and `proself-mail init --stack copy` writes a new one" in said
+    assert journey.writes(before) == []
+    told(0, "preflight")
+
+
 def test_a_secret_that_somebody_removed_is_told(journey: Journey) -> None:
     made = journey.outputs(STACK)
     [first] = made["clientSecrets"]

@@ -137,6 +137,18 @@ def test_only_empty_doubles_of_this_update_are_purged(
         assert each is not (plan and plan.adopt)
 
 
+def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
+    """A file that was copied, or a stack on another backend, bears the same UUID."""
+    held = (password(KNOWN_KEY, BEGAN - timedelta(days=9), DESCRIPTION, WINDOW_END),)
+    theirs = application(OWN_ID, WHOLE, BEGAN - timedelta(days=9), held)
+    other = application(str(uuid.UUID(int=9)), WHOLE, BEGAN - timedelta(days=9), held)
+    for listing, known in (([theirs], None), ([theirs, other], None), ([theirs, other], OWN_ID)):
+        state = state_of(application_id=known, secret=False)
+        with pytest.raises(Refused, match="another stack has this `stackId`") as refused:
+            leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION)
+        assert "delete" not in str(refused.value).lower().partition("if there is none, ")[0]
+
+
 @given(states, listings)
 def test_only_secrets_of_this_update_that_another_stands_for_are_removed(
     state: State, listing: list[ApplicationRecord]

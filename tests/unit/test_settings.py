@@ -2,8 +2,13 @@
 
 import json
 import re
+import shlex
 import sys
+import uuid
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -12,7 +17,13 @@ from infra.pipeline import settings as pipeline_settings
 from proself_mail.errors import ConfigurationError
 from proself_mail.mending import config_rm, config_set
 from proself_mail.schedule import parse_instant
-from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings, parse
+from proself_mail.settings import (
+    MAIL_PROOF_REDIRECT_URI,
+    PLACEHOLDERS,
+    Settings,
+    Standing,
+    parse,
+)
 
 STACK = "contoso.test"
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -66,6 +77,8 @@ def good(**changes: object) -> Settings:
         ({"server": "-proself.example.jp"}, "not a host name", "pulumi config set server"),
         ({"server": "proself.example.jp:http"}, "not a port", "pulumi config set server"),
         ({"server": "proself.example.jp:70000"}, "not a port", "pulumi config set server"),
+        ({"server": "[::1]"}, "'[::1]' is not a host name", "pulumi config set server HOST_NAME"),
+        ({"server": "::1"}, "'::1' is not a host name", "pulumi config set server HOST_NAME"),
         ({"server": ""}, "not a host name", "pulumi config set server"),
         ({"mailbox": "proself"}, "not a mail address", "pulumi config set mailbox"),
         (
@@ -78,22 +91,23 @@ def good(**changes: object) -> Settings:
             "belong: a space (U+3000)",
             "pulumi config set mailbox info@corp.co.jp --plaintext",
         ),
-        ({"mailbox": "情報＠corp"}, "belong: ＠", "config set mailbox proself@example.jp"),
+        ({"mailbox": "情報＠corp"}, "belong: ＠", "config set mailbox ADDRESS"),
         ({"mailbox": "a@b@example.jp"}, "not a mail address", "pulumi config set mailbox"),
         ({"mailbox": "a b@example.jp"}, "not a mail address", "pulumi config set mailbox"),
         ({"mailbox": "proself@localhost"}, "not a mail address", "pulumi config set mailbox"),
-        ({"audience": "everyone"}, "'single' or 'multi'", "pulumi config set audience single"),
-        ({"target": "azure"}, "'cloud' or 'embedded'", "pulumi config set target cloud"),
+        ({"audience": "everyone"}, "'single' or 'multi'", "pulumi config set audience AUDIENCE"),
+        ({"audience": "Multi"}, "'single' or 'multi'", "pulumi config set audience multi"),
+        ({"target": "azure"}, "'cloud' or 'embedded'", "pulumi config set target TARGET"),
         ({"tenantId": "contoso"}, "not a UUID", "pulumi config set tenantId"),
         ({"stackId": "1"}, "not a UUID", "pulumi config set stackId"),
         ({"mailboxTenantId": "fabrikam"}, "'fabrikam', not a UUID", "config set mailboxTenantId"),
         (
             {"proselfTenantId": "contoso"},
             "`proselfTenantId`: 'contoso' is neither blank nor a UUID",
-            "pulumi config set proselfTenantId",
+            "pulumi config rm proselfTenantId",
         ),
         ({"environment": "staging"}, "'test' or 'production'", "pulumi config set environment"),
-        ({"consent": "yes"}, "'by-administrator'", "pulumi config set consent granted"),
+        ({"consent": "yes"}, "'by-administrator'", "pulumi config set consent CONSENT"),
         ({"displayName": " x"}, "one line", "pulumi config set displayName"),
         ({"displayName": "x\u3000"}, "one line", "pulumi config set displayName"),
         ({"displayName": "a\u200bb"}, "invisible", "pulumi config set displayName"),
@@ -122,8 +136,8 @@ def good(**changes: object) -> Settings:
                 sys.platform == "win32", reason="it is beside one's own there"
             ),
         ),
-        ({"permissions": "[]"}, "empty list", "pulumi config set --path 'permissions[0]'"),
-        ({"permissions": "Mail.Send"}, "not a list", "pulumi config set --path 'permissions[0]'"),
+        ({"permissions": "[]"}, "empty list", "pulumi config rm permissions"),
+        ({"permissions": "Mail.Send"}, "not a list", "pulumi config rm permissions"),
         (
             {"permissions": '["Mail.Send", "Mail.Send"]'},
             "twice",
@@ -132,12 +146,17 @@ def good(**changes: object) -> Settings:
         (
             {"permissions": '[null, "SMTP.Send"]'},
             "`permissions[0]` is missing",
-            "pulumi config set --path 'permissions[0]' Mail.Send",
+            "pulumi config set --path 'permissions[1]' Mail.Send",
         ),
         (
             {"permissions": '["Mail.Send", 1]'},
             "`permissions[1]` is 1, not text",
-            "pulumi config set --path 'permissions[1]'",
+            "pulumi config rm permissions",
+        ),
+        (
+            {"permissions": '["Mail.Send", "Mail.Send SMTP.Send"]'},
+            "'Mail.Send SMTP.Send' is not the name of one permission",
+            "pulumi config set --path 'permissions[1]' SMTP.Send",
         ),
         (
             {"permissions": '["SMTP.Send", "User.Read"]'},
@@ -222,6 +241,123 @@ def test_it_is_refused(changes: dict[str, object], cause: str, mending: str) -> 
     assert commands
     assert all(command.endswith(f" --stack {STACK}") for command in commands)
     assert "\n" not in str(refused.value)
+
+
+NOW = parse_instant("2027-05-01T12:00:00Z")
+BORNE = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
+
+
+def typed(values: dict[str, object], lines: list[str]) -> dict[str, object]:
+    """Do what Pulumi does when the lines are typed."""
+    changed = {key: _loaded(value) for key, value in values.items()}
+    for line in lines:
+        _, _, verb, *words = shlex.split(line)
+        by_path = words[0] == "--path"
+        path = words[1 if by_path else 0]
+        keys = [int(k) if k.isdigit() else k for k in re.split(r"\[|\]\.?|\.", path) if k]
+        *outer, last = keys if by_path else [path]
+        place: Any = changed
+        for key, after in pairwise([*outer, last]):
+            made: Any = [] if isinstance(after, int) else {}
+            if isinstance(place, list) and key == len(place):
+                place.append(made)
+            elif not isinstance(found := place[key] if key in _keys(place) else None, list | dict):
+                assert not isinstance(place, list) or found is None, "no map, says Pulumi"
+                place[key] = made
+            place = place[key]
+            assert isinstance(place, type(made)), "key for a map must be a string, says Pulumi"
+        if verb == "rm":
+            del place[last]
+        elif isinstance(place, list) and last == len(place):
+            place.append(words[2])
+        else:
+            place[last] = words[2 if by_path else 1]
+    return changed
+
+
+def _keys(place: Any) -> Any:
+    return range(len(place)) if isinstance(place, list) else place
+
+
+def _loaded(value: object) -> object:
+    return json.loads(str(value)) if str(value).startswith(("[", "{")) else value
+
+
+def told(values: Mapping[str, object], standing: Standing) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        parse(values, STACK, lambda: standing)
+    return refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"secrets": each} for each in (None, "[]", "daily", '{"a": 1}', "[5]", "[null]")),
+        {"secrets": '[{"from": "2027-04-01T00:00:00Z", "everyDays": 20}]'},
+        {"secrets": '[{"from": "2027-04-01T00:00:00Z", "overlapDays": 200}]'},
+        {"secrets": secrets(everyDays="x", overlapDays="y")},
+        {"secrets": secrets(**{"from": "soon"})},
+        {"secrets": json.dumps([None, *json.loads(secrets()), 5, 6])},
+        {"mailProofUntil": "tomorrow"},
+        {"proselfTenantId": "x"},
+        {"proselfTenantId": "x", "audience": "multi"},
+        *(
+            {"permissions": each}
+            for each in ("SMTP.Send", "{}", "[5]", '["Mail.Send", 5]', '[null, 7, "SMTP.Send"]')
+        ),
+        {"permissions": '["Mail.Send", "SMTP.Send Mail.Send", ""]'},
+        {"permissions": "Mail.Send, SMTP.Send"},
+        {"stackId": None},
+        {"stackId": "1"},
+        {"target": "Cloud"},
+        {"consent": "administrator"},
+    ],
+    ids=str,
+)
+def test_the_lines_that_are_told_mend_it_once_typed(changes: dict[str, object]) -> None:
+    values = {key: each for key, each in (GOOD | changes).items() if each is not None}
+    lines = re.findall(r"`(pulumi [^`]*)`", told(values, Standing(NOW, False, None)))
+    mended = parse(typed(values, lines), STACK)
+    mended.check_begun(STACK, NOW)
+    mended.check_mail_proof(STACK, NOW)
+
+
+@pytest.mark.parametrize(("key", "placeholder"), [*PLACEHOLDERS.items()])
+def test_a_placeholder_that_is_typed_as_it_stands_is_refused(key: str, placeholder: str) -> None:
+    values = typed({**GOOD}, [config_set(STACK, key, placeholder)])
+    with pytest.raises(ConfigurationError, match=re.escape(placeholder)):
+        parse(values, STACK)
+
+
+@pytest.mark.parametrize("given", [None, "1"])
+def test_the_uuid_of_a_stack_that_is_set_up_is_never_a_new_one(given: str | None) -> None:
+    values = {key: each for key, each in ({**GOOD, "stackId": given}).items() if each is not None}
+    assert f"`{config_set(STACK, 'stackId', str(BORNE))}`" in told(
+        values, Standing(NOW, True, BORNE)
+    )
+    for untold in (Standing(NOW, True, None), Standing(NOW, None, None)):
+        assert f"`{config_set(STACK, 'stackId', 'STACK_ID')}`" in told(values, untold)
+    fresh = [told(values, Standing(NOW, False, None)) for _ in range(2)]
+    assert fresh[0] != fresh[1]
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, "[]", "{}", secrets(everyDays=0), secrets(overlapDays=150)]
+)
+def test_entries_that_secrets_were_made_by_are_brought_back(wrong: str | None) -> None:
+    values = {key: each for key, each in ({**GOOD, "secrets": wrong}).items() if each is not None}
+    step = told(values | {"mailbox": "x"}, Standing(NOW, True, BORNE))
+    assert re.findall(r"`(pulumi [^`]*)`", step) == [config_set(STACK, "mailbox", "ADDRESS")]
+    assert "undo the edit of `secrets`" in step
+    stray = json.dumps([*json.loads(secrets()), None, 5])
+    step = told(GOOD | {"secrets": stray}, Standing(NOW, True, BORNE))
+    gone = [config_rm(STACK, f"secrets[{place}]") for place in (2, 1)]
+    assert step == f"`{gone[0]}`, `{gone[1]}`, then try again."
+    later = [*json.loads(secrets()), {"everyDays": 150, "overlapDays": 30}]
+    step = told(GOOD | {"secrets": json.dumps(later)}, Standing(NOW, True, BORNE))
+    assert (
+        step == f"`{config_set(STACK, 'secrets[1].from', '2027-05-01T12:00:00Z')}`, then try again."
+    )
 
 
 @pytest.mark.parametrize("lengths", [(150, 150), (30, 30), (20, 25), (1, 1), (720, 30), (364, 700)])
