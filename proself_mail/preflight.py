@@ -74,17 +74,16 @@ async def look(
         )
     finally:
         policy.cancel()  # of a look that is broken off
-    no_consent = no_consent or config_set(stack, "consent", Consent.BY_ADMINISTRATOR)
-    return (*found, *_rights(caller, no_consent if settings.manages_grant else None))
+    return (*found, *_rights(caller, settings, stack, no_consent))
 
 
-def _rights(caller: Caller, no_consent: str | None) -> Sequence[Check]:
-    """Compare what the caller may do, by its own token, with what a stack needs.
-
-    `no_consent` leaves the consent to an administrator; None where it is left to one already.
-    """
+def _rights(
+    caller: Caller, settings: Settings, stack: str, no_consent: str = ""
+) -> Sequence[Check]:
+    """Compare what the caller may do, by its own token, with what a stack needs."""
     needs = [("may manage its applications", _MAY_WRITE_APPLICATIONS, _LEAST, "")]
-    if no_consent is not None:
+    if settings.manages_grant:
+        no_consent = no_consent or config_set(stack, "consent", Consent.BY_ADMINISTRATOR)
         other = f", or leave the consent to an administrator: `{no_consent}`"
         needs.append(("may give admin consent", _MAY_GRANT, _LEAST_TO_GRANT, other))
     return [_right(caller, *each) for each in needs]
@@ -123,7 +122,7 @@ def may_rotate(
 
     `owners` as for `of_stack`.
     """
-    its = rights(caller, grants=settings.manages_grant)
+    its = _rights(caller, settings, stack)
     return (*its, _ownership(settings, stack, caller, owners))
 
 

@@ -5,6 +5,7 @@ nothing here decides anything. Whatever of it are words of others is made harmle
 by the console; a sentence stays one line, whatever it quotes.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,10 +69,15 @@ def commentary() -> Console:
 
 
 def show(console: Console, sentence: str) -> None:
-    """Print a sentence: folded on a terminal, as it is in a file or a pipe."""
+    """Print a sentence: folded where lines have a width, else as it is."""
     sentence = one_line(sentence)
-    shown = folded(sentence, console.width) if console.file.isatty() else sentence
+    shown = folded(sentence, console.width) if has_width(console) else sentence
     console.print(shown, markup=False, soft_wrap=True)
+
+
+def has_width(console: Console) -> bool:
+    """Say whether lines have one: on a terminal and where COLUMNS says so; a log has room."""
+    return console.file.isatty() or "COLUMNS" in os.environ
 
 
 def folded(text: str, width: int) -> str:

@@ -82,8 +82,8 @@ def say(line: str) -> None:
 
     console, line = report.commentary(), quotation.one_line(line)
     # Of the many that stand below one another, a cut one reads better than a folded one; all
-    # others name versions and paths, which are needed to their ends. A log has room for all.
-    if not console.file.isatty():
+    # others name versions and paths, which are needed to their ends.
+    if not report.has_width(console):
         console.print(Text(line), soft_wrap=True)
     elif line.startswith(" "):
         console.print(Text(line), no_wrap=True, overflow="ellipsis")

@@ -134,13 +134,9 @@ def test_without_a_locale_windows_language_of_display_tells(
 @pytest.fixture(autouse=True)
 def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "dumb")
 
 
-def test_a_version_and_a_path_are_shown_to_their_ends(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+def test_a_version_and_a_path_are_shown_to_their_ends(capsys: pytest.CaptureFixture[str]) -> None:
     say(f"azuread plugin: the real one, 6.10.0, {PATH}")
     shown = capsys.readouterr().err
     assert max(map(len, shown.splitlines())) <= 80
@@ -148,16 +144,16 @@ def test_a_version_and_a_path_are_shown_to_their_ends(
     assert PATH in shown.replace("\n", "")
 
 
-def test_a_log_has_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_has_whole_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
     for line in (f"  made     Application {PATH}", f"azuread plugin: the real one, {PATH}"):
         say(line)
         assert capsys.readouterr().err == f"{line}\n"
 
 
-def test_a_resource_keeps_to_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+def test_a_resource_keeps_to_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     say(f"  made     Application {PATH}")
     [shown] = capsys.readouterr().err.splitlines()
     assert shown.startswith("  made     Application /home")
@@ -200,7 +196,10 @@ class _Terminal(io.StringIO):
         return True
 
 
-def test_a_sentence_is_folded_on_a_terminal_and_nowhere_else() -> None:
+def test_a_sentence_is_folded_on_a_terminal_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COLUMNS")
     sentence = "The client secret of the window ends, and [somebody] pastes a new one. " * 3
     terminal, pipe = _Terminal(), io.StringIO()
     for file in (terminal, pipe):
