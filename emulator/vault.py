@@ -24,6 +24,7 @@ class Vault:
     def __init__(self) -> None:
         self._by_key: dict[str, str] = {}
         self._issued: dict[str, None] = {}
+        self._lengths: set[int] = set()
 
     def new_client_secret(self) -> str:
         """Forty characters as Entra makes them: letters, digits, `~`, `.`, `_`, `-`."""
@@ -38,6 +39,8 @@ class Vault:
     def note(self, value: str) -> None:
         """Remember a token or code that was handed out."""
         self._issued[value] = None
+        if _WORD.fullmatch(value):
+            self._lengths.add(len(value))
 
     def matches(self, key_id: str, value: str) -> bool:
         """Whether `value` is the secret under that id."""
@@ -58,9 +61,12 @@ class Vault:
         return _WORD.sub(lambda word: MASK if self._in(word[0]) else word[0], text)
 
     def _in(self, text: str) -> bool:
+        """Say whether one of ours is in a text, marks of the sentence around it included."""
         return any(
-            word in self._issued or word.rstrip(".-") in self._issued
+            word[start : start + length] in self._issued
             for word in _WORD.findall(text)
+            for length in self._lengths
+            for start in range(len(word) - length + 1)
         )
 
     def issued(self) -> list[str]:

@@ -479,7 +479,12 @@ class TestWhatNobodyExpects:
             tenant.sign_in(client_id=secret, client_secret=client)
             encoded = "".join(f"%{ord(letter):02x}" for letter in secret)
             with tenant.http(tenant.token()) as graph:
-                made = make_application(graph, displayName=f"'{secret}'", notes=f"is {secret}.")
+                made = make_application(
+                    graph,
+                    displayName=f"'{secret}'",
+                    notes=f"is {secret}...",
+                    description=f"-{secret}_",
+                )
                 for path in (
                     f"applications(appId='{secret}')",
                     f"applications?$filter=displayName eq '{secret}'",
