@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 import yaml
 
 from proself_mail import sandbox
-from tests import workflow
+from tests import forked_python, workflow
 from tests.journey import Journey
+from tools import uv
 
 ROOT = Path(__file__).resolve().parents[1]
 DEVOPS = "https://vstoken.dev.azure.com/11111111-2222-4333-8444-555555555555"
@@ -96,8 +98,30 @@ def shell(journey: Journey, folder: Path) -> dict[str, str]:
     }
     tools = folder / "bin"
     tools.mkdir()
+    _fork_what_uv_runs(tools)
     path = [str(tools), str(led.plugin.folder), os.environ["PATH"]]
     return workflow.clean_environment() | leading | {"PATH": os.pathsep.join(path)}
+
+
+def _fork_what_uv_runs(tools: Path) -> None:
+    """Have `uv run proself-mail …` be forked; all else that is asked of uv, it does itself."""
+    stand_in = tools / "uv"
+    python, real = shlex.join(forked_python.python()), shlex.quote(str(uv.find()))
+    stand_in.write_text(
+        f"""#!/bin/sh
+place=0
+for word in "$@"; do
+    place=$((place + 1))
+    if [ "$word" = proself-mail ]; then
+        shift "$place"
+        exec {python} -P -m proself_mail "$@"
+    fi
+done
+exec {real} "$@"
+""",
+        encoding="utf-8",
+    )
+    stand_in.chmod(0o700)
 
 
 def clock(journey: Journey) -> dict[str, str]:
