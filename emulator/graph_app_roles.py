@@ -112,7 +112,10 @@ def _create(call: Call) -> Reply:
 
 def _check_offered(resource: Record, role_id: str, member_type: str) -> None:
     """Raise GraphError 400 if a resource has no such role, or not for such a member."""
-    roles = {role["id"]: role["allowedMemberTypes"] for role in resource.body["appRoles"]}
+    roles = {
+        role.get("id"): role.get("allowedMemberTypes") or ()  # planted ones may lack any member
+        for role in resource.body["appRoles"]
+    }
     if role_id == _DEFAULT_ROLE and not roles:
         return
     if member_type not in roles.get(role_id, ()):

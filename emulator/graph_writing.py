@@ -1,6 +1,7 @@
 """What a POST or PATCH may write: known properties, not read-only ones, of their types."""
 
 import re
+import uuid
 from collections.abc import Collection
 from typing import Any
 
@@ -58,6 +59,8 @@ def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) 
             properties[name] = _read(member, value_or_default, filled=False)
         except _Unfit as error:
             raise invalid_value(name, entity.resource) from error
+    for certificate in properties.get("keyCredentials") or ():
+        certificate["keyId"] = certificate["keyId"] or str(uuid.uuid4())
     if properties.get("passwordCredentials"):
         raise bad_request("New password credentials must be generated using service actions.")
     return properties

@@ -50,8 +50,8 @@ class Unreadable(DirectoryError):
 
     passes = False
 
-    def __init__(self, what: str) -> None:
-        super().__init__(200, "unreadable", what)
+    def __init__(self, what: str, status: int = 200) -> None:
+        super().__init__(status, "unreadable", what)
         self.next_step = "Try again; if it stays so, check that no proxy stands between."
 
 
@@ -116,7 +116,7 @@ class ServicePrincipalRecord:
     deleted: datetime | None = None
     """When it went to the recycle bin; none for a live one."""
     passwords: tuple[PasswordRecord, ...] = ()
-    """Client secrets of its own, beside its application's; read of one alone, not of a list."""
+    """Client secrets of its own, beside its application's; empty where it was found by a tag."""
     certificates: tuple[str, ...] = ()
     """Key ids of certificates of its own; likewise."""
 

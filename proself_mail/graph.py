@@ -148,7 +148,7 @@ async def _refuse_redirect(answer: httpx.Response) -> None:
     The SDK asks there by GET whatever a write was, and takes what it gets for the write's answer.
     """
     if answer.has_redirect_location:
-        raise DirectoryError(answer.status_code, "redirect", "the way to another address")
+        raise Unreadable("the way to another address", answer.status_code)
 
 
 class GraphDirectory:

@@ -6,7 +6,7 @@ principal. Whatever else cannot be read stops the command, because it might be s
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -86,10 +86,23 @@ class Inspector:
         _, additions = await self._hanging(application)
         return additions
 
-    def added_in_bin(self, application: DeletedItem) -> tuple[str, ...]:
-        """Say what an application in the recycle bin got; its owners are told of no more."""
+    async def added_in_bin(self, application: DeletedItem) -> tuple[str, ...]:
+        """Say what an application in the recycle bin got; its owners are told of no more.
+
+        A list is asked for what judges its secrets: what one item tells of that by itself is
+        nowhere written down.
+        """
+        client_id = application.client_id
+        for listed in await self._patience.told(lambda: self._directory.applications_of(client_id)):
+            if listed.object_id == application.object_id:
+                return self._added_in_bin(application, listed)
+        return self._added_in_bin(application, application)
+
+    def _added_in_bin(
+        self, application: DeletedItem, listed: ApplicationRecord | DeletedItem
+    ) -> tuple[str, ...]:
         return ownership.additions(
-            secrets=ownership.foreign_secrets(application, self._key_ids),
+            secrets=ownership.foreign_secrets(listed, self._key_ids),
             certificates=application.certificates,
         )
 
@@ -174,9 +187,7 @@ class Inspector:
             return _NOTHING
         if isinstance(seen, ServicePrincipalRecord):
             return Inspected((), ownership.principal_additions(found), ())
-        # A list was asked for these by name; what one item tells by itself is not written down.
-        listed = replace(found, created=seen.created, notes=seen.notes, passwords=seen.passwords)
-        return Inspected((), self.added_in_bin(listed), ())
+        return Inspected((), self._added_in_bin(found, seen), ())
 
 
 async def _grants(directory: Directory, patience: Patience, principal_id: str) -> Inspected:

@@ -313,8 +313,14 @@ class Removal:
             verdict = self._ours.verdict(found.tags, each.item.created)
             each.failure = "" if verdict.ours else verdict.why
         if not each.failure and self._inspector is not None:
-            look = self._inspector.added_in_bin if is_application else principal_additions
-            each.failure = _grown(look(found))
+            try:
+                each.failure = _grown(
+                    await self._inspector.added_in_bin(found)
+                    if is_application
+                    else principal_additions(found)
+                )
+            except DirectoryError as error:
+                each.failure = _refusal(error, "read it")
         if each.failure:
             return False
         self._note_deleted(each)

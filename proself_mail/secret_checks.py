@@ -9,7 +9,7 @@ from datetime import timedelta
 from proself_mail import rotation, rotation_report
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import diagnose
-from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
 from proself_mail.errors import Refused
 from proself_mail.evidence import Evidence
 from proself_mail.explain import names_of
@@ -68,21 +68,29 @@ def _until(password: PasswordRecord) -> str:
 
 @of_application("foreign client secrets")
 def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
-    """Look for secrets that still work and that the stack does not know."""
+    """Look for secrets that still work and that the stack does not know.
+
+    The service principal's own are none of the stack's, and sign in as the application too.
+    """
     name = "foreign client secrets"
     ours, damaged = Ledger.known(found.notes, seen.state.key_ids)
+    principal = seen.principal if isinstance(seen.principal, ServicePrincipalRecord) else None
     foreign = [p for p in ours.foreign(found.passwords) if not p.has_ended(seen.at)]
-    if not foreign:
+    others = [p for p in principal.passwords if not p.has_ended(seen.at)] if principal else []
+    if not foreign and not others:
         return ok(name, "none")
-    shown = ", ".join(
-        f"{quoted(p.display_name)!r} (key ID {p.key_id}, until {_until(p)})" for p in foreign
-    )
+    shown = [f"{quoted(p.display_name)!r} (key ID {p.key_id}, until {_until(p)})" for p in foreign]
+    shown += [f"{p.key_id} of the service principal (until {_until(p)})" for p in others]
+    where = f"Entra → App registrations → {quoted(found.display_name)} → Certificates & secrets"
+    if others and principal:
+        by_graph = f"by Graph's removePassword of the service principal {principal.object_id}"
+        where = f"{where}; {by_graph}" if foreign else by_graph
     return fail(
         name,
-        f"{len(foreign)} that the stack does not know can sign in as the application: {shown}"
+        f"{len(shown)} that the stack does not know can sign in as the application: "
+        + ", ".join(shown)
         + "; the application's notes, which may know more, cannot be read" * damaged,
-        "find out who made it; if nobody needs it, remove it (Entra → App registrations → "
-        f"{quoted(found.display_name)} → Certificates & secrets)",
+        f"find out who made it; if nobody needs it, remove it ({where})",
     )
 
 

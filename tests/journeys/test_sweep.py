@@ -65,7 +65,7 @@ def sweep(
     ("listed", "said"),
     [
         (Answer(200, {"value": None}), "Microsoft Graph answered 200: unreadable:"),
-        (Answer(302, None, {"Location": "http://localhost/"}), "answered 302: redirect:"),
+        (Answer(302, None, {"Location": "http://localhost/"}), "answered 302: unreadable:"),
     ],
 )
 def test_a_listing_that_is_none_is_not_an_empty_one(
@@ -86,6 +86,7 @@ def test_a_listing_that_is_none_is_not_an_empty_one(
         )
     assert done.returncode == 4, done.stdout + done.stderr
     assert said in " ".join(done.stderr.split())
+    assert "check that no proxy stands between" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert {line.partition(" ")[0] for line in graph.lines()} == {"GET"}
 

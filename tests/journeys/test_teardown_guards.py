@@ -216,7 +216,7 @@ def add(journey: Journey, what: str) -> None:
         body = {"passwordCredential": {"displayName": name}}
         journey.tenant.ask("POST", f"{path}/addPassword", body)
     elif "certificate" in what:
-        certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "keyId": str(uuid.uuid4())}
+        certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": "AAAA"}
         journey.tenant.ask("PATCH", path, {"keyCredentials": [certificate]})
     elif what == "federated credential":
         body = {

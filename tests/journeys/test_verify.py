@@ -170,6 +170,15 @@ def test_a_foreign_secret_is_reported_by_its_key_id(stack: Journey, app: str) ->
         stack.tenant.ask("POST", f"{app}/removePassword", {"keyId": made["keyId"]})
     assert list(wrong(checks)) == ["foreign client secrets"]
     assert made["keyId"] in checks["foreign client secrets"]["detail"]
+    principal = f"/servicePrincipals/{stack.outputs('dev')['servicePrincipalObjectId']}"
+    made = stack.tenant.ask("POST", f"{principal}/addPassword", {"passwordCredential": {}})
+    try:
+        checks = verify(stack, code=1)
+    finally:
+        stack.tenant.ask("POST", f"{principal}/removePassword", {"keyId": made["keyId"]})
+    assert list(wrong(checks)) == ["foreign client secrets"]
+    assert f"{made['keyId']} of the service principal" in checks["foreign client secrets"]["detail"]
+    assert "removePassword" in checks["foreign client secrets"]["next_step"]
 
 
 def test_another_owner_is_seen(stack: Journey, look: Look, app: str) -> None:
