@@ -20,11 +20,18 @@ def check(name: str, settings: Settings, state: State) -> None:
         made = application.outputs
         pairs["audience"] = (settings.audience.sign_in_audience, str(made.get("signInAudience")))
         pairs["displayName"] = (settings.display_name, str(made.get("displayName")))
-    if settings.manages_grant:
-        consent = state.resources.get(CONSENT)
-        given = (consent.outputs.get("claimValues") or ()) if consent else ()
-        key = "permissions" if consent else "consent"
-        pairs[key] = (" ".join(sorted(settings.permissions)), " ".join(sorted(given)))
+        # It holds them by their ids in the tenant, so only how many there are can be compared.
+        asked_for = [
+            access
+            for resource in made.get("requiredResourceAccesses") or ()
+            for access in resource.get("resourceAccesses") or ()
+        ]
+        pairs["permissions"] = (str(len(settings.permissions)), str(len(asked_for)))
+    consent = state.resources.get(CONSENT)
+    pairs["consent"] = (str(settings.manages_grant), str(consent is not None))
+    if consent and settings.manages_grant:
+        given = consent.outputs.get("claimValues") or ()
+        pairs["permissions"] = (" ".join(sorted(settings.permissions)), " ".join(sorted(given)))
     changed = [key for key, (wanted, found) in pairs.items() if wanted != found]
     if changed:
         raise ConfigurationError(

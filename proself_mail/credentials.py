@@ -120,9 +120,11 @@ def _workload_identity(
         WorkloadIdentityCredential,
     )
 
+    in_pod = _is_true(environment.get("ARM_USE_AKS_WORKLOAD_IDENTITY"))
+    asked_by = "ARM_USE_AKS_WORKLOAD_IDENTITY" if in_pod else "ARM_USE_OIDC"
     if not client_id:
         raise ConfigurationError(
-            "Workload identity is asked for (ARM_USE_OIDC) without ARM_CLIENT_ID.",
+            f"Workload identity is asked for ({asked_by}) without ARM_CLIENT_ID.",
             "Set ARM_CLIENT_ID to the client ID of the pipeline's identity, then try again.",
         )
     connection = environment.get("ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID")
@@ -153,7 +155,7 @@ def _workload_identity(
             f"workload identity of {client_id} (ARM_OIDC_TOKEN)",
         )
     path = environment.get("ARM_OIDC_TOKEN_FILE_PATH")
-    if _is_true(environment.get("ARM_USE_AKS_WORKLOAD_IDENTITY")):
+    if in_pod:
         path = path or environment.get("AZURE_FEDERATED_TOKEN_FILE")
     if path:
         return (
@@ -163,10 +165,10 @@ def _workload_identity(
             f"workload identity of {client_id} (token file)",
         )
     raise ConfigurationError(
-        "Workload identity is asked for (ARM_USE_OIDC), and no token can be had for it.",
-        "On GitHub give the job `permissions: id-token: write`; on Azure Pipelines pass "
-        "SYSTEM_ACCESSTOKEN and ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID; elsewhere set "
-        "ARM_OIDC_TOKEN_FILE_PATH.",
+        f"Workload identity is asked for ({asked_by}), and no token can be had for it.",
+        "In a pod of Kubernetes AZURE_FEDERATED_TOKEN_FILE names its token. On GitHub give the "
+        "job `permissions: id-token: write`; on Azure Pipelines pass SYSTEM_ACCESSTOKEN and "
+        "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID; elsewhere set ARM_OIDC_TOKEN_FILE_PATH.",
     )
 
 

@@ -88,11 +88,12 @@ class EmbeddedTenant:
             "ARM_TENANT_ID": self.tenant_id,
             "ARM_CLIENT_ID": self.client_id,
             "ARM_CLIENT_SECRET": secret,
-            # Each of them would be preferred to the secret.
+            # They would be preferred to the secret.
             "ARM_CLIENT_ID_FILE_PATH": "",
             "ARM_CLIENT_SECRET_FILE_PATH": "",
             "ARM_CLIENT_CERTIFICATE": "",
             "ARM_USE_OIDC": "",
+            "ARM_USE_AKS_WORKLOAD_IDENTITY": "",
             "AZURE_FEDERATED_TOKEN_FILE": "",
             "ARM_CLIENT_CERTIFICATE_PATH": "",
             "AZURE_AUTHORITY_HOST": self.authority,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from proself_mail.errors import Refused
 from proself_mail.mending import config_set
-from proself_mail.settings import file_name
+from proself_mail.settings import file_name, short_name
 
 
 def check(
@@ -37,17 +37,20 @@ def check(
         raise Refused(
             f"{own} has the `stackId` of {other}: one of them is a copy, and what bears the UUID "
             "in the tenant may be the other stack's.",
-            f"If {own} is the copy, remove it, and `proself-mail init --stack {stack}` writes a "
-            f"new one with a UUID of its own. If {other} is, remove that.",
+            f"If {own} is the copy, remove it, and `proself-mail init --stack {short_name(stack)}` "
+            f"writes a new one with a UUID of its own. If {other} is, remove that.",
         )
 
 
 def _twin(stack: str, stack_id: UUID, folder: Path) -> str | None:
     """Return the name of another stack's file with this UUID; None without one."""
     held = re.compile(rf"proself-mail:stackId[\"']?\s*:\s*[\"']?{stack_id}", re.IGNORECASE)
+    own = folder / file_name(stack)
     for path in sorted(folder.glob("Pulumi.*.yaml")):
         try:
-            if path.name != file_name(stack) and held.search(path.read_text(encoding="utf-8")):
+            if own.exists() and path.samefile(own):  # some disks take a name in any case
+                continue
+            if held.search(path.read_text(encoding="utf-8")):
                 return path.name
         except (OSError, UnicodeDecodeError):
             continue  # what nobody can read is no stack's file

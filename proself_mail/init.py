@@ -214,7 +214,8 @@ def check_name(name: str, project: Path) -> None:
     """Refuse a name that no new stack of the project can have.
 
     Raises `ConfigurationError` for one that Pulumi would refuse later and for the sample's, and
-    `Refused` where a file holds a stack of this name.
+    where the file of one that was set up has lost its UUID; `Refused` where a file holds a stack of
+    this name, or a part of one.
     """
     if not is_stack_name(name):
         raise ConfigurationError(
@@ -230,12 +231,16 @@ def check_name(name: str, project: Path) -> None:
         )
     stack = Stack(name, project)
     if (keys := stack.keys) and "stackId" not in keys:
+        found = stack.covered_state()
+        if found is not None and found.holds_anything:
+            stack.settings()  # it tells which UUID is missing
         lines = ", ".join(f"`{config_rm(name, Literal(key))}`" for key in keys)
         raise Refused(
             f"{stack.file_shown} exists already and holds {', '.join(f'`{key}`' for key in keys)} "
             "alone, which is no whole configuration.",
-            f"{lines}, then try again with what they said as options "
-            "(`proself-mail init --help`). Or choose another name.",
+            (lines if found is not None else f"Move {stack.file_shown} away")
+            + ", then try again with what it said as options (`proself-mail init --help`), or by "
+            "`pulumi config set` afterwards. Or choose another name.",
         )
     if stack.is_configured:
         raise Refused(

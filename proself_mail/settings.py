@@ -623,7 +623,10 @@ def parse(
     if repair.keeps_secrets and any(_is_of_secrets(each) for each in problems):
         steps.append(_UNDO)
     if not values:
-        causes, steps = "it is empty", [f"`proself-mail init --stack {stack}`, which writes it"]
+        causes, steps = (
+            "it is empty",
+            [f"`proself-mail init --stack {short_name(stack)}`, which writes it"],
+        )
     raise ConfigurationError(
         f"The stack's configuration cannot be used: {causes}.",
         f"{'; '.join(steps) or 'correct it in the stack file'}, then try again.",

@@ -40,7 +40,8 @@ def no_stack(name: str) -> NoStackError:
     """Return the error for a stack that is not there."""
     return NoStackError(
         f"There is no stack {name} on this backend.",
-        f"`proself-mail init --stack {name}` makes it; `pulumi stack ls` lists what there is.",
+        f"`proself-mail init --stack {settings.short_name(name)}` makes it; `pulumi stack ls` "
+        "lists what there is.",
     )
 
 

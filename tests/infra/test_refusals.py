@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.journey import MAILBOX, SERVER, Journey, instant
 from tests.tenant import Tenant
@@ -86,6 +87,13 @@ def test_a_stack_without_keys_is_made_by_init_and_one_that_was_set_up_is_not(
     assert made.returncode == 0, made.stderr
     assert journey.up("dev").returncode == 0
     journey.config_file.unlink()
+    document = yaml.safe_load((journey.folder / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
+    own = document["config"]["proself-mail:stackId"]
+    journey.change("dev", stackId=None)
+    again = journey.proself_mail("init", "--stack", "dev", *who, *options)
+    assert again.returncode == 2
+    mending = f"`pulumi config set stackId {own} --plaintext --stack dev`, then try again"
+    assert " ".join(again.stderr.split()).endswith(f"Next: {mending}.")
     (journey.folder / "Pulumi.dev.yaml").unlink()
     refused(journey, "its file Pulumi.dev.yaml is not there", "it holds the UUID")
 

@@ -20,6 +20,7 @@ def made(*, consent: bool = True) -> State:
         APPLICATION: {
             "signInAudience": "AzureADMyOrg",
             "displayName": good().display_name,
+            "requiredResourceAccesses": [{"resourceAccesses": [{"id": "a", "type": "Scope"}]}],
         }
     }
     if consent:
@@ -72,6 +73,12 @@ def test_what_was_not_carried_out_is_refused(changes: dict[str, Any], key: str) 
     assert f"up --stack {STACK}" in failed.value.next_step
 
 
-def test_a_consent_that_is_still_to_be_given_is_refused() -> None:
+def test_a_consent_that_is_still_to_be_given_or_to_go_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"changed since .*\(consent\)"):
         carried_out.check(STACK, good(), made(consent=False))
+    left = good(consent="by-administrator")
+    with pytest.raises(ConfigurationError, match=r"changed since .*\(consent\)"):
+        carried_out.check(STACK, left, made())
+    more = good(consent="by-administrator", permissions=["Mail.Send", "SMTP.Send"])
+    with pytest.raises(ConfigurationError, match=r"changed since .*\(permissions\)"):
+        carried_out.check(STACK, more, made(consent=False))
