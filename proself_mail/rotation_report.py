@@ -107,9 +107,7 @@ def failure(stack: str, error: Error, of: Plan | None) -> str:
 
     What a person has to do in Proself is in it still, where there is a newest secret to paste.
     """
-    reminder = of.reminder if of and of.windows[-1].id in of.keys else None
-    if reminder and reminder.level is Level.NONE:
-        reminder = None
+    reminder = still_to_do(of)
     return "\n".join(
         [
             f"## Proself mail: {stack}",
@@ -127,6 +125,15 @@ def failure(stack: str, error: Error, of: Plan | None) -> str:
     )
 
 
+def still_to_do(of: Plan | None) -> Reminder | None:
+    """Return what a person has to do in Proself though the rotation failed; None for nothing.
+
+    Nor is there anything to paste where somebody removed the newest secret.
+    """
+    reminder = of.reminder if of and of.windows[-1].id in of.keys else None
+    return None if reminder and reminder.level is Level.NONE else reminder
+
+
 def _table(of: Plan) -> Iterator[str]:
     yield "| window | ends | client secret |"
     yield "|---|---|---|"
@@ -136,7 +143,7 @@ def _table(of: Plan) -> Iterator[str]:
 
 
 def title(stack: str, reminder: Reminder | None) -> str:
-    """Write the title of the issue that a pipeline opens for a reminder, or for a failure.
+    """Write the title of the issue that a pipeline opens for a reminder, or None for a failure.
 
     The workflow finds a stack's issue by what the title begins with.
     """

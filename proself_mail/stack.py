@@ -145,7 +145,8 @@ class Outputs:
         return self.client_secrets[-1]
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise `ConfigurationError` for a name that no stack of this project has."""
     *owner, own = name.split("/")
     of_this_project = len(owner) < 2 or owner[1:] == [settings.PROJECT]
     if not of_this_project or not all(map(settings.is_stack_name, (*owner, own))):
@@ -161,7 +162,7 @@ class Stack:
 
     def __init__(self, name: str, project: Path, secrets_provider: str | None = None) -> None:
         """Prepare it. Raises `ConfigurationError` for a name that is none of this project's."""
-        _check_name(name)
+        check_name(name)
         self.name = name
         self.engine = Engine()
         # A Python language host that was built from its Go module knows no `virtualenv` option.

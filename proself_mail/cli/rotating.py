@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,32 +43,52 @@ def add_rotate(commands: Commands) -> None:
 
 def _rotate(arguments: argparse.Namespace) -> int:
     from proself_mail import pipeline
-    from proself_mail.stack import find_project
+    from proself_mail.stack import CHECKOUT, check_name, find_project
 
-    project, planned = find_project(Path.cwd()), list["Plan"]()
+    check_name(arguments.stack)  # which names a folder
+    project, planned = CHECKOUT, list["Plan"]()
     try:
+        project = find_project(Path.cwd())
         return _carry_out(arguments, project, planned.append)
     except Error as error:
+        plan = planned[-1] if planned else None
         if pipeline.is_one(os.environ):
-            _tell_failure(error.about(arguments.stack), arguments.stack, project, planned)
+            _tell_failure(error.about(arguments.stack), arguments.stack, project, plan)
+        if not (arguments.now or arguments.revoke):  # after which another may be the newest
+            _tell_person(arguments.stack, _red(plan))
         raise
 
 
-def _tell_failure(error: Error, stack: str, project: Path, planned: "Sequence[Plan]") -> None:
+def _tell_failure(error: Error, stack: str, project: Path, plan: "Plan | None") -> None:
     """Show a pipeline's readers why it failed. What would have passed has been waited for by then.
 
-    So a person must act, unless one ended it.
+    So a person must act, unless one ended it; that mail stops stays the first thing told.
     """
     from proself_mail import pipeline, rotation_report
 
-    outputs = {"person": "failed", "title": rotation_report.title(stack, None)}
+    outputs = {"person": "failed", "title": rotation_report.title(stack, _red(plan))}
     told = pipeline.publish(
-        rotation_report.failure(stack, error, planned[-1] if planned else None),
+        rotation_report.failure(stack, error, plan),
         _summary(project, stack),
         {} if isinstance(error, Interrupted) else outputs,
     )
     if told:
         sys.stdout.write(f"{told}\n")  # as it is: the agent obeys no line of a report
+
+
+def _red(plan: "Plan | None") -> "Reminder | None":
+    """Return what a person must do in Proself now, whatever a rotation failed by."""
+    from proself_mail import rotation_report
+
+    reminder = rotation_report.still_to_do(plan)
+    return reminder if reminder and reminder.level.is_red else None
+
+
+def _tell_person(stack: str, reminder: "Reminder | None") -> None:
+    from proself_mail import report, rotation_report
+
+    for line in both(*rotation_report.person(stack, reminder)) if reminder else ():
+        report.show(report.output(), line)
 
 
 def _summary(project: Path, stack: str) -> Path:
@@ -129,8 +149,7 @@ def _carry_out(
         report.show(report.output(), line)
     if told:
         sys.stdout.write(f"{told}\n")  # as it is: the agent obeys no line of a report
-    for line in both(*rotation_report.person(stack, reminder)) if reminder else ():
-        report.show(report.output(), line)
+    _tell_person(stack, reminder)
     return _exit_code(reminder)
 
 

@@ -113,7 +113,7 @@ def test_a_uuid_that_is_not_the_stacks_own_is_refused(journey: Journey) -> None:
     told(0, "preflight")
 
 
-def test_a_secret_that_somebody_removed_is_told(journey: Journey) -> None:
+def test_a_secret_that_somebody_removed_is_told(journey: Journey, tmp_path: Path) -> None:
     made = journey.outputs(STACK)
     [first] = made["clientSecrets"]
     with journey.tenant.http(journey.tenant.token()) as http:
@@ -136,6 +136,18 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey) -> None:
     found = _client_secrets(journey)
     assert found["outcome"] == "OK", "nothing has to be made good"
     assert f"Entra no longer holds {first['keyId']}" in found["detail"]
+
+    journey.change(STACK, owners=[str(uuid.uuid4())])
+    told = tmp_path / "told"
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(told)}
+    done = journey.proself_mail("rotate", "--stack", STACK, env=runner)
+    assert done.returncode == 1, done.stderr
+    assert "lock itself out" in " ".join(done.stderr.split())
+    assert "Paste the client secret of the window" in " ".join(done.stdout.split())
+    assert told.read_text(encoding="utf-8").splitlines() == [
+        "person=failed",
+        f"title=Proself mail {STACK}: mail has stopped, paste the new client secret",
+    ]
 
 
 def _client_secrets(journey: Journey) -> dict[str, str]:

@@ -128,6 +128,7 @@ def test_a_person_must_only_where_the_exit_code_says_so_too(
     assert told in failed
     is_due = plan.reminder.level is not Level.NONE
     assert ("`proself-mail rotate --acknowledge" in failed) is is_due, "the issue keeps saying so"
+    assert (rotation_report.still_to_do(plan) is not None) is is_due
 
 
 def test_the_ledger_stands_beside_what_people_write() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from proself_mail import backend
+from proself_mail import backend, stack
+from proself_mail.cli import rotating
+from proself_mail.cli.arguments import Parser
 from proself_mail.engine import CommandFailed, Engine
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.stack import CHECKOUT, Stack, find_project
@@ -34,6 +36,46 @@ def test_a_stacks_file_is_named_as_git_takes_it(tmp_path: Path, place: str, show
 def test_a_name_that_no_stack_of_this_project_has(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match="is not the name of a stack"):
         Stack(name, tmp_path)
+
+
+def rotated(name: str) -> int:
+    parser = Parser()
+    rotating.add_rotate(parser.add_subparsers())
+    arguments = parser.parse_args(["rotate", "--stack", name])
+    code: int = arguments.run(arguments)
+    return code
+
+
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_such_a_name_decides_where_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_absolute: bool
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setattr(stack, "CHECKOUT", tmp_path / "checkout")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="is not the name of a stack"):
+        rotated(str(tmp_path / "evil") if is_absolute else "../../evil")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipeline_is_told_of_a_project_that_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the program: the folder is not to be trusted."""
+    (tmp_path / "Pulumi.yaml").write_text("name: [\n", encoding="utf-8")
+    told = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    for name, path in told.items():
+        monkeypatch.setenv(name, str(path))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setattr(stack, "CHECKOUT", tmp_path / "checkout")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="is no YAML"):
+        rotated("dev")
+    assert told["GITHUB_OUTPUT"].read_text(encoding="utf-8").startswith("person=failed\n")
+    body = (tmp_path / "checkout/out/dev/rotation.md").read_text(encoding="utf-8")
+    assert told["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8") == body
+    assert "is no YAML" in body
+    assert not (tmp_path / "out").exists()
 
 
 def tried(monkeypatch: pytest.MonkeyPatch, project: Path, words: str, what: str) -> int:
