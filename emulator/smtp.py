@@ -122,6 +122,16 @@ class _Connection(SMTP):
         mechanism, space, response = (arg or "").partition(" ")
         await super().smtp_AUTH(f"{mechanism.upper()}{space}{response}")
 
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """Read an address; half a literal, on which Python's parser fails, is none, nor is `[]`."""
+        try:
+            address, rest = super()._getaddr(arg)
+        except AttributeError:
+            return None, None
+        domain = (address or "").rpartition("@")[2]
+        is_literal = len(domain) > 2 and domain.startswith("[") and domain.endswith("]")
+        return (None, None) if "[" in domain and not is_literal else (address, rest)
+
     async def scripted(self, step: Step) -> str | None:
         """Return what a script wants answered at this step, None if there is none.
 

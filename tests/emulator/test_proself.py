@@ -245,7 +245,7 @@ def test_a_server_that_is_not_there(
         ("mail_address", "ｐｒｏｓｅｌｆ@contoso.example", "「差出人のメールアドレス」に、SMTPで"),
         ("mail_address", "proself@", "メールを送信できませんでした。\n5"),
         ("recipient", "someone@example.org　", "「宛先」に、SMTPで送れない文字"),
-        ("recipient", "someone@[", "メールを送信し"),
+        ("recipient", "someone@[", "メールを送信できません"),
         ("smtp_server", "ｓｍｔｐ．ｏｆｆｉｃｅ３６５．ｃｏｍ", "この模型から届くのは"),
         ("smtp_server", "メール..localhost", "SMTPサーバーと通信できません"),
         ("port", "５８７", "「ポート」には 1 から 65535 までの数値を入力してください。"),
