@@ -26,7 +26,9 @@ def load(stack: str, made: policy.Made | None) -> settings.Settings:
             raise settings.lost(stack, settings.file_name(stack))
         found = settings.parse(values, stack, lambda: _standing(stack))
         if made is not None:
-            made.check_identity(found, stack, operation.stack_files())
+            # One that is set up is its UUID's owner, whatever lies beside its file.
+            beside = None if made.application_id else operation.stack_files()
+            made.check_identity(found, stack, beside)
         return found
 
 
