@@ -47,8 +47,11 @@ def _end_in_order() -> None:
     """Have what else ends a command do so as Ctrl-C does: a closed terminal, a cancelled job.
 
     What is under way ends in order then, and nothing that was started for it is left running. A
-    signal that the caller has us ignore, as nohup does, stays ignored.
+    hang-up that the caller has us ignore, as nohup does, stays ignored. An ignored Ctrl-C does not,
+    as with the engine: a script's background job has it, and a cancelled one is to end in order.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
     for name in ("SIGTERM", "SIGHUP"):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -131,20 +132,42 @@ def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> 
     assert running_in(clone) == []
 
 
+@pytest.fixture
+def ignored() -> Iterator[Callable[..., None]]:
+    """Have what the test starts ignore these signals alone, whatever the tests' own caller did."""
+    numbers = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)]
+    before = {each: signal.getsignal(each) for each in numbers}
+
+    def ignore(*these: int) -> None:
+        for each in numbers:
+            heeded = signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL
+            signal.signal(each, signal.SIG_IGN if each in these else heeded)
+
+    yield ignore
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a process there")
 @pytest.mark.parametrize(
-    ("numbers", "after"),
+    ("numbers", "after", "from_the_start"),
     [
-        ([signal.SIGTERM], "pulumi up …"),
-        ([signal.SIGHUP], "azuread plugin"),
-        ([signal.SIGINT, signal.SIGINT], "starting the embedded tenant"),
+        ([signal.SIGTERM], "pulumi up …", [signal.SIGINT]),
+        ([signal.SIGHUP], "azuread plugin", []),
+        ([signal.SIGHUP, signal.SIGTERM], "azuread plugin", [signal.SIGHUP]),
+        ([signal.SIGINT, signal.SIGINT], "starting the embedded tenant", []),
     ],
-    ids=str,
+    ids=["a background job is cancelled", "terminal closed", "under nohup", "Ctrl-C twice"],
 )
 def test_one_that_is_told_to_end_leaves_nothing_running(
-    clone: Path, numbers: list[int], after: str
+    clone: Path,
+    ignored: Callable[..., None],
+    numbers: list[int],
+    after: str,
+    from_the_start: list[int],
 ) -> None:
     """A closed terminal, a cancelled job, an impatient person; and it is alone until then."""
+    ignored(*from_the_start)
     with subprocess.Popen(
         COMMAND,
         cwd=clone,
@@ -162,6 +185,7 @@ def test_one_that_is_told_to_end_leaves_nothing_running(
         for number in numbers:
             one.send_signal(number)
             time.sleep(0.1)
+            assert number not in from_the_start or one.poll() is None
         said = one.stderr.read()
     assert one.returncode == 130, said
     assert "Traceback" not in said
