@@ -322,9 +322,14 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
         assert f"uv: {old} is 0.12.24, older than {uv.OLDEST}: passed over" in done.stderr
         assert ("installing" in done.stderr) is expected
     # What is run is what was reviewed: a lock that does not fit is refused, and mended by `lock`.
-    new = '#!/bin/sh\necho "uv 1.0.0"\necho "$* ${UV_LOCKED-unlocked}"\n'
+    new = '#!/bin/sh\necho "uv 1.0.0"\necho "$* ${UV_LOCKED-unlocked} ${LC_ALL-}"\n'
     program(tmp_path / "bin", "uv", new)
-    for command, said in {"run": "run 1", "sync": "sync 1", "lock": "lock unlocked"}.items():
+    for command, locale, said in (
+        ("run", "POSIX", "run 1 C.UTF-8"),
+        ("sync", "ja_JP.eucJP", "sync 1 ja_JP.eucJP"),
+        ("lock", "C", "lock unlocked C.UTF-8"),
+    ):
+        environment["LC_ALL"] = locale
         done = subprocess.run(
             [sys.executable, "-m", "tools.uv", command],
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
