@@ -26,7 +26,7 @@ from pydantic import (
 )
 from tomlkit.items import Table
 
-from proself_mail import facts, private_file
+from proself_mail import facts, git_tree, private_file
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.secret import MASK, Secret
 from proself_mail.settings import Settings
@@ -244,12 +244,21 @@ _ELSEWHERE = "name another place by `pulumi config set configFile PATH --plainte
 def check_writable(path: Path, settings: Settings) -> None:
     """Look whether a stack's file could be written there, without writing.
 
-    Raises as `write` does, and `Refused` where another stack's is there that `configFile` names.
-    What lies in this stack's usual place is of an earlier stack of its name.
+    Raises as `write` does, and `Refused` where `configFile` names a place in which another stack's
+    is, or of which git would take it into a commit. What lies in this stack's usual place is of an
+    earlier stack of its name, and git ignores it.
     """
     private_file.check(path, _ELSEWHERE)
     other = _check_replaceable(path)
-    if settings.config_file and other not in (None, str(settings.stack_id)):
+    if not settings.config_file:
+        return
+    if git_tree.would_take(path):
+        raise Refused(
+            f"{path} lies in a working tree of git, which would take the file with the client "
+            "secret into a commit.",
+            f"Have git ignore it, or {_ELSEWHERE}, then try again.",
+        )
+    if other not in (None, str(settings.stack_id)):
         raise Refused(
             f"{path} is the Proself config file of another stack, {other}; it is left as it is.",
             f"If that stack is no more, delete it; or {_ELSEWHERE}; then try again.",

@@ -1,10 +1,9 @@
 """The setup sheet as a file: by itself without the secret, with it for this user's eyes only."""
 
 import os
-import subprocess
 from pathlib import Path
 
-from proself_mail import private_file, sheet_page, synchronised
+from proself_mail import git_tree, private_file, sheet_page, synchronised
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.settings import short_name
 from proself_mail.sheet import Sheet
@@ -40,7 +39,7 @@ def check(path: Path, stack: str, *, with_secret: bool) -> None:
             "`proself-mail sheet` without --out shows the secret and keeps it nowhere.",
         )
     private_file.check(path, _ELSEWHERE)
-    if _is_for_git(path):
+    if git_tree.would_take(path):
         ignored = os.path.relpath(CHECKOUT / "out" / short_name(stack) / "sheet.html")
         raise Refused(
             f"{path} lies in a working tree of git, which would take the file with the client "
@@ -48,19 +47,6 @@ def check(path: Path, stack: str, *, with_secret: bool) -> None:
             f"Name a place that git ignores, such as `--out {ignored}`, or leave --with-secret "
             "out: `proself-mail sheet` without --out shows the secret and keeps it nowhere.",
         )
-
-
-def _is_for_git(path: Path) -> bool:
-    """Say whether a file would lie in a working tree of git that does not surely ignore it."""
-    place = path.resolve()
-    tree = next((folder for folder in place.parents if (folder / ".git").exists()), None)
-    if tree is None:
-        return False
-    asked = ["git", "-C", str(tree), "check-ignore", "--quiet", "--", str(place)]
-    try:
-        return subprocess.run(asked, capture_output=True).returncode != 0  # noqa: S603
-    except OSError:  # there is no git here, and who knows where else
-        return True
 
 
 def write(path: Path, sheet: Sheet, *, with_secret: bool) -> None:

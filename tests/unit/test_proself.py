@@ -192,6 +192,19 @@ def test_the_secret_does_not_show_itself() -> None:
     assert json.loads(config().model_dump_json())["mail_server"]["client_secret"] == VALUE
 
 
+def test_git_takes_no_config_file(tmp_path: Path) -> None:
+    """Its usual place is one that git ignores, in a copy of the project at least."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    path = tmp_path / "out" / "proself.toml"
+    with pytest.raises(Refused, match=r"git, which would take .* into a commit") as refused:
+        proself.check_writable(path, good(configFile=str(path)))
+    assert "Have git ignore it" in refused.value.next_step
+    (tmp_path / ".gitignore").write_text("/out/\n", encoding="utf-8")
+    proself.check_writable(path, good(configFile=str(path)))
+    (tmp_path / ".gitignore").unlink()
+    proself.check_writable(path, good())
+
+
 def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
     """A stack's file may name any place, and the update that writes there is this user's."""
     path = tmp_path / "proself.toml"
