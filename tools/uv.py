@@ -107,7 +107,7 @@ def main() -> None:
     if sys.argv[1:2] in (["run"], ["sync"]):  # `uv lock` and `uv add` are there to change it
         os.environ.setdefault("UV_LOCKED", "1")
     if os.environ.get("LC_ALL") in ("C", "POSIX"):
-        # Python would read the venv's path files as ASCII, and a checkout below 山田 does not start.
+        # Or Python reads the venv's path files as ASCII, and does not start below 山田.
         os.environ["LC_ALL"] = "C.UTF-8"
     if sys.platform == "win32":  # exec would return to the shell at once there
         sys.exit(subprocess.call([uv, *sys.argv[1:]]))  # noqa: S603
