@@ -15,8 +15,9 @@ import pulumi_azuread as azuread
 
 from infra import operation
 from proself_mail import facts, failure
+from proself_mail.configuration import permission_not_offered
 from proself_mail.schedule import Window, format_instant, open_windows
-from proself_mail.settings import Audience, Environment, Settings, permission_not_offered
+from proself_mail.settings import Audience, Environment, Settings
 from proself_mail.stamp import Stamp
 from proself_mail.state import SECRET_PREFIX
 from proself_mail.target import Target

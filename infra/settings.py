@@ -1,16 +1,19 @@
 """The stack's configuration, read inside a Pulumi program.
 
-`proself_mail.settings` validates it; here it only comes from Pulumi, and goes back to it as an
+`proself_mail.configuration` validates it; here it only comes from Pulumi, and goes back to it as an
 error that is shown without a traceback.
 """
 
 from pulumi.runtime.config import get_config_env
 
 from infra import operation, policy
-from proself_mail import clock, settings
+from proself_mail import clock, configuration
+from proself_mail.configuration import Standing
+from proself_mail.settings import PROJECT, Settings
+from proself_mail.stack_name import file_name
 
 
-def load(stack: str, made: policy.Made | None) -> settings.Settings:
+def load(stack: str, made: policy.Made | None) -> Settings:
     """Return the settings of the stack of this name. Raises `pulumi.RunError` without usable ones.
 
     `made` is what is there already; where it is None, whose UUID they have is not looked at.
@@ -19,12 +22,12 @@ def load(stack: str, made: policy.Made | None) -> settings.Settings:
         values = {}
         for key, value in get_config_env().items():
             namespace, _, name = key.partition(":")
-            settings.check_namespace(namespace, key, stack)
-            if namespace == settings.PROJECT:
+            configuration.check_namespace(namespace, key, stack)
+            if namespace == PROJECT:
                 values[name] = value
         if not values and _standing(stack).is_set_up:
-            raise settings.lost(stack, settings.file_name(stack))
-        found = settings.parse(values, stack, lambda: _standing(stack))
+            raise configuration.lost(stack, file_name(stack))
+        found = configuration.parse(values, stack, lambda: _standing(stack))
         if made is not None:
             # One that is set up is its UUID's owner, whatever lies beside its file.
             beside = None if made.application_id else operation.stack_files()
@@ -32,10 +35,10 @@ def load(stack: str, made: policy.Made | None) -> settings.Settings:
         return found
 
 
-def _standing(stack: str) -> settings.Standing:
+def _standing(stack: str) -> Standing:
     """Say what the state tells about what the configuration should be."""
     made = policy.Made.read(stack)
     if made is None:
-        return settings.Standing(clock.now(), None, None)
+        return Standing(clock.now(), None, None)
     is_set_up = bool(made.application_id or made.ends)
-    return settings.Standing(clock.now(), is_set_up, made.stack_id)
+    return Standing(clock.now(), is_set_up, made.stack_id)

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import yaml
 
-from proself_mail import settings, state
+from proself_mail import state
 from proself_mail.directory import ApplicationRecord, DirectoryError, OrganizationRecord
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.ownership import OfStack, of_production
 from proself_mail.session import Session
-from proself_mail.settings import Environment, Settings
+from proself_mail.settings import PROJECT, Environment, Settings
 from proself_mail.state import State
 
 _KEY = "testTenants"
@@ -71,7 +71,7 @@ def check_state(name: str, found: State) -> None:
             f"The state of {name} protects {', '.join(found.protected)} from deletion.",
             f"Think again. `pulumi state unprotect --all --stack {name}` lifts it.",
         )
-    if others := found.projects - {settings.PROJECT}:
+    if others := found.projects - {PROJECT}:
         raise Refused(
             f"The state of {name} is another project's: {', '.join(sorted(others))}.",
             "Bring this project's own state back from the backend's history.",

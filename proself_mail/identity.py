@@ -11,7 +11,7 @@ from uuid import UUID
 
 from proself_mail.errors import Refused
 from proself_mail.mending import config_set
-from proself_mail.settings import file_name, short_name
+from proself_mail.stack_name import file_name, short_name
 
 
 def check(

@@ -16,24 +16,15 @@ from pathlib import Path
 
 from proself_mail import backend, clock, lifetime, preflight, session, state, up
 from proself_mail.check import Check
+from proself_mail.configuration import PLACEHOLDERS, Problem, parse, wrong
 from proself_mail.directory import AppPolicy, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.failure import HOW_TO_CHOOSE
 from proself_mail.mending import Literal, config_rm
 from proself_mail.schedule import SecretsEntry, format_instant
-from proself_mail.settings import (
-    LONGEST_STACK_NAME,
-    PLACEHOLDERS,
-    Consent,
-    Environment,
-    Problem,
-    Settings,
-    TargetName,
-    is_stack_name,
-    parse,
-    wrong,
-)
+from proself_mail.settings import Consent, Environment, Settings, TargetName
 from proself_mail.stack import Stack
+from proself_mail.stack_name import LONGEST_STACK_NAME, is_stack_name
 
 EVERY = timedelta(days=150)
 OVERLAP = timedelta(days=30)

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from proself_mail.errors import Refused
-from proself_mail.settings import short_name
+from proself_mail.stack_name import short_name
 
 DRIVER_VARIABLE = "PROSELF_MAIL_UP"
 """In an engine's environment the process id of the `proself-mail` that drives it."""

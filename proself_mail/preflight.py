@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from proself_mail import facts, leftovers, secret_policy
 from proself_mail.check import Check, Outcome
+from proself_mail.configuration import permission_not_offered
 from proself_mail.credentials import Caller
 from proself_mail.directory import (
     ApplicationRecord,
@@ -24,7 +25,7 @@ from proself_mail.lock import Holder
 from proself_mail.mending import config_set
 from proself_mail.quantity import quantity
 from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
-from proself_mail.settings import Consent, Settings, permission_not_offered
+from proself_mail.settings import Consent, Settings
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
 

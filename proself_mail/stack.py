@@ -20,12 +20,14 @@ from typing import Any
 
 import yaml
 
-from proself_mail import backend, clock, failure, identity, settings, stack_file, state
+from proself_mail import backend, clock, configuration, failure, identity, stack_file, state
+from proself_mail.configuration import Standing
 from proself_mail.engine import CommandFailed, Engine, Observed, Observer
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
-from proself_mail.settings import Settings, Standing
+from proself_mail.settings import PROJECT, Settings
+from proself_mail.stack_name import file_name, is_stack_name, short_name
 from proself_mail.state import State
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -40,7 +42,7 @@ def no_stack(name: str) -> NoStackError:
     """Return the error for a stack that is not there."""
     return NoStackError(
         f"There is no stack {name} on this backend.",
-        f"`proself-mail init --stack {settings.short_name(name)}` makes it; `pulumi stack ls` "
+        f"`proself-mail init --stack {short_name(name)}` makes it; `pulumi stack ls` "
         "lists what there is.",
     )
 
@@ -65,7 +67,7 @@ def find_project(start: Path) -> Path:
                 "Correct it, or bring it back from the repository's history "
                 "(`git checkout HEAD -- Pulumi.yaml`).",
             ) from error
-        if isinstance(document, dict) and document.get("name") == settings.PROJECT:
+        if isinstance(document, dict) and document.get("name") == PROJECT:
             if folder != CHECKOUT:  # whose code is running already
                 _check_trusted(path)
             return folder
@@ -117,7 +119,7 @@ def _ran(
     except CommandFailed as error:
         if not _CUT.search(error.stderr):
             raise
-        dropped = backend.drop_cut_attributes(project, settings.PROJECT)
+        dropped = backend.drop_cut_attributes(project, PROJECT)
         if not dropped and " ".join(arguments[:2]) not in _READING:
             raise
     return engine.run(arguments, project, environment, stdin=stdin)
@@ -148,11 +150,11 @@ class Outputs:
 def check_name(name: str) -> None:
     """Raise `ConfigurationError` for a name that no stack of this project has."""
     *owner, own = name.split("/")
-    of_this_project = len(owner) < 2 or owner[1:] == [settings.PROJECT]
-    if not of_this_project or not all(map(settings.is_stack_name, (*owner, own))):
+    of_this_project = len(owner) < 2 or owner[1:] == [PROJECT]
+    if not of_this_project or not all(map(is_stack_name, (*owner, own))):
         raise ConfigurationError(
             f"{name!r} is not the name of a stack of this project: that is one such as "
-            f"contoso.test, or organization/{settings.PROJECT}/contoso.test in full.",
+            f"contoso.test, or organization/{PROJECT}/contoso.test in full.",
             "`pulumi stack ls` lists what there is.",
         )
 
@@ -190,7 +192,7 @@ class Stack:
         """Refuse to go on with a stack that exists, unless `create` just has been cut off."""
         found = self.covered_state()
         if found is not None and found.holds_anything and not self.is_configured:
-            lost = settings.lost(self.name, str(self.file))
+            lost = configuration.lost(self.name, str(self.file))
             raise Refused(lost.cause, f"{lost.next_step} Or choose another name.")
         if found is None or found.holds_anything or self.is_configured:
             raise Refused(
@@ -214,7 +216,7 @@ class Stack:
     @property
     def keys(self) -> Sequence[str] | None:
         """The keys of ours in its file, without their namespace; None where it cannot be read."""
-        prefix = f"{settings.PROJECT}:"
+        prefix = f"{PROJECT}:"
         try:
             found = map(str, self._document().get("config") or ())
             return [key.removeprefix(prefix) for key in found if key.startswith(prefix)]
@@ -235,19 +237,19 @@ class Stack:
         """
         with suppress(OSError, UnicodeDecodeError, ConfigurationError):
             text = self.file.read_text(encoding="utf-8")
-            own = stack_file.plain_values(text, settings.PROJECT)
+            own = stack_file.plain_values(text, PROJECT)
             if own and "config" not in self._project_document():
-                return settings.parse(own, self.name)
+                return configuration.parse(own, self.name)
         values: dict[str, object] = {}
         entries = json.loads(self._run("config", "--json", "--show-secrets"))
         for key, entry in entries.items():
             namespace, _, name = key.partition(":")
-            settings.check_namespace(namespace, key, self.name)
-            if namespace == settings.PROJECT:
+            configuration.check_namespace(namespace, key, self.name)
+            if namespace == PROJECT:
                 values[name] = entry.get("objectValue", entry.get("value"))
         if not values:
             self._check_not_lost()
-        return settings.parse(values, self.name, self._standing)
+        return configuration.parse(values, self.name, self._standing)
 
     def check_identity(self, configured: Settings, found: State | None) -> None:
         """Refuse a `stackId` that is not this stack's own, by its state. Raises `Refused`."""
@@ -274,7 +276,7 @@ class Stack:
         entries = [
             part
             for path, value in values.items()
-            for part in ("--plaintext", f"{settings.PROJECT}:{path}={value}")
+            for part in ("--plaintext", f"{PROJECT}:{path}={value}")
         ]
         self._run("config", "set-all", "--path", *entries)
 
@@ -286,7 +288,7 @@ class Stack:
     def file(self) -> Path:
         """Where its configuration lies; `pulumi config` writes it there."""
         place = self.project / (self._project_document().get("stackConfigDir") or ".")
-        return place / settings.file_name(self.name)
+        return place / file_name(self.name)
 
     def _project_document(self) -> dict[str, Any]:
         """Return what Pulumi.yaml says."""
@@ -319,28 +321,28 @@ class Stack:
         path = self.file
         try:
             entries = self._document().get("config") or {}
-            prefix = f"{settings.PROJECT}:"
+            prefix = f"{PROJECT}:"
             own = {k.removeprefix(prefix): v for k, v in entries.items() if k.startswith(prefix)}
         except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
             raise ConfigurationError(
                 f"The file of the stack {self.name}, {path}, cannot be read "
                 f"({getattr(error, 'strerror', None) or 'it is not what Pulumi writes'}).",
-                settings.BRING_BACK,
+                configuration.BRING_BACK,
             ) from error
         if not own:
             self._check_not_lost()
             raise ConfigurationError(
                 f"There is no stack {self.name}: its file {path} is not there or holds none of "
                 "this project's keys.",
-                f"`pulumi stack ls` lists what there is. {settings.BRING_BACK}",
+                f"`pulumi stack ls` lists what there is. {configuration.BRING_BACK}",
             )
-        return settings.parse(own, self.name, self._standing)
+        return configuration.parse(own, self.name, self._standing)
 
     def _check_not_lost(self) -> None:
         """Raise `ConfigurationError` where it was set up, so that its file must have been lost."""
         found = self.covered_state()
         if found is not None and found.holds_anything:
-            raise settings.lost(self.name, str(self.file))
+            raise configuration.lost(self.name, str(self.file))
 
     def empty(self) -> None:
         """Forget every resource; nothing is deleted anywhere."""
@@ -406,7 +408,7 @@ class Stack:
         raise RemoteError(
             f"The state of the stack {self.name} is cut short on its backend.",
             "If no run is writing it, the state before lies beside it on a file backend "
-            f"(`{settings.short_name(self.name)}.json.bak`): put it in its place, then "
+            f"(`{short_name(self.name)}.json.bak`): put it in its place, then "
             f"`proself-mail up --stack {self.name}`.",
         )
 

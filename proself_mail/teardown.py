@@ -30,8 +30,9 @@ from proself_mail.patience import SETTLING, Patience, Say
 from proself_mail.removal import Removal
 from proself_mail.removal_item import Item, Kind, Outcome, Result, StackReport
 from proself_mail.session import Session
-from proself_mail.settings import PROJECT, Settings, short_name
+from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import Stack
+from proself_mail.stack_name import short_name
 from proself_mail.stamp import stack_tag
 from proself_mail.teardown_plan import Plan, StackPlan
 

@@ -13,7 +13,7 @@ import jwt
 import pytest
 import yaml
 
-from proself_mail import settings
+from proself_mail import configuration
 from tests.emulator.browser import sign_in
 from tests.emulator.objects import assign_policy, make_application, make_principal
 from tests.journey import LEAST, MAILBOX, SERVER, Journey, instant, kept_stack
@@ -99,7 +99,9 @@ def test_wrong_values_are_told_together(
     config = yaml.safe_load((stack.folder / "Pulumi.dev.yaml").read_text(encoding="utf-8"))[
         "config"
     ]
-    mended = settings.parse({key.partition(":")[2]: value for key, value in config.items()}, "dev")
+    mended = configuration.parse(
+        {key.partition(":")[2]: value for key, value in config.items()}, "dev"
+    )
     assert mended.stack_id
     other = yaml.safe_load((stack.folder / "Pulumi.other.yaml").read_text(encoding="utf-8"))
     assert "config" not in (other or {})

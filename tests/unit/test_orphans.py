@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from proself_mail import settings
+from proself_mail.configuration import parse
 from proself_mail.directory import (
     ApplicationRecord,
     DirectoryError,
@@ -128,7 +128,7 @@ def application(
 
 
 def orphans(directory: Any, said: list[str] | None = None) -> Orphans:
-    configuration = settings.parse(
+    settings = parse(
         {
             "tenantId": str(uuid.UUID(int=1)),
             "target": "embedded",
@@ -146,7 +146,7 @@ def orphans(directory: Any, said: list[str] | None = None) -> Orphans:
     patience = Patience(lambda _: None)
     patience.trailing = True
     say = said.append if said is not None else lambda _: None
-    return Orphans(directory, configuration, journal, patience, say)
+    return Orphans(directory, settings, journal, patience, say)
 
 
 STATE = State(

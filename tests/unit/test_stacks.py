@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from proself_mail import settings
+from proself_mail.configuration import parse
+from proself_mail.settings import PROJECT
 from tools import stacks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,6 @@ def test_the_repository_lists_none_and_says_so_of_one_that_is_not_there() -> Non
 
 def test_the_example_is_a_configuration_that_holds() -> None:
     document = yaml.safe_load((ROOT / "stacks" / "Pulumi.example.yaml").read_text(encoding="utf-8"))
-    prefix = f"{settings.PROJECT}:"
+    prefix = f"{PROJECT}:"
     values = {key.removeprefix(prefix): value for key, value in document["config"].items()}
-    assert settings.parse(values, "example").manages_grant is False
+    assert parse(values, "example").manages_grant is False
