@@ -11,12 +11,11 @@ import asyncio
 import json
 import os
 import random
-import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -24,7 +23,6 @@ import httpx
 from azure.core.exceptions import AzureError
 from kiota_abstractions.api_error import APIError
 from kiota_abstractions.base_request_configuration import RequestConfiguration
-from kiota_abstractions.date_utils import parse_timedelta_from_iso_format
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 from kiota_abstractions.serialization import ParsableFactory
@@ -59,6 +57,7 @@ from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
 from proself_mail import failure, retry_after
+from proself_mail import graph_records as records
 from proself_mail.directory import (
     ApplicationRecord,
     AppPolicy,
@@ -69,13 +68,13 @@ from proself_mail.directory import (
     GrantRecord,
     NotFound,
     OrganizationRecord,
-    PasswordRecord,
     ServicePrincipalRecord,
     SignInRefused,
     Unreadable,
     UserRecord,
 )
 from proself_mail.errors import ConfigurationError
+from proself_mail.graph_records import Read, T
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -95,12 +94,6 @@ _PAGE = 999
 """The most that Graph gives at once (Microsoft, list applications)."""
 
 _ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
-_FRACTION = re.compile(r"\.\d+")
-
-_T = TypeVar("_T")
-_Read = Callable[[Mapping[str, Any]], _T]
-"""Makes a record of an answer's object; what it raises of Python's own says that it is not one."""
-
 _READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(seconds=1))
 """The SDK sends again what is throttled, and not what got no answer or 500."""
 
@@ -160,7 +153,7 @@ class GraphDirectory:
     async def organization(self) -> OrganizationRecord:
         """Return the tenant; needs Organization.Read.All."""
         request = self._client.organization.to_get_request_information()
-        return await self._ask(request, _organization)
+        return await self._ask(request, records.organization)
 
     async def application(self, object_id: str) -> ApplicationRecord:
         """Return a live application; Application.ReadWrite.OwnedBy suffices."""
@@ -168,14 +161,14 @@ class GraphDirectory:
             select=_APPLICATION_FIELDS
         )
         item = self._client.applications.by_application_id(object_id)
-        return await self._ask(item.to_get_request_information(_with(query)), _application)
+        return await self._ask(item.to_get_request_information(_with(query)), records.application)
 
     async def applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
         """Yield the live applications that bear a tag; the tenant filters."""
         query = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_APPLICATION_FIELDS, top=_PAGE
         )
-        async for found in self._pages(self._client.applications, query, _application):
+        async for found in self._pages(self._client.applications, query, records.application):
             yield found
 
     async def deleted_applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
@@ -184,7 +177,7 @@ class GraphDirectory:
         query = GraphApplicationRequestBuilder.GraphApplicationRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_APPLICATION_FIELDS, top=_PAGE
         )
-        async for found in self._pages(builder, query, _application):
+        async for found in self._pages(builder, query, records.application):
             yield found
 
     async def applications_of(self, client_id: str) -> tuple[ApplicationRecord, ...]:
@@ -197,8 +190,8 @@ class GraphDirectory:
         )
         bin_ = self._client.directory.deleted_items.graph_application
         pages = (
-            self._pages(self._client.applications, live, _application),
-            self._pages(bin_, deleted, _application),
+            self._pages(self._client.applications, live, records.application),
+            self._pages(bin_, deleted, records.application),
         )
         return tuple([found for each in pages async for found in each])
 
@@ -217,7 +210,7 @@ class GraphDirectory:
         query = ServicePrincipalsRequestBuilder.ServicePrincipalsRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_PRINCIPAL_FIELDS, top=_PAGE
         )
-        async for found in self._pages(self._client.service_principals, query, _principal):
+        async for found in self._pages(self._client.service_principals, query, records.principal):
             yield found
 
     async def deleted_service_principals_tagged(
@@ -229,7 +222,7 @@ class GraphDirectory:
         query = parameters.GraphServicePrincipalRequestBuilderGetQueryParameters(
             filter=_tagged(tag), select=_PRINCIPAL_FIELDS, top=_PAGE
         )
-        async for found in self._pages(builder, query, _principal):
+        async for found in self._pages(builder, query, records.principal):
             yield found
 
     async def deleted_service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
@@ -239,14 +232,14 @@ class GraphDirectory:
             filter=f"appId eq {_quoted(client_id)}", select=_PRINCIPAL_FIELDS
         )
         builder = self._client.directory.deleted_items.graph_service_principal
-        async for found in self._pages(builder, query, _principal):
+        async for found in self._pages(builder, query, records.principal):
             return found
         return None
 
     async def deleted_item(self, object_id: str) -> DeletedItem:
         """Return one object of the recycle bin."""
         item = self._client.directory.deleted_items.by_directory_object_id(object_id)
-        return await self._ask(item.to_get_request_information(), _deleted_item)
+        return await self._ask(item.to_get_request_information(), records.deleted_item)
 
     async def delete_service_principal(self, object_id: str) -> None:
         """Delete a service principal; its grants go with it."""
@@ -266,20 +259,22 @@ class GraphDirectory:
             select=["keyCredentials"]
         )
         item = self._client.applications.by_application_id(application_id)
-        return await self._ask(item.to_get_request_information(_with(query)), _certificates)
+        return await self._ask(item.to_get_request_information(_with(query)), records.certificates)
 
     async def federated_credentials(self, application_id: str) -> tuple[str, ...]:
         """Return the names of an application's federated credentials; 20 at most."""
         item = self._client.applications.by_application_id(application_id)
         builder = item.federated_identity_credentials
         return await self._ask(
-            builder.to_get_request_information(), _listed(lambda found: _text(found, "name"))
+            builder.to_get_request_information(), records.listed(records.credential_name)
         )
 
     async def service_principal_owners(self, object_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.service_principals.by_service_principal_id(object_id).owners
-        return frozenset(await self._ask(owners.to_get_request_information(), _listed(_id)))
+        return frozenset(
+            await self._ask(owners.to_get_request_information(), records.listed(records.object_id))
+        )
 
     async def remove_password(self, application_id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
@@ -304,7 +299,9 @@ class GraphDirectory:
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.applications.by_application_id(application_id).owners
-        return frozenset(await self._ask(owners.to_get_request_information(), _listed(_id)))
+        return frozenset(
+            await self._ask(owners.to_get_request_information(), records.listed(records.object_id))
+        )
 
     async def service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
         """Return the service principal of an application id."""
@@ -313,14 +310,14 @@ class GraphDirectory:
         )
         builder = self._client.service_principals
         request = builder.to_get_request_information(_with(query))
-        for found in await self._ask(request, _listed(_principal)):
+        for found in await self._ask(request, records.listed(records.principal)):
             return found
         return None
 
     async def service_principal_by_id(self, object_id: str) -> ServicePrincipalRecord:
         """Return one service principal; Application.ReadWrite.OwnedBy suffices."""
         item = self._client.service_principals.by_service_principal_id(object_id)
-        return await self._ask(item.to_get_request_information(), _principal)
+        return await self._ask(item.to_get_request_information(), records.principal)
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
         """Return a service principal's grants; needs DelegatedPermissionGrant.Read.All or more."""
@@ -329,13 +326,15 @@ class GraphDirectory:
         query = parameters.Oauth2PermissionGrantsRequestBuilderGetQueryParameters(
             filter=f"clientId eq {_quoted(service_principal_id)}"
         )
-        return await self._ask(builder.to_get_request_information(_with(query)), _listed(_grant))
+        return await self._ask(
+            builder.to_get_request_information(_with(query)), records.listed(records.grant)
+        )
 
     async def user(self, principal_name: str) -> UserRecord:
         """Return a user by sign-in name; needs User.Read.All for `accountEnabled`."""
         query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
         item = self._client.users.by_user_id(principal_name)
-        return await self._ask(item.to_get_request_information(_with(query)), _user)
+        return await self._ask(item.to_get_request_information(_with(query)), records.user)
 
     async def users_with_mail(self, address: str) -> tuple[UserRecord, ...]:
         """Return the users with this primary mail address; needs User.Read.All."""
@@ -343,7 +342,7 @@ class GraphDirectory:
             filter=f"mail eq {_quoted(address)}", select=_USER_FIELDS
         )
         request = self._client.users.to_get_request_information(_with(query))
-        return await self._ask(request, _listed(_user))
+        return await self._ask(request, records.listed(records.user))
 
     async def app_policy(self, application_id: str | None = None) -> AppPolicy:
         """Return the policy that holds for an application; needs Policy.Read.All.
@@ -362,7 +361,7 @@ class GraphDirectory:
             own = None  # a reader that trails; or nothing that it could stand in the place of
         if isinstance(own, BaseException):
             raise own
-        restrictions = own.restrictions if own else default or _Restrictions()
+        restrictions = own.restrictions if own else default or records.Restrictions()
         allowed, longest, spares_some = True, None, False
         for rule in restrictions.on_passwords:
             if rule.since and await self._is_older(application_id, rule.since):
@@ -381,10 +380,10 @@ class GraphDirectory:
             identifier_uri_rules=restrictions.on_identifier_uris,
         )
 
-    async def _default_app_policy(self) -> _Restrictions | None:
+    async def _default_app_policy(self) -> records.Restrictions | None:
         """Return the tenant's restrictions on applications, if it has any."""
         builder = self._client.policies.default_app_management_policy
-        return await self._ask(builder.to_get_request_information(), _default_policy)
+        return await self._ask(builder.to_get_request_information(), records.default_policy)
 
     async def _is_older(self, application_id: str | None, than: datetime) -> bool:
         if application_id is None:
@@ -395,13 +394,13 @@ class GraphDirectory:
             return False
         return created is not None and created < than
 
-    async def _own_app_policy(self, application_id: str | None) -> _OwnPolicy | None:
+    async def _own_app_policy(self, application_id: str | None) -> records.OwnPolicy | None:
         """Return the policy that is assigned to an application."""
         if application_id is None:
             return None
         item = self._client.applications.by_application_id(application_id)
         request = item.app_management_policies.to_get_request_information()
-        found = await self._ask(request, _listed(_own_policy))  # one at most
+        found = await self._ask(request, records.listed(records.own_policy))  # one at most
         return next((policy for policy in found if policy), None)
 
     async def quota(self) -> DirectoryQuota:
@@ -410,19 +409,21 @@ class GraphDirectory:
         builder = self._client.organization.with_url(
             f"{beta}/organization?$select=id,directorySizeQuota"
         )
-        quotas = await self._ask(builder.to_get_request_information(), _listed(_quota))
+        quotas = await self._ask(
+            builder.to_get_request_information(), records.listed(records.quota)
+        )
         found = quotas[0] if quotas else None
         if found is None:
             raise DirectoryError(200, "NoQuota", "a tenant without directorySizeQuota")
         return found
 
-    async def _pages(self, builder: Any, query: Any, read: _Read[_T]) -> AsyncIterator[_T]:
+    async def _pages(self, builder: Any, query: Any, read: Read[T]) -> AsyncIterator[T]:
         """Yield what a list holds, a page at a time; `read` is of one thing."""
         request = builder.to_get_request_information(_with(query))
         base = urlsplit(str(self._client.request_adapter.base_url))
         passed: set[str] = set()
         while True:
-            found, link = await self._ask(request, _page(read))
+            found, link = await self._ask(request, records.page(read))
             for each in found:
                 yield each
             if not link:
@@ -432,7 +433,7 @@ class GraphDirectory:
             passed.add(link)
             request = builder.with_url(link).to_get_request_information()
 
-    async def _ask(self, request: RequestInformation, read: _Read[_T]) -> _T:
+    async def _ask(self, request: RequestInformation, read: Read[T]) -> T:
         """Send a request that is answered by an object, which `read` makes what is asked for.
 
         It is sent again where a read got no answer.
@@ -448,7 +449,7 @@ class GraphDirectory:
             await asyncio.sleep(max(asked_for, wait * jitter).total_seconds())
         return await self._asked(request, read)
 
-    async def _asked(self, request: RequestInformation, read: _Read[_T]) -> _T:
+    async def _asked(self, request: RequestInformation, read: Read[T]) -> T:
         answer = await self._tell(request)
         try:
             document = json.loads(answer or b"")
@@ -490,31 +491,6 @@ class GraphDirectory:
             raise kind(None, type(error).__name__, reason) from error
 
 
-class _PasswordRule(NamedTuple):
-    """A restriction on client secrets that is in force."""
-
-    kind: str
-    since: datetime | None
-    """For applications that were made later; none for all."""
-    longest: timedelta | None
-    """How long a client secret may last; none where the rule is of something else."""
-    spares_some: bool
-
-
-class _Restrictions(NamedTuple):
-    """What an app management policy restricts."""
-
-    on_passwords: tuple[_PasswordRule, ...] = ()
-    on_identifier_uris: frozenset[str] = frozenset()
-
-
-class _OwnPolicy(NamedTuple):
-    """An app management policy that is assigned to an application."""
-
-    name: str
-    restrictions: _Restrictions
-
-
 def _passes(error: DirectoryError) -> bool:
     """Say whether to send a read again that failed so: the SDK has done it where throttled."""
     return isinstance(error, Unreadable) or (error.passes and error.status not in (409, 429))
@@ -531,223 +507,6 @@ def _converted(error: APIError, code: str, message: str, request_id: str = "") -
     converted = kind(status, code, message.rstrip("."), request_id)
     converted.retry_after = retry_after.read(dict(error.response_headers or {}).get("retry-after"))
     return converted
-
-
-def _id(found: Mapping[str, Any]) -> str:
-    return _text(found, "id")
-
-
-def _text(found: Mapping[str, Any], name: str) -> str:
-    """Return a property that there must be."""
-    text = found[name]
-    if not isinstance(text, str):
-        raise TypeError(name)
-    return text
-
-
-def _said(found: Mapping[str, Any], name: str) -> str:
-    """Return a property; blank where it is null or missing."""
-    return "" if found.get(name) is None else _text(found, name)
-
-
-def _texts(found: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return a property that is a list of texts; none where it is null or missing."""
-    texts = found.get(name) or []
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise TypeError(name)
-    return tuple(texts)
-
-
-def _object(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a property that is an object; an empty one where it is null or missing."""
-    value = found.get(name) or {}
-    if not isinstance(value, dict):
-        raise TypeError(name)
-    return value
-
-
-def _objects(found: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """Return a property that is a list of objects; none where it is null or missing."""
-    values = found.get(name) or []
-    if not isinstance(values, list) or not all(isinstance(each, dict) for each in values):
-        raise TypeError(name)
-    return values
-
-
-def _listed(read: _Read[_T]) -> _Read[tuple[_T, ...]]:
-    """Return what reads a list, each of its things by `read`."""
-
-    def read_all(page: Mapping[str, Any]) -> tuple[_T, ...]:
-        if not isinstance(page["value"], list):  # null is no empty list here
-            raise TypeError("value")
-        return tuple(read(found) for found in _objects(page, "value"))
-
-    return read_all
-
-
-def _page(read: _Read[_T]) -> _Read[tuple[tuple[_T, ...], str]]:
-    """Return what reads a list and the address of its next page; blank after the last."""
-    return lambda page: (_listed(read)(page), _said(page, "@odata.nextLink"))
-
-
-def _organization(page: Mapping[str, Any]) -> OrganizationRecord:
-    [found] = _objects(page, "value")
-    domains = tuple(_text(domain, "name") for domain in _objects(found, "verifiedDomains"))
-    return OrganizationRecord(_id(found), _said(found, "displayName"), domains)
-
-
-def _quota(found: Mapping[str, Any]) -> DirectoryQuota | None:
-    quota = _object(found, "directorySizeQuota")
-    if not {"used", "total"} <= set(quota):
-        return None
-    return DirectoryQuota(int(quota["used"]), int(quota["total"]))
-
-
-def _deleted_item(found: Mapping[str, Any]) -> DeletedItem:
-    return DeletedItem(
-        object_id=_id(found),
-        client_id=_said(found, "appId"),
-        display_name=_said(found, "displayName"),
-        tags=_texts(found, "tags"),
-        deleted=_utc(found.get("deletedDateTime")),
-        created=_utc(found.get("createdDateTime")),
-        notes=_said(found, "notes"),
-        passwords=_passwords(found),
-        certificates=_certificates(found),
-    )
-
-
-def _grant(found: Mapping[str, Any]) -> GrantRecord:
-    return GrantRecord(
-        grant_id=_id(found),
-        client_id=_text(found, "clientId"),
-        resource_id=_text(found, "resourceId"),
-        principal_id=_said(found, "principalId") or None,
-        scopes=frozenset(_said(found, "scope").split()),
-    )
-
-
-def _default_policy(found: Mapping[str, Any]) -> _Restrictions | None:
-    restrictions = _object(found, "applicationRestrictions")
-    return _restrictions(restrictions) if found.get("isEnabled") and restrictions else None
-
-
-def _own_policy(found: Mapping[str, Any]) -> _OwnPolicy | None:
-    """Return a policy that is in force; none for another."""
-    if not found["isEnabled"]:
-        return None
-    restrictions = _object(found, "restrictions")
-    return _OwnPolicy(
-        f"the application's own app management policy {_text(found, 'displayName')!r}",
-        _restrictions({**restrictions, **_object(restrictions, "applicationRestrictions")}),
-    )
-
-
-def _restrictions(found: Mapping[str, Any]) -> _Restrictions:
-    return _Restrictions(
-        tuple(
-            _PasswordRule(
-                kind=_said(rule, "restrictionType"),
-                since=_utc(rule.get("restrictForAppsCreatedAfterDateTime")),
-                longest=parse_timedelta_from_iso_format(_text(rule, "maxLifetime"))
-                if rule.get("restrictionType") == "passwordLifetime" and rule.get("maxLifetime")
-                else None,
-                spares_some=bool(_object(rule, "excludeActors").get("customSecurityAttributes")),
-            )
-            for rule in _objects(found, "passwordCredentials")
-            if rule.get("state") != "disabled"
-        ),
-        frozenset(
-            name
-            for name, rule in _object(found, "identifierUris").items()
-            if isinstance(rule, dict) and rule.get("state") == "enabled"
-        ),
-    )
-
-
-def _application(found: Mapping[str, Any]) -> ApplicationRecord:
-    return ApplicationRecord(
-        object_id=_id(found),
-        client_id=_text(found, "appId"),
-        display_name=_said(found, "displayName"),
-        created=_utc(found.get("createdDateTime")),
-        tags=_texts(found, "tags"),
-        sign_in_audience=_said(found, "signInAudience"),
-        identifier_uris=_texts(found, "identifierUris"),
-        redirect_uris=_texts(_object(found, "web"), "redirectUris"),
-        access_token_version=_object(found, "api").get("requestedAccessTokenVersion"),
-        required_access={
-            _text(resource, "resourceAppId"): frozenset(
-                _id(access)
-                for access in _objects(resource, "resourceAccess")
-                if access.get("type") == "Scope"
-            )
-            for resource in _objects(found, "requiredResourceAccess")
-        },
-        passwords=_passwords(found),
-        notes=_said(found, "notes"),
-        other_redirect_uris=tuple(
-            uri
-            for platform in ("spa", "publicClient")
-            for uri in _texts(_object(found, platform), "redirectUris")
-        ),
-        deleted=_utc(found.get("deletedDateTime")),
-    )
-
-
-def _user(found: Mapping[str, Any]) -> UserRecord:
-    return UserRecord(
-        object_id=_id(found),
-        principal_name=_text(found, "userPrincipalName"),
-        mail=_said(found, "mail"),
-        enabled=found.get("accountEnabled") is not False,
-    )
-
-
-def _principal(found: Mapping[str, Any]) -> ServicePrincipalRecord:
-    return ServicePrincipalRecord(
-        object_id=_id(found),
-        client_id=_text(found, "appId"),
-        display_name=_said(found, "displayName"),
-        enabled=found.get("accountEnabled") is not False,
-        tags=_texts(found, "tags"),
-        delegated_permissions={
-            _text(scope, "value"): _id(scope)
-            for scope in _objects(found, "oauth2PermissionScopes")
-            if scope.get("isEnabled") is not False and scope.get("value")
-        },
-        deleted=_utc(found.get("deletedDateTime")),
-        passwords=_passwords(found),
-        certificates=_certificates(found),
-    )
-
-
-def _passwords(found: Mapping[str, Any]) -> tuple[PasswordRecord, ...]:
-    return tuple(
-        PasswordRecord(
-            key_id=_text(password, "keyId"),
-            display_name=_said(password, "displayName"),
-            starts=_utc(password.get("startDateTime")),
-            expires=_utc(password.get("endDateTime")),
-            hint=_said(password, "hint"),
-        )
-        for password in _objects(found, "passwordCredentials")
-    )
-
-
-def _certificates(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return key ids. A read of one object, without `$select`, leaves out the value alone.
-
-    (Microsoft, "Get servicePrincipal"; of an application it is not said, so it is named there.)
-    """
-    return tuple(_text(key, "keyId") for key in _objects(found, "keyCredentials"))
-
-
-def _utc(instant: str | None) -> datetime | None:
-    """Read an instant of Graph's, whose fractions have up to seven digits."""
-    if not instant:
-        return None
-    return datetime.fromisoformat(_FRACTION.sub("", instant)).astimezone(UTC)
 
 
 def _tagged(tag: str) -> str:
