@@ -16,7 +16,7 @@ import psutil
 import pulumi
 import yaml
 
-from proself_mail import facts
+from proself_mail import facts, project
 from proself_mail.errors import Error
 
 _PREVIEWING = frozenset({"preview", "pre"})
@@ -106,8 +106,7 @@ def stack_files() -> Path | None:
         start = Path(command.cwd()) if command else None
         for folder in (start, *start.parents) if start else ():
             if (folder / "Pulumi.yaml").exists():
-                document = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
-                return folder / (document.get("stackConfigDir") or ".")
+                return project.stack_files(folder)
     except (psutil.Error, OSError, ValueError, AttributeError, yaml.YAMLError):
         pass  # a process that may not be looked at, or another kind of project file
     return None

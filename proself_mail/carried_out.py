@@ -4,8 +4,8 @@ Asked of the state, not of the tenant, by what shows a person values to enter or
 """
 
 from proself_mail.errors import ConfigurationError
+from proself_mail.outputs import outputs_of
 from proself_mail.settings import Settings
-from proself_mail.stack import outputs_of
 from proself_mail.state import APPLICATION, CONSENT, State
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from proself_mail import clock, lifetime, lock, notes, private_file, proof, proself, stack
+from proself_mail import clock, lifetime, lock, notes, private_file, proof, proself
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
 from proself_mail.errors import Error, Refused
@@ -26,11 +26,13 @@ from proself_mail.journal import Journal
 from proself_mail.ledger import Ledger
 from proself_mail.lock import Holder
 from proself_mail.orphans import Orphans
+from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.patience import Patience, Say
+from proself_mail.project import CHECKOUT
 from proself_mail.proself import ProselfConfig
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
-from proself_mail.stack import CHECKOUT, Outputs, Stack
+from proself_mail.stack import Stack
 from proself_mail.state import APPLICATION, State
 
 _ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
@@ -298,7 +300,7 @@ class Update:
 
     async def _prove(self, state: State, *, idle: bool) -> Done:
         """Prove it, and only then write the config file."""
-        outputs = stack.outputs_of(state, self._stack.name)
+        outputs = outputs_of(state, self._stack.name)
         self._say("reading everything back, signing in with the newest secret …")
         try:
             async with asyncio.TaskGroup() as proofs:
@@ -310,7 +312,7 @@ class Update:
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
         # Reading back may have let the engine run again, and a window may have opened by then.
-        newest = stack.outputs_of(self._state, self._stack.name)
+        newest = outputs_of(self._state, self._stack.name)
         if newest.newest.key_id != outputs.newest.key_id:
             await proof.sign_in(self._session, newest, self._patience)
         outputs = newest

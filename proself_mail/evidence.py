@@ -21,9 +21,9 @@ from proself_mail.directory import (
     UserRecord,
     stamped,
 )
+from proself_mail.outputs import Outputs
 from proself_mail.session import Session
 from proself_mail.settings import Settings
-from proself_mail.stack import Outputs
 from proself_mail.state import State
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from proself_mail import sign_in_address
 from proself_mail.diagnosis import Diagnosis, diagnose
 from proself_mail.errors import ConfigurationError
+from proself_mail.outputs import Outputs
 from proself_mail.refusal import Names
 from proself_mail.settings import Audience, Settings
 from proself_mail.sign_in_address import Expected
-from proself_mail.stack import Outputs
 
 
 @dataclass(frozen=True)

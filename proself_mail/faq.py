@@ -12,9 +12,9 @@ from typing import NamedTuple
 from proself_mail import facts
 from proself_mail.credentials import Caller
 from proself_mail.directory import ApplicationRecord, Directory, Forbidden, GrantRecord
+from proself_mail.outputs import Outputs
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Audience, Settings
-from proself_mail.stack import Outputs
 
 _AUDIENCES = {Audience.SINGLE: "single tenant", Audience.MULTI: "multi-tenant"}
 

@@ -18,11 +18,11 @@ from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.diagnosis import Diagnosis, diagnose, explained
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.mail_sign_in import MailToken, OpenBrowser, SignInRefused, sign_in
+from proself_mail.outputs import Outputs
 from proself_mail.refusal import Names, Sent
 from proself_mail.settings import Settings, open_mail_proof
 from proself_mail.smtp import Server, SmtpRefused, deliver
 from proself_mail.smtp_replies import CONNECTION, NARROWED
-from proself_mail.stack import Outputs
 from proself_mail.target import Target
 from proself_mail.verify import Verified
 

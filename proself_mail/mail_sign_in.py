@@ -19,10 +19,10 @@ import requests
 
 from proself_mail import loopback
 from proself_mail.errors import RemoteError
+from proself_mail.outputs import Outputs
 from proself_mail.quotation import quoted
 from proself_mail.secret import Secret
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings
-from proself_mail.stack import Outputs
 from proself_mail.target import Target
 
 EXCHANGE = "https://outlook.office.com"

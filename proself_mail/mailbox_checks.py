@@ -12,9 +12,9 @@ from proself_mail.errors import Error
 from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import unknown
 from proself_mail.mending import config_set
+from proself_mail.project import CHECKOUT
 from proself_mail.proself import ProselfConfig
 from proself_mail.quotation import quoted
-from proself_mail.stack import CHECKOUT
 
 
 def mailbox(seen: Evidence) -> Check:

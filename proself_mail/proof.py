@@ -8,10 +8,10 @@ from proself_mail import credentials, faq
 from proself_mail.directory import NotFound
 from proself_mail.errors import CheckFailed
 from proself_mail.faq import ReadBack
+from proself_mail.outputs import Outputs
 from proself_mail.patience import AGREEING, Patience
 from proself_mail.session import Session
 from proself_mail.settings import Settings
-from proself_mail.stack import Outputs
 
 DRIFT = timedelta(minutes=3)
 """What still differs after so long is hardly a lag any more."""

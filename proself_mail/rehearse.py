@@ -40,13 +40,15 @@ from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from proself_mail.faq import Step
 from proself_mail.init import Answers
 from proself_mail.mail_proof import Person, Proof
+from proself_mail.outputs import Outputs
 from proself_mail.patience import Say
 from proself_mail.plugin import Plugin
+from proself_mail.project import CHECKOUT
 from proself_mail.proself import ProselfConfig
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Environment, Settings, TargetName
 from proself_mail.smtp import Server
-from proself_mail.stack import CHECKOUT, Outputs, Stack
+from proself_mail.stack import Stack
 from proself_mail.target import Target
 from tools import browser
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from proself_mail import carried_out, clock, facts, faq
 from proself_mail.errors import CheckFailed
+from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.proself import ClientSecret, Label, ProselfConfig, Screen
 from proself_mail.refusal import Text
 from proself_mail.schedule import format_instant, open_windows
 from proself_mail.settings import Audience, Settings
-from proself_mail.stack import Outputs, Stack, outputs_of
+from proself_mail.stack import Stack
 
 _PLAIN = re.compile(r"[\w.@+-]+", re.ASCII)
 """What PowerShell takes as one word without quotes."""

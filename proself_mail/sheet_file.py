@@ -5,8 +5,8 @@ from pathlib import Path
 
 from proself_mail import git_tree, private_file, sheet_page, synchronised
 from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.project import CHECKOUT
 from proself_mail.sheet import Sheet
-from proself_mail.stack import CHECKOUT
 from proself_mail.stack_name import short_name
 
 _ELSEWHERE = "give --out another name"

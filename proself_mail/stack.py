@@ -8,30 +8,23 @@ import json
 import os
 import re
 import shlex
-import stat
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from proself_mail import backend, clock, configuration, failure, identity, stack_file, state
 from proself_mail.configuration import Standing
 from proself_mail.engine import CommandFailed, Engine, Observed, Observer
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
-from proself_mail.proself import ClientSecret
-from proself_mail.secret import Secret
+from proself_mail.outputs import Outputs, outputs_of
+from proself_mail.project import document, stack_files
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack_name import file_name, is_stack_name, short_name
 from proself_mail.state import State
-
-CHECKOUT = Path(__file__).resolve().parent.parent
-"""Where Pulumi.yaml and the program lie; relative paths in a stack's configuration begin here."""
 
 
 class NoStackError(ConfigurationError):
@@ -45,51 +38,6 @@ def no_stack(name: str) -> NoStackError:
         f"`proself-mail init --stack {short_name(name)}` makes it; `pulumi stack ls` "
         "lists what there is.",
     )
-
-
-def find_project(start: Path) -> Path:
-    """Return the Pulumi project that a command typed in `start` is about.
-
-    As `pulumi` does: the folder itself or the nearest above it with a Pulumi.yaml of this
-    project's name; else the checkout that this program is run from. Raises `ConfigurationError`
-    where one on the way is no YAML, for it may be the one that is meant, and `Refused` where it is
-    not to be trusted.
-    """
-    for folder in (start, *start.parents):
-        path = folder / "Pulumi.yaml"
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError:
-            continue
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigurationError(
-                f"{path} is no YAML: {' '.join(str(error).split())}.",
-                "Correct it, or bring it back from the repository's history "
-                "(`git checkout HEAD -- Pulumi.yaml`).",
-            ) from error
-        if isinstance(document, dict) and document.get("name") == PROJECT:
-            if folder != CHECKOUT:  # whose code is running already
-                _check_trusted(path)
-            return folder
-    return CHECKOUT
-
-
-def _check_trusted(project_file: Path) -> None:
-    """Refuse another user's, who would decide what runs and where it may delete.
-
-    As git does with a repository above a folder (its `safe.directory`).
-    """
-    if sys.platform == "win32":
-        return
-    found = project_file.stat()
-    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
-        raise Refused(
-            f"{project_file} is another user's, or others may write to it (owner {found.st_uid}, "
-            f"mode {stat.S_IMODE(found.st_mode):04o}). It says which program runs, and in which "
-            "tenants may be deleted.",
-            "Work in a folder of your own; or if it is yours, make yourself its owner and "
-            f"`chmod o-w {project_file}`.",
-        )
 
 
 def names(project: Path) -> Sequence[str]:
@@ -123,28 +71,6 @@ def _ran(
         if not dropped and " ".join(arguments[:2]) not in _READING:
             raise
     return engine.run(arguments, project, environment, stdin=stdin)
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a stack gives after an `up`."""
-
-    client_id: str
-    tenant_id: str
-    application_object_id: str
-    service_principal_object_id: str
-    identifier_uri: str
-    redirect_uri: str
-    consent_url: str
-    config_file: str
-    """Path of the Proself config file, or `none`."""
-    client_secrets: tuple[ClientSecret, ...]
-    """The newest last."""
-
-    @property
-    def newest(self) -> ClientSecret:
-        """The secret for Proself."""
-        return self.client_secrets[-1]
 
 
 def check_name(name: str) -> None:
@@ -201,7 +127,8 @@ class Stack:
                 "choose another name.",
             )
         asked = self._secrets_provider
-        if asked not in (None, "default", "passphrase", self._document().get("secretsprovider")):
+        given = stack_file.document(self.file).get("secretsprovider")
+        if asked not in (None, "default", "passphrase", given):
             raise Refused(
                 f"A stack {self.name} exists already, empty, with another secrets provider.",
                 f"`pulumi stack change-secrets-provider {shlex.quote(asked)} --stack {self.name}`, "
@@ -216,19 +143,10 @@ class Stack:
     @property
     def keys(self) -> Sequence[str] | None:
         """The keys of ours in its file, without their namespace; None where it cannot be read."""
-        prefix = f"{PROJECT}:"
         try:
-            found = map(str, self._document().get("config") or ())
-            return [key.removeprefix(prefix) for key in found if key.startswith(prefix)]
-        except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+            return list(stack_file.values(self.file, PROJECT))
+        except stack_file.UNREADABLE:
             return None
-
-    def _document(self) -> dict[str, Any]:
-        """Return what its file says; nothing where there is none."""
-        try:
-            return yaml.safe_load(self.file.read_text(encoding="utf-8")) or {}
-        except FileNotFoundError:
-            return {}
 
     def settings(self) -> Settings:
         """Return its configuration, validated. Raises `ConfigurationError`.
@@ -238,7 +156,7 @@ class Stack:
         with suppress(OSError, UnicodeDecodeError, ConfigurationError):
             text = self.file.read_text(encoding="utf-8")
             own = stack_file.plain_values(text, PROJECT)
-            if own and "config" not in self._project_document():
+            if own and "config" not in document(self.project):
                 return configuration.parse(own, self.name)
         values: dict[str, object] = {}
         entries = json.loads(self._run("config", "--json", "--show-secrets"))
@@ -287,14 +205,7 @@ class Stack:
     @property
     def file(self) -> Path:
         """Where its configuration lies; `pulumi config` writes it there."""
-        place = self.project / (self._project_document().get("stackConfigDir") or ".")
-        return place / file_name(self.name)
-
-    def _project_document(self) -> dict[str, Any]:
-        """Return what Pulumi.yaml says."""
-        text = (self.project / "Pulumi.yaml").read_text(encoding="utf-8")
-        found: dict[str, Any] = yaml.safe_load(text)
-        return found
+        return stack_files(self.project) / file_name(self.name)
 
     @property
     def file_shown(self) -> str:
@@ -320,10 +231,8 @@ class Stack:
         """
         path = self.file
         try:
-            entries = self._document().get("config") or {}
-            prefix = f"{PROJECT}:"
-            own = {k.removeprefix(prefix): v for k, v in entries.items() if k.startswith(prefix)}
-        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+            own = stack_file.values(path, PROJECT)
+        except stack_file.UNREADABLE as error:
             raise ConfigurationError(
                 f"The file of the stack {self.name}, {path}, cannot be read "
                 f"({getattr(error, 'strerror', None) or 'it is not what Pulumi writes'}).",
@@ -461,38 +370,3 @@ def _words(error: CommandFailed) -> str:
     text = f"{error.stdout}\n{error.stderr}".strip() or str(error)
     _, marked, said = text.partition("error: ")
     return said.strip() if marked else text.splitlines()[-1]
-
-
-def outputs_of(found: State, name: str) -> Outputs:
-    """Return the outputs in a state. Raises `ConfigurationError` before the first `up`."""
-    try:
-        return _outputs(found.outputs)
-    except KeyError as error:
-        raise ConfigurationError(
-            f"The stack {name} has no output {error}: nothing has been set up yet.",
-            f"`proself-mail up --stack {name}`, then try again.",
-        ) from error
-
-
-def _outputs(found: Mapping[str, Any]) -> Outputs:
-    secrets: Sequence[Mapping[str, str]] = found["clientSecrets"]
-    return Outputs(
-        client_id=found["clientId"],
-        tenant_id=found["tenantId"],
-        application_object_id=found["applicationObjectId"],
-        service_principal_object_id=found["servicePrincipalObjectId"],
-        identifier_uri=found["identifierUri"],
-        redirect_uri=found["redirectUri"],
-        consent_url=found["consentUrl"],
-        config_file=found["configFile"],
-        client_secrets=tuple(
-            ClientSecret(
-                window=secret["id"],
-                key_id=secret["keyId"],
-                starts=datetime.fromisoformat(secret["starts"]),
-                expires=datetime.fromisoformat(secret["expires"]),
-                value=Secret(secret["value"]),
-            )
-            for secret in secrets
-        ),
-    )

@@ -1,19 +1,44 @@
 """A stack's file as Pulumi writes it, read without the Pulumi CLI.
 
-The engine's own reading counts: it knows the project's values, secrets and Go's YAML. Here only
-what can have no other meaning to it is read, which spares a command a start of the CLI.
+The engine's own reading counts: it knows the project's values, secrets and Go's YAML. What
+`plain_values` reads can have no other meaning to it, which spares a command a start of the CLI;
+`values` is for a file whose stack there may not be any more.
 """
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
+
+UNREADABLE = (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError)
+"""What is raised for a file that cannot be read, or is not what Pulumi writes."""
 
 _ENGINES_OWN = frozenset({"config", "encryptedkey", "encryptionsalt", "secretsprovider"})
 """The keys of a file whose values are all its own: `environment` brings others in."""
 _WORDS = re.compile(r"[^-+.~=<0-9].*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.DOTALL)
 """What is text without quotes to every YAML, once it is text to this one; and a UUID."""
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def document(path: Path) -> Mapping[str, Any]:
+    """Return what a file says; nothing where there is none. Raises one of `UNREADABLE`."""
+    try:
+        found: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def values(path: Path, namespace: str) -> Mapping[str, object]:
+    """Return the values under a namespace, by their keys; none without a file.
+
+    Raises one of `UNREADABLE`.
+    """
+    entries = document(path).get("config") or {}
+    split = {str(key).partition(":"): value for key, value in entries.items()}
+    return {name: value for (space, _, name), value in split.items() if space == namespace}
 
 
 def plain_values(text: str, namespace: str) -> Mapping[str, object] | None:

@@ -17,10 +17,10 @@ from proself_mail.directory import ApplicationRecord, NotFound, OrganizationReco
 from proself_mail.errors import RemoteError
 from proself_mail.ownership import OfStack, Verdict
 from proself_mail.patience import Patience
+from proself_mail.project import CHECKOUT
 from proself_mail.removal_item import Item, Kind
 from proself_mail.session import Session
 from proself_mail.settings import Settings
-from proself_mail.stack import CHECKOUT
 from proself_mail.stamp import stack_tag
 from proself_mail.state import State
 

@@ -16,10 +16,11 @@ from proself_mail.directory import ApplicationRecord, Directory, Forbidden, stam
 from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
 from proself_mail.journal import Journal
 from proself_mail.patience import Patience, Say
-from proself_mail.schedule import format_minutes
+from proself_mail.project import CHECKOUT
+from proself_mail.quantity import format_minutes
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
-from proself_mail.stack import CHECKOUT, NoStackError, Stack
+from proself_mail.stack import NoStackError, Stack
 from proself_mail.stack_name import short_name
 from proself_mail.state import State
 

@@ -9,14 +9,15 @@ from datetime import datetime
 from pathlib import Path
 
 from proself_mail import application_checks as entra
-from proself_mail import check, mailbox_checks, secret_checks, session, stack
+from proself_mail import check, mailbox_checks, secret_checks, session
 from proself_mail.check import Check
 from proself_mail.diagnosis import Diagnosis
 from proself_mail.errors import Error
 from proself_mail.evidence import Evidence, gather
+from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.session import Session
 from proself_mail.settings import Settings
-from proself_mail.stack import Outputs, Stack
+from proself_mail.stack import Stack
 from proself_mail.state import State
 
 CHECKS: Sequence[Callable[[Evidence], Check]] = (
@@ -84,7 +85,7 @@ async def read(name: str, project: Path) -> Known:
     """Read what this machine knows of a stack. Raises `ConfigurationError` before its first up."""
     found = Stack(name, project)
     settings, state = await session.read(found)
-    return Known(settings, state, stack.outputs_of(state, name))
+    return Known(settings, state, outputs_of(state, name))
 
 
 async def look(name: str, known: Known, opened: Session) -> Verified:

@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from proself_mail import sheet, sheet_server
+from proself_mail.outputs import Outputs
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
 from proself_mail.sheet import Sheet
 from proself_mail.sheet_server import Person
-from proself_mail.stack import Outputs
 from tests.unit.test_settings import TENANT, good
 
 STACK = "contoso.production"

@@ -34,7 +34,7 @@ PURE = {
     *("mending", "schedule", "secret", "secret_policy", "settings", "stack_name", "stamp", "state"),
 }
 """Modules without I/O. What `infra` may know of beside them is named here."""
-INFRA_MAY = PURE | {"proself", "target", "clock", "identity"}
+INFRA_MAY = PURE | {"proself", "target", "clock", "identity", "project"}
 INFRA_ASKS = {"infra/policy.py": {"credentials", "graph"}}
 """Where `infra` itself asks the tenant something as the signed-in identity, and by what."""
 

@@ -20,10 +20,11 @@ from proself_mail import loopback, mail_proof, rehearsed_sign_in, smtp, target
 from proself_mail.check import Outcome
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.mail_proof import Person, Proof
+from proself_mail.outputs import Outputs
 from proself_mail.secret import Secret
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings
 from proself_mail.smtp import Server
-from proself_mail.stack import Outputs, Stack
+from proself_mail.stack import Stack
 from tests.journey import Journey, instant
 from tests.looking import Look, looking
 from tests.tenant import Tenant

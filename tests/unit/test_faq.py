@@ -18,9 +18,9 @@ from proself_mail.directory import (
     ServicePrincipalRecord,
 )
 from proself_mail.faq import Label, ReadBack
+from proself_mail.outputs import Outputs
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
-from proself_mail.stack import Outputs
 from tests.unit.test_settings import OTHER_TENANT, TENANT, good
 
 ENDS = datetime(2027, 9, 28, tzinfo=UTC)
