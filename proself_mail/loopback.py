@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
-from proself_mail.schedule import format_minutes
+from proself_mail.quantity import format_minutes
 
 _LONGEST_FORM_BYTES = 64 * 1024
 

@@ -154,12 +154,6 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is out of range") from None
 
 
-def format_minutes(length: timedelta) -> str:
-    """Write a length of time in minutes, such as `1 minute` or `0.5 minutes`."""
-    minutes = length / timedelta(minutes=1)
-    return f"{minutes:g} minute{'s' * (minutes != 1)}"
-
-
 def format_instant(instant: datetime) -> str:
     """Write an instant in the one form used everywhere, `2027-05-22T00:00:00Z`.
 

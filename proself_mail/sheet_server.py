@@ -20,7 +20,7 @@ from datetime import timedelta
 from proself_mail import sheet_page
 from proself_mail.errors import RemoteError
 from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
-from proself_mail.schedule import format_minutes
+from proself_mail.quantity import format_minutes
 from proself_mail.sheet import Sheet
 
 PATIENCE = timedelta(minutes=5)

@@ -5,14 +5,10 @@ import asyncio
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands, minutes, port
 from proself_mail.cli.terminal import both, print_document, show_command
 from proself_mail.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_config(commands: Commands) -> None:
@@ -28,8 +24,10 @@ def add_config(commands: Commands) -> None:
 def _config(arguments: argparse.Namespace) -> int:
     from proself_mail import carried_out, proself
     from proself_mail.mending import config_rm
+    from proself_mail.outputs import outputs_of
+    from proself_mail.project import CHECKOUT, find_project
     from proself_mail.proself import ProselfConfig
-    from proself_mail.stack import CHECKOUT, Stack, find_project, outputs_of
+    from proself_mail.stack import Stack
 
     if arguments.write and (arguments.without_secret or arguments.json):
         raise ConfigurationError(
@@ -85,7 +83,7 @@ def add_sheet(commands: Commands) -> None:
 
 def _sheet(arguments: argparse.Namespace) -> int:
     from proself_mail import report, sheet, sheet_file, sheet_server
-    from proself_mail.stack import find_project
+    from proself_mail.project import find_project
 
     out, with_secret = arguments.out, arguments.with_secret
     if with_secret and out is None:

@@ -61,7 +61,7 @@ def _choice(option: str, choices: type[StrEnum]) -> dict[str, Any]:
 
 def _init(arguments: argparse.Namespace) -> int:
     from proself_mail import init, report
-    from proself_mail.stack import find_project
+    from proself_mail.project import find_project
 
     project = find_project(Path.cwd())
     # Whatever is known to be wrong is told before a person is asked for the rest.
@@ -160,7 +160,8 @@ def add_preflight(commands: Commands) -> None:
 
 def _preflight(arguments: argparse.Namespace) -> int:
     from proself_mail import check, report, session, up
-    from proself_mail.stack import Stack, find_project
+    from proself_mail.project import find_project
+    from proself_mail.stack import Stack
 
     async def look() -> "Sequence[Check]":
         stack = Stack(arguments.stack, find_project(Path.cwd()))
@@ -185,7 +186,7 @@ def add_up(commands: Commands) -> None:
 
 def _up(arguments: argparse.Namespace) -> int:
     from proself_mail import up
-    from proself_mail.stack import find_project
+    from proself_mail.project import find_project
 
     done = asyncio.run(
         up.run(
@@ -225,7 +226,7 @@ def add_handover(commands: Commands) -> None:
 
 def _handover(arguments: argparse.Namespace) -> int:
     from proself_mail import handover, report
-    from proself_mail.stack import find_project
+    from proself_mail.project import find_project
 
     file = asyncio.run(handover.run(arguments.stack, find_project(Path.cwd()), arguments.to))
     report.show(

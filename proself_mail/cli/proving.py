@@ -41,7 +41,7 @@ def add_verify(commands: Commands) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from proself_mail import stack, verify, verify_report
-    from proself_mail.stack import find_project
+    from proself_mail.project import find_project
 
     project = find_project(Path.cwd())
     found: Mapping[str, verify.Verified | Error]
@@ -118,7 +118,8 @@ _PASTE = "Paste the message, then end it by Ctrl-D (Windows: Ctrl-Z and Enter)."
 
 def _explain(arguments: argparse.Namespace) -> int:
     from proself_mail import diagnosis_view, explain, report
-    from proself_mail.stack import Stack, find_project
+    from proself_mail.project import find_project
+    from proself_mail.stack import Stack
 
     if arguments.table:
         sys.stdout.write(diagnosis_view.page())

@@ -7,14 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands
 from proself_mail.cli.terminal import is_japanese, say
 from proself_mail.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_rehearse(commands: Commands) -> None:
@@ -28,7 +24,7 @@ def add_rehearse(commands: Commands) -> None:
 
 def _rehearse(arguments: argparse.Namespace) -> int:
     from proself_mail import diagnosis_view, rehearse, report
-    from proself_mail.stack import CHECKOUT
+    from proself_mail.project import CHECKOUT
     from tools import setup
 
     cli = setup.run(say)

@@ -5,16 +5,13 @@ import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from proself_mail.cli.arguments import Commands, age
 from proself_mail.cli.terminal import ask, print_json, say
 from proself_mail.errors import Refused
 from proself_mail.settings import TargetName
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_teardown(commands: Commands) -> None:
@@ -45,7 +42,7 @@ def _add_removing(command: argparse.ArgumentParser) -> None:
 
 def _teardown(arguments: argparse.Namespace) -> int:
     from proself_mail import teardown
-    from proself_mail.stack import find_project
+    from proself_mail.project import find_project
 
     options = teardown.Options(
         include_modified=arguments.include_modified,
@@ -82,7 +79,7 @@ def add_sweep(commands: Commands) -> None:
 
 def _sweep(arguments: argparse.Namespace) -> int:
     from proself_mail import sweep
-    from proself_mail.stack import find_project
+    from proself_mail.project import find_project
 
     options = sweep.Options(
         older_than=arguments.older_than,

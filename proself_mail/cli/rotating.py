@@ -43,7 +43,8 @@ def add_rotate(commands: Commands) -> None:
 
 def _rotate(arguments: argparse.Namespace) -> int:
     from proself_mail import pipeline
-    from proself_mail.stack import CHECKOUT, check_name, find_project
+    from proself_mail.project import CHECKOUT, find_project
+    from proself_mail.stack import check_name
 
     check_name(arguments.stack)  # which names a folder
     project, planned = CHECKOUT, list["Plan"]()

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from proself_mail.quantity import format_minutes
 from proself_mail.schedule import (
     SecretsEntry,
     Window,
     format_instant,
-    format_minutes,
     most_open,
     open_windows,
     parse_instant,
