@@ -16,7 +16,7 @@ import psutil
 import pulumi
 import yaml
 
-from proself_mail import facts, project
+from proself_mail import engine_environment, facts, project
 from proself_mail.errors import Error
 
 _PREVIEWING = frozenset({"preview", "pre"})
@@ -29,12 +29,6 @@ _SWITCHES = frozenset(
 )
 """The CLI's flags without a value. Any other one before the subcommand takes the next word for its
 value: so the CLI's own parser does with flags that only the subcommand knows (`--stack`)."""
-
-UNDER_PROSELF_MAIL_UP = "PROSELF_MAIL_UP"
-"""Set for the engine by `proself-mail up`, which writes the config file itself, after proof."""
-
-ADOPT = "PROSELF_MAIL_ADOPT"
-"""Set for the engine by `proself-mail up`: what an earlier run made that reached no state."""
 
 
 def leave_at_once_when_told() -> None:
@@ -114,12 +108,12 @@ def stack_files() -> Path | None:
 
 def is_under_proself_mail_up() -> bool:
     """Say whether `proself-mail up` drives the engine."""
-    return bool(os.environ.get(UNDER_PROSELF_MAIL_UP))
+    return bool(os.environ.get(engine_environment.DRIVER))
 
 
 def adoption() -> Mapping[str, str]:
     """Return what `proself-mail up` has found to import: ids by resource name."""
-    found: dict[str, str] = json.loads(os.environ.get(ADOPT, "{}"))
+    found: dict[str, str] = json.loads(os.environ.get(engine_environment.ADOPT, "{}"))
     return found
 
 

@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from proself_mail import clock, lifetime, lock, notes, private_file, proof, proself
+from proself_mail import (
+    clock,
+    engine_environment,
+    lifetime,
+    lock,
+    notes,
+    private_file,
+    proof,
+    proself,
+)
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
 from proself_mail.errors import Error, Refused
@@ -34,10 +43,6 @@ from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import Stack
 from proself_mail.state import APPLICATION, State
-
-_ADOPT_VARIABLE = "PROSELF_MAIL_ADOPT"
-"""Read by the program (`infra.operation`), as is `lock.DRIVER_VARIABLE`."""
-
 
 _LAST_WRITE = timedelta(seconds=30)
 """How long the notes are given back for after a failure, which has been told by then."""
@@ -186,7 +191,7 @@ class Update:
         environment = lock.driver()
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
-            environment[_ADOPT_VARIABLE] = json.dumps(dict(adoption))
+            environment[engine_environment.ADOPT] = json.dumps(dict(adoption))
         running = asyncio.ensure_future(asyncio.to_thread(self._stack.up, self._say, environment))
         try:
             observed = await asyncio.shield(running)

@@ -16,11 +16,9 @@ from pathlib import Path
 
 import psutil
 
+from proself_mail import engine_environment
 from proself_mail.errors import Refused
 from proself_mail.stack_name import short_name
-
-DRIVER_VARIABLE = "PROSELF_MAIL_UP"
-"""In an engine's environment the process id of the `proself-mail` that drives it."""
 
 _HOLDER = re.compile(
     r"(?P<path>\S+): created by (?P<user>[^@\s]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
@@ -71,7 +69,7 @@ class Holder:
             return False
         try:
             engine = psutil.Process(self.pid)
-            driver = int(engine.environ().get(DRIVER_VARIABLE, "0"))
+            driver = int(engine.environ().get(engine_environment.DRIVER, "0"))
             return driver > 0 and (
                 not psutil.pid_exists(driver)
                 or psutil.Process(driver).create_time() > engine.create_time()
@@ -85,7 +83,7 @@ class Holder:
 
 def driver() -> dict[str, str]:
     """Return what marks an engine in its environment as driven by this process."""
-    return {DRIVER_VARIABLE: str(os.getpid())}
+    return {engine_environment.DRIVER: str(os.getpid())}
 
 
 def refusal(stack: str, by: str) -> Refused:

@@ -30,8 +30,9 @@ ONLY = {
 """Where an edge is allowed for a few files, those."""
 
 PURE = {
-    *("check", "configuration", "directory", "errors", "facts", "failure", "forms", "lifetime"),
-    *("mending", "schedule", "secret", "secret_policy", "settings", "stack_name", "stamp", "state"),
+    *("check", "configuration", "directory", "engine_environment", "errors", "facts", "failure"),
+    *("forms", "lifetime", "mending", "schedule", "secret", "secret_policy", "settings"),
+    *("stack_name", "stamp", "state"),
 }
 """Modules without I/O. What `infra` may know of beside them is named here."""
 INFRA_MAY = PURE | {"proself", "target", "clock", "identity", "project"}

@@ -22,7 +22,7 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from proself_mail import lock
+from proself_mail import engine_environment, lock
 from proself_mail.converge import Update
 from proself_mail.errors import Refused
 from proself_mail.failure import Kind, classify
@@ -189,7 +189,7 @@ def test_a_lock_that_only_the_engine_sees_is_looked_for_again_and_then_told() ->
 
 def test_an_engine_that_a_killed_run_left_is_waited_for_on_any_backend() -> None:
     """Another backend tells of it only where the state is to be mended."""
-    with engine({lock.DRIVER_VARIABLE: str(dead().pid)}) as running:
+    with engine({engine_environment.DRIVER: str(dead().pid)}) as running:
         words = (
             "the stack is currently locked by 1 lock(s)\n  azblob://state/.pulumi/locks/x.json: "
             f"created by aki@{socket.gethostname()} (pid {running.pid}) at "
