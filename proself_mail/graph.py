@@ -81,15 +81,6 @@ if TYPE_CHECKING:
 
     from proself_mail.target import Target
 
-_APPLICATION_FIELDS = [
-    "id", "appId", "displayName", "createdDateTime", "deletedDateTime", "tags", "notes",
-    "signInAudience", "identifierUris", "web", "spa", "publicClient", "api",
-    "requiredResourceAccess", "passwordCredentials",
-]  # fmt: skip
-
-
-_USER_FIELDS = ["id", "userPrincipalName", "mail", "accountEnabled"]
-_PRINCIPAL_FIELDS = ["id", "appId", "displayName", "accountEnabled", "tags", "deletedDateTime"]
 _PAGE = 999
 """The most that Graph gives at once (Microsoft, list applications)."""
 
@@ -158,7 +149,7 @@ class GraphDirectory:
     async def application(self, object_id: str) -> ApplicationRecord:
         """Return a live application; Application.ReadWrite.OwnedBy suffices."""
         query = ApplicationItemRequestBuilder.ApplicationItemRequestBuilderGetQueryParameters(
-            select=_APPLICATION_FIELDS
+            select=records.APPLICATION_FIELDS
         )
         item = self._client.applications.by_application_id(object_id)
         return await self._ask(item.to_get_request_information(_with(query)), records.application)
@@ -166,7 +157,7 @@ class GraphDirectory:
     async def applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
         """Yield the live applications that bear a tag; the tenant filters."""
         query = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
-            filter=_tagged(tag), select=_APPLICATION_FIELDS, top=_PAGE
+            filter=_tagged(tag), select=records.APPLICATION_FIELDS, top=_PAGE
         )
         async for found in self._pages(self._client.applications, query, records.application):
             yield found
@@ -175,7 +166,7 @@ class GraphDirectory:
         """Yield those in the recycle bin that bear a tag; the tenant filters."""
         builder = self._client.directory.deleted_items.graph_application
         query = GraphApplicationRequestBuilder.GraphApplicationRequestBuilderGetQueryParameters(
-            filter=_tagged(tag), select=_APPLICATION_FIELDS, top=_PAGE
+            filter=_tagged(tag), select=records.APPLICATION_FIELDS, top=_PAGE
         )
         async for found in self._pages(builder, query, records.application):
             yield found
@@ -183,10 +174,10 @@ class GraphDirectory:
     async def applications_of(self, client_id: str) -> tuple[ApplicationRecord, ...]:
         """Return the application with this client ID, live or deleted."""
         live = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
-            filter=f"appId eq {_quoted(client_id)}", select=_APPLICATION_FIELDS
+            filter=f"appId eq {_quoted(client_id)}", select=records.APPLICATION_FIELDS
         )
         deleted = GraphApplicationRequestBuilder.GraphApplicationRequestBuilderGetQueryParameters(
-            filter=f"appId eq {_quoted(client_id)}", select=_APPLICATION_FIELDS
+            filter=f"appId eq {_quoted(client_id)}", select=records.APPLICATION_FIELDS
         )
         bin_ = self._client.directory.deleted_items.graph_application
         pages = (
@@ -208,7 +199,7 @@ class GraphDirectory:
     async def service_principals_tagged(self, tag: str) -> AsyncIterator[ServicePrincipalRecord]:
         """Yield the live service principals that bear a tag; the tenant filters."""
         query = ServicePrincipalsRequestBuilder.ServicePrincipalsRequestBuilderGetQueryParameters(
-            filter=_tagged(tag), select=_PRINCIPAL_FIELDS, top=_PAGE
+            filter=_tagged(tag), select=records.PRINCIPAL_FIELDS, top=_PAGE
         )
         async for found in self._pages(self._client.service_principals, query, records.principal):
             yield found
@@ -220,7 +211,7 @@ class GraphDirectory:
         builder = self._client.directory.deleted_items.graph_service_principal
         parameters = GraphServicePrincipalRequestBuilder
         query = parameters.GraphServicePrincipalRequestBuilderGetQueryParameters(
-            filter=_tagged(tag), select=_PRINCIPAL_FIELDS, top=_PAGE
+            filter=_tagged(tag), select=records.PRINCIPAL_FIELDS, top=_PAGE
         )
         async for found in self._pages(builder, query, records.principal):
             yield found
@@ -229,7 +220,7 @@ class GraphDirectory:
         """Return the service principal of an application id from the recycle bin, if any."""
         parameters = GraphServicePrincipalRequestBuilder
         query = parameters.GraphServicePrincipalRequestBuilderGetQueryParameters(
-            filter=f"appId eq {_quoted(client_id)}", select=_PRINCIPAL_FIELDS
+            filter=f"appId eq {_quoted(client_id)}", select=records.PRINCIPAL_FIELDS
         )
         builder = self._client.directory.deleted_items.graph_service_principal
         async for found in self._pages(builder, query, records.principal):
@@ -332,14 +323,16 @@ class GraphDirectory:
 
     async def user(self, principal_name: str) -> UserRecord:
         """Return a user by sign-in name; needs User.Read.All for `accountEnabled`."""
-        query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
+        query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(
+            select=records.USER_FIELDS
+        )
         item = self._client.users.by_user_id(principal_name)
         return await self._ask(item.to_get_request_information(_with(query)), records.user)
 
     async def users_with_mail(self, address: str) -> tuple[UserRecord, ...]:
         """Return the users with this primary mail address; needs User.Read.All."""
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
-            filter=f"mail eq {_quoted(address)}", select=_USER_FIELDS
+            filter=f"mail eq {_quoted(address)}", select=records.USER_FIELDS
         )
         request = self._client.users.to_get_request_information(_with(query))
         return await self._ask(request, records.listed(records.user))

@@ -27,6 +27,15 @@ T = TypeVar("T")
 Read = Callable[[Mapping[str, Any]], T]
 """Makes a record of an answer's object."""
 
+APPLICATION_FIELDS = [
+    "id", "appId", "displayName", "createdDateTime", "deletedDateTime", "tags", "notes",
+    "signInAudience", "identifierUris", "web", "spa", "publicClient", "api",
+    "requiredResourceAccess", "passwordCredentials",
+]  # fmt: skip
+USER_FIELDS = ["id", "userPrincipalName", "mail", "accountEnabled"]
+PRINCIPAL_FIELDS = ["id", "appId", "displayName", "accountEnabled", "tags", "deletedDateTime"]
+"""What to ask for in a `$select`."""
+
 _FRACTION = re.compile(r"\.\d+")
 _DURATION = TypeAdapter(timedelta)
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from proself_mail import rehearse
-from proself_mail.graph import _APPLICATION_FIELDS
+from proself_mail.graph_records import APPLICATION_FIELDS
 from tests import forked_process
 from tests.emulator.scripted_graph import CALLER_ID, TENANT_ID, Answer, ScriptedGraph, token
 from tests.journey import Journey, instant
@@ -76,7 +76,7 @@ def test_a_listing_that_is_none_is_not_an_empty_one(
         claims = {"oid": CALLER_ID, "tid": TENANT_ID}
         graph.answer(f"POST /{TENANT_ID}/oauth2/v2.0/token", Answer(200, token(**claims)))
         graph.answer("GET /v1.0/organization", Answer(200, {"value": []}))
-        fields = ",".join(_APPLICATION_FIELDS)
+        fields = ",".join(APPLICATION_FIELDS)
         test = "tags/any(t:t eq 'proself-mail:environment=test')"
         graph.answer(f"GET /v1.0/applications?$filter={test}&$select={fields}&$top=999", listed)
         arguments = ["sweep", "--tenant", TENANT_ID, "--target", "embedded"]

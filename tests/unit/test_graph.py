@@ -9,7 +9,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 
-from proself_mail import graph
+from proself_mail import graph, graph_records
 from proself_mail.directory import Directory, DirectoryError
 from proself_mail.settings import TargetName
 from proself_mail.target import Target
@@ -19,7 +19,7 @@ from tests.emulator.scripted_graph import APPLICATION, ScriptedGraph
 TAG = "proself-mail:stack=1"
 LIST = (
     f"GET /v1.0/applications?$filter=tags/any(t:t eq '{TAG}')&$select="
-    f"{','.join(graph._APPLICATION_FIELDS)}&$top=999"
+    f"{','.join(graph_records.APPLICATION_FIELDS)}&$top=999"
 )
 ORGANIZATION = "GET /v1.0/organization"
 
