@@ -32,6 +32,9 @@ logging.getLogger("azure").addHandler(logging.NullHandler())
 
 # azure-identity is imported where it is used: 0.2 s, for which `session` finds a better time.
 
+_IN_POD = "ARM_USE_AKS_WORKLOAD_IDENTITY"
+"""With it the plugin takes what Kubernetes gives a pod where it is not given its own variables."""
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -65,11 +68,9 @@ def choose(
 
     client_id = _given("ARM_CLIENT_ID", environment)
     options = _options(target)
-    in_pod = _is_true(environment.get("ARM_USE_AKS_WORKLOAD_IDENTITY"))
-    if in_pod:
-        client_id = client_id or environment.get("AZURE_CLIENT_ID", "")
-    if in_pod or _is_true(environment.get("ARM_USE_OIDC")):
-        return _workload_identity(tenant_id, client_id, environment, options)
+    for asked_by in (_IN_POD, "ARM_USE_OIDC"):
+        if _is_true(environment.get(asked_by)):
+            return _workload_identity(tenant_id, client_id, environment, options, asked_by)
     if path := environment.get("ARM_CLIENT_CERTIFICATE_PATH"):
         certificate = CertificateCredential(
             tenant_id,
@@ -112,16 +113,23 @@ def _options(target: Target) -> dict[str, Any]:
 
 
 def _workload_identity(
-    tenant_id: str, client_id: str, environment: Mapping[str, str], options: dict[str, Any]
+    tenant_id: str,
+    client_id: str,
+    environment: Mapping[str, str],
+    options: dict[str, Any],
+    asked_by: str,
 ) -> tuple[AsyncTokenCredential, str]:
+    """Return the credential of a workload; `asked_by` is the variable that wants one."""
     from azure.identity.aio import (
         AzurePipelinesCredential,
         ClientAssertionCredential,
         WorkloadIdentityCredential,
     )
 
-    in_pod = _is_true(environment.get("ARM_USE_AKS_WORKLOAD_IDENTITY"))
-    asked_by = "ARM_USE_AKS_WORKLOAD_IDENTITY" if in_pod else "ARM_USE_OIDC"
+    path = environment.get("ARM_OIDC_TOKEN_FILE_PATH")
+    if asked_by == _IN_POD:
+        client_id = client_id or environment.get("AZURE_CLIENT_ID", "")
+        path = path or environment.get("AZURE_FEDERATED_TOKEN_FILE")
     if not client_id:
         raise ConfigurationError(
             f"Workload identity is asked for ({asked_by}) without ARM_CLIENT_ID.",
@@ -154,9 +162,6 @@ def _workload_identity(
             ClientAssertionCredential(tenant_id, client_id, lambda: token, **options),
             f"workload identity of {client_id} (ARM_OIDC_TOKEN)",
         )
-    path = environment.get("ARM_OIDC_TOKEN_FILE_PATH")
-    if in_pod:
-        path = path or environment.get("AZURE_FEDERATED_TOKEN_FILE")
     if path:
         return (
             WorkloadIdentityCredential(
