@@ -11,8 +11,15 @@ from typing import NamedTuple
 
 from proself_mail import facts
 from proself_mail.credentials import Caller
-from proself_mail.directory import ApplicationRecord, Directory, Forbidden, GrantRecord
+from proself_mail.directory import (
+    ApplicationRecord,
+    Directory,
+    Forbidden,
+    GrantRecord,
+    ServicePrincipalRecord,
+)
 from proself_mail.outputs import Outputs
+from proself_mail.proself import ClientSecret
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Audience, Settings
 
@@ -81,22 +88,13 @@ async def read_back(
         directory.service_principal(outputs.client_id),
         _grants(directory, settings, outputs),
     )
-    names = {
-        scope: name for name, scope in (exchange.delegated_permissions if exchange else {}).items()
-    }
     wanted = frozenset(settings.permissions)
-    asked_for = {
-        names.get(scope, scope)
-        for scope in application.required_access.get(facts.EXCHANGE_ONLINE_APP_ID, ())
-    }
+    asked_for = _asked_for(application, exchange)
     granted: set[str] = set()
     if principal and exchange:
         for grant in grants or ():
             if grant.is_consent_to(exchange.object_id):
                 granted |= grant.scopes
-    newest = outputs.newest
-    listed = {password.key_id: password for password in application.passwords}
-    password = listed.get(newest.key_id)
     steps = (
         Step(
             SIGN_IN,
@@ -135,13 +133,7 @@ async def read_back(
             ", ".join(application.redirect_uris) or "none",
             settings.redirect_uri in application.redirect_uris,
         ),
-        Step(
-            SECRET,
-            f"{password.display_name}, until {format_instant(newest.expires)}"
-            if password
-            else "none",
-            password is not None and password.expires == newest.expires,
-        ),
+        _secret(application, outputs.newest),
         Step(
             IDS,
             f"{application.client_id}, {outputs.tenant_id}",
@@ -151,3 +143,25 @@ async def read_back(
     )
     is_seen = grants is not None and settings.mailbox_tenant == settings.tenant_id
     return ReadBack(steps, application, wanted <= granted if is_seen else None)
+
+
+def _asked_for(
+    application: ApplicationRecord, exchange: ServicePrincipalRecord | None
+) -> frozenset[str]:
+    """Return the delegated permissions of Exchange Online that an application has; ids unnamed."""
+    offered = exchange.delegated_permissions if exchange else {}
+    names = {scope: name for name, scope in offered.items()}
+    scopes = application.required_access.get(facts.EXCHANGE_ONLINE_APP_ID, ())
+    return frozenset(names.get(scope, scope) for scope in scopes)
+
+
+def _secret(application: ApplicationRecord, newest: ClientSecret) -> Step:
+    listed = {password.key_id: password for password in application.passwords}
+    password = listed.get(newest.key_id)
+    if password is None:
+        return Step(SECRET, "none", holds=False)
+    return Step(
+        SECRET,
+        f"{password.display_name}, until {format_instant(newest.expires)}",
+        password.expires == newest.expires,
+    )
