@@ -8,7 +8,7 @@ repeated on 404 and 409. The caller, made owner by the creation, is removed unle
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from emulator.azuread import ids
+from emulator.azuread import ids, owners
 from emulator.azuread.application_shape import FIELDS, from_graph, to_graph
 from emulator.azuread.errors import DiagnosticError, PluginError
 from emulator.azuread.graph import GraphError
@@ -19,7 +19,6 @@ from emulator.azuread.tenant import Tenant
 from emulator.azuread.values import Properties
 
 KIND = "azuread_application"
-OWNERS_AT_CREATION = 20  # Graph takes no more; the rest is added afterwards
 
 
 class Application(Resource):
@@ -35,10 +34,8 @@ class Application(Resource):
         """Create, name again, settle owners."""
         if instance["preventDuplicateNames"]:
             _refuse_duplicate(tenant, instance["displayName"], but="")
-        others = [owner for owner in instance["owners"] or [] if owner != tenant.caller_id]
-        first, rest = others[: OWNERS_AT_CREATION - 1], others[OWNERS_AT_CREATION - 1 :]
         body = to_graph(instance.planned)
-        body["owners@odata.bind"] = [tenant.reference(o) for o in (tenant.caller_id, *first)]
+        body["owners@odata.bind"], rest = owners.at_creation(tenant, instance)
         # Graph refuses acceptMappedClaims at creation to who may only write what it owns.
         mapped_claims = body["api"]["acceptMappedClaims"]
         body["api"]["acceptMappedClaims"] = False
@@ -52,9 +49,7 @@ class Application(Resource):
             _patch_new(tenant, object_id, {"displayName": name})
         if mapped_claims:
             _patch_new(tenant, object_id, {"api": {**body["api"], "acceptMappedClaims": True}})
-        _change_owners(tenant, object_id, add=rest, remove=[])
-        if tenant.caller_id not in (instance["owners"] or []):
-            _change_owners(tenant, object_id, add=[], remove=[tenant.caller_id])
+        owners.complete(tenant, instance, instance.id, ids.shown_application(object_id), rest)
 
     def read(self, tenant: Tenant, instance: Instance) -> Properties | None:
         """Read v1.0, then what only beta tells, then the owners."""
@@ -71,14 +66,14 @@ class Application(Resource):
                 f"Retrieving additional properties for {shown}", failure
             ) from failure
         try:
-            owners = sorted(owner["id"] for owner in tenant.graph.list(f"{path}/owners"))
+            owner_ids = sorted(owner["id"] for owner in tenant.graph.list(f"{path}/owners"))
         except PluginError as failure:
             raise DiagnosticError(f"Could not retrieve owners for {shown}", failure) from failure
         return {
             **from_graph(app),
             "logoImage": instance.planned.get("logoImage") or "",
             "oauth2PostResponseRequired": bool(extra.get("oauth2RequirePostResponse")),
-            "owners": owners,
+            "owners": owner_ids,
             "preventDuplicateNames": bool(instance.planned.get("preventDuplicateNames")),
         }
 
@@ -101,10 +96,7 @@ class Application(Resource):
         except PluginError as failure:
             raise DiagnosticError(f"Could not update {shown}", failure) from failure
         if "owners" in changed:
-            wanted = set(instance["owners"] or [])
-            present = {o["id"] for o in tenant.graph.list(f"/applications/{object_id}/owners")}
-            add, remove = sorted(wanted - present), sorted(present - wanted)
-            _change_owners(tenant, object_id, add=add, remove=remove)
+            owners.settle(tenant, instance, f"/applications/{object_id}", shown)
 
     def delete(self, tenant: Tenant, instance: Instance) -> None:
         """Delete, and wait until it is gone; one that is gone already is an error."""
@@ -164,18 +156,6 @@ def _patch_new(tenant: Tenant, object_id: str, change: dict[str, Any]) -> None:
         raise DiagnosticError(
             f"Failed to patch {ids.shown_application(object_id)} after creating", failure
         ) from failure
-
-
-def _change_owners(tenant: Tenant, object_id: str, *, add: list[str], remove: list[str]) -> None:
-    path = f"/applications/{object_id}/owners"
-    try:
-        for owner in add:
-            tenant.graph.post(f"{path}/$ref", {"@odata.id": tenant.reference(owner)})
-        for owner in remove:
-            tenant.graph.delete(f"{path}/{owner}/$ref")
-    except PluginError as failure:
-        shown = ids.shown_application(object_id)
-        raise DiagnosticError(f"Could not set owners of {shown}", failure) from failure
 
 
 def _refuse_duplicate(tenant: Tenant, name: str, *, but: str) -> None:

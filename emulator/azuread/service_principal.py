@@ -8,7 +8,7 @@ whilst waiting ..."), and the next update goes on from there.
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from emulator.azuread import ids, rules, shapes
+from emulator.azuread import ids, owners, rules, shapes
 from emulator.azuread.errors import DiagnosticError, PluginError
 from emulator.azuread.graph import GraphError
 from emulator.azuread.resource import Instance, Resource
@@ -17,7 +17,6 @@ from emulator.azuread.tenant import Tenant
 from emulator.azuread.values import UNKNOWN, Properties
 
 KIND = "azuread_service_principal"
-OWNERS_AT_CREATION = 20
 _FEATURES = ("featureTags", "features", "tags")
 _NOT_YET = (
     (400, r"The appId '.+' of the service principal does not reference a valid application object"),
@@ -92,13 +91,12 @@ class ServicePrincipal(Resource):
             instance.id = f"/servicePrincipals/{existing['id']}"
             self.update(tenant, instance, frozenset({"owners", "featureTags", "features"}))
             return
-        others = [owner for owner in instance["owners"] or [] if owner != tenant.caller_id]
-        first, rest = others[: OWNERS_AT_CREATION - 1], others[OWNERS_AT_CREATION - 1 :]
+        references, rest = owners.at_creation(tenant, instance)
         body = {
             **_to_graph(instance.planned, None),
             "appId": client_id,
             "description": f"TERRAFORM_UPDATE_{uuid4()}",
-            "owners@odata.bind": [tenant.reference(o) for o in (tenant.caller_id, *first)],
+            "owners@odata.bind": references,
         }
         try:
             made = tenant.graph.post("/servicePrincipals", body, retry=_is_not_yet_known)
@@ -124,9 +122,8 @@ class ServicePrincipal(Resource):
             raise DiagnosticError(
                 "Failed to patch service principal after creating", failure
             ) from failure
-        _change_owners(tenant, object_id, add=rest, remove=[])
-        if tenant.caller_id not in (instance["owners"] or []):
-            _change_owners(tenant, object_id, add=[], remove=[tenant.caller_id])
+        shown = ids.shown_service_principal(object_id)
+        owners.complete(tenant, instance, instance.id, shown, rest)
 
     def read(self, tenant: Tenant, instance: Instance) -> Properties | None:
         """Read v1.0, then what only beta tells, then the owners."""
@@ -138,12 +135,12 @@ class ServicePrincipal(Resource):
         properties = from_graph(principal, saml_metadata_url(tenant, object_id))
         single_sign_on = principal.get("samlSingleSignOnSettings") or {}
         try:
-            owners = list(tenant.graph.list(f"/servicePrincipals/{object_id}/owners"))
+            found = list(tenant.graph.list(f"/servicePrincipals/{object_id}/owners"))
         except PluginError as failure:
             raise DiagnosticError(f"Could not retrieve owners for {shown}", failure) from failure
         return {
             **properties,
-            "owners": sorted(owner["id"] for owner in owners),
+            "owners": sorted(owner["id"] for owner in found),
             "samlSingleSignOn": {"relayState": single_sign_on.get("relayState") or ""},
         }
 
@@ -159,11 +156,8 @@ class ServicePrincipal(Resource):
                 f"Updating {ids.shown_service_principal(object_id)}", failure
             ) from failure
         if "owners" in changed:
-            wanted = set(instance["owners"] or [])
-            found = tenant.graph.list(f"/servicePrincipals/{object_id}/owners")
-            present = {owner["id"] for owner in found}
-            add, remove = sorted(wanted - present), sorted(present - wanted)
-            _change_owners(tenant, object_id, add=add, remove=remove)
+            shown = ids.shown_service_principal(object_id)
+            owners.settle(tenant, instance, f"/servicePrincipals/{object_id}", shown)
 
     def delete(self, tenant: Tenant, instance: Instance) -> None:
         """Delete, and wait until it is gone; one that existed before is not waited for."""
@@ -281,16 +275,3 @@ def _tags(planned: Properties, changed: frozenset[str] | None) -> list[str]:
 
 def _is_not_yet_known(error: GraphError) -> bool:
     return any(error.status == status and error.matches(text) for status, text in _NOT_YET)
-
-
-def _change_owners(tenant: Tenant, object_id: str, *, add: list[str], remove: list[str]) -> None:
-    path = f"/servicePrincipals/{object_id}/owners"
-    try:
-        for owner in add:
-            tenant.graph.post(f"{path}/$ref", {"@odata.id": tenant.reference(owner)})
-        for owner in remove:
-            tenant.graph.delete(f"{path}/{owner}/$ref")
-    except PluginError as failure:
-        raise DiagnosticError(
-            f"Could not set owners of {ids.shown_service_principal(object_id)}", failure
-        ) from failure
