@@ -10,17 +10,13 @@ import socket
 import ssl
 import struct
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import psutil
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from emulator import ready_file
 from emulator.admin import admin_application
 from emulator.cloud import Cloud
 from emulator.config import Config
@@ -29,9 +25,8 @@ from emulator.pipelines import Pipelines
 from emulator.proself import ProselfServers
 from emulator.proself_server import Proself
 from emulator.proself_world import World
+from emulator.ready_file import Ports
 from emulator.smtp import SmtpServer
-from emulator.store import Json
-from emulator.tenant import TenantSpec
 from emulator.tls import Identity
 
 _KEEP_ALIVE_SECONDS = 75
@@ -45,16 +40,6 @@ _ENDINGS = [
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
 ]
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where each part serves, once that is known."""
-
-    tenant: int
-    admin: int
-    smtp: int
-    proself: int
 
 
 class _Protocol(HttpToolsProtocol):
@@ -94,7 +79,7 @@ def run(config: Config) -> None:
 
 
 async def _serve(config: Config) -> None:
-    _refuse_second(config.ready_file)
+    ready_file.refuse_second(config.ready_file)
     sockets = _listen(config.port)
     admin_sockets = _listen(config.admin_port)
     smtp_sockets = _listen(config.smtp_port)
@@ -133,14 +118,14 @@ async def _serve(config: Config) -> None:
     smtp_servers = [await loop.create_server(smtp.connection, sock=one) for one in smtp_sockets]
     await asyncio.gather(*(server.serving.wait() for server, _ in servers))
     bundle = config.ready_file.with_name(f"{config.ready_file.stem}-ca.pem")
-    ready = _ready(config, cloud.specs, ports, bundle)
+    ready = ready_file.content(config, cloud.specs, ports, bundle)
     files = {
         bundle: identity.bundle(),
         config.ready_file: json.dumps(ready, indent=2).encode(),  # the last, for others wait for it
     }
     try:
         for path, content in files.items():
-            _write(path, content)
+            ready_file.write(path, content)
         sys.stdout.write(
             f"The embedded tenant serves {ready['authority']}, its admin interface "
             f"{ready['admin_url']}; seed {config.seed}.\n"
@@ -152,24 +137,7 @@ async def _serve(config: Config) -> None:
             one.close()
         smtp.close()
         for path, content in files.items():
-            _remove(path, content)
-
-
-def _refuse_second(ready_file: Path) -> None:
-    """Raise OSError if the emulator that a ready file describes serves still."""
-    try:
-        ready = json.loads(ready_file.read_text(encoding="utf-8"))
-        pid, port = int(ready["pid"]), int(urlsplit(ready["admin_url"]).port or 0)
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            lives = psutil.pid_exists(pid)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
-        return  # there is none, or it is no ready file, or left by one that was killed
-    if lives:
-        message = (
-            f"another embedded tenant, process {pid}, serves by {ready_file}. Next: end that "
-            "process, or give another --ready-file."
-        )
-        raise OSError(errno.EEXIST, message)
+            ready_file.remove(path, content)
 
 
 def _port_of(sockets: list[socket.socket]) -> int:
@@ -241,62 +209,3 @@ def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> No
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
-
-
-def _ready(config: Config, specs: tuple[TenantSpec, ...], ports: Ports, bundle: Path) -> Json:
-    host = f"{config.hostnames[0]}:{ports.tenant}"
-    proself = [f"{name}:{ports.proself}" for name in config.proself_hostnames]
-    shared: Json = {
-        "metadata_host": host,
-        "ca_file": str(bundle),
-        "authority": f"https://{host}",
-        "graph": f"https://{host}",
-        "admin_url": f"http://127.0.0.1:{ports.admin}",
-        "smtp_host": config.hostnames[0],
-        "smtp_port": ports.smtp,
-        "proself_server": proself[0],
-        "proself_servers": proself,
-        "proself_url": f"https://{proself[0]}/proself/",
-        "pid": os.getpid(),
-        "seed": config.seed,
-    }
-    tenants = [shared | _ready_tenant(spec) for spec in specs]
-    return tenants[0] | {"tenants": tenants}
-
-
-def _ready_tenant(spec: TenantSpec) -> Json:
-    return {
-        "tenant_id": spec.id,
-        "tenant_name": spec.display_name,
-        "domains": list(spec.domains),
-        "client_id": spec.deployer_id,
-        "client_secret": spec.deployer_secret,
-        "mailbox": spec.users[-1].name,
-        "mailbox_password": spec.users[-1].password,
-        "users": [
-            {"id": user.id, "user_principal_name": user.name, "password": user.password}
-            for user in spec.users
-        ],
-    }
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put a file that only this user can read in its place at once, whole."""
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    except OSError as error:
-        message = (
-            f"cannot write to {path.parent}: {error.strerror}. Next: give a --ready-file in a "
-            "folder that is there and is yours."
-        )
-        raise OSError(error.errno, message) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    Path(temporary).replace(path)
-
-
-def _remove(path: Path, content: bytes) -> None:
-    """Remove a file that we wrote, unless another emulator's is in its place by now."""
-    with contextlib.suppress(FileNotFoundError):
-        if path.read_bytes() == content:
-            path.unlink()
