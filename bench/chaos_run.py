@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
+import tomllib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -239,8 +240,6 @@ class Run:
         self._judge_config_file(verdict.live[0], found)
 
     def _judge_config_file(self, ours: Mapping[str, Any], found: list[str]) -> None:
-        import tomllib
-
         path = self._folder / "proself.toml"
         if not path.exists():
             found.append("no config file")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -70,8 +71,6 @@ def _tenant(results: Results, rounds: int, seed: int) -> None:
 
 
 def _reads(tenant: EmbeddedTenant, count: int) -> Iterator[float]:
-    import ssl
-
     trusted = ssl.create_default_context(cafile=str(tenant.ca_file))
     with httpx.Client(verify=trusted, trust_env=False) as http:
         form = {
