@@ -15,6 +15,8 @@ import pytest
 from proself_mail import plugin
 from tests import forked_python
 from tests.browser import browser, visit
+from tests.journey import Journey
+from tests.tenant import Tenant
 from tools import setup
 
 __all__ = ["browser", "visit"]  # fixtures, found here by every test
@@ -60,6 +62,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             chosen = plugin.for_embedded(Path(scratch))
             kind = "stand-in for the real one" if chosen.is_stand_in else "the real one"
             say(f"azuread plugin: {kind}, {chosen.version}")
+
+
+@pytest.fixture(scope="module")
+def tenant() -> Iterator[Tenant]:
+    """An embedded tenant for a module's tests."""
+    with Tenant() as running:
+        yield running
+
+
+@pytest.fixture
+def journey(tenant: Tenant, tmp_path: Path) -> Journey:
+    """A project folder of a test's own, whose stacks lead to that tenant."""
+    return Journey(tenant, tmp_path)
 
 
 @pytest.fixture

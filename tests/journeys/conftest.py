@@ -1,24 +1,11 @@
-"""A tenant for a module's tests, and a project folder for each."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""Stacks that are up, each made once for a module's tests."""
 
 import pytest
 
+from tests import rotating
 from tests.journey import Journey
 from tests.removing import STACK
 from tests.tenant import Tenant
-
-
-@pytest.fixture(scope="module")
-def tenant() -> Iterator[Tenant]:
-    with Tenant() as running:
-        yield running
-
-
-@pytest.fixture
-def journey(tenant: Tenant, tmp_path: Path) -> Journey:
-    return Journey(tenant, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +14,14 @@ def stack_that_is_up(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -
     journey.make_stack(STACK)
     done = journey.up(STACK)
     assert done.returncode == 0, done.stdout + done.stderr
+    journey.keep()
+    return journey
+
+
+@pytest.fixture(scope="module")
+def stack_to_rotate(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    journey = Journey(tenant, tmp_path_factory.mktemp("rotating"))
+    rotating.set_up(journey)
     journey.keep()
     return journey
 

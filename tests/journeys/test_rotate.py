@@ -17,25 +17,15 @@ from tests.rotating import (
     removals,
     rename,
     rotate,
-    set_up,
     signs_in,
     write_notes,
 )
-from tests.tenant import Tenant
-
-
-@pytest.fixture(scope="module")
-def stack_that_is_up(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    journey = Journey(tenant, tmp_path_factory.mktemp("rotating"))
-    set_up(journey)
-    journey.keep()
-    return journey
 
 
 @pytest.fixture
-def journey(stack_that_is_up: Journey) -> Journey:
+def journey(stack_to_rotate: Journey) -> Journey:
     """A stack that is up, as new for each test."""
-    return stack_that_is_up.as_kept()
+    return stack_to_rotate.as_kept()
 
 
 def test_nothing_due_changes_nothing(journey: Journey) -> None:

@@ -29,18 +29,10 @@ from tests.rotating import (
 from tests.tenant import Tenant
 
 
-@pytest.fixture(scope="module")
-def stack_that_is_up(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    journey = Journey(tenant, tmp_path_factory.mktemp("rotating"))
-    set_up(journey)
-    journey.keep()
-    return journey
-
-
 @pytest.fixture
-def journey(stack_that_is_up: Journey) -> Journey:
+def journey(stack_to_rotate: Journey) -> Journey:
     """A stack that is up, as new for each test."""
-    return stack_that_is_up.as_kept()
+    return stack_to_rotate.as_kept()
 
 
 def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
