@@ -9,6 +9,7 @@ from pathlib import Path
 from proself_mail.cli.arguments import Commands, minutes, port
 from proself_mail.cli.terminal import both, print_document, show_command
 from proself_mail.errors import ConfigurationError
+from proself_mail.quantity import quantity
 
 
 def add_config(commands: Commands) -> None:
@@ -124,8 +125,8 @@ def _sheet(arguments: argparse.Namespace) -> int:
     console.print("The page was closed, and nothing is served any more.")
     if again:
         console.print(
-            f"Its address was opened again ({again} times) and gave nothing then. If you did not "
-            "see the sheet yourself, somebody else did: revoke the secret.",
+            f"Its address was opened again ({quantity(again, 'time')}) and gave nothing then. If you "
+            "did not see the sheet yourself, somebody else did: revoke the secret.",
             markup=False,
         )
         show_command(console, f"proself-mail rotate --revoke --stack {made.stack}")
