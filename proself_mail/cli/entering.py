@@ -125,8 +125,8 @@ def _sheet(arguments: argparse.Namespace) -> int:
     console.print("The page was closed, and nothing is served any more.")
     if again:
         console.print(
-            f"Its address was opened again ({quantity(again, 'time')}) and gave nothing then. If you "
-            "did not see the sheet yourself, somebody else did: revoke the secret.",
+            f"Its address was opened again ({quantity(again, 'time')}) and gave nothing then. If "
+            "you did not see the sheet yourself, somebody else did: revoke the secret.",
             markup=False,
         )
         show_command(console, f"proself-mail rotate --revoke --stack {made.stack}")

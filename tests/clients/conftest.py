@@ -1,7 +1,9 @@
 """One embedded tenant for the client tests, and an environment that leads any client there."""
 
+import ssl
 from collections.abc import Iterator
 
+import aiohttp
 import pytest
 
 from tests.tenant import Tenant
@@ -26,4 +28,7 @@ def tenant(running_tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
         "REQUESTS_CA_BUNDLE": running_tenant.ca_file,
     }.items():
         monkeypatch.setenv(name, value)
+    # It read which certificates to trust when it was imported, which any test before may have done.
+    trusted = ssl.create_default_context(cafile=running_tenant.ca_file)
+    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusted)
     return running_tenant
