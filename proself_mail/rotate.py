@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from proself_mail import clock, lock, notes, preflight, rotation, session, up
+from proself_mail import clock, lock, notes, preflight, rotation, session, stack_folder, up
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.errors import (
@@ -155,7 +155,7 @@ async def acknowledge(
 @asynccontextmanager
 async def _opened(stack: Stack, patience: Patience) -> AsyncIterator[_Stack]:
     """Give a stack, read while nothing else on this machine changes it, and a session."""
-    with up.alone(up.own(stack.project, stack.name), stack.name):
+    with stack_folder.alone(stack.project, stack.name):
         # With the secrets, so that a wrong passphrase is told every week and not when one is due.
         settings, state = await session.read(stack)
         is_due = rotation.is_update_due(settings.entries, state, clock.now())

@@ -18,10 +18,9 @@ from proself_mail import (
     guards,
     journal,
     lock,
-    private_file,
     session,
+    stack_folder,
     teardown_plan,
-    up,
 )
 from proself_mail.errors import ConfigurationError, Error
 from proself_mail.inspection import Inspector
@@ -100,7 +99,9 @@ async def run(
             guards.check_confirmation(typed, plan.tenant_id, plan.tenant)
             work = _Work(opened, project, say, options, engines)
             reports = await work.apply(stacks, plan)
-    _forget_folders(project, reports)
+    for report in reports:
+        if not report.failed:
+            stack_folder.forget(project, report.name)
     return reports
 
 
@@ -119,7 +120,7 @@ def _of_one_tenant(configured: dict[str, Settings]) -> Settings:
 def _alone(project: Path, names: dict[str, Settings]) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         for name in sorted(names):
-            held.enter_context(up.alone(up.own(project, name), name))
+            held.enter_context(stack_folder.alone(project, name))
         yield
 
 
@@ -208,9 +209,9 @@ class _Work:
             inspector=None if self._options.include_modified else self._inspector(planned),
         )
         work.know(planned.items, planned.clients)
-        folder = up.own(self._project, planned.name)
+        folder = stack_folder.path(self._project, planned.name)
         now = self._session.tenant_now()
-        record = journal.begin(folder / "teardown.json", settings.stack_id, now)
+        record = journal.begin(folder / stack_folder.TEARDOWN, settings.stack_id, now)
         recently = record.carries_on and now - record.began < timedelta(minutes=2)
         until = asyncio.get_running_loop().time() + SETTLING.total_seconds() if recently else None
         outcomes = await work.run(until=until)
@@ -259,16 +260,3 @@ def _remove_file(item: Item, planned: StackPlan, *, tenant_is_clean: bool) -> Ou
     except OSError as error:
         return Outcome(item, Result.FAILED, error.strerror or str(error))
     return Outcome(item, Result.REMOVED)
-
-
-def _forget_folders(project: Path, reports: Sequence[StackReport]) -> None:
-    """Remove what commands keep beside a stack, and the folder where nothing else is in it."""
-    for report in reports:
-        if not report.failed:
-            folder = up.own(project, report.name)
-            for name in ("update.json", "teardown.json", "rotation.md", ".update.lock"):
-                for path in (folder / name, *private_file.scratches(folder / name)):
-                    with contextlib.suppress(OSError):  # nothing of the stack's is in them
-                        path.unlink()
-            with contextlib.suppress(OSError):
-                folder.rmdir()

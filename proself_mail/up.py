@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import exclusive, journal, lock, preflight, proself, session
+from proself_mail import journal, lock, preflight, proself, session, stack_folder
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, Directory, Forbidden, stamped
@@ -20,8 +20,7 @@ from proself_mail.project import CHECKOUT
 from proself_mail.quantity import format_minutes
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
-from proself_mail.stack import NoStackError, Stack
-from proself_mail.stack_name import short_name
+from proself_mail.stack import Stack
 from proself_mail.state import State
 
 DEADLINE = timedelta(minutes=10)
@@ -53,7 +52,7 @@ async def run(
     stands against it, of what will not mend, or `Interrupted`.
     """
     stack, patience = Stack(name, project), Patience(say)
-    with alone(own(project, name), name):
+    with stack_folder.alone(project, name):
         async with _ending_in_order(patience, f"up --stack {name}", stack, deadline):
             settings, state = await session.read(stack, covered=True, ahead=AHEAD)
             async with session.awaited(
@@ -96,7 +95,7 @@ def begin(opened: Session, stack: Stack, settings: Settings, looked: Looked) -> 
 
 
 def _journal(stack: Stack) -> Path:
-    return own(stack.project, stack.name) / "update.json"
+    return stack_folder.path(stack.project, stack.name) / stack_folder.UPDATE
 
 
 async def look_until_answered(
@@ -163,27 +162,6 @@ def stop_at(checks: Sequence[Check]) -> None:
                 f"{check.name}: {check.detail.rstrip('.')}.",
                 check.next_step or f"Give the identity {check.permission}, then try again.",
             )
-
-
-@contextlib.contextmanager
-def alone(folder: Path, name: str) -> Iterator[None]:
-    """Keep a second `proself-mail` that changes the stack on this machine out."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    refusal = f"Another `proself-mail` works on the stack {name} on this machine."
-    lock = folder / ".update.lock"
-    try:
-        with exclusive.hold(lock, refusal):
-            yield
-    except NoStackError:  # a name that was misspelt leaves nothing behind
-        with contextlib.suppress(OSError):
-            lock.unlink()
-            folder.rmdir()
-        raise
-
-
-def own(project: Path, name: str) -> Path:
-    """Return the folder of what updates of a stack keep on this machine."""
-    return project / "out" / short_name(name)
 
 
 @contextlib.asynccontextmanager

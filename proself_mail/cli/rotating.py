@@ -94,7 +94,9 @@ def _tell_person(stack: str, reminder: "Reminder | None") -> None:
 
 def _summary(project: Path, stack: str) -> Path:
     """Return where the summary is kept; the workflow's steps know it."""
-    return project / "out" / stack / "rotation.md"
+    from proself_mail import stack_folder
+
+    return stack_folder.path(project, stack) / stack_folder.ROTATION
 
 
 def _carry_out(
