@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from proself_mail import facts, leftovers, secret_policy
+from proself_mail import facts, leftovers, rights, secret_policy
 from proself_mail.check import Check, Outcome
 from proself_mail.configuration import permission_not_offered
 from proself_mail.credentials import Caller
@@ -22,31 +22,18 @@ from proself_mail.directory import (
 )
 from proself_mail.errors import Refused
 from proself_mail.lock import Holder
-from proself_mail.mending import config_set
 from proself_mail.quantity import quantity
 from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
-from proself_mail.settings import Consent, Settings
+from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
 
-_LEAST = "Application.ReadWrite.OwnedBy"
-_LEAST_TO_GRANT = "DelegatedPermissionGrant.ReadWrite.All"
-_MAY_WRITE_APPLICATIONS = frozenset(
-    {_LEAST, "Application.ReadWrite.All", "Directory.ReadWrite.All"}
-)
-_MAY_GRANT = frozenset({_LEAST_TO_GRANT, "Directory.ReadWrite.All"})
 _SETTLED = timedelta(hours=1)
 _STAMP = "left by earlier runs"
 _COUNTED = {APPLICATION: "an application", SERVICE_PRINCIPAL: "its service principal"}
 """What a stack makes that counts, by its name in the state."""
 _OWN = "how many the identity itself may still make (250 without an administrator's role) is unseen"
 """Graph tells nobody; the refusal is `Directory_QuotaExceeded` (Microsoft, service limits)."""
-_ADMINISTRATORS = {
-    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
-    "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3": "Application Administrator",
-    "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
-}
-"""Directory roles that may do all of it (Microsoft, built-in roles, template ids, 2026-11-23)."""
 
 
 async def look(
@@ -75,56 +62,7 @@ async def look(
         )
     finally:
         policy.cancel()  # of a look that is broken off
-    return (*found, *_rights(caller, settings, stack, no_consent))
-
-
-def _rights(
-    caller: Caller, settings: Settings, stack: str, no_consent: str = ""
-) -> Sequence[Check]:
-    """Compare what the caller may do, by its own token, with what a stack needs."""
-    needs = [("may manage its applications", _MAY_WRITE_APPLICATIONS, _LEAST, "")]
-    if settings.manages_grant:
-        no_consent = no_consent or config_set(stack, "consent", Consent.BY_ADMINISTRATOR)
-        other = f", or leave the consent to an administrator: `{no_consent}`"
-        needs.append(("may give admin consent", _MAY_GRANT, _LEAST_TO_GRANT, other))
-    return [_right(caller, *each) for each in needs]
-
-
-def _right(caller: Caller, name: str, any_of: frozenset[str], least: str, other: str) -> Check:
-    if caller.is_user:
-        held = sorted(_ADMINISTRATORS[r] for r in caller.directory_roles if r in _ADMINISTRATORS)
-        if held:
-            return Check(name, Outcome.OK, ", ".join(held))
-        return Check(
-            name,
-            Outcome.UNKNOWN,
-            f"{caller.name} holds none of {', '.join(sorted(_ADMINISTRATORS.values()))}; "
-            "the tenant may allow it all the same",
-            required=False,
-        )
-    if held := sorted(caller.rights & any_of):
-        return Check(name, Outcome.OK, ", ".join(held))
-    return Check(
-        name,
-        Outcome.FAIL,
-        f"{caller.name} has none of {', '.join(sorted(any_of))}",
-        next_step=f"give the application {caller.client_id} the app role {least} of Microsoft "
-        f"Graph, with admin consent{other}",
-    )
-
-
-def may_rotate(
-    caller: Caller,
-    settings: Settings,
-    stack: str,
-    owners: frozenset[str] | DirectoryError | None,
-) -> Sequence[Check]:
-    """Say whether the caller could change the stack, were there anything to change. Reads nothing.
-
-    `owners` as for `of_stack`.
-    """
-    its = _rights(caller, settings, stack)
-    return (*its, _ownership(settings, stack, caller, owners))
+    return (*found, *rights.of(caller, settings, stack, no_consent))
 
 
 def of_stack(
@@ -147,58 +85,9 @@ def of_stack(
     # Of an application that has just been made a trailing reader may not show them yet.
     is_settled = any(each is not None and now - each > _SETTLED for each in made)
     return (
-        _ownership(settings, stack, caller, owners if is_settled else None),
+        rights.ownership(settings, stack, caller, owners if is_settled else None),
         _file_and_state(state, settings, now),
         _stamp(state, settings, stamped, began, stack),
-    )
-
-
-async def owners(
-    directory: Directory, caller: Caller, state: State
-) -> frozenset[str] | DirectoryError | None:
-    """Return the application's owners, or why they are unseen, where the caller has to be one."""
-    if state.application_id is None or not _owns_only(caller):
-        return None
-    try:
-        return await directory.owners(state.application_id)
-    except DirectoryError as error:
-        return error
-
-
-def _owns_only(caller: Caller) -> bool:
-    """Say whether the caller may manage nothing but what it owns."""
-    all_of_them = _MAY_WRITE_APPLICATIONS - {_LEAST}
-    return not caller.is_user and not caller.rights & all_of_them
-
-
-def _ownership(
-    settings: Settings,
-    stack: str,
-    caller: Caller,
-    known: frozenset[str] | DirectoryError | None,
-) -> Check:
-    name = "owners"
-    listed = caller.object_id in {str(owner) for owner in settings.owners}
-    if listed and isinstance(known, DirectoryError):
-        detail = f"who owns the application is unseen ({known.code})"
-        return Check(name, Outcome.UNKNOWN, detail, required=False)
-    if listed and isinstance(known, frozenset) and caller.object_id not in known:
-        return Check(
-            name,
-            Outcome.FAIL,
-            f"{caller.name} ({caller.object_id}) is among `owners`, and does not own the "
-            "application yet",
-            next_step=f"have somebody who owns it run `proself-mail up --stack {stack}` with this "
-            "stack file, then wait a minute",
-        )
-    if listed or not _owns_only(caller):
-        return Check(name, Outcome.OK, f"{len(settings.owners)} configured")
-    return Check(
-        name,
-        Outcome.FAIL,
-        f"{caller.name} ({caller.object_id}) may manage only what it owns, and is not among "
-        "`owners`: it would lock itself out",
-        next_step=f"`{config_set(stack, f'owners[{len(settings.owners)}]', caller.object_id)}`",
     )
 
 
@@ -207,8 +96,8 @@ def unseen(forbidden: Forbidden) -> Check:
     return Check(
         _STAMP,
         Outcome.UNKNOWN,
-        f"{forbidden.code}: needs {_LEAST}",
-        permission=_LEAST,
+        f"{forbidden.code}: needs {rights.LEAST}",
+        permission=rights.LEAST,
     )
 
 
@@ -294,7 +183,7 @@ async def _exchange(directory: Directory, settings: Settings, stack: str) -> Che
             )
         return Check(name, Outcome.OK, f"offers {', '.join(settings.permissions)}")
 
-    return await _or_unknown(name, look, "Application.ReadWrite.OwnedBy")
+    return await _or_unknown(name, look, rights.LEAST)
 
 
 async def _secrets(

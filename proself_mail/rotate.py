@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from proself_mail import clock, lock, notes, preflight, rotation, session, stack_folder, up
+from proself_mail import clock, lock, notes, rights, rotation, session, stack_folder, up
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.errors import (
@@ -259,8 +259,8 @@ async def _check_rights(at: _Stack) -> None:
     By reads alone, and by none where its token says that it may change every application.
     """
     for left in reversed(range(AGREEING)):
-        owners = await preflight.owners(at.opened.directory, at.opened.caller, at.state)
-        checks = preflight.may_rotate(at.opened.caller, at.settings, at.stack.name, owners)
+        owners = await rights.owners(at.opened.directory, at.opened.caller, at.state)
+        checks = rights.may_rotate(at.opened.caller, at.settings, at.stack.name, owners)
         if not left or not any(check.stops for check in checks):
             break
         await at.patience.moment(0.3)  # a reader that trails does not show a new owner yet

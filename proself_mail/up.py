@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import journal, lock, preflight, proself, session, stack_folder
+from proself_mail import journal, lock, preflight, proself, rights, session, stack_folder
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, Directory, Forbidden, stamped
@@ -129,7 +129,7 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
             opened.directory, opened.caller, settings, stack.name, state, opened.tenant_now()
         ),
         _stamped(opened.directory, settings.stack_id),
-        preflight.owners(opened.directory, opened.caller, state),
+        rights.owners(opened.directory, opened.caller, state),
     )
     now = opened.tenant_now()
     holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
