@@ -62,7 +62,13 @@ def write_launcher(directory: Path) -> Path:
     # -P: the engine starts plugins in the program's folder, whose modules are not ours.
     if os.name == "nt":
         launcher = directory / "pulumi-resource-azuread.cmd"
-        command = f'@"{sys.executable}" -P -m {MODULE} %*\r\n'
+        # cmd reads it in the console's code page, which may not be the one it is written in: where
+        # both lie in a folder with a name in Japanese, that name is left out of it.
+        try:
+            start, python = "%~dp0", os.path.relpath(sys.executable, directory)
+        except ValueError:  # on another drive
+            start, python = "", sys.executable
+        command = f'@"{start}{python.replace("%", "%%")}" -P -m {MODULE} %*\r\n'
     else:
         launcher = directory / "pulumi-resource-azuread"
         command = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m {MODULE} "$@"\n'
