@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proself_mail import failure, retry_after
+from proself_mail.command_line import leading
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.settings import TargetName
@@ -216,7 +217,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         raise ConfigurationError(
             f"Nobody is signed in: {source} gives no token ({_first_line(error)}).",
             "Set ARM_CLIENT_ID and ARM_CLIENT_SECRET, which the azuread plugin reads too (not "
-            'AZURE_CLIENT_ID and its like): `eval "$(proself-mail emulator env --ready-file F)"` '
+            f"AZURE_CLIENT_ID and its like): `{leading('--ready-file F')}` "
             "sets all, then try again."
             if target.name is TargetName.EMBEDDED
             else "`az login --tenant TENANT`, or set ARM_CLIENT_ID and ARM_CLIENT_SECRET; in a "

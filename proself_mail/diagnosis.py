@@ -5,11 +5,10 @@ stack's own names. It asks nobody and decides nothing. A text that no table know
 called unknown; no text is ever an error here.
 """
 
-import re
-import shlex
 from dataclasses import asdict, dataclass
 
 from proself_mail import sign_in_errors, smtp_replies
+from proself_mail.command_line import powershell_word, shell_word
 from proself_mail.mending import config_add_permission
 from proself_mail.quotation import quoted
 from proself_mail.refusal import Entry, Names, Sent, Text
@@ -80,12 +79,9 @@ def explained(
 
 def _for_a_shell(names: Names) -> dict[str, str]:
     """Write what stands in command lines, quoted: for PowerShell the mailbox, else for any."""
-    mailbox = names.mailbox
-    if not re.fullmatch(r"[\w@.+-]+", mailbox):
-        mailbox = "'" + mailbox.replace("'", "''") + "'"
     add_smtp_send = config_add_permission(names.stack, names.permissions, "SMTP.Send")
     return {
-        "mailbox": mailbox,
-        "stack": shlex.quote(names.stack),
+        "mailbox": powershell_word(names.mailbox),
+        "stack": shell_word(names.stack),
         "add_smtp_send": "\n".join(add_smtp_send),
     }

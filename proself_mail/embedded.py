@@ -17,6 +17,7 @@ from typing import Self
 
 import psutil
 
+from proself_mail.command_line import shell_word
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.secret import Secret
 
@@ -70,9 +71,10 @@ class EmbeddedTenant:
             )
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             what = getattr(error, "strerror", None) or "it is not the ready file of one"
+            shown = shell_word(str(ready_file))
             raise ConfigurationError(
                 f"No embedded tenant is described by {ready_file}: {what}.",
-                f"`proself-mail emulator start --ready-file {ready_file}` starts one.",
+                f"`proself-mail emulator start --ready-file {shown}` starts one.",
             ) from error
 
     def environment(self, ambient: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -151,7 +153,9 @@ def start(ready_file: Path, arguments: Sequence[str] = ()) -> EmbeddedTenant:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us; we end it in order
+            # Ctrl-C is for us, who end it in order; and one that is kept outlives the terminal.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # a console of its own
         )
     _STARTED[process.pid] = process
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from proself_mail.command_line import TYPED_PASSPHRASE
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
 from proself_mail.secret import MASK
 
@@ -79,9 +80,8 @@ _UNKNOWN = (
 )
 HOW_TO_CHOOSE = (
     "Choose one and keep it as you keep passwords: without it nobody can use the stack any more. "
-    "`read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE` lets you type it, "
-    "unseen (in PowerShell 7: `$env:PULUMI_CONFIG_PASSPHRASE = Read-Host -MaskInput`); then try "
-    "again. Or give a key vault's key by --secrets-provider."
+    f"`{TYPED_PASSPHRASE}` lets you type it, unseen; then try again. Or give a key vault's key by "
+    "--secrets-provider."
 )
 """What a person does before a stack can be made that a passphrase is to encrypt."""
 _BACKEND = (
@@ -289,6 +289,8 @@ _RULES = (
         r"IncompleteRead|ended by a signal|"
         # Go's, of HTTP/2 and of its client's own limits.
         r"connection lost|closed network connection|GOAWAY|stream error|Client\.Timeout|"
+        # Go's on Windows, which itself goes on in the language of display.
+        r"\b(connectex|wsarecv|wsasend|getaddrinfow): |"
         r"request canceled|unexpected status 408",
         Kind.LOST,
     ),

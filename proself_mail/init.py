@@ -7,7 +7,6 @@ well. It sets nothing up in the tenant: that is `pulumi up`'s.
 import asyncio
 import os
 import re
-import shlex
 import uuid
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from proself_mail import backend, clock, lifetime, preflight, session, state, up
 from proself_mail.check import Check
+from proself_mail.command_line import shell_word
 from proself_mail.configuration import PLACEHOLDERS, Problem, parse, wrong
 from proself_mail.directory import AppPolicy, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
@@ -176,7 +176,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
 
 def _option(path: str, example: str | None) -> str:
     option = re.sub(r"[A-Z]", lambda capital: f"-{capital[0].lower()}", path)
-    return f"--{option} {shlex.quote(_example(example))}"
+    return f"--{option} {shell_word(_example(example))}"
 
 
 def _example(value: str | None) -> str:

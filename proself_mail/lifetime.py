@@ -6,11 +6,11 @@ entry from now on would not do: the refused window stays open beside it, and ask
 with every run.
 """
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
+from proself_mail.command_line import shell_word
 from proself_mail.schedule import (
     SecretsEntry,
     Window,
@@ -90,4 +90,4 @@ def _command(stack: str, before: Sequence[SecretsEntry], after: Sequence[Secrets
         if entry.revokes_earlier or is_said:
             values["revokesEarlier"] = str(entry.revokes_earlier).lower()
         options += [f"--plaintext 'secrets[{place}].{key}={each}'" for key, each in values.items()]
-    return " ".join(["pulumi config set-all --path", *options, "--stack", shlex.quote(stack)])
+    return " ".join(["pulumi config set-all --path", *options, "--stack", shell_word(stack)])

@@ -21,7 +21,7 @@ from proself_mail.errors import Refused
 from proself_mail.stack_name import short_name
 
 _HOLDER = re.compile(
-    r"(?P<path>\S+): created by (?P<user>[^@\s]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
+    r"(?P<path>\S+): created by (?P<user>[^@\n]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
     r"(?P<at>[^\s)]+)"
 )
 

@@ -4,8 +4,9 @@ Each names its stack: the one that is selected may be another. Pulumi takes an i
 description for a secret that it was not told of, and refuses it without `--plaintext`.
 """
 
-import shlex
 from collections.abc import Callable, Sequence
+
+from proself_mail.command_line import shell_word
 
 Mend = Callable[[str, str | None], str]
 """Writes the line that gives the key at a path a value; None takes the key away."""
@@ -14,14 +15,14 @@ Mend = Callable[[str, str | None], str]
 def config_set(stack: str, path: str, value: str) -> str:
     """Return the line that sets one key of a stack's configuration."""
     by_path = "--path " if _is_path(path) else ""
-    words = f"{shlex.quote(path)} {shlex.quote(value)} --plaintext --stack {shlex.quote(stack)}"
+    words = f"{shell_word(path)} {shell_word(value)} --plaintext --stack {shell_word(stack)}"
     return f"pulumi config set {by_path}{words}"
 
 
 def config_rm(stack: str, path: str) -> str:
     """Return the line that takes one key of a stack's configuration away."""
     by_path = "--path " if _is_path(path) else ""
-    return f"pulumi config rm {by_path}{shlex.quote(path)} --stack {shlex.quote(stack)}"
+    return f"pulumi config rm {by_path}{shell_word(path)} --stack {shell_word(stack)}"
 
 
 def config_add_permission(stack: str, permissions: Sequence[str], permission: str) -> Sequence[str]:

@@ -33,8 +33,10 @@ from proself_mail import (
     session,
     sheet,
     sheet_server,
+    shell,
     target,
 )
+from proself_mail.command_line import shell_word
 from proself_mail.embedded import EmbeddedTenant
 from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from proself_mail.faq import Step
@@ -151,10 +153,10 @@ def _alone(folder: Path, ready_file: Path) -> Iterator[None]:
     refusal = f"Another rehearsal is under way in {folder}."
     with exclusive.hold(folder.with_name(f"{folder.name}.lock"), refusal):
         if kept := _kept(ready_file):
+            shown = shell.path_from(Path.cwd(), ready_file)
             raise Refused(
                 f"An embedded tenant that was kept runs in {folder} (process {kept.pid}).",
-                f"`proself-mail emulator stop --ready-file {os.path.relpath(ready_file)}`, "
-                "then try again.",
+                f"`proself-mail emulator stop --ready-file {shell_word(shown)}`, then try again.",
             )
         yield
 

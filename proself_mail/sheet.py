@@ -7,7 +7,6 @@ a person.
 """
 
 import asyncio
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from proself_mail import carried_out, clock, facts, faq
+from proself_mail.command_line import powershell_word
 from proself_mail.errors import CheckFailed
 from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.proself import ClientSecret, Label, ProselfConfig, Screen
@@ -22,9 +22,6 @@ from proself_mail.refusal import Text
 from proself_mail.schedule import format_instant, open_windows
 from proself_mail.settings import Audience, Settings
 from proself_mail.stack import Stack
-
-_PLAIN = re.compile(r"[\w.@+-]+", re.ASCII)
-"""What PowerShell takes as one word without quotes."""
 
 
 class Kind(StrEnum):
@@ -119,9 +116,7 @@ class Sheet:
 
     @property
     def _mailbox(self) -> str:
-        mailbox = self.settings.mailbox
-        doubled = mailbox.replace("'", "''")
-        return mailbox if _PLAIN.fullmatch(mailbox) else f"'{doubled}'"
+        return powershell_word(self.settings.mailbox)
 
 
 async def read(name: str, project: Path) -> Sheet:

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from proself_mail import git_tree, private_file, sheet_page, synchronised
+from proself_mail import git_tree, private_file, sheet_page, shell, synchronised
+from proself_mail.command_line import shell_word
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.project import CHECKOUT
 from proself_mail.sheet import Sheet
@@ -40,11 +41,12 @@ def check(path: Path, stack: str, *, with_secret: bool) -> None:
         )
     private_file.check(path, _ELSEWHERE)
     if git_tree.would_take(path):
-        ignored = os.path.relpath(CHECKOUT / "out" / short_name(stack) / "sheet.html")
+        ignored = CHECKOUT / "out" / short_name(stack) / "sheet.html"
+        shown = shell_word(shell.path_from(Path.cwd(), ignored))
         raise Refused(
             f"{path} lies in a working tree of git, which would take the file with the client "
             "secret into a commit.",
-            f"Name a place that git ignores, such as `--out {ignored}`, or leave --with-secret "
+            f"Name a place that git ignores, such as `--out {shown}`, or leave --with-secret "
             "out: `proself-mail sheet` without --out shows the secret and keeps it nowhere.",
         )
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from proself_mail.command_line import powershell_text
 from proself_mail.errors import ConfigurationError
 
 BEFORE_VARIABLE = "PROSELF_MAIL_BEFORE"
@@ -47,18 +48,31 @@ def restoring_lines(shell: str, environment: Mapping[str, str] = os.environ) -> 
     return [_line(name, value, shell) for name, value in (before | {BEFORE_VARIABLE: None}).items()]
 
 
+def path_from(folder: Path, path: Path) -> str:
+    """Return a path as it is named from a folder; whole where it lies on another drive."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return str(path.absolute())
+
+
 def first_on_path(folders: Sequence[Path], shell: str) -> str:
     """Write the line that has a shell, `bash` or `powershell`, look in some folders first."""
     if shell == "powershell":
-        doubled = "".join(f"{folder};" for folder in folders).replace("'", "''")
-        return f"$env:PATH = '{doubled}' + $env:PATH"
+        return f"$env:PATH = {powershell_text(''.join(f'{each};' for each in folders))} + $env:PATH"
     return f'export PATH={":".join(shlex.quote(str(folder)) for folder in folders)}:"$PATH"'
+
+
+def _in_ascii(value: str) -> str:
+    """Write a text for PowerShell, which reads what a program prints in the console's code page."""
+    if value.isascii():
+        return powershell_text(value)
+    return f"[regex]::Unescape({powershell_text(json.dumps(value)[1:-1])})"
 
 
 def _line(name: str, value: str | None, shell: str) -> str:
     if shell == "powershell":
         if value is None:
             return f"Remove-Item Env:{name} -ErrorAction SilentlyContinue"
-        doubled = value.replace("'", "''")
-        return f"$env:{name} = '{doubled}'"
+        return f"$env:{name} = {_in_ascii(value)}"
     return f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}"

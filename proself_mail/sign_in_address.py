@@ -5,13 +5,13 @@ scope. The answer's address, where a sign-in came back with an error, is read to
 no stack is given, it is judged by itself.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from proself_mail import facts
+from proself_mail.command_line import shell_word
 from proself_mail.diagnosis import UNKNOWN, Diagnosis, diagnose
 from proself_mail.mending import config_add_permission
 from proself_mail.quotation import quoted
@@ -251,7 +251,7 @@ def _not_granted(permission: str, names: Names) -> Diagnosis:
         fix,
         (
             *config_add_permission(names.stack, names.permissions, sends),
-            f"proself-mail up --stack {shlex.quote(names.stack)}",
+            f"proself-mail up --stack {shell_word(names.stack)}",
         ),
     )
 

@@ -7,7 +7,6 @@ about a failure is the operations'.
 import json
 import os
 import re
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from proself_mail import backend, clock, configuration, failure, identity, stack_file, state
+from proself_mail.command_line import shell_word
 from proself_mail.configuration import Standing
 from proself_mail.engine import CommandFailed, Engine, Observed, Observer
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
@@ -131,7 +131,7 @@ class Stack:
         if asked not in (None, "default", "passphrase", given):
             raise Refused(
                 f"A stack {self.name} exists already, empty, with another secrets provider.",
-                f"`pulumi stack change-secrets-provider {shlex.quote(asked)} --stack {self.name}`, "
+                f"`pulumi stack change-secrets-provider {shell_word(asked)} --stack {self.name}`, "
                 "then try again.",
             )
 

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from proself_mail import clock, facts, retry_after
+from proself_mail.command_line import leading
 from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
 from proself_mail.settings import TargetName
 
@@ -33,18 +34,18 @@ _LOST = (
 )
 _NO_ANSWER = timedelta(seconds=10)
 _UNSET = (
-    'Run `eval "$(proself-mail emulator env --unset)"` in this shell, then try again; `init` and '
+    f"Run `{leading('--unset')}` in this shell, then try again; `init` and "
     "`sweep` go to the embedded tenant by `--target embedded`."
 )
 ENTER_EMBEDDED = (
     "Start one by `proself-mail emulator start --ready-file F` and run "
-    '`eval "$(proself-mail emulator env --ready-file F)"` in this shell, then try again.'
+    f"`{leading('--ready-file F')}` in this shell, then try again."
 )
 """The next step where a shell does not lead to an embedded tenant."""
 _ENDED = (
     "The embedded tenant that this shell leads to has ended, with all that was in it: start a new "
     "one (`proself-mail emulator start --ready-file F`) and make a stack in it, or leave it by "
-    '`eval "$(proself-mail emulator env --unset)"`.'
+    f"`{leading('--unset')}`."
 )
 _PUBLIC_CLOUD = ("", "public", "global", "azurepubliccloud")
 _EMULATOR_AUTHORITY = "proself-mail embedded tenant"

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -60,7 +59,7 @@ def _choice(option: str, choices: type[StrEnum]) -> dict[str, Any]:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from proself_mail import init, report
+    from proself_mail import init, report, shell
     from proself_mail.project import find_project
 
     project = find_project(Path.cwd())
@@ -92,10 +91,9 @@ def _init(arguments: argparse.Namespace) -> int:
     made = asyncio.run(init.run(answers, project))
     console = report.output()
     console.print(report.checks(made.checks))
+    file = shell.path_from(Path.cwd(), made.file)
     report.show(
-        console,
-        f"\nStack {answers.stack} is made: {os.path.relpath(made.file)}. Next: look at it, "
-        "commit it, and",
+        console, f"\nStack {answers.stack} is made: {file}. Next: look at it, commit it, and"
     )
     show_command(console, f"proself-mail up --stack {answers.stack}")
     return 0

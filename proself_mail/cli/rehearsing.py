@@ -10,6 +10,7 @@ from pathlib import Path
 
 from proself_mail.cli.arguments import Commands
 from proself_mail.cli.terminal import is_japanese, say
+from proself_mail.command_line import leading, shell_word
 from proself_mail.errors import ConfigurationError
 
 
@@ -23,7 +24,7 @@ def add_rehearse(commands: Commands) -> None:
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:
-    from proself_mail import diagnosis_view, rehearse, report
+    from proself_mail import diagnosis_view, rehearse, report, shell
     from proself_mail.project import CHECKOUT
     from tools import setup
 
@@ -42,7 +43,7 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     elif done.proof.diagnosis:
         diagnosis_view.show(console, [done.proof.diagnosis], japanese_first=is_japanese())
     if done.picture:
-        shown = os.path.relpath(done.picture)
+        shown = shell.path_from(Path.cwd(), done.picture)
         console.print(f"A picture of the setup sheet: {shown}", markup=False, soft_wrap=True)
     else:
         console.print(
@@ -69,23 +70,24 @@ def _again() -> str:
 
 
 def _look_around(path_line: str, project: Path, ready_file: Path) -> str:
-    ready, within = os.path.relpath(ready_file), os.path.relpath(ready_file, project)
+    from proself_mail import shell
+
+    ready = shell_word(shell.path_from(Path.cwd(), ready_file))
+    within = shell_word(shell.path_from(project, ready_file))
     if sys.platform == "win32":
-        led = "proself-mail emulator env {} --shell powershell | Out-String | Invoke-Expression"
         history = 'Invoke-RestMethod "$env:PROSELF_MAIL_ADMIN_URL/history"'
     else:
-        led = 'eval "$(proself-mail emulator env {})"'
         history = 'curl -s "$PROSELF_MAIL_ADMIN_URL/history"'
     return f"""To look around:
   {path_line}
-  {led.format(f"--ready-file {ready}")}
-  cd {os.path.relpath(project)}
+  {leading(f"--ready-file {ready}")}
+  cd {shell_word(shell.path_from(Path.cwd(), project))}
   pulumi stack output --stack rehearsal
   proself-mail verify --stack rehearsal
   {history}
 and to end it:
   proself-mail emulator stop --ready-file {within}
-  {led.format("--unset")}"""
+  {leading("--unset")}"""
 
 
 def add_emulator(commands: Commands) -> None:
@@ -131,8 +133,8 @@ def _emulator_env(arguments: argparse.Namespace) -> int:
         if not psutil.pid_exists(tenant.pid):
             raise ConfigurationError(
                 f"The embedded tenant of {arguments.ready_file} has ended (process {tenant.pid}).",
-                f"Start one by `proself-mail emulator start --ready-file {arguments.ready_file}`, "
-                "then try again.",
+                "Start one by `proself-mail emulator start --ready-file "
+                f"{shell_word(str(arguments.ready_file))}`, then try again.",
             )
         prepared = sandbox.prepare(arguments.ready_file)
         lines = shell.setting_lines(prepared.environment, arguments.shell)

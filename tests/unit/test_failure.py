@@ -81,6 +81,18 @@ GRAPH_404 = (
             "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
             Kind.LOST,
         ),
+        # Go's on Windows: a call's name, then the system's words in its own language
+        # (hashicorp/terraform-provider-azurerm#3393).
+        (
+            'Get "https://h/v1.0/x": read tcp 10.0.0.1:5->20.1.1.1:443: wsarecv: 既存の接続は'
+            "リモート ホストに強制的に切断されました。",
+            Kind.LOST,
+        ),
+        (
+            "dial tcp 127.0.0.1:5: connectex: No connection could be made because the target "
+            "machine actively refused it.",
+            Kind.LOST,
+        ),
         ("unexpected status 408 (408 Request Timeout) with response: ", Kind.LOST),
         # Sentences that look like a replica's that trails, and are none.
         (

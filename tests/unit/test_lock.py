@@ -171,6 +171,16 @@ def test_who_holds_a_stack_on_a_shared_backend_is_read_from_the_engines_words(mo
         free(None, holder)
 
 
+def test_a_holders_name_on_windows_may_have_a_space() -> None:
+    said = " ".join(
+        f"C:/Users/Yamada Taro/s/{name}.json: created by CONTOSO\\Yamada Taro@{host} (pid 7) at "
+        "2026-11-23T10:00:00+09:00"
+        for name, host in (("a", "PC-1"), ("b", "PC-2"))
+    )
+    found = [(holder.user, holder.host) for holder in lock.holders(said)]
+    assert found == [("CONTOSO\\Yamada Taro", "PC-1"), ("CONTOSO\\Yamada Taro", "PC-2")]
+
+
 def test_words_that_name_nobody_name_nobody() -> None:
     assert lock.holders("[409] Conflict: Another update is currently in progress.") == ()
 

@@ -1,0 +1,45 @@
+"""Words and lines as a person types them: in a POSIX shell, on Windows in PowerShell."""
+
+import re
+import shlex
+import sys
+
+_PLAIN = re.compile(r"[\w./+][\w./+@:=-]*", re.ASCII)
+"""What PowerShell takes as one word without quotes, whatever it is called: no list, no parameter.
+
+Nor a backslash, which a person who pastes it into another shell would miss.
+"""
+_QUOTES = re.compile("(['\u2018-\u201b])")
+"""What PowerShell takes for a single quotation mark (its CharTraits.cs)."""
+
+TYPED_PASSPHRASE = (
+    "$env:PULUMI_CONFIG_PASSPHRASE = "
+    "[Net.NetworkCredential]::new('', (Read-Host -AsSecureString)).Password"
+    if sys.platform == "win32"
+    else "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"
+)
+"""Has a person type a passphrase unseen. Windows' own PowerShell has no `Read-Host -MaskInput`."""
+
+
+def shell_word(word: str) -> str:
+    """Return a word as this system's shell takes it for itself."""
+    return powershell_word(word) if sys.platform == "win32" else shlex.quote(word)
+
+
+def powershell_word(word: str) -> str:
+    """Return a word as PowerShell takes it for itself."""
+    return word if _PLAIN.fullmatch(word) else powershell_text(word)
+
+
+def powershell_text(text: str) -> str:
+    """Return a text as PowerShell's program text has it, in quotation marks."""
+    doubled = _QUOTES.sub(r"\1\1", text)
+    return f"'{doubled}'"
+
+
+def leading(options: str) -> str:
+    """Return the line that has this system's shell run what `emulator env` prints."""
+    command = f"proself-mail emulator env {options}"
+    if sys.platform == "win32":
+        return f"{command} --shell powershell | Out-String | Invoke-Expression"
+    return f'eval "$({command})"'
