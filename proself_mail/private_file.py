@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from proself_mail.errors import ConfigurationError, Refused
@@ -15,6 +17,9 @@ from proself_mail.errors import ConfigurationError, Refused
 _LONGEST_NAME = 255
 """Of a file, in characters; systems that count bytes allow less. Windows says of one that is longer
 that it is not there."""
+
+_HELD_OPEN = tuple(timedelta(seconds=wait) for wait in (0.05, 0.1, 0.2, 0.4, 0.8))
+"""How long each try to replace a file that may be open waits for the next."""
 
 
 def check(path: Path, elsewhere: str = "") -> None:
@@ -65,13 +70,27 @@ def write(path: Path, text: str, elsewhere: str = "") -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(scratch).replace(path)
+            _replace(Path(scratch), path)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(scratch).unlink()
             raise
     except OSError as error:
         raise unwritable(path, error.strerror or str(error), elsewhere) from error
+
+
+def _replace(scratch: Path, path: Path) -> None:
+    """Put a file in the place of another.
+
+    Windows refuses that while somebody has either open, as a search for viruses has what is new.
+    """
+    for wait in _HELD_OPEN if sys.platform == "win32" else ():
+        try:
+            scratch.replace(path)
+            return
+        except PermissionError:
+            time.sleep(wait.total_seconds())
+    scratch.replace(path)
 
 
 def scratches(path: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from proself_mail import proself
+from proself_mail import private_file, proself
 from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.proself import ClientSecret, ProselfConfig
 from proself_mail.secret import MASK, Secret
@@ -124,6 +125,31 @@ def test_on_windows_nothing_is_written_before_it_is_this_users_alone(
     user = psutil.Process().username()
     assert [command[2:] for command in asked] == [["/inheritance:r", "/grant:r", f"{user}:F"]]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("tries", [3, 99])
+def test_on_windows_a_file_that_somebody_reads_is_replaced_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    replace, left = Path.replace, iter(range(tries))
+
+    def held(scratch: Path, path: Path) -> Path:
+        if next(left, None) is not None:
+            raise PermissionError(13, "Access is denied")
+        return replace(scratch, path)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(private_file, "_restrict", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(Path, "replace", held)
+    written = proself.write if tries == 3 else _refused
+    written(tmp_path / "proself.toml", config())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"][: tries == 3]
+
+
+def _refused(path: Path, what: ProselfConfig) -> None:
+    with pytest.raises(ConfigurationError, match="Access is denied"):
+        proself.write(path, what)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
