@@ -62,10 +62,8 @@ class Engine:
         process = self._process
         if process is None:
             return
-        number = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
         for patience in (in_order, dropping):
-            with contextlib.suppress(OSError):  # gone; or, on Windows, none has a console
-                process.send_signal(number)
+            _tell_to_end(process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience.total_seconds())
                 return
@@ -125,6 +123,19 @@ class Engine:
         if code != 0:
             raise CommandFailed(code, "\n".join(out), "\n".join(error))
         return "\n".join(out)
+
+
+def _tell_to_end(process: "subprocess.Popen[str]") -> None:
+    """Tell the engine to end as Ctrl-C does; it may have ended."""
+    if sys.platform == "win32":
+        import ctypes
+
+        # Not `send_signal`: where that fails, for the engine is gone or there is no console, it
+        # kills instead, and then raises a SystemError (python/cpython#58689).
+        ctypes.windll.kernel32.GenerateConsoleCtrlEvent(signal.CTRL_BREAK_EVENT, process.pid)
+        return
+    with contextlib.suppress(OSError):
+        process.send_signal(signal.SIGINT)
 
 
 def _read(stream: Any, lines: list[str]) -> None:

@@ -180,8 +180,8 @@ async def _ending_in_order(
             interrupted = True
             task.cancel()
 
-    with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt instead
-        loop.add_signal_handler(signal.SIGINT, interrupt)
+    # Not the loop's own way, which Windows' has not.
+    before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupt))
     try:
         async with asyncio.timeout(deadline.total_seconds()):
             yield
@@ -200,8 +200,7 @@ async def _ending_in_order(
             + ("; --deadline gives it more time." if command.startswith("up ") else "."),
         ) from None
     finally:
-        with contextlib.suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
 
 
 async def _what_is_left(stack: Stack) -> str:

@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _end_in_order() -> None:
     """Have what else ends a command do so as Ctrl-C does: a closed terminal, a cancelled job.
 
+    On Windows the latter gets a Ctrl-Break.
+
     What is under way ends in order then, and nothing that was started for it is left running. A
     hang-up that the caller has us ignore, as nohup does, stays ignored. An ignored Ctrl-C does not,
     as with the engine: a script's background job has it, and a cancelled one is to end in order.
@@ -54,7 +56,7 @@ def _end_in_order() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -1,8 +1,14 @@
 """What comes out of the engine's events: never one of severity debug, never a secret."""
 
+import ctypes
 import json
+import signal
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -80,3 +86,25 @@ def test_it_is_stopped_once_and_only_for_what_will_not_mend() -> None:
     _, _, observer, stopped = send(lag, refused, quota, *sums)
     assert stopped == ["stop"]
     assert len(observer.observed.failures) == 3
+
+
+def test_on_windows_an_engine_is_told_to_end_by_what_kills_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no console passes it on, it is killed only once its time is over."""
+    told: list[tuple[int, int]] = []
+
+    def generate(event: int, group: int) -> int:
+        told.append((event, group))
+        return 0
+
+    engine = Engine()
+    kernel = SimpleNamespace(GenerateConsoleCtrlEvent=generate)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(signal, "CTRL_BREAK_EVENT", 1, raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        engine._process = cast(Any, process)
+        engine.end(timedelta(seconds=0.02), timedelta(seconds=0.02))
+        assert told == [(1, process.pid)] * 2
+    assert process.returncode != 0

@@ -50,8 +50,22 @@ def test_toml_and_json_are_utf_8_in_any_locale() -> None:
     )
     environment = os.environ | {"PYTHONIOENCODING": "euc_jp"}
     done = subprocess.run([sys.executable, "-c", said], env=environment, capture_output=True)
-    before, _, document = done.stdout.decode("utf-8").partition("\n")
+    before, _, document = done.stdout.decode("utf-8").partition(os.linesep)
     assert (before, json.loads(document)) == ("before", {"name": "メール① 🍣"})
+
+
+def test_a_ctrl_break_ends_a_command_as_ctrl_c_does() -> None:
+    """What cancels a job on Windows; nothing else than Ctrl-C passes on there."""
+    command = (
+        "import signal, sys\n"
+        "if sys.platform != 'win32': signal.SIGBREAK = signal.SIGUSR1\n"
+        "from proself_mail import cli\n"
+        "cli._end_in_order()\n"
+        "try: signal.raise_signal(signal.SIGBREAK)\n"
+        "except KeyboardInterrupt: print('in order')"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "in order")
 
 
 def test_nothing_to_explain_is_said_at_once() -> None:

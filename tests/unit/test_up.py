@@ -1,0 +1,41 @@
+"""How an update ends that is interrupted."""
+
+import asyncio
+import signal
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from proself_mail import up
+from proself_mail.errors import Interrupted
+from proself_mail.patience import Patience
+
+
+def test_ctrl_c_says_what_is_left_where_a_loop_takes_no_signals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Windows' does not. A second one changes nothing."""
+    stack = SimpleNamespace(state=lambda: SimpleNamespace(resources={"app": 1}, pending=()))
+
+    def none(*_: object) -> None:
+        raise NotImplementedError
+
+    async def work() -> None:
+        monkeypatch.setattr(type(asyncio.get_running_loop()), "add_signal_handler", none)
+        ending = up._ending_in_order(
+            Patience(lambda _: None), "up --stack dev", cast(Any, stack), timedelta(minutes=1)
+        )
+        async with ending:
+            try:
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(10)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(0)
+
+    with pytest.raises(Interrupted, match=r"In the stack's state so far: app\.") as interrupted:
+        asyncio.run(work())
+    assert "`proself-mail up --stack dev` goes on from here." in interrupted.value.next_step
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
