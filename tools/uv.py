@@ -26,6 +26,7 @@ VERSION = "0.13.9"
 OLDEST = "0.13.0"
 """The first one that writes the lock in its revision, as pyproject.toml requires it."""
 
+_CHECKOUT = Path(__file__).resolve().parent.parent
 _NAME = "uv.exe" if sys.platform == "win32" else "uv"
 
 
@@ -109,6 +110,10 @@ def main() -> None:
     if os.environ.get("LC_ALL") in ("C", "POSIX"):
         # Or Python reads the venv's path files as ASCII, and does not start below 山田.
         os.environ["LC_ALL"] = "C.UTF-8"
+    if sys.platform == "win32" and not str(_CHECKOUT).isascii():
+        # An older one reads the path of an installed checkout in Windows' code page, in which it
+        # is not written, and does not start, or does not find us (python/cpython#77102).
+        os.environ.setdefault("UV_PYTHON", ">=3.13")
     if sys.platform == "win32":  # exec would return to the shell at once there
         sys.exit(subprocess.call([uv, *sys.argv[1:]]))  # noqa: S603
     os.execv(uv, [uv, *sys.argv[1:]])  # noqa: S606

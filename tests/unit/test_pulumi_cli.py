@@ -335,3 +335,21 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert (done.stdout, done.stderr) == (f"uv 1.0.0\n{said}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("folder", "given", "python"),
+    [("山田 太郎", None, ">=3.13"), ("山田 太郎", "3.14", "3.14"), ("yamada", None, None)],
+)
+def test_on_windows_a_checkout_under_a_name_in_japanese_gets_a_python_that_finds_it(
+    monkeypatch: pytest.MonkeyPatch, folder: str, given: str | None, python: str | None
+) -> None:
+    monkeypatch.setattr(os, "environ", {"UV_PYTHON": given} if given else {})
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "argv", ["uv", "run"])
+    monkeypatch.setattr(uv, "_CHECKOUT", Path("C:/Users") / folder)
+    monkeypatch.setattr(uv, "find", lambda: Path("uv.exe"))
+    monkeypatch.setattr(subprocess, "call", lambda _: 0)
+    with pytest.raises(SystemExit):
+        uv.main()
+    assert os.environ.get("UV_PYTHON") == python
