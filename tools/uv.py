@@ -12,6 +12,7 @@ A lock that does not fit pyproject.toml is refused: uv alone would resolve anew,
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -115,6 +116,7 @@ def main() -> None:
         # is not written, and does not start, or does not find us (python/cpython#77102).
         os.environ.setdefault("UV_PYTHON", ">=3.13")
     if sys.platform == "win32":  # exec would return to the shell at once there
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # uv hears it too, and ends in order
         sys.exit(subprocess.call([uv, *sys.argv[1:]]))  # noqa: S603
     os.execv(uv, [uv, *sys.argv[1:]])  # noqa: S606
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -114,6 +115,7 @@ def emulator_start(options: Sequence[str]) -> int:
 
     command = [*embedded.command(), *options]
     if sys.platform == "win32":  # exec would return to the shell at once there
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it hears it too, and ends in order
         return subprocess.call(command)  # noqa: S603
     os.execv(command[0], command)  # noqa: S606
     raise AssertionError("exec does not return")

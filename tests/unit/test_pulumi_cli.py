@@ -349,7 +349,10 @@ def test_on_windows_a_checkout_under_a_name_in_japanese_gets_a_python_that_finds
     monkeypatch.setattr(sys, "argv", ["uv", "run"])
     monkeypatch.setattr(uv, "_CHECKOUT", Path("C:/Users") / folder)
     monkeypatch.setattr(uv, "find", lambda: Path("uv.exe"))
+    heard: list[object] = []
+    monkeypatch.setattr(signal, "signal", lambda _, action: heard.append(action))
     monkeypatch.setattr(subprocess, "call", lambda _: 0)
     with pytest.raises(SystemExit):
         uv.main()
+    assert heard == [signal.SIG_IGN]  # Ctrl-C is uv's and its command's, as where it is exec'd
     assert os.environ.get("UV_PYTHON") == python
