@@ -4,11 +4,8 @@ import re
 import shlex
 import sys
 
-_PLAIN = re.compile(r"[\w./+][\w./+@:=-]*", re.ASCII)
-"""What PowerShell takes as one word without quotes, whatever it is called: no list, no parameter.
-
-Nor a backslash, which a person who pastes it into another shell would miss.
-"""
+_PLAIN = re.compile(r"[\w./+\\][\w./+\\@:=-]*", re.ASCII)
+"""What PowerShell takes as one word without quotes: no list, no parameter."""
 _QUOTES = re.compile("(['\u2018-\u201b])")
 """What PowerShell takes for a single quotation mark (its CharTraits.cs)."""
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from proself_mail import rehearse
@@ -180,12 +181,13 @@ def test_the_lines_of_one_that_has_ended_are_not_printed(tmp_path: Path) -> None
     ready_file = tmp_path / "tenant.json"
     process = start(ready_file, "--port", "0")
     _check_planted(ready_file)
-    process.kill()
+    tenant = json.loads(ready_file.read_text(encoding="utf-8"))["pid"]
+    psutil.Process(tenant).kill()
     process.wait()
     done = _asked(ready_file)
     assert (done.returncode, done.stdout) == (2, "")
     said = " ".join(done.stderr.split())
-    assert f"has ended (process {process.pid}). Next: Start one by" in said
+    assert f"has ended (process {tenant}). Next: Start one by" in said
 
 
 def _asked(ready_file: Path) -> subprocess.CompletedProcess[str]:

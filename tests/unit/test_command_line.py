@@ -24,6 +24,7 @@ from proself_mail.mending import config_set
         ("a,b", "'a,b'"),
         ("@splatted", "'@splatted'"),
         ("-a.parameter", "'-a.parameter'"),
+        (r"C:\Users\Yamada\tenant.json", r"C:\Users\Yamada\tenant.json"),
         (r"C:\Users\山田 太郎\tenant.json", r"'C:\Users\山田 太郎\tenant.json'"),
         ("$(calc)", "'$(calc)'"),
         ("", "''"),
