@@ -4,10 +4,16 @@ from emulator.login_problems import no_instance, unknown_instance
 from emulator.store import Json
 from emulator.tenant import Tenant
 
+USER_INFO = "/oidc/userinfo"
+"""The path of OpenID Connect's UserInfo endpoint, which Graph hosts."""
 
-def cloud_metadata(origin: str) -> Json:
-    """`/metadata/endpoints`, by which a client learns the endpoints of a cloud it does not know."""
-    return {
+
+def cloud_metadata(origin: str, api_version: str) -> Json | list[Json]:
+    """`/metadata/endpoints`, by which a client learns the endpoints of a cloud it does not know.
+
+    One cloud, or a list of all where the Azure CLI asks for them by an older `api-version`.
+    """
+    cloud = {
         "name": "Emulator",
         "portal": origin,
         "authentication": {
@@ -22,6 +28,7 @@ def cloud_metadata(origin: str) -> Json:
         "graphAudience": f"{origin}/",
         "suffixes": {},
     }
+    return [cloud] if api_version == "2019-05-01" else cloud
 
 
 def issuer(origin: str, tenant_id: str, version: int) -> str:
@@ -49,6 +56,7 @@ def openid_configuration(origin: str, name: str, tenant: Tenant | None, version:
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": issuer(origin, tenant.id if tenant is not None else "{tenantid}", version),
         "request_uri_parameter_supported": False,
+        "userinfo_endpoint": f"{origin}{USER_INFO}",
         "authorization_endpoint": f"{oauth2}/authorize",
         "http_logout_supported": False,
         "claims_supported": [

@@ -1,8 +1,11 @@
 """The tenant as one ASGI application: Entra's sign-in and Microsoft Graph on one address."""
 
 from collections.abc import Callable
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -10,11 +13,12 @@ from starlette.routing import Route
 from emulator import discovery
 from emulator.authorize import Authorize
 from emulator.cloud import Cloud
-from emulator.front import Front
+from emulator.front import GRAPH_PATHS, Front
 from emulator.graph import Graph
 from emulator.login_problems import LoginError, transient, unknown_tenant
 from emulator.pipelines import Pipelines
 from emulator.problems import server_error
+from emulator.resource_manager import resource_manager_routes
 from emulator.sign_in_view import ANY_TENANT
 from emulator.store import Json
 from emulator.token_endpoint import TokenEndpoint
@@ -23,11 +27,22 @@ from emulator.web_pages import NO_ICON
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 """Stands for the ids of a request whose errors carry none of their own."""
 
+_CROSS_ORIGIN = Middleware(
+    CORSMiddleware,
+    allow_origins=["*"],
+    allow_methods=["*"],
+    allow_headers=["*"],
+    expose_headers=[
+        *("Location", "Retry-After", "WWW-Authenticate"),
+        *("client-request-id", "request-id"),
+    ],
+)
+
 
 def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelines) -> Front:
     """Everything that the tenant's own port serves."""
     token = TokenEndpoint(cloud, origins).respond
-    graph = Graph(cloud, origins).respond
+    graph = Graph(cloud, origins)
     authorize = Authorize(cloud, origins)
 
     def openid(version: int) -> Callable[[Request], Response]:
@@ -41,7 +56,8 @@ def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelin
         return endpoint
 
     def metadata(request: Request) -> Response:
-        return _json(discovery.cloud_metadata(_origin(request)))
+        version = request.query_params.get("api-version", "")
+        return JSONResponse(discovery.cloud_metadata(_origin(request), version))
 
     def instances(request: Request) -> Response:
         origin, given = _origin(request), request.query_params
@@ -56,33 +72,41 @@ def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelin
 
     def failed(request: Request, _: Exception) -> Response:
         """Answer what nobody foresaw as the service that was asked; `front` writes it down."""
-        if request.url.path.lower().startswith(("/v1.0/", "/beta/")):
+        if request.url.path.lower().startswith(GRAPH_PATHS):
             return JSONResponse(server_error(500).body(cloud.clock.now(), _NOBODY, _NOBODY), 500)
         problem = transient()
         problem.status = 500
         return _refused(cloud, request, problem)
 
-    graph_methods = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+    def for_scripts(path: str, endpoint: Callable[[Request], Any], *methods: str) -> Route:
+        """Make a route that scripts of any web page may use."""
+        return Route(path, endpoint, methods=[*methods, "OPTIONS"], middleware=[_CROSS_ORIGIN])
+
+    graph_methods = ("GET", "POST", "PATCH", "PUT", "DELETE")
     app = Starlette(
         routes=[
             NO_ICON,
             *pipelines.routes(),
             Route("/metadata/endpoints", metadata),
-            Route("/{tenant}/discovery/instance", instances),
-            Route("/{tenant}/v2.0/.well-known/openid-configuration", openid(2)),
-            Route("/{tenant}/.well-known/openid-configuration", openid(1)),
-            Route("/{tenant}/discovery/v2.0/keys", keys),
-            Route("/{tenant}/discovery/keys", keys),
-            Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
-            Route("/{tenant}/oauth2/token", token, methods=["POST"]),
+            # As `az cloud register` asks where the address that it was given ends in a slash.
+            Route("//metadata/endpoints", metadata),
+            *resource_manager_routes(cloud, graph.audiences),
+            for_scripts("/{tenant}/discovery/instance", instances, "GET"),
+            for_scripts("/{tenant}/v2.0/.well-known/openid-configuration", openid(2), "GET"),
+            for_scripts("/{tenant}/.well-known/openid-configuration", openid(1), "GET"),
+            for_scripts("/{tenant}/discovery/v2.0/keys", keys, "GET"),
+            for_scripts("/{tenant}/discovery/keys", keys, "GET"),
+            for_scripts("/{tenant}/oauth2/v2.0/token", token, "POST"),
+            for_scripts("/{tenant}/oauth2/token", token, "POST"),
             Route("/{tenant}/oauth2/v2.0/authorize", authorize.respond, methods=["GET", "POST"]),
             Route("/{tenant}/oauth2/authorize", authorize.respond, methods=["GET", "POST"]),
             Route(
                 "/{tenant}/v2.0/adminconsent", authorize.respond_to_consent, methods=["GET", "POST"]
             ),
             Route("/{tenant}/adminconsent", authorize.respond_to_consent, methods=["GET", "POST"]),
-            Route("/v1.0/{rest:path}", graph, methods=graph_methods),
-            Route("/beta/{rest:path}", graph, methods=graph_methods),
+            for_scripts("/v1.0/{rest:path}", graph.respond, *graph_methods),
+            for_scripts("/beta/{rest:path}", graph.respond, *graph_methods),
+            for_scripts(discovery.USER_INFO, graph.respond, "GET", "POST"),
         ],
         exception_handlers={Exception: failed},
     )

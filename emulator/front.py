@@ -14,6 +14,8 @@ from emulator.faults import Rule, Strike, plain_path
 from emulator.graph_auth import claimed_client
 from emulator.history import Exchange, masked
 
+GRAPH_PATHS = ("/v1.0/", "/beta/", "/oidc/")
+"""How the paths begin that are Graph's, in small letters."""
 _LOG = logging.getLogger(__name__)
 _ELSEWHERE = frozenset({"proself", "pipelines"})
 """What is served here and is no part of Microsoft's cloud: no fault of that strikes it."""
@@ -98,7 +100,7 @@ class Front:
 
 def _origin_of(path: str, authorization: str, body: bytes) -> tuple[str, str | None]:
     """Tell Graph, the sign-in and Proself apart, and which application asks."""
-    if path.lower().startswith(("/v1.0/", "/beta/")):
+    if path.lower().startswith(GRAPH_PATHS):
         return "graph", claimed_client(authorization)
     if path.lower().startswith("/proself/"):
         return "proself", None

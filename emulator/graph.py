@@ -1,7 +1,10 @@
 """Microsoft Graph's front: from an HTTP request to a handler's reply, errors in Graph's form."""
 
+import gzip
+import io
 import json
 import uuid
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,10 +27,12 @@ from emulator import (
     odata_path,
 )
 from emulator.cloud import Cloud
+from emulator.discovery import USER_INFO
 from emulator.faults import IN_BATCH, Rule, Strike, plain_path
+from emulator.first_party import GRAPH_APP_ID
 from emulator.graph_auth import caller_of, expired
 from emulator.graph_batch import Item, read_batch, run_batch
-from emulator.graph_call import Call, Expansion, Reply, Route, metadata_level
+from emulator.graph_call import Call, Expansion, Reply, Route, described, metadata_level
 from emulator.graph_router import Router
 from emulator.history import Exchange, masked
 from emulator.odata import Options
@@ -35,21 +40,23 @@ from emulator.odata_path import Segment
 from emulator.problems import (
     GraphError,
     bad_request,
-    bad_syntax,
     concurrency_violation,
     not_found,
     server_error,
     throttled,
+    too_large,
+    unreadable_json,
+    unsupported_coding,
 )
 from emulator.recycle_bin import purge_old
 from emulator.replicas import View
 from emulator.store import Kind
 from emulator.tenant import Tenant
 from emulator.throttle import resource_units
+from emulator.user_info import user_info
 
-_CONTENT_TYPE = (
-    "application/json;odata.metadata={};odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
-)
+_MOST_UNPACKED = 4 * 2**20
+"""Bytes of a compressed body, unpacked: far more than any object here has."""
 
 _ROUTES = (
     *graph_applications.ROUTES,
@@ -96,7 +103,8 @@ class Graph:
 
     def __init__(self, cloud: Cloud, origins: frozenset[str]) -> None:
         self._cloud = cloud
-        self._audiences = origins | frozenset(f"{origin}/" for origin in origins)
+        self.audiences = origins | frozenset(f"{origin}/" for origin in origins)
+        """Names of this cloud's own, besides Microsoft's, that a token may be for."""
         self._router = Router(_ROUTES)
 
     async def respond(self, request: Request) -> Response:
@@ -111,7 +119,7 @@ class Graph:
             exchange=request.scope["emulator.exchange"],
             rule=request.scope["emulator.rule"],
         )
-        return _response(self._reply(asked), metadata_level(asked.headers))
+        return _response(self._reply(asked))
 
     def _reply(self, asked: _Asked) -> Reply:
         """Answer one request, alone or of a batch, refusals included."""
@@ -122,24 +130,24 @@ class Graph:
         except GraphError as error:
             now = self._cloud.clock.now()
             body = error.body(now, request_id, client_request_id)
-            reply = Reply(error.status, body, error.headers)
-        headers = {
-            **reply.headers,
-            "request-id": request_id,
-            "client-request-id": client_request_id,
-        }
-        return replace(reply, headers=headers)
+            reply = Reply(error.status, body, error.headers | _challenge(asked, error.status))
+        ids = {"request-id": request_id, "client-request-id": client_request_id}
+        reply = replace(reply, headers={**reply.headers, **ids})
+        return described(reply, metadata_level(asked.headers))
 
     def _handled(self, asked: _Asked) -> Reply:
         """Authenticate, find the route, check the permission, and let the handler reply."""
         if asked.rule is not None:
             _strike(asked.rule, asked.path)
         authorization = asked.headers.get("authorization", "")
-        caller = caller_of(self._cloud, authorization, self._audiences)
+        caller = caller_of(self._cloud, authorization, self.audiences)
         asked.exchange.tenant_id = caller.tenant_id
         asked.exchange.client_id = caller.client_id
         asked.exchange.caller_id = caller.object_id
         tenant = self._cloud.tenants[caller.tenant_id]
+        asked = _decoded(asked)
+        if asked.path == USER_INFO:
+            return user_info(tenant, caller, asked.origin)
         version, segments = _below_version(tenant, odata_path.parse(asked.path))
         if segments == ("$batch",) and asked.method == "POST":
             items = read_batch(_json(asked), version)
@@ -255,18 +263,40 @@ def _json(asked: _Asked) -> Any:
         json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
         return document
     except (ValueError, RecursionError) as error:
-        raise bad_syntax(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and "
-            "payload is of valid JSON format."
-        ) from error
+        raise unreadable_json() from error
 
 
-def _response(reply: Reply, level: str) -> Response:
-    headers = dict(reply.headers)
-    if reply.body is None:
-        return Response(status_code=reply.status, headers=headers)
-    if isinstance(reply.body, str):
-        return Response(reply.body, reply.status, headers, "text/plain")
-    headers["OData-Version"] = "4.0"
-    headers["content-type"] = _CONTENT_TYPE.format(level)
-    return Response(json.dumps(reply.body, ensure_ascii=False), reply.status, headers)
+def _challenge(asked: _Asked, status: int) -> dict[str, str]:
+    """Return the header that tells a client without a good token where to get one."""
+    if status != 401:
+        return {}
+    sign_in = f"{asked.origin}/common/oauth2/authorize"
+    parameters = f'realm="", authorization_uri="{sign_in}", client_id="{GRAPH_APP_ID}"'
+    return {"WWW-Authenticate": f"Bearer {parameters}"}
+
+
+def _decoded(asked: _Asked) -> _Asked:
+    """Unpack the request's body. GraphError 415 for another coding than gzip, 400 if it is broken.
+
+    GraphError 413 if more is in it than any request has.
+    """
+    coding = asked.headers.get("content-encoding", "identity").strip().lower()
+    if coding == "identity":
+        return asked
+    if coding not in ("gzip", "x-gzip"):
+        raise unsupported_coding(coding)
+    try:
+        body = gzip.GzipFile(fileobj=io.BytesIO(asked.body)).read(_MOST_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable_json() from error
+    if len(body) > _MOST_UNPACKED:
+        raise too_large()
+    asked.exchange.request = masked(body, asked.headers.get("content-type", ""))
+    return replace(asked, body=body)
+
+
+def _response(reply: Reply) -> Response:
+    text = reply.body
+    if text is not None and not isinstance(text, str):
+        text = json.dumps(text, ensure_ascii=False)
+    return Response(text, reply.status, reply.headers)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.graph_call import Reply
+from emulator.graph_call import Reply, described
 from emulator.problems import GraphError, bad_syntax
 from emulator.store import Json
 
@@ -94,7 +94,7 @@ def run_batch(items: list[Item], send: Callable[[Item], Reply]) -> Reply:
 
 def _failed_dependency() -> Reply:
     error = {"code": "FailedDependency", "message": "A request that this one depends on failed."}
-    return Reply(424, {"error": error})
+    return described(Reply(424, {"error": error}), "minimal")
 
 
 def _response(item: Item, reply: Reply) -> Json:

@@ -1,7 +1,7 @@
 """One call of Graph as its handlers see it, and the replies they give."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emulator.cloud import Cloud
@@ -29,6 +29,10 @@ class Reply:
     body: Json | str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+
+_CONTENT_TYPE = (
+    "application/json;odata.metadata={};odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+)
 
 NO_CONTENT = Reply(204)
 
@@ -130,6 +134,19 @@ def metadata_level(headers: Mapping[str, str]) -> str:
         if f"odata.metadata={level}" in accepted:
             return level
     return "minimal"
+
+
+def described(reply: Reply, level: str) -> Reply:
+    """Add the headers that tell what a reply is, alone or in a batch."""
+    headers = {"Cache-Control": "no-cache"}
+    if isinstance(reply.body, str):
+        headers["Content-Type"] = "text/plain; charset=utf-8"
+    elif reply.body is not None and reply.status >= 400:
+        headers["Content-Type"] = "application/json"
+    elif reply.body is not None:
+        headers["OData-Version"] = "4.0"
+        headers["Content-Type"] = _CONTENT_TYPE.format(level)
+    return replace(reply, headers={**headers, **reply.headers})
 
 
 Handler = Callable[[Call], Reply]

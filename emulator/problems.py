@@ -83,6 +83,26 @@ def bad_syntax(message: str) -> GraphError:
     return GraphError(400, "BadRequest", message)
 
 
+def unreadable_json() -> GraphError:
+    """400: the body is no JSON, or cannot even be unpacked."""
+    return bad_syntax(
+        "Unable to read JSON request payload. Please ensure Content-Type header is set and payload "
+        "is of valid JSON format."
+    )
+
+
+def unsupported_coding(coding: str) -> GraphError:
+    """415: the body is compressed in a way that is not known."""
+    return GraphError(
+        415, "UnsupportedMediaType", f"The content encoding '{coding}' is not supported."
+    )
+
+
+def too_large() -> GraphError:
+    """413."""
+    return GraphError(413, "RequestEntityTooLarge", "The request body is too large.")
+
+
 def unsupported_query(message: str) -> GraphError:
     """400: a query option that this resource does not support, or not this way."""
     return GraphError(400, "Request_UnsupportedQuery", message)
@@ -117,7 +137,7 @@ def method_not_allowed() -> GraphError:
 
 def unauthenticated(message: str) -> GraphError:
     """401: no token, or one that Graph does not accept."""
-    return GraphError(401, "InvalidAuthenticationToken", message, {"WWW-Authenticate": "Bearer"})
+    return GraphError(401, "InvalidAuthenticationToken", message)
 
 
 def forbidden() -> GraphError:

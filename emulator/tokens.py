@@ -67,7 +67,7 @@ def access_token(
         claims |= {
             "idtyp": "user",
             "oid": bearer.user.id,
-            "sub": _pairwise(bearer.user.id, resource.body["appId"]),
+            "sub": pairwise(bearer.user.id, resource.body["appId"]),
             "scp": " ".join(sorted(scopes)),
             "wids": list(bearer.user.linked("directoryRoles")),
             **_names(bearer.user, version, sign_in),
@@ -81,7 +81,7 @@ def id_token(
     """Sign the token that tells an application who signed in, in the endpoint's version."""
     claims = _shared(cloud, bearer, version) | {
         "aud": bearer.client_id,
-        "sub": _pairwise(user.id, bearer.client_id),
+        "sub": pairwise(user.id, bearer.client_id),
         **_names(user, version, sign_in),
     }
     if version == 1 or "profile" in sign_in:
@@ -124,7 +124,7 @@ def _shared(cloud: Cloud, bearer: Bearer, version: int) -> Json:
     }
 
 
-def _pairwise(user_id: str, audience: str) -> str:
+def pairwise(user_id: str, audience: str) -> str:
     """Make a subject that differs from one application to the next."""
     digest = hashlib.sha256(f"{user_id}|{audience}".encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

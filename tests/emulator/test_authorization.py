@@ -43,7 +43,11 @@ class TestTokens:
         response = self.refusal(tenant, authorization)
         assert refused(response) == (401, "InvalidAuthenticationToken")
         assert text in message(response)
-        assert response.headers["www-authenticate"].startswith("Bearer")
+        assert response.headers["content-type"] == "application/json"
+        assert response.headers["www-authenticate"] == (
+            f'Bearer realm="", authorization_uri="{tenant.authority}/common/oauth2/authorize", '
+            'client_id="00000003-0000-0000-c000-000000000000"'
+        )
 
     def test_signed_by_somebody_else(self, tenant: Tenant) -> None:
         claims = jwt.decode(tenant.token(), options={"verify_signature": False})

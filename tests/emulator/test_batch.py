@@ -60,6 +60,23 @@ def test_each_request_has_its_own_reply(graph: httpx.Client) -> None:
     assert replies["3"]["body"]["error"]["code"] == "Authorization_RequestDenied"
     assert replies["4"]["headers"]["x-ms-resource-unit"] == "1"
     assert "body" not in replies["7"]
+    assert {reply["headers"]["Cache-Control"] for reply in replies.values()} == {"no-cache"}
+    types = {id_: reply["headers"].get("Content-Type") for id_, reply in replies.items()}
+    alone = graph.get(f"/v1.0/applications/{made['id']}")
+    json_type = alone.headers["content-type"]
+    assert json_type.startswith("application/json;odata.metadata=minimal;")
+    error_type = "application/json"
+    assert types == {
+        "1": json_type,
+        "2": error_type,
+        "3": error_type,
+        "4": json_type,
+        "5": error_type,
+        "6": "text/plain; charset=utf-8",
+        "7": None,
+    }
+    versions = {id_ for id_, reply in replies.items() if "OData-Version" in reply["headers"]}
+    assert versions == {"1", "4"}
 
 
 def test_a_request_waits_for_those_it_depends_on(graph: httpx.Client) -> None:
@@ -79,6 +96,7 @@ def test_a_request_waits_for_those_it_depends_on(graph: httpx.Client) -> None:
     )
     assert replies["read"]["body"]["notes"] == "n"
     assert [replies[id_]["status"] for id_ in ("never", "neither")] == [424, 424]
+    assert replies["never"]["headers"]["Content-Type"] == "application/json"
     assert graph.get(f"/v1.0{url}").status_code == 200
 
 

@@ -21,6 +21,46 @@ def test_cloud_metadata_has_what_the_azuread_plugin_needs(tenant: Tenant) -> Non
     assert metadata["authentication"]["audiences"]
 
 
+def test_the_azure_cli_finds_its_cloud_and_no_subscriptions(tenant: Tenant) -> None:
+    [cloud] = get(tenant, "/metadata/endpoints?api-version=2019-05-01").json()
+    # It puts its path behind the address that it was given, slash or not.
+    assert get(tenant, f"{tenant.graph}//metadata/endpoints?api-version=2022-09-01").json() == cloud
+    with tenant.http(tenant.token(scope=f"{cloud['resourceManager']}/.default")) as manager:
+        assert manager.get("/subscriptions?api-version=2022-12-01").json() == {"value": []}
+        [found] = manager.get("/tenants?api-version=2022-12-01").json()["value"]
+    assert found["tenantId"] == tenant.tenant_id
+    refusal = get(tenant, "/subscriptions?api-version=2022-12-01")
+    assert (refusal.status_code, refusal.json()["error"]["code"]) == (401, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/v1.0/applications", "PATCH"),
+        ("/oidc/userinfo", "GET"),
+        ("/common/oauth2/v2.0/token", "POST"),
+        ("/common/v2.0/.well-known/openid-configuration", "GET"),
+        ("/common/discovery/v2.0/keys", "GET"),
+    ],
+)
+def test_scripts_of_any_page_may_ask(tenant: Tenant, path: str, method: str) -> None:
+    page = {"origin": "https://spa.example"}
+    asked = {"access-control-request-method": method, "access-control-request-headers": "x-a"}
+    with tenant.http() as http:
+        preflight = http.options(path, headers=page | asked)
+        answer = http.request(method, path, headers=page)
+    assert preflight.status_code == 200
+    assert method in preflight.headers["access-control-allow-methods"]
+    assert preflight.headers["access-control-allow-headers"] == "x-a"
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_the_sign_in_page_is_for_no_script(tenant: Tenant) -> None:
+    with tenant.http() as http:
+        answer = http.get("/common/oauth2/v2.0/authorize", headers={"origin": "https://a.example"})
+    assert "access-control-allow-origin" not in answer.headers
+
+
 @pytest.mark.parametrize("version", ["/v2.0", ""])
 def test_openid_configuration_leads_to_keys_that_verify_a_token(
     tenant: Tenant, version: str
