@@ -29,7 +29,21 @@ def one(call: Call, record: Record, entity: EntityType, status: int = 200) -> Re
     """Show one object."""
     shown = _Shown(call, entity)
     context = call.context(f"{entity.collection}{shown.fragment}/$entity")
-    return Reply(status, _annotated(call, entity, context, shown.body(record)))
+    body = shown.body(record)
+    # The one reply that has the certificates' keys in it.
+    if call.method == "GET" and "keyCredentials" in (shown.names or ()):
+        body["keyCredentials"] = record.body["keyCredentials"]
+    headers = {"Location": _location(call, record, entity)} if status == 201 else {}
+    return Reply(status, _annotated(call, entity, context, body), headers)
+
+
+def _location(call: Call, record: Record, entity: EntityType) -> str:
+    """Return where Graph says that a new object is: an address of the directory's own."""
+    directory = f"{call.base.removesuffix(call.version)}v2/{call.tenant.id}"
+    if record.kind in DIRECTORY_OBJECTS:
+        type_name = f"Microsoft.DirectoryServices.{entity.resource}"
+        return f"{directory}/directoryObjects/{record.id}/{type_name}"
+    return f"{directory}/{entity.collection}/{record.id}"
 
 
 def one_directory_object(call: Call, record: Record) -> Reply:

@@ -122,6 +122,13 @@ def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
         ]
         return Reply(200, {"@odata.context": call.context("Collection($ref)"), "value": value})
 
+    def get_reference(call: Call) -> Reply:
+        id_ = call.param("owner")
+        if id_ not in [owner.id for owner in all_owners(call)]:
+            raise not_found(id_)
+        url = f"{call.base}/directoryObjects/{id_}"
+        return Reply(200, {"@odata.context": call.context("$ref"), "@odata.id": url, "id": id_})
+
     def add_owner(call: Call) -> Reply:
         seen = find(call)
         call.require_ownership(seen)
@@ -141,5 +148,6 @@ def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
         Route("GET", f"{owners}/<type>/$count", count_typed, APPLICATION_READ),
         Route("GET", f"{owners}/$ref", list_references, APPLICATION_READ),
         Route("POST", f"{owners}/$ref", add_owner, write),
+        Route("GET", f"{owners}/{{owner}}/$ref", get_reference, APPLICATION_READ),
         Route("DELETE", f"{owners}/{{owner}}/$ref", remove_owner, write),
     )

@@ -140,7 +140,7 @@ def update_principal(call: Call) -> Reply:
     seen = principal(call)
     call.require_ownership(seen)
     record = call.latest(seen)
-    given = writable(call.json(), SERVICE_PRINCIPAL, _READ_ONLY)
+    given = writable(call.json(), SERVICE_PRINCIPAL, _READ_ONLY, record.body)
     app_id = given.pop("appId", record.body["appId"])
     if app_id is None or canonical(app_id) != record.body["appId"]:
         raise read_only("appId")

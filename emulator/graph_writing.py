@@ -1,5 +1,7 @@
 """What a POST or PATCH may write: known properties, not read-only ones, of their types."""
 
+import base64
+import hashlib
 import re
 import uuid
 from collections.abc import Collection
@@ -42,8 +44,13 @@ _CLAIM = re.compile(r"[0-9A-Za-z:!#$%&'()*+,\-./;<=>?@\[\]^_`{|}~]{0,120}")
 """Source: the pages "appRole resource type" and "permissionScope resource type"."""
 
 
-def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) -> Json:
-    """Return the properties to write. GraphError 400 for what may not be written."""
+def writable(
+    given: Json, entity: EntityType, read_only_names: Collection[str], present: Json | None = None
+) -> Json:
+    """Return the properties to write. GraphError 400 for what may not be written.
+
+    What is read-only may be told as it is `present`, in an object that exists.
+    """
     properties: Json = {}
     for name, value in given.items():
         if "@odata" in name:
@@ -51,7 +58,9 @@ def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) 
         if name not in entity.properties:
             raise unknown_property(name, entity.full_name)
         if name in read_only_names:
-            raise read_only(name)
+            if present is None or not _same(value, present.get(name)):
+                raise read_only(name)
+            continue
         # A collection or complex value set to null is empty, not missing.
         value_or_default = entity.properties[name] if value is None else value
         member = PROPERTIES.get(name, Member())
@@ -59,11 +68,47 @@ def writable(given: Json, entity: EntityType, read_only_names: Collection[str]) 
             properties[name] = _read(member, value_or_default, filled=False)
         except _Unfit as error:
             raise invalid_value(name, entity.resource) from error
+    kept = (present or {}).get("keyCredentials", ())
+    keys = {one.get("keyId"): one.get("key") for one in kept}
     for certificate in properties.get("keyCredentials") or ():
+        # Clients read null and send it back.
+        certificate["key"] = certificate["key"] or keys.get(certificate["keyId"])
         certificate["keyId"] = certificate["keyId"] or str(uuid.uuid4())
+        certificate["customKeyIdentifier"] = certificate["customKeyIdentifier"] or _thumbprint(
+            certificate
+        )
     if properties.get("passwordCredentials"):
         raise bad_request("New password credentials must be generated using service actions.")
     return properties
+
+
+def _thumbprint(certificate: Json) -> str | None:
+    """Return the SHA-1 of an X.509 certificate in hexadecimal; None if there is none to take."""
+    if certificate["type"] != "AsymmetricX509Cert" or certificate["key"] is None:
+        return None
+    try:
+        der = base64.b64decode(certificate["key"])
+    except ValueError:
+        return None
+    return hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()
+
+
+def _same(given: Any, present: Any) -> bool:
+    """Whether a value is the one that is there, however a client writes GUIDs and instants.
+
+    An object may leave members out.
+    """
+    if isinstance(given, dict) and isinstance(present, dict):
+        return all(
+            "@odata" in name or (name in present and _same(value, present[name]))
+            for name, value in given.items()
+        )
+    if not isinstance(given, str) or not isinstance(present, str):
+        return bool(given == present)
+    try:
+        return parse_time(given) == parse_time(present)
+    except ValueError:
+        return canonical(given) == present
 
 
 def complex_argument(type_name: str, value: Any, parameter: str) -> Json:

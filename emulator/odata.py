@@ -153,10 +153,10 @@ def expanded(
 
 
 def project(body: Json, entity: EntityType, names: frozenset[str] | None, version: str) -> Json:
-    """Those properties of `body` that a reply shows; annotations stay."""
+    """Those properties of `body` that a reply shows; annotations stay, keys of certificates go."""
     hidden = entity.beta if version != "beta" else frozenset()
     return {
-        name: value
+        name: [{**one, "key": None} for one in value] if name == "keyCredentials" else value
         for name, value in body.items()
         if name.startswith("@") or (name not in hidden and (names is None or name in names))
     }

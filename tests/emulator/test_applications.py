@@ -1,5 +1,9 @@
 """Application registrations over the wire."""
 
+import base64
+import gzip
+import hashlib
+import json
 from typing import Any
 
 import httpx
@@ -7,6 +11,7 @@ import pytest
 
 from tests.emulator.objects import (
     EXCHANGE_APP_ID,
+    created,
     make_application,
     make_principal,
     message,
@@ -44,15 +49,30 @@ def owners(graph: httpx.Client, application: dict[str, Any]) -> list[str]:
 
 
 def test_a_new_application_has_graphs_defaults(graph: httpx.Client) -> None:
-    created = make_application(graph)
-    assert created["signInAudience"] == "AzureADandPersonalMicrosoftAccount"
-    assert created["api"]["requestedAccessTokenVersion"] == 2
-    assert created["publisherDomain"] == "contoso.onmicrosoft.com"
-    assert created["passwordCredentials"] == created["identifierUris"] == created["tags"] == []
-    assert created["web"]["implicitGrantSettings"]["enableIdTokenIssuance"] is False
-    assert created["@odata.context"].endswith("/v1.0/$metadata#applications/$entity")
-    assert created["createdDateTime"].endswith("Z")
-    assert graph.get(f"/v1.0/applications/{created['id']}").json() == created
+    made = make_application(graph)
+    assert made["signInAudience"] == "AzureADandPersonalMicrosoftAccount"
+    assert made["api"]["requestedAccessTokenVersion"] == 2
+    assert made["publisherDomain"] == "contoso.onmicrosoft.com"
+    assert made["passwordCredentials"] == made["identifierUris"] == made["tags"] == []
+    assert made["web"]["implicitGrantSettings"]["enableIdTokenIssuance"] is False
+    assert made["@odata.context"].endswith("/v1.0/$metadata#applications/$entity")
+    assert made["createdDateTime"].endswith("Z")
+    assert graph.get(f"/v1.0/applications/{made['id']}").json() == made
+
+
+def test_a_new_object_is_told_where_it_is(tenant: Tenant, graph: httpx.Client) -> None:
+    directory = f"{tenant.graph}/v2/{tenant.tenant_id}"
+    response = graph.post("/v1.0/applications", json={"displayName": "x"})
+    made = created(response)
+    address = f"{directory}/directoryObjects/{made['id']}/Microsoft.DirectoryServices.Application"
+    assert response.headers["location"] == address
+    response = graph.post("/v1.0/servicePrincipals", json={"appId": made["appId"]})
+    assert response.headers["location"].endswith("/Microsoft.DirectoryServices.ServicePrincipal")
+    credential = {"name": "abc", "issuer": "https://a.example", "subject": "s", "audiences": ["a"]}
+    url = f"/v1.0/applications/{made['id']}/federatedIdentityCredentials"
+    response = graph.post(url, json=credential)
+    id_ = created(response)["id"]
+    assert response.headers["location"] == f"{directory}/federatedIdentityCredentials/{id_}"
 
 
 def test_its_creator_owns_it_unless_it_names_others(tenant: Tenant, graph: httpx.Client) -> None:
@@ -208,6 +228,34 @@ def test_what_is_no_json_object_is_refused(
     assert refused(response)[0] == 400
 
 
+class TestCompressed:
+    def post(self, graph: httpx.Client, content: bytes, coding: str = "gzip") -> httpx.Response:
+        headers = {"content-type": "application/json", "content-encoding": coding}
+        return graph.post("/v1.0/applications", content=content, headers=headers)
+
+    @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
+    def test_a_body_is_unpacked(self, tenant: Tenant, graph: httpx.Client, coding: str) -> None:
+        body = {"displayName": "packed"}
+        packed = gzip.compress(json.dumps(body).encode())
+        assert created(self.post(graph, packed, coding))["displayName"] == "packed"
+        assert tenant.history()[-1]["request"] == body
+
+    @pytest.mark.parametrize(
+        ("content", "coding", "status"),
+        [
+            (b'{"displayName": "x"}', "gzip", 400),
+            (gzip.compress(b'{"displayName": "x"}')[:-12], "gzip", 400),
+            (gzip.compress(b" " * (4 * 2**20 + 1)), "gzip", 413),
+            (b"x", "deflate", 415),
+            (b"x", "gzip, gzip", 415),
+        ],
+    )
+    def test_what_cannot_be_unpacked_is_refused(
+        self, graph: httpx.Client, content: bytes, coding: str, status: int
+    ) -> None:
+        assert refused(self.post(graph, content, coding))[0] == status
+
+
 @pytest.mark.parametrize("name", ["", None])
 def test_a_name_is_not_taken_away(graph: httpx.Client, name: str | None) -> None:
     application = make_application(graph)
@@ -238,6 +286,61 @@ def test_a_change_touches_only_what_it_names(graph: httpx.Client) -> None:
     assert changed["tags"] == ["a"]
     assert graph.patch(url, json={"tags": None}).status_code == 204
     assert graph.get(url).json()["tags"] == []
+
+
+@pytest.mark.parametrize("collection", ["applications", "servicePrincipals"])
+def test_what_is_read_only_may_be_told_as_it_is(graph: httpx.Client, collection: str) -> None:
+    application = make_application(graph)
+    principal = make_principal(graph, application)
+    one = application if collection == "applications" else principal
+    url = f"/v1.0/{collection}/{one['id']}"
+    same = {
+        "@odata.type": "#microsoft.graph.x",
+        "id": one["id"].upper(),
+        "appId": one["appId"],
+        "deletedDateTime": None,
+        "createdDateTime": one["createdDateTime"].replace("Z", "+00:00"),
+        "verifiedPublisher": {"@odata.type": "#microsoft.graph.verifiedPublisher"},
+    }
+    assert graph.patch(url, json=same | {"notes": "n"}).status_code == 204
+    assert graph.get(url).json()["notes"] == "n"
+    other = {
+        "id": application["appId"],
+        "deletedDateTime": one["createdDateTime"],
+        "createdDateTime": None,
+        "verifiedPublisher": {"displayName": "x"},
+    }
+    for name, value in other.items():
+        refusal = graph.patch(url, json=same | {name: value})
+        assert refused(refusal) == (400, "Request_BadRequest")
+        assert message(refusal) == f"Property '{name}' is read-only and cannot be set."
+
+
+@pytest.mark.parametrize("collection", ["applications", "servicePrincipals"])
+def test_the_key_of_a_certificate_is_shown_to_whom_asks_and_kept(
+    graph: httpx.Client, collection: str
+) -> None:
+    application = make_application(graph)
+    principal = make_principal(graph, application)
+    one = application if collection == "applications" else principal
+    url = f"/v1.0/{collection}/{one['id']}"
+    key = base64.b64encode(b"a certificate").decode()
+    certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": key}
+    assert graph.patch(url, json={"keyCredentials": [certificate]}).status_code == 204
+    [shown] = graph.get(url).json()["keyCredentials"]
+    assert shown["key"] is None
+    thumbprint = hashlib.sha1(b"a certificate", usedforsecurity=False).hexdigest().upper()
+    assert shown["customKeyIdentifier"] == thumbprint
+    listing = f"/v1.0/{collection}?$select=id,keyCredentials"
+    [listed] = [each for each in graph.get(listing).json()["value"] if each["id"] == one["id"]]
+    assert listed["keyCredentials"] == [shown]
+    another = certificate | {"key": "no base64", "customKeyIdentifier": "mine"}
+    assert graph.patch(url, json={"keyCredentials": [shown, another]}).status_code == 204
+    asked = graph.get(f"{url}?$select=keyCredentials").json()["keyCredentials"]
+    assert [(each["key"], each["customKeyIdentifier"]) for each in asked] == [
+        (key, thumbprint),
+        ("no base64", "mine"),
+    ]
 
 
 def test_its_service_principal_follows_it(graph: httpx.Client) -> None:
@@ -297,7 +400,10 @@ def test_owners_come_and_go(tenant: Tenant, graph: httpx.Client) -> None:
     assert users == [{"@odata.type": "#microsoft.graph.user", "id": user}]
     references = graph.get(f"{url}/$ref").json()["value"]
     assert [one["@odata.id"].rpartition("/")[2] for one in references] == [me, user]
+    one = graph.get(f"{url}/{user.upper()}/$ref").json()
+    assert (one["@odata.id"], one["id"]) == (references[1]["@odata.id"], user)
     assert graph.delete(f"{url}/{user}/$ref").status_code == 204
+    assert refused(graph.get(f"{url}/{user}/$ref")) == (404, "Request_ResourceNotFound")
     assert refused(graph.delete(f"{url}/{user}/$ref"))[0] == 404
     assert owners(graph, application) == [me]
 
