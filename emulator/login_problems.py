@@ -433,6 +433,26 @@ def wrong_verifier() -> LoginError:
     )
 
 
+def not_cross_origin() -> LoginError:
+    """Refuse: what a single-page application signed in for, something else than a script wants."""
+    return LoginError(
+        9002327,
+        "invalid_request",
+        "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via "
+        "cross-origin requests.",
+    )
+
+
+def cross_origin(page: str) -> LoginError:
+    """Refuse: a script of a web page asks for another application than a single-page one."""
+    return LoginError(
+        9002326,
+        "invalid_request",
+        "Cross-origin token redemption is permitted only for the 'Single-Page Application' "
+        f"client-type. Request origin: '{page}'.",
+    )
+
+
 def transient() -> LoginError:
     """Refuse: the service has a passing fault."""
     return LoginError(

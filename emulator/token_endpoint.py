@@ -15,6 +15,7 @@ from emulator import tokens
 from emulator.client_proof import prove
 from emulator.cloud import Cloud
 from emulator.faults import Rule, Strike
+from emulator.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
 from emulator.history import Exchange
 from emulator.login_problems import LoginError
 from emulator.sessions import SignIn
@@ -34,6 +35,8 @@ class _Asked:
     version: int
     """1 for `/oauth2/token` with `resource`, 2 for `/oauth2/v2.0/token` with `scope`."""
     exchange: Exchange
+    page: str
+    """The origin of the web page whose script asks (`Origin`); empty for any other client."""
 
     def need(self, name: str) -> str:
         """Return a parameter that must be there. LoginError AADSTS900144 if not."""
@@ -60,6 +63,7 @@ class TokenEndpoint:
             origin=origin,
             version=2 if "/v2.0/" in request.url.path else 1,
             exchange=request.scope["emulator.exchange"],
+            page=request.headers.get("origin", ""),
         )
         headers = {
             "content-type": "application/json; charset=utf-8",
@@ -90,6 +94,8 @@ class TokenEndpoint:
 
     def _client_credentials(self, asked: _Asked) -> Json:
         """Make a token for an application by itself."""
+        if asked.page:
+            raise problems.cross_origin(asked.page)
         client_id = asked.need("client_id")
         tenant = self._tenant(asked, client_id)
         view = SignInView(self._cloud, tenant, self._origins)
@@ -109,7 +115,7 @@ class TokenEndpoint:
         sign_in = sessions.code(code, client_id, redirect_uri, verifier)
         view = self._view_of(asked, sign_in)
         client = view.client(client_id)
-        public = redirect_platform(client, redirect_uri) != "web"
+        public = _is_public(asked, client, redirect_uri)
         reply = self._user_tokens(asked, view, client, sign_in, public=public)
         sessions.use_up(code)
         return reply
@@ -120,7 +126,7 @@ class TokenEndpoint:
         sign_in = self._cloud.sessions.refresh(asked.need("refresh_token"), client_id)
         view = self._view_of(asked, sign_in)
         client = view.client(client_id)
-        public = redirect_platform(client, sign_in.redirect_uri) != "web"
+        public = _is_public(asked, client, sign_in.redirect_uri)
         return self._user_tokens(asked, view, client, sign_in, public=public)
 
     def _user_tokens(
@@ -146,16 +152,18 @@ class TokenEndpoint:
         granted = view.granted(bearer.client, resource, user)
         if wanted.scopes - granted or (wanted.resource is not None and not granted):
             raise problems.no_consent(client.id, client.name)
+        # They are delegated permissions of Graph's; `offline_access` is for the sign-in alone.
+        of_graph = resource.body["appId"] == GRAPH_APP_ID
+        told = granted | (wanted.sign_in - {"offline_access"} if of_graph else frozenset())
         token = tokens.access_token(
-            self._cloud, bearer, resource, audience, scopes=granted, sign_in=wanted.sign_in
+            self._cloud, bearer, resource, audience, scopes=told, sign_in=wanted.sign_in
         )
         if asked.version == 1:
             extra["scope"] = " ".join(sorted(granted))
         else:
-            prefix = "" if resource.body["displayName"] == "Microsoft Graph" else f"{audience}/"
-            extra["scope"] = " ".join(
-                [*sorted(wanted.sign_in), *(f"{prefix}{name}" for name in sorted(granted))]
-            )
+            prefix = "" if of_graph else f"{audience}/"
+            names = [*sorted(wanted.sign_in), *(f"{prefix}{name}" for name in sorted(granted))]
+            extra["scope"] = " ".join(dict.fromkeys(names))
         return self._reply(asked, token, audience, extra)
 
     def _bearer(
@@ -207,7 +215,8 @@ class TokenEndpoint:
         if asked.version == 1:
             return asked.need("resource")
         scope = asked.need("scope")
-        names = scope.split()
+        # MSAL for Go and Java ask for those of OpenID Connect besides, whatever the grant.
+        names = [name for name in scope.split() if name not in SIGN_IN_SCOPES]
         if len(names) != 1 or not names[0].endswith("/.default"):
             raise problems.not_default_scope(scope)
         return names[0].removesuffix("/.default")
@@ -221,6 +230,19 @@ class TokenEndpoint:
             shared |= {"expires_on": now + seconds, "not_before": now}
             shared = {name: str(value) for name, value in shared.items()} | {"resource": audience}
         return shared | {"access_token": token} | extra
+
+
+def _is_public(asked: _Asked, client: Client, redirect_uri: str) -> bool:
+    """Whether the client of a sign-in has no credential to prove itself by.
+
+    LoginError where a script asks, and no single-page application signed in, or the reverse.
+    """
+    platform = redirect_platform(client, redirect_uri)
+    if platform == "spa" and not asked.page:
+        raise problems.not_cross_origin()
+    if platform != "spa" and asked.page:
+        raise problems.cross_origin(asked.page)
+    return platform != "web"
 
 
 def _strike(rule: Rule | None, asked: _Asked, headers: dict[str, str]) -> None:

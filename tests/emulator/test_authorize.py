@@ -236,6 +236,91 @@ def test_a_public_client_must_not(tenant: Tenant) -> None:
     assert number(caught.value.response) == 700025
 
 
+def test_a_single_page_application_redeems_by_scripts_alone(
+    tenant: Tenant, graph: httpx.Client, mailbox: dict[str, str]
+) -> None:
+    app = MailApp(tenant, graph, web={}, spa={"redirectUris": [CALLBACK]})
+    code = app.authorize(mailbox)["code"]
+    no_script = app.redeem(code, client_secret="")
+    assert (number(no_script), no_script.json()["error"]) == (9002327, "invalid_request")
+    reply = by_script(app, grant_type="authorization_code", code=code, client_secret="").json()
+    token = reply["refresh_token"]
+    assert number(app.refresh(token, client_secret="")) == 9002327
+    again = by_script(app, grant_type="refresh_token", refresh_token=token, client_secret="")
+    assert again.status_code == 200
+
+
+def test_a_script_gets_nothing_for_another_application(
+    mail: MailApp, mailbox: dict[str, str]
+) -> None:
+    code = mail.authorize(mailbox)["code"]
+    refusal = by_script(mail, grant_type="authorization_code", code=code)
+    assert (number(refusal), refusal.json()["error"]) == (9002326, "invalid_request")
+    assert "Request origin: 'https://spa.example'." in refusal.json()["error_description"]
+    token = mail.redeem(code).json()["refresh_token"]
+    assert number(by_script(mail, grant_type="refresh_token", refresh_token=token)) == 9002326
+    asked = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
+    assert number(by_script(mail, **asked)) == 9002326
+
+
+def by_script(app: MailApp, **form: str) -> httpx.Response:
+    """Ask the token endpoint as a script of a web page does."""
+    usual = {
+        "client_id": app.client_id,
+        "client_secret": app.secret,
+        "redirect_uri": CALLBACK,
+        "code_verifier": app.verifier,
+    }
+    data = {name: value for name, value in (usual | form).items() if value}
+    with app.tenant.http() as http:
+        return http.post(
+            f"/{app.tenant.tenant_id}/oauth2/v2.0/token",
+            data=data,
+            headers={"origin": "https://spa.example"},
+        )
+
+
+def test_user_info_tells_what_the_scopes_allow(
+    mail: MailApp, mailbox: dict[str, str], tenant: Tenant, graph: httpx.Client
+) -> None:
+    with tenant.http() as http:
+        found = http.get(f"/{tenant.tenant_id}/v2.0/.well-known/openid-configuration").json()
+    url = found["userinfo_endpoint"]
+    assert url == f"{tenant.graph}/oidc/userinfo"
+    code = mail.authorize(mailbox, scope="openid profile email")["code"]
+    reply = mail.redeem(code).json()
+    with tenant.http(reply["access_token"]) as user:
+        told = user.get(url).json()
+        assert user.post(url).json() == told
+        assert user.put(url).status_code == 405
+    identity = claims_of(reply["id_token"])
+    assert told["sub"] == identity["sub"]
+    assert (told["name"], told["email"]) == (identity["name"], identity["email"])
+    assert told["picture"] == f"{tenant.graph}/v1.0/me/photo/$value"
+    with tenant.http(mail.token(mailbox, scope="openid")) as user:
+        assert user.get(url).json() == {"sub": identity["sub"]}
+    assert graph.get(url).status_code == 403
+    with tenant.http() as nobody:
+        assert nobody.get(url).json()["error"]["code"] == "InvalidAuthenticationToken"
+
+
+def test_a_granted_scope_is_named_once(
+    mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
+) -> None:
+    grant = {
+        "clientId": mail.principal["id"],
+        "consentType": "AllPrincipals",
+        "resourceId": principal_of(graph, GRAPH_APP_ID)["id"],
+        "scope": "User.Read openid profile email offline_access",
+    }
+    created(graph.post("/v1.0/oauth2PermissionGrants", json=grant))
+    code = mail.authorize(mailbox, scope="User.Read openid profile")["code"]
+    reply = mail.redeem(code).json()
+    names = sorted(grant["scope"].split())
+    assert sorted(reply["scope"].split()) == names
+    assert sorted(claims_of(reply["access_token"])["scp"].split()) == names
+
+
 def test_the_code_of_another_client_is_worthless(
     mail: MailApp, mailbox: dict[str, str], tenant: Tenant, graph: httpx.Client
 ) -> None:

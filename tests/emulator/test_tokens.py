@@ -60,6 +60,15 @@ def test_graph_is_known_by_each_of_its_names(tenant: Tenant, resource: str) -> N
         assert graph.get("/v1.0/applications").status_code == 200
 
 
+@pytest.mark.parametrize("scope", ["{} openid offline_access profile", "openid profile email {}"])
+def test_scopes_of_openid_connect_change_nothing_for_an_application(
+    tenant: Tenant, scope: str
+) -> None:
+    reply = tenant.sign_in(scope=scope.format(f"{GRAPH}/.default")).json()
+    assert claims_of(reply["access_token"])["aud"] == GRAPH
+    assert not {"id_token", "refresh_token", "scope"} & set(reply)
+
+
 def test_the_tenant_is_known_by_its_domains(tenant: Tenant) -> None:
     for name in tenant.ready["domains"]:
         assert tenant.sign_in(tenant=name).status_code == 200
@@ -116,6 +125,11 @@ def test_the_secret_may_come_by_basic_authentication(tenant: Tenant) -> None:
         ({"grant_type": "magic"}, (400, "unsupported_grant_type", 70003)),
         ({"scope": ""}, (400, "invalid_request", 900144)),
         ({"scope": f"{GRAPH}/User.Read.All"}, (400, "invalid_scope", 1002012)),
+        ({"scope": "openid profile"}, (400, "invalid_scope", 1002012)),
+        (
+            {"scope": f"openid {GRAPH}/.default https://outlook.office.com/.default"},
+            (400, "invalid_scope", 1002012),
+        ),
         ({"scope": "https://nobody.example/.default"}, (400, "invalid_resource", 500011)),
         ({"tenant": "nowhere.example"}, (400, "invalid_request", 90002)),
         ({"tenant": "common"}, (400, "invalid_request", 50194)),
