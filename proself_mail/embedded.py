@@ -78,7 +78,7 @@ class EmbeddedTenant:
             ) from error
 
     def environment(self, ambient: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the variables that lead any client to it: Go, httpx, requests, Node.
+        """Return the variables that lead any client to it: Go, httpx, requests, Node, curl.
 
         They are to be laid over `ambient`, whatever that has: an empty one takes back what would
         lead elsewhere.
@@ -104,6 +104,7 @@ class EmbeddedTenant:
             "AZURE_CLIENT_SECRET": secret,
             "SSL_CERT_FILE": trusted,
             "REQUESTS_CA_BUNDLE": trusted,
+            "CURL_CA_BUNDLE": trusted,  # curl prefers it to SSL_CERT_FILE
             "NODE_EXTRA_CA_CERTS": trusted,
             # Go reads the upper one first, Python the lower one.
             **dict.fromkeys(_NO_PROXY, self._not_by_proxy(ambient)),

@@ -97,8 +97,8 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
         for name in (
             "ARM_METADATA_HOSTNAME", "ARM_TENANT_ID", "ARM_CLIENT_ID", "ARM_CLIENT_SECRET",
             "AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
-            "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PULUMI_HOME",
-            "PULUMI_BACKEND_URL", "PULUMI_SKIP_UPDATE_CHECK",
+            "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+            "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_SKIP_UPDATE_CHECK",
         ):  # fmt: skip
             assert f"\n{name}=" in f"\n{inside}"
         led = dict(line.split("=", 1) for line in inside.splitlines() if "=" in line)
