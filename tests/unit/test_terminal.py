@@ -77,6 +77,27 @@ def test_nothing_to_explain_is_said_at_once() -> None:
         assert b"There is nothing to explain" in process.stderr.read()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_modules_are_imported_ends_it_in_order(name: str) -> None:
+    program = f"""
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "proself_mail.errors":
+            os.kill(os.getpid(), signal.{name})
+
+sys.meta_path.insert(0, Interrupting())
+from proself_mail.cli import main
+main(["explain", "AADSTS7000222"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "proself-mail: interrupted.\n"
+    assert done.stdout == ""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_results_that_cannot_be_written_are_told() -> None:
     command = [sys.executable, "-m", "proself_mail", "explain", "AADSTS7000222"]
