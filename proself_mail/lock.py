@@ -3,6 +3,10 @@
 The engine's file backend leaves a lock behind when it is killed. Such a lock is taken away only
 where its process surely runs no more: on this machine, under that number. On any other backend the
 holder may be on another machine, and a lock is never taken.
+
+The storage of that backend (gocloud.dev, `fileblob`) writes a file beside its place, by the name
+`UUID.json.NUMBER.tmp`, and renames it. One that was killed before leaves it so, and the engine
+takes it for a lock as well.
 """
 
 import contextlib
@@ -10,8 +14,9 @@ import json
 import os
 import re
 import socket
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -20,6 +25,7 @@ from proself_mail import engine_environment
 from proself_mail.errors import Refused
 from proself_mail.stack_name import short_name
 
+_SCRATCH = ".tmp"
 _HOLDER = re.compile(
     r"(?P<path>\S+): created by (?P<user>[^@\n]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
     r"(?P<at>[^\s)]+)"
@@ -81,6 +87,35 @@ class Holder:
         return f"{self.user}@{self.host} (process {self.pid}) since {self.since:%H:%M:%S} UTC"
 
 
+_WRITTEN = timedelta(seconds=10)
+"""What is still cut off so long after its last write nobody is writing; it takes milliseconds."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A lock's file that names nobody, being empty or cut off."""
+
+    path: Path
+    is_abandoned: bool
+    """Whether it may be being written: it has another name or another content in a moment."""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it may go.
+
+        That is one which has not come to its name yet. An engine that does go on to rename it,
+        wherever it runs, finds it gone and ends without having held the stack. By its own name a
+        file was whole once: a machine that fell, or a disk, cut it off, and who made it may live.
+        """
+        return self.path.suffix == _SCRATCH and not self.is_abandoned
+
+    def __str__(self) -> str:
+        return f"{self.path}, which is cut off and names nobody"
+
+
+Standing = Holder | Unreadable
+
+
 def driver() -> dict[str, str]:
     """Return what marks an engine in its environment as driven by this process."""
     return {engine_environment.DRIVER: str(os.getpid())}
@@ -108,26 +143,33 @@ def holders(said: str) -> tuple[Holder, ...]:
     )
 
 
-def standing(folder: Path | None, project: str, stack: str) -> tuple[Holder, ...] | None:
-    """Return who holds a stack now; none where the backend does not lie in a folder.
+def standing(folder: Path | None, project: str, stack: str) -> tuple[Standing, ...] | None:
+    """Return what holds a stack now; none where the backend does not lie in a folder.
 
     `stack` may be written with its organization and project, as the CLI takes it too.
     """
     if folder is None:
         return None
-    found: list[Holder] = []
+    found: list[Standing] = []
     own = folder / ".pulumi" / "locks" / "organization" / project / short_name(stack)
-    for path in own.glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, LookupError):  # gone, or being written
-            entry = json.loads(path.read_text(encoding="utf-8"))
-            since = datetime.fromisoformat(entry["timestamp"]).astimezone(UTC)
-            found.append(
-                Holder(entry["username"], entry["hostname"], int(entry["pid"]), since, path)
-            )
+    for path in (*own.glob("*.json"), *own.glob(f"*.json.*{_SCRATCH}")):
+        with contextlib.suppress(OSError):  # gone, or renamed, by now
+            found.append(_read(path))
     return tuple(found)
 
 
-def remove(dead: Holder) -> None:
+def _read(path: Path) -> Standing:
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        since = datetime.fromisoformat(entry["timestamp"]).astimezone(UTC)
+        return Holder(entry["username"], entry["hostname"], int(entry["pid"]), since, path)
+    except (ValueError, LookupError, TypeError):
+        # By the clock of who keeps the files, which may be ahead of ours.
+        age = timedelta(seconds=abs(time.time() - path.stat().st_mtime))
+        return Unreadable(path, path.suffix == _SCRATCH and age < _WRITTEN)
+
+
+def remove(dead: Standing) -> None:
     """Remove one lock's file, and no other: `pulumi cancel` would take one made since as well.
 
     Raises `Refused` where this user may not.
@@ -136,7 +178,8 @@ def remove(dead: Holder) -> None:
         return
     try:
         dead.path.unlink(missing_ok=True)
-        dead.path.with_name(f"{dead.path.name}.attrs").unlink(missing_ok=True)
+        own_name = dead.path.name.partition(".json")[0] + ".json"
+        dead.path.with_name(f"{own_name}.attrs").unlink(missing_ok=True)
     except OSError as error:
         raise Refused(
             f"The lock of a dead run, {dead.path}, cannot be removed: {error.strerror or error}.",

@@ -21,7 +21,7 @@ from proself_mail.directory import (
     Forbidden,
 )
 from proself_mail.errors import Refused
-from proself_mail.lock import Holder
+from proself_mail.lock import Standing
 from proself_mail.quantity import quantity
 from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
 from proself_mail.settings import Settings
@@ -268,7 +268,7 @@ def clock(skew: timedelta) -> Check:
     )
 
 
-def lock(name: str, holders: Sequence[Holder] | None) -> Check:
+def lock(name: str, holders: Sequence[Standing] | None) -> Check:
     """Say who holds the stack; none where the backend does not show it before an update."""
     if holders is None:
         return Check(

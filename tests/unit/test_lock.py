@@ -22,12 +22,16 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from proself_mail import engine_environment, lock
+from proself_mail import engine_environment, lock, preflight, teardown
+from proself_mail.check import Outcome
 from proself_mail.converge import Update
+from proself_mail.engine import Engine
 from proself_mail.errors import Refused
 from proself_mail.failure import Kind, classify
-from proself_mail.lock import Holder
+from proself_mail.lock import Holder, Standing
 from proself_mail.patience import Patience
+from proself_mail.removal_item import Item, Result
+from proself_mail.removal_item import Kind as ItemKind
 from proself_mail.settings import PROJECT
 from tests import jumping
 from tests.unit.test_settings import good
@@ -81,7 +85,7 @@ def update(stack: SimpleNamespace) -> tuple[Update, list[str]]:
     return made, said
 
 
-def free(backend_folder: Path | None, *held: Holder) -> list[str]:
+def free(backend_folder: Path | None, *held: Standing) -> list[str]:
     """Let an update free a stack that these hold; return what it said."""
     made, said = update(SimpleNamespace(name="prod", backend_folder=backend_folder))
     asyncio.run(made._free(held))
@@ -111,6 +115,84 @@ def test_a_dead_runs_lock_on_files_is_removed_and_no_other(tmp_path: Path, name:
     [said] = free(tmp_path, *found)
     assert "removing the lock of a dead run: aki@" in said
     assert sorted(path.parent.iterdir()) == [since, since.with_name(f"{since.name}.attrs")]
+
+
+def standing(tmp_path: Path) -> tuple[Standing, ...]:
+    found = lock.standing(tmp_path, PROJECT, "prod")
+    assert found is not None
+    return found
+
+
+def killed_at_its_rename(tmp_path: Path, holder: Holder) -> Path:
+    """Leave of a lock what a kill leaves of it before it has come to its name."""
+    path = locked(tmp_path, holder)
+    return path.rename(path.with_name(f"{path.name}.18ebd21106502d6a.tmp"))
+
+
+def test_a_lock_that_did_not_come_to_its_name_is_its_engines_as_well(tmp_path: Path) -> None:
+    """The engine counts it."""
+    path = killed_at_its_rename(tmp_path, dead())
+    free(tmp_path, *standing(tmp_path))
+    assert list(path.parent.iterdir()) == []
+    with engine() as running:
+        there = dataclasses.replace(live(), pid=running.pid)
+        path = killed_at_its_rename(tmp_path, there)
+        assert preflight.lock("prod", standing(tmp_path)).outcome is Outcome.FAIL
+        with pytest.raises(Refused, match="aki@"):
+            free(tmp_path, *standing(tmp_path))
+    assert path.exists()
+
+
+def cut(path: Path, content: str, *, seconds_ago: float) -> None:
+    path.write_text(content, encoding="utf-8")
+    os.utime(path, (time.time() - seconds_ago,) * 2)
+
+
+@pytest.mark.parametrize("content", ["", '{"pid":1,"user', "null", "[]"])
+def test_a_lock_that_is_cut_off_goes_where_nobody_can_be_at_it(
+    tmp_path: Path, content: str
+) -> None:
+    path = killed_at_its_rename(tmp_path, live())
+    cut(path, content, seconds_ago=1)
+    [said] = free(tmp_path, *standing(tmp_path))
+    assert "waiting for" in said
+    assert path.exists(), "it may be being written"
+    cut(path, content, seconds_ago=60)
+    assert preflight.lock("prod", standing(tmp_path)).outcome is Outcome.OK
+    free(tmp_path, *standing(tmp_path))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_lock_of_its_own_name_that_is_cut_off_is_a_persons_to_remove(tmp_path: Path) -> None:
+    """It was whole once, and whoever made it may live."""
+    path = locked(tmp_path, dead())
+    cut(path, "", seconds_ago=3600)
+    looked = preflight.lock("prod", standing(tmp_path))
+    assert looked.outcome is Outcome.FAIL
+    assert "`pulumi cancel --stack prod`" in looked.next_step
+    with pytest.raises(Refused, match="cut off and names nobody") as refused:
+        free(tmp_path, *standing(tmp_path))
+    assert str(path) in refused.value.cause
+    assert "`pulumi cancel --stack prod`" in refused.value.next_step
+    assert path.exists()
+
+
+def test_a_removal_that_is_refused_names_its_stack() -> None:
+    def remove() -> None:
+        raise classify("unexpected end of JSON input").error()
+
+    stack = cast(Any, SimpleNamespace(name="prod", engine=Engine(), remove=remove))
+    item = Item(ItemKind.STACK_STATE, "prod", "prod", "is this stack's")
+
+    async def removed() -> teardown.Outcome:
+        work = teardown._Work(
+            cast(Any, None), Path(), print, teardown.Options(), asyncio.Semaphore()
+        )
+        return await work._state(stack, item, tenant_is_clean=True)
+
+    outcome = asyncio.run(removed())
+    assert outcome.result is Result.FAILED
+    assert "`pulumi cancel --stack prod`" in outcome.detail
 
 
 def test_a_lock_that_this_user_may_not_remove_is_told_by_its_path(
@@ -213,7 +295,9 @@ def test_an_engine_that_a_killed_run_left_is_waited_for_on_any_backend() -> None
                 raise classify(words).error()
             running.kill()
 
-        stack = SimpleNamespace(name="prod", backend_folder=None, mend_state=mend_state)
+        stack = SimpleNamespace(
+            name="prod", backend_folder=None, mend_state=mend_state, engine=Engine()
+        )
         made, said = update(stack)
         asyncio.run(made._mend())
     assert len(tries) == 3
