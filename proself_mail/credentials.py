@@ -8,12 +8,14 @@ client certificate, a client secret, and the Azure CLI's sign-in.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +27,19 @@ from proself_mail.settings import TargetName
 from proself_mail.target import Target
 
 if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import AzureError
 
 # What it warns of while it signs in comes as an error too, which is told once and with a next step.
 logging.getLogger("azure").addHandler(logging.NullHandler())
+
+_NO_ANSWER = timedelta(seconds=10)
+"""So long without a connection, or without a byte, is no answer."""
+_AGAIN_AFTER = (timedelta(seconds=0.3), timedelta(seconds=1))
+"""How long after no token is asked once more, before anybody is told."""
+_SOON = timedelta(seconds=2)
+"""A Retry-After of no more is slept in the same way."""
 
 # azure-identity is imported where it is used: 0.2 s, for which `session` finds a better time.
 
@@ -106,7 +116,13 @@ def _given(name: str, environment: Mapping[str, str]) -> str:
 
 
 def _options(target: Target) -> dict[str, Any]:
-    options: dict[str, Any] = {"authority": target.authority}
+    options: dict[str, Any] = {
+        "authority": target.authority,
+        # By itself it waits 300 s each time, and as long as Retry-After says, without a word.
+        "connection_timeout": _NO_ANSWER.total_seconds(),
+        "read_timeout": _NO_ANSWER.total_seconds(),
+        "retry_total": 0,
+    }
     if target.metadata_host:
         # Instance discovery asks Microsoft's own list of authorities, which cannot know this one.
         options["disable_instance_discovery"] = True
@@ -205,14 +221,14 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
     """Get a token for Microsoft Graph and return who it is for.
 
     Raises `ConfigurationError` where there is nothing to sign in with, `RemoteError` where the
-    tenant refuses or gives no answer, which azure-identity waits for a few times by itself.
+    tenant refuses, and `NoAnswerYet` where it gives no answer, or none within seconds.
     """
     from azure.core.exceptions import AzureError, ClientAuthenticationError
     from azure.identity import CredentialUnavailableError
 
     try:
         # As the SDK asks: azure-identity keeps tokens that can be revoked early apart.
-        token = await credential.get_token(f"{target.graph}/.default", enable_cae=True)
+        token = await _token(credential, target, enable_cae=True)
     except CredentialUnavailableError as error:
         raise ConfigurationError(
             f"Nobody is signed in: {source} gives no token ({_first_line(error)}).",
@@ -250,10 +266,44 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         ) from error
 
 
-def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
-    """Return the error for a sign-in without a token: one that passes, where anything says so.
+async def _token(
+    credential: AsyncTokenCredential, target: Target, *, enable_cae: bool = False
+) -> AccessToken:
+    """Ask for a token for Microsoft Graph; again, within seconds, where the answer may be another.
 
-    Beside Entra's own words that is the status of the last answer, and that there was none at all.
+    Raises `AzureError`. Who has patience waits longer, and says so.
+    """
+    from azure.core.exceptions import (
+        AzureError,
+        ServiceRequestTimeoutError,
+        ServiceResponseTimeoutError,
+    )
+
+    for wait in _AGAIN_AFTER:
+        try:
+            return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
+        except (ServiceRequestTimeoutError, ServiceResponseTimeoutError):
+            raise  # which has taken its time
+        except AzureError as error:
+            asked_for = _passes_in(error)
+            if asked_for is None or asked_for > _SOON:
+                raise
+        await asyncio.sleep(max(wait, asked_for).total_seconds())
+    return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
+
+
+def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
+    """Return the error for a sign-in without a token: one that passes, where anything says so."""
+    asked_for = _passes_in(error)
+    if asked_for is None:
+        return RemoteError(cause, next_step)
+    return NoAnswerYet(cause, next_step, asked_for)
+
+
+def _passes_in(error: AzureError) -> timedelta | None:
+    """Return how long the tenant is to be left alone then; None for what does not pass.
+
+    Beside Entra's own words the status of the last answer tells, and that there was none at all.
     """
     from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
@@ -265,9 +315,9 @@ def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
         no_answer = isinstance(error, ServiceRequestError | ServiceResponseError)
         passes = no_answer or status in retry_after.PASSING
     if not passes:
-        return RemoteError(cause, next_step)
+        return None
     headers = {} if response is None else response.headers
-    return NoAnswerYet(cause, next_step, retry_after.read(headers.get("Retry-After")))
+    return retry_after.read(headers.get("Retry-After"))
 
 
 _PASSING = (
@@ -309,7 +359,7 @@ async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret
     credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **_options(target))
     async with credential:
         try:
-            await credential.get_token(f"{target.graph}/.default")
+            await _token(credential, target)
         except AzureError as error:
             return _first_line(error)
     return None

@@ -1,19 +1,24 @@
 """What a refused sign-in means, our own and that of the newest secret: wait, or stop."""
 
 import asyncio
+import socket
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx
 import pytest
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
+from azure.core.pipeline.transport import AioHttpTransport
 
 from emulator.azuread import configuration
 from proself_mail import credentials
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.secret import Secret
-from proself_mail.target import CLOUD
+from proself_mail.settings import TargetName
+from proself_mail.target import CLOUD, Target
+from tests import jumping
 from tests.unit.test_settings import TENANT
 
 
@@ -96,6 +101,65 @@ def test_our_own_sign_in_leaves_the_tenant_alone_as_long_as_it_says() -> None:
     )
     assert isinstance(told, NoAnswerYet)
     assert told.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ARM_CLIENT_SECRET": "x"},
+        {"ARM_USE_OIDC": "true", "ARM_OIDC_TOKEN": "x"},
+    ],
+)
+def test_a_tenant_that_is_silent_is_not_waited_for_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    monkeypatch.setattr(credentials, "_NO_ANSWER", timedelta(seconds=0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        here = Target(TargetName.EMBEDDED, f"https://127.0.0.1:{port}", "https://g", "m")
+        credential, source = credentials.choose(here, TENANT, {"ARM_CLIENT_ID": "a"} | given)
+
+        async def sign_in() -> None:
+            async with credential, asyncio.timeout(20):
+                await credentials.sign_in(credential, here, source)
+
+        with pytest.raises(NoAnswerYet, match="gives no token"):
+            asyncio.run(sign_in())
+
+
+@pytest.mark.parametrize(("seconds", "tries"), [("3600", 1), ("1", 3)])
+def test_who_wants_to_be_left_alone_for_long_is_told_of_at_once(
+    monkeypatch: pytest.MonkeyPatch, seconds: str, tries: int
+) -> None:
+    """By what azure-identity sends with: it would sleep an hour by itself."""
+    sent: list[object] = []
+
+    async def send(_: object, request: Any, **__: object) -> Any:
+        sent.append(request)
+        made = httpx.Response(429, headers={"Retry-After": seconds}, json={"error": "x"})
+        return SimpleNamespace(
+            status_code=429,
+            headers=made.headers,
+            content_type="application/json",
+            reason="x",
+            request=request,
+            text=lambda *_: made.text,
+            body=lambda: made.content,
+        )
+
+    monkeypatch.setattr(AioHttpTransport, "send", send)
+    here = Target(TargetName.EMBEDDED, "https://localhost:1", "https://g", "m")
+    given = {"ARM_CLIENT_ID": "a", "ARM_CLIENT_SECRET": "x"}
+    credential, source = credentials.choose(here, TENANT, given)
+
+    async def sign_in() -> None:
+        async with credential:
+            await credentials.sign_in(credential, here, source)
+
+    with pytest.raises(NoAnswerYet) as told:
+        jumping.run(sign_in)
+    assert len(sent) == tries
+    assert told.value.retry_after == timedelta(seconds=min(int(seconds), 300))
 
 
 CLI = "the Azure CLI's sign-in"
