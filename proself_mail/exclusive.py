@@ -6,17 +6,27 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from proself_mail.errors import Refused
+from proself_mail.errors import ConfigurationError, Refused
 
 
 @contextlib.contextmanager
 def hold(file: Path, refusal: str) -> Iterator[None]:
-    """Hold the lock of `file`, whose folder is there. Raises `Refused` where another holds it."""
+    """Hold the lock of `file`, whose folder is made where it is missing, 0700.
+
+    Raises `Refused` where another holds it, `ConfigurationError` where it cannot be made.
+    """
     held = FileLock(file)
     try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held.acquire(timeout=0)
     except Timeout:
         raise Refused(refusal, "Wait for it to end, then try again.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be written: {error.strerror or error}.",
+            f"Make {file.parent} a folder that you may write to, with room in it; if the file is "
+            "there and is another user's, or a folder, move it away. Then try again.",
+        ) from error
     try:
         yield
     finally:

@@ -119,16 +119,18 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
         say(f"stack {STACK} made; pulumi up …")
         stack = Stack(STACK, folder)
         until = clock.now() + timedelta(hours=1)
-        stack.configure({"mailProofUntil": format_instant(until)})
-        outputs = _up(stack, say)
+        opening = {"mailProofUntil": format_instant(until)}
+        await stack.engine.awaited(lambda: stack.configure(opening))
+        outputs = await _up(stack, say)
         say("signing the mailbox's user in: the rehearsal types the password …")
         where, _ = await asyncio.to_thread(target.reach, TargetName.EMBEDDED, tenant.tenant_id)
         proof = await _prove(where, tenant, stack, outputs)
         say("a picture of the setup sheet …")
         picture = await asyncio.to_thread(_picture, folder, made.settings, outputs)
         say("closing the mail proof: its redirect URI goes by another up …")
-        stack.configure({"mailProofUntil": format_instant(clock.now())})
-        _up(stack, say)
+        closing = {"mailProofUntil": format_instant(clock.now())}
+        await stack.engine.awaited(lambda: stack.configure(closing))
+        await _up(stack, say)
         async with session.sign_in(TargetName.EMBEDDED, tenant.tenant_id) as opened:
             seen = await faq.read_back(opened.directory, opened.caller, made.settings, outputs)
         return Rehearsal(
@@ -149,7 +151,6 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
 @contextlib.contextmanager
 def _alone(folder: Path, ready_file: Path) -> Iterator[None]:
     """Have the folder for this rehearsal alone."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     refusal = f"Another rehearsal is under way in {folder}."
     with exclusive.hold(folder.with_name(f"{folder.name}.lock"), refusal):
         if kept := _kept(ready_file):
@@ -169,10 +170,10 @@ def _kept(ready_file: Path) -> EmbeddedTenant | None:
     return None
 
 
-def _up(stack: Stack, say: Say) -> Outputs:
-    for found in stack.up(say).failures:
+async def _up(stack: Stack, say: Say) -> Outputs:
+    for found in (await stack.updating(say, {})).failures:
         raise found.error()
-    return stack.outputs()
+    return await stack.engine.awaited(stack.outputs)
 
 
 async def _prove(where: Target, tenant: EmbeddedTenant, stack: Stack, outputs: Outputs) -> Proof:

@@ -1,0 +1,32 @@
+"""The file that keeps a second process out, where it cannot be written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proself_mail import exclusive, up
+from proself_mail.errors import ConfigurationError
+
+
+def a_file_in_the_way(out: Path) -> None:
+    out.write_text("", encoding="utf-8")
+
+
+def a_folder_of_its_name(out: Path) -> None:
+    (out / "prod" / ".update.lock").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("hinder", [a_file_in_the_way, a_folder_of_its_name])
+def test_it_is_told_why_and_what_to_do(tmp_path: Path, hinder: Callable[[Path], None]) -> None:
+    hinder(tmp_path / "out")
+    folder = up.own(tmp_path, "prod")
+    with pytest.raises(ConfigurationError) as told, up.alone(folder, "prod"):
+        pass
+    assert f"{folder}/.update.lock cannot be written: " in told.value.cause
+    assert f"Make {folder} a folder that you may write to" in told.value.next_step
+
+
+def test_what_fails_under_it_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), exclusive.hold(tmp_path / "new" / "lock", "busy"):
+        raise PermissionError
