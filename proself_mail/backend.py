@@ -1,12 +1,13 @@
 """Where the engine keeps stacks: the address of its backend, as its CLI finds it.
 
-The address; what lies there is the engine's, but for one thing that a killed engine can leave and
-no engine takes away (`drop_cut_attributes`). Order of the sources: Pulumi's documentation of
-backends, and `pulumi whoami --verbose`.
+The address; what lies there is the engine's, but for what a killed engine can leave and no engine
+takes away (`drop_cut_attributes`, `drop_half_written`). Order of the sources: Pulumi's
+documentation of backends, and `pulumi whoami --verbose`.
 """
 
 import json
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -71,6 +72,20 @@ def drop_cut_attributes(place: Path, project: str) -> bool:
     for path in cut:
         path.unlink(missing_ok=True)
     return bool(cut)
+
+
+def drop_half_written(place: Path, project: str, stack: str) -> None:
+    """Remove from a file backend what killed engines left half written of a stack's state.
+
+    The same storage writes a file under another name beside it first.
+    """
+    root = folder(place)
+    if root is None:
+        return
+    its_own = re.compile(rf"{re.escape(stack)}\.json(\.gz)?(\.bak)?\.[0-9a-f]+\.tmp")
+    for path in (root / ".pulumi" / "stacks" / project).glob("*.tmp"):
+        if its_own.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _is_whole(path: Path) -> bool:

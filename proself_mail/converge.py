@@ -33,7 +33,7 @@ from proself_mail.failure import Failure, Kind
 from proself_mail.faq import ReadBack
 from proself_mail.journal import Journal
 from proself_mail.ledger import Ledger
-from proself_mail.lock import Holder
+from proself_mail.lock import Standing
 from proself_mail.orphans import Orphans
 from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.patience import Patience, Say
@@ -128,7 +128,7 @@ class Update:
         while True:
             # Nothing is judged, and nothing removed, while another engine is at work.
             if await self._was_held() or may_be_old:
-                state = await asyncio.to_thread(self._stack.state)
+                state = await self._stack.engine.awaited(self._stack.state)
                 may_be_old = False
             if unclear and state.application_id is None:
                 stamped = await self._orphans.watch(surely_made=APPLICATION in surely)
@@ -177,7 +177,7 @@ class Update:
         while True:
             await self._was_held()
             try:
-                await asyncio.to_thread(self._stack.mend_state)
+                await self._stack.engine.awaited(self._stack.mend_state)
             except Refused as refused:  # another backend tells who holds it only now
                 await self._unlock(refused.cause)
             else:
@@ -192,25 +192,11 @@ class Update:
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
             environment[engine_environment.ADOPT] = json.dumps(dict(adoption))
-        running = asyncio.ensure_future(asyncio.to_thread(self._stack.up, self._say, environment))
-        try:
-            observed = await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await self._end(running)
-            raise
+        observed = await self._stack.updating(self._say, environment)
         self._changes.update(observed.changes)
-        self._state = await asyncio.to_thread(self._stack.state)
+        self._state = await self._stack.engine.awaited(self._stack.state)
         self._runs += 1
         return observed, self._state
-
-    async def _end(self, running: "asyncio.Future[Observed]") -> None:
-        """End the engine: in order, or less so where its plugin goes on and on."""
-        self._say("ending in order: what is under way is finished first …")
-        while not running.done():  # it may be about to start
-            await asyncio.to_thread(self._stack.engine.end)
-            await asyncio.wait({running}, timeout=0.2)
-        with contextlib.suppress(Error):
-            running.result()
 
     async def _after(
         self, failures: Sequence[Failure], state: State
@@ -289,7 +275,7 @@ class Update:
             await self._free(held)
         return was_held
 
-    async def _free(self, held: Sequence[Holder]) -> None:
+    async def _free(self, held: Sequence[Standing]) -> None:
         on_files = self._stack.backend_folder is not None
         if on_files and all(each.is_dead for each in held):
             self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")

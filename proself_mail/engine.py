@@ -7,6 +7,7 @@ stack's configuration and state. Engine events of severity debug carry raw HTTP 
 included; they are dropped before anything sees them.
 """
 
+import asyncio
 import contextlib
 import os
 import re
@@ -14,11 +15,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from proself_mail import failure
 from proself_mail.failure import Failure, Kind
@@ -31,6 +33,10 @@ _REFUSED = timedelta(seconds=2)
 """The same after a failure that will not mend: a person is to hear of it."""
 _DROPPING = timedelta(seconds=2)
 """How long it has to free the stack, once told to drop that."""
+READING = frozenset({"config --json", "stack export", "stack ls"})
+"""Commands that only read, by their first two words."""
+
+T = TypeVar("T")
 
 
 class CommandFailed(Exception):
@@ -44,37 +50,68 @@ class CommandFailed(Exception):
 
 
 class Engine:
-    """The Pulumi CLI, each command in a process group of its own.
-
-    Commands that only read may run side by side; `end` reaches the one that was started last.
-    """
+    """The Pulumi CLI, each command in a process group of its own; several may run side by side."""
 
     def __init__(self) -> None:
         self._command = pulumi_cli.locate().path
-        self._process: subprocess.Popen[str] | None = None
+        self._running: dict[subprocess.Popen[str], str] = {}
+        """Each with the first two words of its command."""
+
+    async def awaited(self, work: Callable[[], T], ending: Callable[[], None] = lambda: None) -> T:
+        """Return what `work` does, which runs commands and blocks, from a thread.
+
+        Whoever cancels this, by a deadline or Ctrl-C, is told by `ending`, and has the commands
+        ended and waited for: no process is left, and no thread that would hold up our own end.
+        """
+        # A future and no task, which the end of the loop would take for done while it goes on.
+        running = asyncio.get_running_loop().run_in_executor(None, work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            ending()
+            await self._ended(running)
+            raise
+
+    async def _ended(self, running: "asyncio.Future[Any]") -> None:
+        while not running.done():  # it may be about to start a command
+            # Of its own, for those of the loop may all be in use by what hangs.
+            ending = threading.Thread(target=self.end, daemon=True)
+            ending.start()
+            while not running.done():
+                # Cancelled again, as by Ctrl-C after the deadline: that changes nothing.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait({running}, timeout=0.2)
+                if not ending.is_alive():
+                    break
+        with contextlib.suppress(Exception):
+            running.result()
 
     def end(self, in_order: timedelta = IN_ORDER, dropping: timedelta = _DROPPING) -> None:
-        """End the running command, and return when it has ended.
+        """End the running commands, and return when they have ended.
 
-        Told once, it finishes what is under way and starts no more. Told again after `in_order`,
-        it drops that and still frees the stack. What stays even then, `dropping` later, is killed.
+        An update that is told once finishes what is under way and starts no more. Told again after
+        `in_order`, it drops that and still frees the stack. Another command has the same time to
+        come to its end by itself, but for those that only read. What stays even then, `dropping`
+        later, is killed.
         """
-        process = self._process
-        if process is None:
-            return
+        running = dict(self._running)
+        for process, command in running.items():
+            if command in READING:
+                _kill(process)
+        updates = [each for each, command in running.items() if command.startswith("up ")]
         for patience in (in_order, dropping):
-            _tell_to_end(process)
+            for update in updates:
+                _tell_to_end(update)
+            ends = time.monotonic() + patience.total_seconds()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(patience.total_seconds())
+                for process in running:
+                    process.wait(max(0, ends - time.monotonic()))
                 return
-        with contextlib.suppress(ProcessLookupError):
-            if sys.platform == "win32":
-                process.kill()
-            else:
-                os.killpg(process.pid, signal.SIGKILL)
+        for process in running:
+            _kill(process)
 
     def end_refused(self) -> None:
-        """End the running command without waiting for it: a failure of it will not mend."""
+        """End the running update without waiting for it: a failure of it will not mend."""
         threading.Thread(target=self.end, args=(_REFUSED, _REFUSED / 2), daemon=True).start()
 
     def run(
@@ -105,21 +142,27 @@ class Engine:
             start_new_session=sys.platform != "win32",
             creationflags=_NEW_GROUP,
         ) as process:
-            self._process = process
+            self._running[process] = " ".join(arguments[:2])
             readers = [
                 threading.Thread(target=_read, args=(process.stdout, out)),
                 threading.Thread(target=_read, args=(process.stderr, error)),
             ]
-            for reader in readers:
-                reader.start()
-            if process.stdin:
-                with contextlib.suppress(BrokenPipeError):  # it ended before: its words say why
-                    process.stdin.write(stdin or "")
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()
-            for reader in readers:
-                reader.join()
-            code = process.wait()
+            try:
+                for reader in readers:
+                    reader.start()
+                if process.stdin:
+                    with contextlib.suppress(BrokenPipeError):  # it ended before: its words say why
+                        process.stdin.write(stdin or "")
+                    with contextlib.suppress(BrokenPipeError):
+                        process.stdin.close()
+                for reader in readers:
+                    reader.join()
+                code = process.wait()
+            except KeyboardInterrupt:  # where no loop takes it
+                self.end()
+                raise
+            finally:
+                del self._running[process]
         if code != 0:
             raise CommandFailed(code, "\n".join(out), "\n".join(error))
         return "\n".join(out)
@@ -136,6 +179,16 @@ def _tell_to_end(process: "subprocess.Popen[str]") -> None:
         return
     with contextlib.suppress(OSError):
         process.send_signal(signal.SIGINT)
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read(stream: Any, lines: list[str]) -> None:
@@ -200,7 +253,8 @@ class Observer:
             return
         words = _plain(diagnostic.get("message", ""))
         urn = diagnostic.get("urn") or ""
-        if not words or words in _SUMS or "an unhandled error occurred" in words:
+        # The last is of a program that has told by itself what it ended by, unless it was killed.
+        if not words or words in _SUMS or _UNHANDLED.search(words):
             return
         kind_is_stack = "pulumi:pulumi:Stack" in urn
         name = "" if kind_is_stack or not urn else name_of(urn)
@@ -214,6 +268,7 @@ class Observer:
 
 _SUMS = ("update failed", "update canceled", "update cancelled")
 """What the engine says of a run as a whole."""
+_UNHANDLED = re.compile(r"an unhandled error occurred(?!.*exit code: -1\b)", re.DOTALL)
 
 
 def name_of(urn: str) -> str:

@@ -170,7 +170,9 @@ _RULES = (
         ConfigurationError,
     ),
     _Rule(
-        r"currently locked by|stack is already locked|[Aa]nother update is currently in progress",
+        # The last of a lock's file that is empty or cut off; of a state there are words before it.
+        r"currently locked by|stack is already locked|[Aa]nother update is currently in progress|"
+        r"\Aunexpected end of JSON input",
         Kind.LOCKED,
         "another run holds this stack",
         "Wait for it to end. If it is surely gone, `pulumi cancel --stack S` removes its lock; "
@@ -286,7 +288,7 @@ _RULES = (
         r"[Cc]onnection (reset|refused|aborted)|Remote end closed|broken pipe|unexpected EOF|"
         r"\bEOF\b|i/o timeout|context deadline exceeded|no such host|TLS handshake|"
         r"exited prematurely|error reading from server|server closed|response was nil|"
-        r"IncompleteRead|ended by a signal|"
+        r"IncompleteRead|ended by a signal|exited with non-zero exit code: -1\b|"
         # Go's, of HTTP/2 and of its client's own limits.
         r"connection lost|closed network connection|GOAWAY|stream error|Client\.Timeout|"
         # Go's on Windows, which itself goes on in the language of display.

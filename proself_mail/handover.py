@@ -5,7 +5,6 @@ person's to give, because that identity may not. The `up` that carries it out is
 owns the application; a grant that was made stays (docs/adr/0020).
 """
 
-import asyncio
 from pathlib import Path
 from uuid import UUID
 
@@ -30,7 +29,7 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
             "`pulumi -C infra/pipeline stack output objectId` prints it.",
         ) from error
     stack = Stack(name, project)
-    settings = await asyncio.to_thread(stack.settings)
+    settings = await stack.engine.awaited(stack.settings)
     async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
         try:
             await opened.directory.service_principal_by_id(str(identity))
@@ -47,5 +46,5 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
         changes["consent"] = Consent.BY_ADMINISTRATOR
     if not changes:
         return None
-    await asyncio.to_thread(stack.configure, changes)
+    await stack.engine.awaited(lambda: stack.configure(changes))
     return stack.file_shown

@@ -101,8 +101,8 @@ async def run(answers: Answers, project: Path) -> Made:
             f"--consent {Consent.BY_ADMINISTRATOR}",
         )
     up.stop_at(checks)
-    stack.create()
-    stack.configure(values)
+    await stack.engine.awaited(stack.create)
+    await stack.engine.awaited(lambda: stack.configure(values))
     return Made(settings, checks, stack.file)
 
 

@@ -7,6 +7,9 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 """
 
 import asyncio
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -300,27 +303,47 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
     if append is Append.REVOKE:
         values["revokesEarlier"] = "true"
     entry = {f"secrets[{place}].{key}": value for key, value in values.items()}
-    writing = asyncio.ensure_future(asyncio.to_thread(at.stack.configure, entry))
     try:
-        await asyncio.shield(writing)
-        changed = replace(at, settings=await asyncio.to_thread(at.stack.settings))
+        await at.stack.engine.awaited(lambda: at.stack.configure(entry))
+        changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
         rotated = await _apply(changed, await _plan(changed), say)
     except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or at the end of all patience
-        await asyncio.wait({writing})  # a thread goes on, and would write after the taking back
         if await _came_to_nothing(at, before):
-            file.write_bytes(as_it_was)
-            say(f"{at.stack.file_shown} is as it was: no secret was made")
+            try:
+                _put_back(file, as_it_was)
+                say(f"{at.stack.file_shown} is as it was: no secret was made")
+            except OSError as unwritable:  # the failure itself is what is to be told last
+                say(
+                    f"{at.stack.file_shown} cannot be put back ({unwritable.strerror}): take its "
+                    "last entry of `secrets` out, for no secret was made"
+                )
         else:
             say(f"{at.stack.file_shown} has a new entry all the same: commit it")
         raise
     return replace(rotated, appended_to=at.stack.file_shown)
 
 
+def _put_back(file: Path, content: bytes) -> None:
+    """Write a file as it was where it is not so, whole or not at all. Raises `OSError`."""
+    if file.read_bytes() == content:
+        return
+    place = file.resolve()
+    handle, scratch = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    try:
+        with os.fdopen(handle, "wb") as written:
+            written.write(content)
+        shutil.copymode(place, scratch)
+        Path(scratch).replace(place)
+    except BaseException:
+        Path(scratch).unlink()
+        raise
+
+
 async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
     """Say whether surely no secret was made; what cannot be told may have been."""
     try:
         async with asyncio.timeout(_TELLING.total_seconds()):
-            state = await asyncio.to_thread(at.stack.state)
+            state = await at.stack.engine.awaited(at.stack.state)
             seen = [await _application(at) for _ in range(AGREEING)]  # one reader may trail
     except (Error, TimeoutError):
         return False
@@ -356,7 +379,7 @@ async def _apply(
             is_forgotten = await _forget(at, say) and not record.carries_on
             if is_forgotten:
                 record.end()
-            forgotten = await asyncio.to_thread(at.stack.covered_state)
+            forgotten = await at.stack.engine.awaited(at.stack.covered_state)
             at = replace(at, state=forgotten or at.state)
         if looked and not is_forgotten:
             looked = replace(looked, state=at.state)
@@ -393,7 +416,9 @@ async def _forget(at: _Stack, say: Say) -> bool:
 
     Nothing new is made, so nothing has to be proven, which is most of what an update costs.
     """
-    observed = await asyncio.to_thread(at.stack.up, say, lock.driver())
+    command = f"rotate --stack {at.stack.name}"
+    async with up.ending_in_order(at.patience, command, at.stack, up.DEADLINE):
+        observed = await at.stack.updating(say, lock.driver())
     return not observed.failures and set(observed.changes) <= {"same", "delete", "discard"}
 
 

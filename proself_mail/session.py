@@ -45,8 +45,8 @@ async def read(
     such stack or its configuration cannot be used, and `Refused` where it has the UUID of another.
     """
     settings, state, _ = await asyncio.gather(
-        asyncio.to_thread(stack.settings),
-        asyncio.to_thread(stack.covered_state if covered else stack.state),
+        stack.engine.awaited(stack.settings),
+        stack.engine.awaited(stack.covered_state if covered else stack.state),
         asyncio.to_thread(import_ahead, *ahead),
     )
     if state is None:

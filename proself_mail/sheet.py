@@ -127,7 +127,7 @@ async def read(name: str, project: Path) -> Sheet:
     """
     stack = Stack(name, project)
     settings, state = await asyncio.gather(
-        asyncio.to_thread(stack.settings), asyncio.to_thread(stack.state)
+        stack.engine.awaited(stack.settings), stack.engine.awaited(stack.state)
     )
     carried_out.check(name, settings, state)
     return of(name, settings, outputs_of(state, name), clock.now())

@@ -18,7 +18,7 @@ from typing import Any
 from proself_mail import backend, clock, configuration, failure, identity, stack_file, state
 from proself_mail.command_line import shell_word
 from proself_mail.configuration import Standing
-from proself_mail.engine import CommandFailed, Engine, Observed, Observer
+from proself_mail.engine import READING, CommandFailed, Engine, Observed, Observer
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.project import document, stack_files
@@ -68,7 +68,7 @@ def _ran(
         if not _CUT.search(error.stderr):
             raise
         dropped = backend.drop_cut_attributes(project, PROJECT)
-        if not dropped and " ".join(arguments[:2]) not in _READING:
+        if not dropped and " ".join(arguments[:2]) not in READING:
             raise
     return engine.run(arguments, project, environment, stdin=stdin)
 
@@ -260,6 +260,8 @@ class Stack:
     def remove(self) -> None:
         """Remove it and the backend's copies of its state, but not its file."""
         self._run("stack", "rm", "--yes", "--force", "--preserve-config", "--remove-backups")
+        with suppress(OSError):  # it is gone all the same
+            backend.drop_half_written(self.project, PROJECT, short_name(self.name))
 
     def mend_state(self) -> None:
         """Take out of the state what blocks the engine (`state.mend`). Secrets stay encrypted."""
@@ -299,6 +301,15 @@ class Stack:
                 if not observer.observed.failures:
                     observer.observed.failures.append(failure.classify(_words(error)))
         return observer.observed
+
+    async def updating(
+        self, say: Callable[[str], None], environment: Mapping[str, str]
+    ) -> Observed:
+        """Do the same beside a loop. Cancelled, it ends the engine in order, and says so."""
+        return await self.engine.awaited(
+            lambda: self.up(say, environment),
+            lambda: say("ending in order: what is under way is finished first …"),
+        )
 
     def _exported(self, *options: str) -> dict[str, Any]:
         """Return its deployment as the CLI exports it.
@@ -349,7 +360,6 @@ class Stack:
         return failure.classify(words).error()
 
 
-_READING = frozenset({"config --json", "stack export", "stack ls"})
 _CUT = re.compile(r"\bEOF\b")
 """What the CLI says where its storage's attributes of a file were cut off."""
 _HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")
@@ -369,4 +379,8 @@ def _words(error: CommandFailed) -> str:
         return "the engine was ended by a signal"
     text = f"{error.stdout}\n{error.stderr}".strip() or str(error)
     _, marked, said = text.partition("error: ")
-    return said.strip() if marked else text.splitlines()[-1]
+    return _DISPLAY.split(said)[0].strip() if marked else text.splitlines()[-1]
+
+
+_DISPLAY = re.compile(r"^\s*(?:pulumi:pulumi:Stack\b|Diagnostics:|Resources:)", re.MULTILINE)
+"""What the CLI goes on with, where an error is one of an update's."""

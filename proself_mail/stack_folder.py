@@ -29,7 +29,6 @@ def path(project: Path, name: str) -> Path:
 def alone(project: Path, name: str) -> Iterator[None]:
     """Keep a second `proself-mail` that changes the stack on this machine out."""
     folder = path(project, name)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     refusal = f"Another `proself-mail` works on the stack {name} on this machine."
     lock = folder / _LOCK
     try:

@@ -78,7 +78,7 @@ async def run(
     engines = asyncio.Semaphore(_ENGINES)
     with _alone(project, configured):
         *states, _ = await asyncio.gather(
-            *(_in_turn(engines, each.covered_state) for each in stacks),
+            *(_in_turn(engines, each, each.covered_state) for each in stacks),
             asyncio.to_thread(session.import_ahead),
         )
         for each, found in zip(stacks, states, strict=True):
@@ -124,9 +124,9 @@ def _alone(project: Path, names: dict[str, Settings]) -> Iterator[None]:
         yield
 
 
-async def _in_turn(engines: asyncio.Semaphore, work: Callable[[], T]) -> T:
+async def _in_turn(engines: asyncio.Semaphore, stack: Stack, work: Callable[[], T]) -> T:
     async with engines:
-        return await asyncio.to_thread(work)
+        return await stack.engine.awaited(work)
 
 
 class _Work:
@@ -175,7 +175,7 @@ class _Work:
             return
         holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
         if holders is None:
-            await _in_turn(self._engines, stack.mend_state)
+            await _in_turn(self._engines, stack, stack.mend_state)
         elif alive := [each for each in holders if not each.is_dead]:
             raise lock.refusal(stack.name, ", ".join(map(str, alive)))
         elif holders:
@@ -236,11 +236,11 @@ class _Work:
             return Outcome(item, Result.FAILED, "It is kept until the tenant is clean.")
         try:
             if self._options.keep_stack:
-                await _in_turn(self._engines, stack.empty)
+                await _in_turn(self._engines, stack, stack.empty)
                 return Outcome(item, Result.KEPT, "empty")
-            await _in_turn(self._engines, stack.remove)
+            await _in_turn(self._engines, stack, stack.remove)
         except Error as error:
-            return Outcome(item, Result.FAILED, str(error))
+            return Outcome(item, Result.FAILED, str(error.about(stack.name)))
         return Outcome(item, Result.REMOVED)
 
 

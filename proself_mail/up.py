@@ -24,6 +24,8 @@ from proself_mail.stack import Stack
 from proself_mail.state import State
 
 DEADLINE = timedelta(minutes=10)
+_TELLING = timedelta(seconds=10)
+"""How long what is left is asked for, at the end of a run that was cut short."""
 AHEAD = ("proself_mail.engine_events", "proself_mail.report")
 """What is needed next, by us and by who shows it."""
 
@@ -53,7 +55,7 @@ async def run(
     """
     stack, patience = Stack(name, project), Patience(say)
     with stack_folder.alone(project, name):
-        async with _ending_in_order(patience, f"up --stack {name}", stack, deadline):
+        async with ending_in_order(patience, f"up --stack {name}", stack, deadline):
             settings, state = await session.read(stack, covered=True, ahead=AHEAD)
             async with session.awaited(
                 settings.target, str(settings.tenant_id), patience
@@ -68,7 +70,7 @@ async def signed_in(
 ) -> Done:
     """Do the same for `rotate`: with an open session, after the look, `alone` with the stack."""
     patience = Patience(say)
-    async with _ending_in_order(patience, f"rotate --stack {stack.name}", stack, DEADLINE):
+    async with ending_in_order(patience, f"rotate --stack {stack.name}", stack, DEADLINE):
         return await _update(opened, stack, settings, looked, patience, say)
 
 
@@ -165,18 +167,19 @@ def stop_at(checks: Sequence[Check]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _ending_in_order(
+async def ending_in_order(
     patience: Patience, command: str, stack: Stack, deadline: timedelta
 ) -> AsyncIterator[None]:
     """Let Ctrl-C and the deadline end the engine in order, and say what is left."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101
     loop = asyncio.get_running_loop()
-    interrupted = False
+    interrupted = is_over = False
 
     def interrupt() -> None:
         nonlocal interrupted
-        if not interrupted:  # a second Ctrl-C would make the engine drop what it has under way
+        # A second Ctrl-C would make the engine drop what it has under way.
+        if not (interrupted or is_over):
             interrupted = True
             task.cancel()
 
@@ -185,6 +188,7 @@ async def _ending_in_order(
     try:
         async with asyncio.timeout(deadline.total_seconds()):
             yield
+            await asyncio.sleep(0)  # a Ctrl-C of this moment is taken here, and not by who goes on
     except asyncio.CancelledError:
         if not interrupted:
             raise
@@ -193,6 +197,7 @@ async def _ending_in_order(
             f"`proself-mail {command}` goes on from here.",
         ) from None
     except TimeoutError:
+        is_over = True
         raise RemoteError(
             f"Not done within {format_minutes(deadline)}.{patience.waited_for} "
             f"{await _what_is_left(stack)}",
@@ -205,8 +210,9 @@ async def _ending_in_order(
 
 async def _what_is_left(stack: Stack) -> str:
     try:
-        state = await asyncio.to_thread(stack.state)
-    except Error:
+        async with asyncio.timeout(_TELLING.total_seconds()):
+            state = await stack.engine.awaited(stack.state)
+    except (Error, TimeoutError):
         return "What has been made cannot be told now."
     made = ", ".join(sorted(state.resources)) or "nothing"
     cut = f"; cut short: {', '.join(state.pending)}" if state.pending else ""

@@ -1,21 +1,29 @@
-"""What comes out of the engine's events: never one of severity debug, never a secret."""
+"""What comes out of the engine's events, and how its processes end."""
 
+import asyncio
 import ctypes
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import grpc
+import psutil
 import pytest
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 
-from proself_mail.engine import Engine, Observer
+from proself_mail.engine import CommandFailed, Engine, Observer
 from proself_mail.engine_events import events
+from proself_mail.failure import Kind
+from proself_mail.stack import _words
 
 SECRET = "Xy8Q~the-value-of-a-client-secret"
 URN = "urn:pulumi:s::proself-mail::azuread:index/applicationPassword:ApplicationPassword::secret-w"
@@ -104,7 +112,117 @@ def test_on_windows_an_engine_is_told_to_end_by_what_kills_nothing(
     monkeypatch.setattr(signal, "CTRL_BREAK_EVENT", 1, raising=False)
     monkeypatch.setattr(sys, "platform", "win32")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        engine._process = cast(Any, process)
+        engine._running[cast(Any, process)] = "up --yes"
         engine.end(timedelta(seconds=0.02), timedelta(seconds=0.02))
         assert told == [(1, process.pid)] * 2
     assert process.returncode != 0
+
+
+def test_a_program_that_was_killed_is_lost_and_one_that_ended_has_told_why() -> None:
+    words = "an unhandled error occurred: program exited with non-zero exit code: "
+    refusal = diagnostic("error", "server is no host name Next: Correct it.", STACK)
+    _, _, observer, stopped = send(refusal, diagnostic("error", f"{words}1", STACK))
+    [told] = observer.observed.failures
+    assert told.next_step == "Correct it."
+    assert stopped == ["stop"]
+    _, _, observer, stopped = send(diagnostic("error", f"<{{%reset%}}>{words}-1", STACK))
+    [told] = observer.observed.failures
+    assert told.kind is Kind.LOST
+    assert stopped == []
+
+
+def test_an_error_is_told_without_what_the_cli_shows_after_it() -> None:
+    shown = """Updating (s1):
+     pulumi:pulumi:Stack proself-mail-s1 running error: it is so
+  and so
+     pulumi:pulumi:Stack proself-mail-s1 **failed** 1 error
+Diagnostics:
+  pulumi:pulumi:Stack (proself-mail-s1):
+    error: it is so
+"""
+    assert _words(CommandFailed(255, shown, "")) == "it is so\n  and so"
+
+
+def cli(tmp_path: Path, script: str) -> Engine:
+    """Return an engine whose CLI is a shell script."""
+    if sys.platform == "win32":
+        pytest.skip("it has no shell's scripts")
+    file = tmp_path / "pulumi"
+    file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    file.chmod(0o700)
+    engine = Engine()
+    engine._command = file
+    return engine
+
+
+def running(engine: Engine, *commands: Sequence[str]) -> list["psutil.Process"]:
+    """Return the processes of these commands, once all of them are under way."""
+    while len(engine._running) < len(commands):
+        time.sleep(0.01)
+    return [psutil.Process(each.pid) for each in engine._running]
+
+
+def ended(engine: Engine, tmp_path: Path, commands: Sequence[Sequence[str]], times: int) -> float:
+    """Run commands side by side and cancel that so often; return how many seconds it took."""
+
+    async def main() -> float:
+        every = asyncio.gather(
+            *(
+                engine.awaited(lambda each=each: engine.run(each, tmp_path, {}))  # type: ignore[misc]
+                for each in commands
+            )
+        )
+        processes = await asyncio.to_thread(running, engine, *commands)
+        while not (tmp_path / "begun").exists():
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        for _ in range(times):
+            every.cancel()
+            await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await every
+        assert not any(each.is_running() for each in processes), "a process is left"
+        return time.monotonic() - began
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_all_that_reads_is_ended_with_who_waits_for_it(tmp_path: Path, times: int) -> None:
+    """By no more than a signal that one which hangs, or is stopped, cannot pass over."""
+    engine = cli(tmp_path, "trap '' INT TERM; touch begun; kill -STOP $$")
+    commands = (["stack", "export"], ["config", "--json", "--show-secrets"])
+    assert ended(engine, tmp_path, commands, times) < 5
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_an_update_is_told_once_and_waited_for(tmp_path: Path, times: int) -> None:
+    engine = cli(
+        tmp_path,
+        "trap 'echo told >> told' INT; touch begun\n"
+        "while [ ! -e told ]; do sleep 0.05; done; sleep 1; echo ended >> told",
+    )
+    assert 1 < ended(engine, tmp_path, [["up", "--yes"]], times) < 10
+    assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["told", "ended"]
+
+
+def test_a_write_comes_to_its_end(tmp_path: Path) -> None:
+    engine = cli(tmp_path, "touch begun; sleep 1; touch ended")
+    ended(engine, tmp_path, [["config", "set-all"]], 1)
+    assert (tmp_path / "ended").exists()
+
+
+def test_ctrl_c_ends_a_command_that_no_loop_waits_for(tmp_path: Path) -> None:
+    engine = cli(tmp_path, "touch begun; sleep 60")
+
+    def interrupt() -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(["stack", "ls"], tmp_path, {})
+    assert time.monotonic() - began < 10
+    assert not engine._running

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import exclusive, up
+from proself_mail import exclusive, stack_folder
 from proself_mail.errors import ConfigurationError
 
 
@@ -20,8 +20,8 @@ def a_folder_of_its_name(out: Path) -> None:
 @pytest.mark.parametrize("hinder", [a_file_in_the_way, a_folder_of_its_name])
 def test_it_is_told_why_and_what_to_do(tmp_path: Path, hinder: Callable[[Path], None]) -> None:
     hinder(tmp_path / "out")
-    folder = up.own(tmp_path, "prod")
-    with pytest.raises(ConfigurationError) as told, up.alone(folder, "prod"):
+    folder = stack_folder.path(tmp_path, "prod")
+    with pytest.raises(ConfigurationError) as told, stack_folder.alone(tmp_path, "prod"):
         pass
     assert f"{folder}/.update.lock cannot be written: " in told.value.cause
     assert f"Make {folder} a folder that you may write to" in told.value.next_step
