@@ -32,6 +32,7 @@ from proself_mail.lock import Holder, Standing
 from proself_mail.patience import Patience
 from proself_mail.removal_item import Item, Result
 from proself_mail.removal_item import Kind as ItemKind
+from proself_mail.removal_item import Outcome as Removed
 from proself_mail.settings import PROJECT
 from tests import jumping
 from tests.unit.test_settings import good
@@ -184,7 +185,7 @@ def test_a_removal_that_is_refused_names_its_stack() -> None:
     stack = cast(Any, SimpleNamespace(name="prod", engine=Engine(), remove=remove))
     item = Item(ItemKind.STACK_STATE, "prod", "prod", "is this stack's")
 
-    async def removed() -> teardown.Outcome:
+    async def removed() -> Removed:
         work = teardown._Work(
             cast(Any, None), Path(), print, teardown.Options(), asyncio.Semaphore()
         )

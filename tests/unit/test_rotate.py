@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,7 +56,7 @@ def test_what_was_not_changed_is_not_written(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(rotate.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
     said = came_to_nothing(monkeypatch, tmp_path / "Pulumi.prod.yaml", None)
     assert said == ["Pulumi.prod.yaml is as it was: no secret was made"]
     said = came_to_nothing(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"config:")
