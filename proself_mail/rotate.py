@@ -314,8 +314,8 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
                 say(f"{at.stack.file_shown} is as it was: no secret was made")
             except OSError as unwritable:  # the failure itself is what is to be told last
                 say(
-                    f"{at.stack.file_shown} cannot be put back ({unwritable.strerror}): take its "
-                    "last entry of `secrets` out, for no secret was made"
+                    f"{at.stack.file_shown} cannot be put back ({unwritable.strerror}): bring it "
+                    "back from the repository's history, for no secret was made"
                 )
         else:
             say(f"{at.stack.file_shown} has a new entry all the same: commit it")
@@ -324,10 +324,16 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
 
 
 def _put_back(file: Path, content: bytes) -> None:
-    """Write a file as it was where it is not so, whole or not at all. Raises `OSError`."""
+    """Write a file as it was where it is not so, in one step. Raises `OSError`."""
     if file.read_bytes() == content:
         return
-    place = file.resolve()
+    try:
+        _replace(file.resolve(), content)
+    except OSError:  # a full disk may still have room in its own place
+        file.write_bytes(content)
+
+
+def _replace(place: Path, content: bytes) -> None:
     handle, scratch = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     try:
         with os.fdopen(handle, "wb") as written:

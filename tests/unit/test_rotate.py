@@ -1,10 +1,12 @@
-"""What becomes of the stack file where an early rotation comes to nothing."""
+"""How a rotation ends: its stack file where nothing came of it, and its engine by Ctrl-C."""
 
 import asyncio
 import errno
 import os
+import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +16,10 @@ import pytest
 
 from proself_mail import rotate
 from proself_mail.engine import Engine
-from proself_mail.errors import RemoteError
+from proself_mail.errors import Error, Interrupted, RemoteError
+from proself_mail.patience import Patience
 from proself_mail.rotate import Append
+from tests import jumping
 from tests.unit.test_settings import good
 
 AS_IT_WAS = b"config:\n  proself-mail:server: proself.example.jp\n"
@@ -59,11 +63,28 @@ def test_what_was_not_changed_is_not_written(
     monkeypatch.setattr(tempfile, "mkstemp", refuse)
     said = came_to_nothing(monkeypatch, tmp_path / "Pulumi.prod.yaml", None)
     assert said == ["Pulumi.prod.yaml is as it was: no secret was made"]
-    said = came_to_nothing(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"config:")
-    assert said == [
-        "Pulumi.prod.yaml cannot be put back (Read-only file system): take its last entry of "
-        "`secrets` out, for no secret was made"
-    ]
+
+
+def test_a_full_disk_has_room_in_the_files_own_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = tmp_path / "Pulumi.prod.yaml"
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    assert "is as it was" in came_to_nothing(monkeypatch, file, b"config:")[0]
+    assert file.read_bytes() == AS_IT_WAS
+
+    put_back = rotate._put_back
+
+    def on_a_full_disk(place: Path, content: bytes) -> None:
+        monkeypatch.setattr(Path, "write_bytes", refuse)
+        put_back(place, content)
+
+    monkeypatch.setattr(rotate, "_put_back", on_a_full_disk)
+    [said] = came_to_nothing(monkeypatch, file, b"config:")
+    assert "cannot be put back (No space left on device)" in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes")
@@ -80,3 +101,63 @@ def test_what_was_changed_is_put_back_whole_with_its_mode(
     assert file.is_symlink()
     assert linked.stat().st_mode & 0o777 == 0o640
     assert [*linked.parent.iterdir()] == [linked]
+
+
+class Hanging:
+    """An engine, and a CLI, that go on for ever; they are cancelled, and take note of it."""
+
+    def __init__(self, when_awaited: Callable[[], None] = lambda: None) -> None:
+        self.cancelled: list[str] = []
+        self._when_awaited = when_awaited
+
+    async def updating(self, *_: object) -> None:
+        await self._for_ever("update")
+
+    async def awaited(self, *_: object) -> None:
+        await self._for_ever("read")
+
+    async def _for_ever(self, what: str) -> None:
+        asyncio.get_running_loop().call_soon(self._when_awaited)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.cancelled.append(what)
+
+
+def forgetting(hanging: Hanging) -> Error:
+    """Let a rotation take an expired secret out of the state; return what ends it."""
+    stack = SimpleNamespace(
+        name="prod", updating=hanging.updating, engine=hanging, state=lambda: None
+    )
+    at = cast(Any, SimpleNamespace(stack=stack, patience=Patience(print)))
+    with pytest.raises(Error) as ended:
+        jumping.run(lambda: rotate._forget(at, print))
+    return ended.value
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a loop there takes no signal")
+def test_what_only_forgets_ends_by_ctrl_c_as_every_update_does() -> None:
+    hanging = Hanging(lambda: signal.raise_signal(signal.SIGINT))
+    told = forgetting(hanging)
+    assert isinstance(told, Interrupted)
+    # It has been told by the first Ctrl-C; the second, while the state is read, changes nothing.
+    assert str(told) == (
+        "Interrupted. What has been made cannot be told now. "
+        "Next: `proself-mail rotate --stack prod` goes on from here."
+    )
+    assert hanging.cancelled == ["update", "read"]
+
+
+@pytest.mark.parametrize("presses", [False, True])
+def test_and_by_the_deadline(presses: bool) -> None:
+    hanging = Hanging()
+
+    def press_while_it_is_told() -> None:
+        if hanging.cancelled and presses and sys.platform != "win32":
+            signal.raise_signal(signal.SIGINT)
+
+    hanging._when_awaited = press_while_it_is_told
+    told = forgetting(hanging)
+    assert told.exit_code == 4
+    assert "Not done within 10 minutes. What has been made cannot be told now." in told.cause
+    assert hanging.cancelled == ["update", "read"]

@@ -114,6 +114,21 @@ def test_an_update_is_run_again_only_where_nothing_of_it_began(
     assert tried(monkeypatch, tmp_path, words, what) == times
 
 
+def test_what_a_killed_engine_left_of_its_state_goes_with_a_stack(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", backend.file_url(tmp_path))
+    monkeypatch.setattr(Engine, "run", lambda *_, **__: "")
+    stacks = tmp_path / ".pulumi" / "stacks" / "proself-mail"
+    stacks.mkdir(parents=True)
+    left = ("dev.json.18ebd1b6b2957a65.tmp", "dev.json.bak.18ebd1b6b2957a66.tmp")
+    others = {"dev.json.json.18ebd1b6b2957a67.tmp", "dev2.json.18ebd1b6b2957a68.tmp", "dev2.json"}
+    for name in (*left, *others):
+        (stacks / name).touch()
+    Stack("organization/proself-mail/dev", tmp_path).remove()
+    assert {each.name for each in stacks.iterdir()} == others
+
+
 @pytest.mark.parametrize(
     ("project", "changed", "asked"),
     [
