@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from proself_mail import up
+from proself_mail.engine import Engine
 from proself_mail.errors import Interrupted
 from proself_mail.patience import Patience
 
@@ -17,14 +18,16 @@ def test_ctrl_c_says_what_is_left_where_a_loop_takes_no_signals(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As Windows' does not. A second one changes nothing."""
-    stack = SimpleNamespace(state=lambda: SimpleNamespace(resources={"app": 1}, pending=()))
+    stack = SimpleNamespace(
+        state=lambda: SimpleNamespace(resources={"app": 1}, pending=()), engine=Engine()
+    )
 
     def none(*_: object) -> None:
         raise NotImplementedError
 
     async def work() -> None:
         monkeypatch.setattr(type(asyncio.get_running_loop()), "add_signal_handler", none)
-        ending = up._ending_in_order(
+        ending = up.ending_in_order(
             Patience(lambda _: None), "up --stack dev", cast(Any, stack), timedelta(minutes=1)
         )
         async with ending:
@@ -39,3 +42,18 @@ def test_ctrl_c_says_what_is_left_where_a_loop_takes_no_signals(
         asyncio.run(work())
     assert "`proself-mail up --stack dev` goes on from here." in interrupted.value.next_step
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_ctrl_c_at_the_very_end_is_still_taken_by_who_says_what_is_left() -> None:
+    stack = SimpleNamespace(
+        state=lambda: SimpleNamespace(resources={"app": 1}, pending=()), engine=Engine()
+    )
+
+    async def work() -> None:
+        patience = Patience(lambda _: None)
+        async with up.ending_in_order(patience, "x", cast(Any, stack), timedelta(minutes=1)):
+            signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(1)
+
+    with pytest.raises(Interrupted):
+        asyncio.run(work())
