@@ -105,7 +105,7 @@ class Exchange:
         self._verify = verify
         self._mails: list[Mail] = []
         self._switches: dict[str, TenantSwitches] = {}
-        self._connections: Counter[str] = Counter()
+        self._sending: Counter[str] = Counter()
         self.server = ServerSwitches()
 
     def switches(self, tenant_id: str) -> TenantSwitches:
@@ -165,20 +165,20 @@ class Exchange:
         if switches.conditional_access:
             raise replies.conditional_access(now)
 
-    def connect(self, mailbox: Mailbox) -> None:
-        """Count one more connection that has signed in."""
-        self._connections[mailbox.owner.id] += 1
+    def begin_sending(self, mailbox: Mailbox) -> None:
+        """Count one more connection that hands a mail in."""
+        self._sending[mailbox.owner.id] += 1
 
-    def disconnect(self, mailbox: Mailbox) -> None:
+    def end_sending(self, mailbox: Mailbox) -> None:
         """Count one less."""
-        self._connections[mailbox.owner.id] -= 1
+        self._sending[mailbox.owner.id] -= 1
 
     def submit(self, mailbox: Mailbox, sender: str, recipients: list[str], content: bytes) -> str:
         """Take a mail and return the reply. SmtpRefusal if it is not taken."""
         message = BytesParser(_class=EmailMessage, policy=email.policy.default).parsebytes(content)
         switches = self.switches(mailbox.tenant.id)
         settings = switches.mailbox(mailbox.address)
-        if self._connections[mailbox.owner.id] > switches.connections_per_mailbox:
+        if self._sending[mailbox.owner.id] > switches.connections_per_mailbox:
             raise replies.too_many_connections()
         authors, senders = _addresses(message, "from"), _addresses(message, "sender")
         if len(authors) > 1 and len(senders) != 1:

@@ -28,8 +28,17 @@ from emulator.tls import Identity
 _LONGEST_COMMAND = 16 * 1024
 """A token is longer than the 512 bytes of a command; RFC 4954 wants room for 12 288."""
 _LARGEST_MAIL = 157_286_400
+_MOST_RECIPIENTS = 500
+"""Of one mail, where no administrator has set another number."""
 _FOREVER_SECONDS = 24 * 3600
 _MECHANISMS = ("LOGIN", "XOAUTH2")
+
+_ATOM, _LABEL = r"[^\s\"(),.:;<>@\[\\\]\x00-\x1f\x7f]+", r"\w(?:[\w-]*\w)?"
+_MAILBOX = re.compile(
+    rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:[^"\\]|\\.)*")'
+    rf"@(?:{_LABEL}(?:\.{_LABEL})*|\[[^\[\]\s]+\])"
+)
+"""What RFC 5321 and, for other letters, RFC 6531 call so."""
 
 _REFUSED_COMMAND = re.compile(r"""(?<=["'])\S+(?=["'])|EXPN""")
 """In the library's own replies."""
@@ -123,14 +132,24 @@ class _Connection(SMTP):
         await super().smtp_AUTH(f"{mechanism.upper()}{space}{response}")
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
-        """Read an address; half a literal, on which Python's parser fails, is none, nor is `[]`."""
+        """Read an address; on half a literal Python's parser fails. What is none stays as it is."""
         try:
             address, rest = super()._getaddr(arg)
         except AttributeError:
-            return None, None
-        domain = (address or "").rpartition("@")[2]
-        is_literal = len(domain) > 2 and domain.startswith("[") and domain.endswith("]")
-        return (None, None) if "[" in domain and not is_literal else (address, rest)
+            return arg, ""
+        return (arg, "") if address is None else (address, rest)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        """Take a mail; from here to the reply that follows it, the connection sends."""
+        mailbox = self.mailbox
+        if mailbox is None:
+            await super().smtp_DATA(arg)
+            return
+        self._exchange.begin_sending(mailbox)
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self._exchange.end_sending(mailbox)
 
     async def scripted(self, step: Step) -> str | None:
         """Return what a script wants answered at this step, None if there is none.
@@ -188,13 +207,6 @@ class _Connection(SMTP):
         await self.push(replies.not_authenticated(self._cloud.clock.now()))
         return True
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """Give the mailbox's connection back."""
-        if self.mailbox is not None:
-            self._exchange.disconnect(self.mailbox)
-            self.mailbox = None
-        super().connection_lost(error)
-
 
 class _Handler:
     """The hooks that aiosmtpd calls; what they return goes over the wire."""
@@ -233,7 +245,11 @@ class _Handler:
     async def handle_MAIL(  # noqa: N802
         self, _: _Connection, __: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take the sender; whether he may is said after the message."""
+        """Take the sender, or none; whether he may is said after the message."""
+        if address != "<>" and not _MAILBOX.fullmatch(address):
+            return replies.invalid_address("5.1.7", self._now())
+        if not (address.isascii() or envelope.smtp_utf8):
+            return replies.not_ascii(550, self._now())
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return replies.SENDER_OK
@@ -242,6 +258,12 @@ class _Handler:
         self, _: _Connection, __: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Take a recipient."""
+        if not _MAILBOX.fullmatch(address):
+            return replies.invalid_address("5.1.3", self._now())
+        if not (address.isascii() or envelope.smtp_utf8):
+            return replies.not_ascii(553, self._now())
+        if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
+            return replies.too_many_in_one_mail(self._now())
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return replies.RECIPIENT_OK
@@ -292,7 +314,6 @@ class _Handler:
         except SmtpRefusal as refusal:
             return _refused(refusal)
         server.mailbox = mailbox
-        self._exchange.connect(mailbox)
         return AuthResult(success=True, auth_data=mailbox, message=replies.AUTHENTICATED)
 
     async def auth_LOGIN(self, server: _Connection, arguments: list[str]) -> AuthResult:  # noqa: N802

@@ -122,6 +122,23 @@ def not_authenticated(now: datetime) -> str:
     return f"530 5.7.57 Client not authenticated to send mail. {bracket(now)}"
 
 
+def invalid_address(code: str, now: datetime) -> str:
+    """Refuse an address that is none: 5.1.7 a sender's, 5.1.3 a recipient's."""
+    return f"501 {code} Invalid address {bracket(now)}"
+
+
+def not_ascii(code: int, now: datetime) -> str:
+    """Refuse an address that needs SMTPUTF8 where it was not asked for: a sender 550, else 553."""
+    return (
+        f"{code} 5.6.7 Non-ASCII addresses not permitted for that sender/recipient {bracket(now)}"
+    )
+
+
+def too_many_in_one_mail(now: datetime) -> str:
+    """Refuse one recipient more than a mail may have."""
+    return f"452 4.5.3 Too many recipients {bracket(now)}"
+
+
 def _submission(text: str) -> SmtpRefusal:
     return SmtpRefusal(f"{text} [Hostname={_BACKEND}]")
 
@@ -140,7 +157,7 @@ def several_authors() -> SmtpRefusal:
 
 
 def too_many_connections() -> SmtpRefusal:
-    """Refuse: more connections than one mailbox may have."""
+    """Refuse: a mailbox sends by more connections at the same time than it may."""
     return _submission(
         "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending "
         "for more information."

@@ -352,16 +352,61 @@ def test_a_mailbox_that_cannot_send(
     assert tenant.outbox() == []
 
 
-def test_three_connections_and_no_more(tenant: Tenant, app: MailApp, address: str) -> None:
+def test_three_connections_send_at_a_time_and_idle_ones_do_not_count(
+    tenant: Tenant, app: MailApp, address: str
+) -> None:
     token = app.token()
-    clients = [connected(tenant) for _ in range(4)]
+    clients = [connected(tenant) for _ in range(5)]
     for client in clients:
         authenticate(client, address, token)
-    assert send(clients[3], address).startswith("432 4.3.2 Concurrent connections limit exceeded.")
-    clients[0].quit()
-    assert send(clients[3], address).startswith("250 ")
-    for client in clients[1:]:
-        client.quit()
+    assert send(clients[0], address).startswith("250 ")
+    for client in clients[1:4]:
+        client.docmd("MAIL", f"FROM:<{address}>")
+        client.docmd("RCPT", "TO:<someone@example.org>")
+        assert client.docmd("DATA")[0] == 354
+    assert send(clients[0], address).startswith("432 4.3.2 Concurrent connections limit exceeded.")
+    clients[1].close()  # in the middle of its mail
+    clients[2].send(mail(address).as_bytes() + b"\r\n.\r\n")
+    assert clients[2].getreply()[0] == 250
+    assert send(clients[4], address).startswith("250 ")
+    for client in clients:
+        client.close()
+
+
+def test_what_is_no_address_is_refused(smtp: smtplib.SMTP, app: MailApp, address: str) -> None:
+    authenticate(smtp, address, app.token())
+    smtp.docmd("MAIL", f"FROM:<{address}>")
+    smtp.command_encoding = "utf-8"
+    for command, reply in [
+        ("RCPT TO:<>", "501 5.1.3 Invalid address ["),
+        ("RCPT TO:<bad bad>", "501 5.1.3 Invalid address ["),
+        ("RCPT TO:<no-domain>", "501 5.1.3 Invalid address ["),
+        ("RCPT TO:<a..b@example.org>", "501 5.1.3 Invalid address ["),
+        ("RCPT TO:<a@[", "501 5.1.3 Invalid address ["),
+        ("RCPT TO:<山田@example.org>", "553 5.6.7 Non-ASCII addresses not permitted"),
+        ('RCPT TO:<"a b"@[127.0.0.1]>', "250 "),
+        ("RSET", "250 "),
+        ("MAIL FROM:<>", "250 "),
+        ("RSET", "250 "),
+        ("MAIL FROM:<bad bad>", "501 5.1.7 Invalid address ["),
+        ("MAIL FROM:<山田@example.org>", "550 5.6.7 Non-ASCII addresses not permitted"),
+        ("MAIL FROM:<山田@example.org> SMTPUTF8", "250 "),
+        ("RCPT TO:<山田@例え.jp>", "250 "),
+    ]:
+        code, text = smtp.docmd(command)
+        assert f"{code} {text.decode()}".startswith(reply), command
+
+
+def test_recipients_of_one_mail(smtp: smtplib.SMTP, app: MailApp, address: str) -> None:
+    authenticate(smtp, address, app.token())
+    smtp.docmd("MAIL", f"FROM:<{address}>")
+    lines = "".join(f"RCPT TO:<someone-{number}@example.org>\r\n" for number in range(501))
+    smtp.send(lines)
+    replies = [smtp.getreply() for _ in range(501)]
+    assert {code for code, _ in replies[:500]} == {250}
+    code, text = replies[500]
+    assert (code, text.partition(b" [")[0]) == (452, b"4.5.3 Too many recipients")
+    assert smtp.data(mail(address).as_bytes())[0] == 250
 
 
 def test_recipients_of_a_day(
