@@ -5,13 +5,16 @@ stack's own names. It asks nobody and decides nothing. A text that no table know
 called unknown; no text is ever an error here.
 """
 
-from dataclasses import asdict, dataclass
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
-from proself_mail import sign_in_errors, smtp_replies
+from proself_mail import facts, pasted, sign_in_errors, smtp_replies
 from proself_mail.command_line import powershell_word, shell_word
 from proself_mail.mending import config_add_permission
-from proself_mail.quotation import quoted
-from proself_mail.refusal import Entry, Names, Sent, Text
+from proself_mail.quotation import LONGEST, excerpt, quoted
+from proself_mail.refusal import Entry, Match, Names, Sent, Text
 
 
 @dataclass(frozen=True)
@@ -48,28 +51,138 @@ _UNKNOWN_FIX = Text(
 )
 
 
+_MOST = 5
+"""Refusals that are explained of one text; a log may hold every one there is."""
+
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_RECORD = re.compile(
+    r"^[\[(]?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}|\d{1,2}:\d\d\b|\d{1,2}/\d{1,2}/\d{4}"
+    rf"|(?:[A-Z][a-z]{{2}},? )?(?:\d{{1,2}}[ /-]{_MONTH}|{_MONTH} \d{{1,2}})\b)",
+    re.MULTILINE,
+)
+"""The beginning of a record of a log: a date or a time."""
+_CAUSE = re.compile(r"at |\.\.\. |Caused by: |Suppressed: |nested exception")
+"""How a line begins that goes on with an exception in Java."""
+_CAUSE_FOLLOWS = re.compile(r"nested exception is:?$")
+_AROUND_BEFORE, _AROUND_AFTER = 200, 400
+"""Characters that are quoted of a long text at most, around a refusal."""
+
+_HOST = re.compile(
+    r"(?:host, port: |SMTP host: |UnknownHostException: )(?P<named>[A-Z0-9][\w.-]*\w)"
+    r"(?:, (?:port: )?(?P<port>\d{1,5})\b)?"
+    r"|(?<![\w.-])(?P<other>[A-Z0-9](?:[\w-]*\.)+[\w-]*\w):(?P<known>25|465|587)\b",
+    re.IGNORECASE,
+)
+"""The server that a client could not reach, as it names it."""
+
+
 def diagnose(text: str, names: Names | None = None, sent: Sent | None = None) -> Diagnosis:
-    """Explain a refusal: an SMTP reply, or a message with an AADSTS number."""
-    entry = sign_in_errors.find(text) or smtp_replies.find(text, sent)
-    return explained(entry, text, names, sent)
+    """Explain a refusal: an SMTP reply, or a message with an AADSTS number; the last of several."""
+    return diagnose_all(text, names, sent)[0]
+
+
+def diagnose_all(
+    text: str, names: Names | None = None, sent: Sent | None = None
+) -> tuple[Diagnosis, ...]:
+    """Explain every refusal in a text once, the last first, for that is what a log ends with.
+
+    Of one message, in which one refusal is the cause of another, the one that says the most.
+    """
+    plain = pasted.cleaned(text)
+    found: dict[Entry | None, tuple[Match, int, int]] = {}
+    end = len(plain)
+    for message in reversed(_messages(plain)):
+        match = min(message, key=lambda each: each.rank)
+        begin = plain.rfind("\n", 0, message[0].start) + 1
+        if match.entry not in found:
+            record = _RECORD.search(plain, match.end)
+            found[match.entry] = (match, begin, min(end, record.start() if record else end))
+        end = begin
+    if not found:
+        return (explained(None, text, names, sent),)
+    is_all = len(found) == 1 and len(plain) <= LONGEST
+    return tuple(
+        _explained_in(
+            smtp_replies.narrowed(entry, sent) if sent else entry,
+            quoted(text) if is_all else _excerpt(plain, match, end),
+            _with_server(names or Names(), plain[begin:end]),
+            sent,
+        )
+        for entry, (match, begin, end) in list(found.items())[:_MOST]
+    )
+
+
+def _messages(text: str) -> list[list[Match]]:
+    """Find refusals, message by message."""
+    found = sorted(
+        [*sign_in_errors.matches(text), *smtp_replies.matches(text)], key=lambda each: each.start
+    )
+    records = [each.start() for each in _RECORD.finditer(text)]
+    messages: list[list[Match]] = []
+    for match in found:
+        if not messages or _begins(text, messages[-1], match, records):
+            messages.append([match])
+        else:
+            messages[-1].append(match)
+    return messages
+
+
+def _begins(text: str, message: Sequence[Match], match: Match, records: Sequence[int]) -> bool:
+    """Say whether a message begins with this refusal, and not only a line of the one before."""
+    last = message[-1]
+    line = text.rfind("\n", 0, match.start) + 1
+    if line <= last.start:
+        return False
+    if bisect_right(records, last.start) != bisect_right(records, match.start):
+        return True
+    before = text[text.rfind("\n", 0, max(0, line - 1)) + 1 : max(0, line - 1)]
+    if _CAUSE.match(text, line) or _CAUSE_FOLLOWS.search(before):
+        return False
+    so_far = text[max(message[0].start, line - LONGEST) : line].replace("-", " ")
+    if match.entry is None and text[match.start : match.end] in so_far:
+        return False  # of a reply of several lines, each of which bears the code
+    return any(each.of_sign_in is match.of_sign_in for each in message)
+
+
+def _excerpt(text: str, match: Match, limit: int) -> str:
+    """Quote a refusal with a little around: from its line on, within its message."""
+    line = text.rfind("\n", 0, match.start) + 1
+    ends = [limit, match.end + _AROUND_AFTER]
+    ends += [at for mark in ("\n\n", "\nat ") if (at := text.find(mark, match.end)) >= 0]
+    return excerpt(text, max(line, match.start - _AROUND_BEFORE), min(ends))
+
+
+def _with_server(names: Names, text: str) -> Names:
+    """Name the server that a text names."""
+    found = _HOST.search(text)
+    if found is None:
+        return names
+    host = found["named"] or found["other"]
+    port = found["port"] or found["known"]
+    if not port:
+        port = 443 if host == facts.AUTHORITY_HOST else names.smtp_port
+    return replace(names, smtp_host=host, smtp_port=int(port))
 
 
 def explained(
     entry: Entry | None, text: str, names: Names | None = None, sent: Sent | None = None
 ) -> Diagnosis:
     """Fill an entry in for a refusal; None is the entry of what is unknown."""
+    return _explained_in(entry, quoted(text), names or Names(), sent)
+
+
+def _explained_in(entry: Entry | None, said: str, names: Names, sent: Sent | None) -> Diagnosis:
     shown = sent.shown() if sent else ""
-    names = names or Names()
     known = asdict(names)
     if entry is None:
         cause, fix = _UNKNOWN_CAUSE.filled(known), _UNKNOWN_FIX.filled(known)
-        return Diagnosis(UNKNOWN, quoted(text), cause, fix, sent=shown)
+        return Diagnosis(UNKNOWN, said, cause, fix, sent=shown)
     if entry.by_administrator and not names.manages_grant:
         entry = entry.by_administrator
     words = known | _for_a_shell(names)
     return Diagnosis(
         entry.key,
-        quoted(text),
+        said,
         entry.cause.filled(known),
         entry.fix.filled(known),
         tuple(line for each in entry.commands for line in each.format_map(words).splitlines()),
@@ -83,5 +196,6 @@ def _for_a_shell(names: Names) -> dict[str, str]:
     return {
         "mailbox": powershell_word(names.mailbox),
         "stack": shell_word(names.stack),
+        "smtp_host": shell_word(names.smtp_host),
         "add_smtp_send": "\n".join(add_smtp_send),
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proself_mail import sign_in_address
-from proself_mail.diagnosis import Diagnosis, diagnose
+from proself_mail.diagnosis import Diagnosis, diagnose_all
 from proself_mail.errors import ConfigurationError
 from proself_mail.outputs import Outputs
 from proself_mail.refusal import Names
@@ -23,12 +23,12 @@ class Explanation:
     asked: Mapping[str, str]
     """What a sign-in address asks for; empty for a message."""
     diagnoses: Sequence[Diagnosis]
-    """None where an address is as it should be."""
+    """The last of a text first; none where an address is as it should be."""
 
     @property
     def exit_code(self) -> int:
-        """0 explained, 1 an address that will be refused, 4 unknown."""
-        if any(not each.known for each in self.diagnoses):
+        """0 explained, 1 an address that will be refused, 4 unknown; of several, of the first."""
+        if self.diagnoses and not self.diagnoses[0].known:
             return 4
         return 1 if self.asked and self.diagnoses else 0
 
@@ -42,10 +42,13 @@ def explain(text: str, expected: Expected | None = None) -> Explanation:
             "Give the message, the SMTP reply or the address as an argument in quotes, or on "
             "standard input.",
         )
-    if sign_in_address.is_address(text):
-        reading = sign_in_address.read(text, expected)
+    names = expected.names if expected else None
+    address, rest = sign_in_address.find(text) or ("", text)
+    found = diagnose_all(rest, names)
+    if address and not found[0].known:
+        reading = sign_in_address.read(address, expected)
         return Explanation(reading.asked, reading.findings)
-    return Explanation({}, (diagnose(text, expected.names if expected else None),))
+    return Explanation({}, found)
 
 
 def names_of(stack: str, settings: Settings, outputs: Outputs) -> Names:

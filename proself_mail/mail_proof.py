@@ -114,7 +114,9 @@ async def prove(
     now: datetime,
 ) -> Proof:
     """Have the mailbox's user sign in and send the mail. Raises as `sign_in`."""
-    names = explain.names_of(name, settings, outputs)
+    names = replace(
+        explain.names_of(name, settings, outputs), smtp_host=server.host, smtp_port=server.port
+    )
     mark = uuid.uuid4().hex
     try:
         token = await sign_in(
@@ -150,7 +152,12 @@ async def _send(
         if refused.connection:
             found = explained(CONNECTION[refused.connection], refused.said, names)
         else:
-            found = diagnose(refused.said, names, sent)
+            went_out = {
+                "connection": None,
+                "authentication": replace(sent, sender=""),
+                "mail": sent,
+            }
+            found = diagnose(refused.said, names, went_out[refused.stage])
         passed = {"connection": 0, "authentication": 1, "mail": 2}[refused.stage]
         checks = [ok(step, str(server)) for step in _STEPS[1 : passed + 1]]
         failed = _failed(_STEPS[passed + 1], found)

@@ -85,7 +85,8 @@ async def sign_in(
     except ValueError as error:  # msal's word for an answer that is not of this flow
         raise SignInRefused(quoted(str(error))) from error
     if "access_token" not in result:
-        raise SignInRefused(result.get("error_description") or result.get("error") or "no token")
+        said = (result.get("error"), result.get("error_description"))
+        raise SignInRefused(": ".join(map(str, filter(None, said))) or "no token")
     return _token(result, scopes(settings))
 
 

@@ -12,6 +12,7 @@ that are not seen do not count.
 
 import json
 import re
+from collections.abc import Callable
 
 from proself_mail.secret import MASK
 
@@ -30,9 +31,10 @@ _UNSEEN = r"[^\w\s!-~]*"
 _TWO_NUMBER_SIGNS = re.compile(rf"#(?={_UNSEEN}#)")
 _COLONS_FIRST = re.compile(rf"^((?:{_UNSEEN}[^\S\n])*{_UNSEEN}:)(?={_UNSEEN}:)", re.MULTILINE)
 
-_JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){1,4}")
+_JWT = re.compile(r"(?<![\w-])((?>[\w-]*?(?=eyJ)))[\w-]{11,}+(?:\.[\w-]*){1,4}")
+"""Looks at each run of its characters once: in a long one without a dot, `eyJ` may stand often."""
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\x01,;()]{8,}")
-_BASE64_XOAUTH2 = re.compile(r"dXNlcj[\w+/=-]{16,}")
+_BASE64_XOAUTH2 = re.compile(r"()dXNlcj[\w+/=-]{16,}")
 """`user=` at the beginning of a base64 text: the initial response of AUTH XOAUTH2."""
 _PARAMETER = re.compile(
     r"(?i)\b((?:code|access_token|refresh_token|id_token|client_secret|client_assertion|password"
@@ -68,10 +70,21 @@ def quoted(text: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
 
 
+def excerpt(text: str, start: int, end: int) -> str:
+    """Quote a part of a text; what is a credential in the whole is covered in the part."""
+    covered = _covered(_CONTROLS.sub(" ", text), lambda length: "\0" * length)
+    part = re.sub("\0+", MASK, covered[start : min(end, start + LONGEST)])
+    before, after = "… " if text[:start].strip() else "", " …" if text[end:].strip() else ""
+    return f"{before}{' '.join(one_line(part).split())}{after}"
+
+
 def uncredentialed(text: str) -> str:
     """Cover what may be a token, a code or a secret."""
-    for pattern in (_JWT, _BASE64_XOAUTH2):
-        text = pattern.sub(MASK, text)
-    for pattern in (_BEARER, _PARAMETER):
-        text = pattern.sub(rf"\g<1>{MASK}", text)
+    return _covered(text, lambda _: MASK)
+
+
+def _covered(text: str, cover: Callable[[int], str]) -> str:
+    """Put `cover`, of so many characters, in the place of what may be a credential."""
+    for pattern in (_JWT, _BASE64_XOAUTH2, _BEARER, _PARAMETER):
+        text = pattern.sub(lambda found: found[1] + cover(len(found[0]) - len(found[1])), text)
     return text

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Self
 
+from proself_mail import facts
 from proself_mail.quotation import quoted
 
 
@@ -45,14 +46,17 @@ class Entry:
     """Exact command lines of the fix, with names like the texts, and `{add_smtp_send}`, which is as
     many lines as that takes."""
     pattern: re.Pattern[str] | None = None
-    """How an SMTP reply is recognised."""
+    """Words by which it is recognised."""
+    code: re.Pattern[str] | None = None
+    """The enhanced status code of an SMTP reply by which it is recognised."""
     by_administrator: Entry | None = None
     """What it is where an administrator, not the stack, gives the consent; none if the same."""
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], pattern: re.Pattern[str] | None = None) -> Self:
+    def of(cls, row: Mapping[str, Any]) -> Self:
         """Make it of a table's row."""
         others = row.get("by_administrator")
+        words, code = row.get("pattern"), row.get("code")
         return cls(
             key=row["key"],
             example=row["example"],
@@ -60,7 +64,8 @@ class Entry:
             cause=Text(**row["cause"]),
             fix=Text(**row["fix"]),
             commands=tuple(row.get("commands", ())),
-            pattern=pattern,
+            pattern=re.compile(words.replace(" ", r"\s+"), re.IGNORECASE) if words else None,
+            code=re.compile(code) if code else None,
             by_administrator=cls.of({**row, "by_administrator": None, **others})
             if others
             else None,
@@ -82,6 +87,23 @@ class Names:
     permissions: tuple[str, ...] = ("Mail.Send",)
     manages_grant: bool = True
     """Whether the stack gives the admin consent, and not an administrator."""
+    smtp_host: str = facts.SMTP_HOST
+    smtp_port: int = facts.SMTP_PORT
+    """The server that a mail is handed to."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A place in a text that may be a refusal."""
+
+    start: int
+    end: int
+    entry: Entry | None
+    """What it is; none where its form is a refusal's and no table knows it."""
+    of_sign_in: bool
+    """Whether Entra says so, and not a mail server."""
+    rank: int
+    """Of several in one message the lowest says the most."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +113,7 @@ class Sent:
     user: str
     """User name of AUTH XOAUTH2."""
     sender: str
-    """MAIL FROM and From."""
+    """MAIL FROM and From; empty where it was refused before."""
     signed_in: str
     """Sign-in name that the token is for."""
     audience: str
@@ -103,8 +125,8 @@ class Sent:
         """Describe it on one line."""
         return quoted(
             f"AUTH XOAUTH2 user={self.user} auth=Bearer (left out: a token of {self.signed_in} "
-            f"for {self.audience} with {' '.join(sorted(self.scopes)) or 'no permission'}), "
-            f"From: {self.sender}"
+            f"for {self.audience} with {' '.join(sorted(self.scopes)) or 'no permission'})"
+            + (f", From: {self.sender}" if self.sender else "")
         )
 
 

@@ -5,12 +5,13 @@ scope. The answer's address, where a sign-in came back with an error, is read to
 no stack is given, it is judged by itself.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from proself_mail import facts
+from proself_mail import facts, pasted
 from proself_mail.command_line import shell_word
 from proself_mail.diagnosis import UNKNOWN, Diagnosis, diagnose
 from proself_mail.mending import config_add_permission
@@ -19,6 +20,7 @@ from proself_mail.refusal import Names, Text
 from proself_mail.smtp_replies import EXCHANGE_AUDIENCES
 
 _ANY_TENANT = frozenset({"common", "organizations", "consumers"})
+_OWN_PORT = {"https": ":443", "http": ":80"}
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,78 @@ class Reading:
     """What is wrong with it; none where nothing is."""
 
 
-def is_address(text: str) -> bool:
-    """Say whether a text is one address, and nothing else."""
-    return text.startswith(("https://", "http://")) and len(text.split()) == 1
+_CHARACTERS = r"[!#-;=?-~]*"
+"""Of an address; what quotes one is none."""
+_ADDRESS = re.compile(
+    rf"https?://{_CHARACTERS}|(?<![\w.@/-])[\w.-]++(?::\d{{1,5}})?+/{_CHARACTERS}",
+    re.ASCII | re.IGNORECASE,
+)
+_REST_OF_LINE = re.compile(_CHARACTERS)
+_OF_A_QUERY = re.compile(r"[=&%]")
+_WRAPPED = range(60, 201)
+"""Characters of a line that a mail or a terminal may have broken; an address is longer."""
+
+
+def find(text: str) -> tuple[str, str] | None:
+    """Return the sign-in address, or the answer's, that a text holds, and the rest of the text.
+
+    It may be quoted, labelled, without `https://`, and broken into lines. None where there is none;
+    any address is taken for one where it is all that there is.
+    """
+    plain = pasted.cleaned(text)
+    for found in _ADDRESS.finditer(plain):
+        address, end = _unwrapped(plain, found)
+        if address[:4].lower() != "http":
+            address = f"https://{address}"
+        if _is_of_sign_in(address):
+            return address, plain[: found.start()] + plain[end:]
+    is_one = plain.startswith(("https://", "http://")) and len(plain.split()) == 1
+    return (plain, "") if is_one else None
+
+
+def _unwrapped(text: str, found: re.Match[str]) -> tuple[str, int]:
+    """Put together an address that goes on in the lines that follow; where it ends, too."""
+    address, end = found[0], found.end()
+    begin = text.rfind("\n", 0, found.start()) + 1
+    while text[end : end + 1] == "\n":
+        rest = _REST_OF_LINE.match(text, end + 1)
+        if rest is None or not rest[0] or rest[0].lower().startswith("http"):
+            break
+        is_line = text[rest.end() : rest.end() + 2].lstrip('>"')[:1] in ("", "\n")
+        if not (_OF_A_QUERY.search(rest[0]) or (is_line and end - begin in _WRAPPED)):
+            break
+        address, begin, end = address + rest[0], rest.start(), rest.end()
+    return address.rstrip(",.;)'"), end
+
+
+def _is_of_sign_in(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    given = parse_qs(parts.query) | parse_qs(parts.fragment)
+    return not given.keys().isdisjoint(("client_id", "error", "admin_consent")) or (
+        {"code", "state"} <= given.keys()
+    )
 
 
 def read(address: str, expected: Expected | None = None) -> Reading:
     """Take an address apart and compare it. Garbage is a finding, never an error."""
     try:
         parts = urlsplit(address)
-        host, netloc = parts.hostname or "", parts.netloc
+        host, netloc = parts.hostname or "", parts.netloc.lower()
         found = parse_qs(parts.query) | parse_qs(parts.fragment)
     except ValueError:
         return Reading({}, (_unreadable(address),))
+    netloc = netloc.removesuffix(_OWN_PORT.get(parts.scheme, ""))
     given = {name: values[0] for name, values in found.items()}
     names = expected.names if expected else Names()
     if "error" in given:
-        said = given.get("error_description") or given["error"]
-        return Reading({"error": quoted(given["error"])}, (diagnose(said, names),))
+        said = (given.get(name) for name in ("error", "error_subcode", "error_description"))
+        text = ": ".join(filter(None, said))
+        return Reading({"error": quoted(given["error"])}, (diagnose(text, names),))
+    if given.get("admin_consent", "").lower() == "true":
+        return _consented(given.get("tenant", ""), expected)
     if "code" in given and "client_id" not in given:
         return Reading({"answer of": netloc}, (_answer(address),))
     if "client_id" not in given:
@@ -87,7 +143,7 @@ def read(address: str, expected: Expected | None = None) -> Reading:
 
 def _host(host: str, netloc: str, expected: Expected | None) -> Iterator[Diagnosis]:
     wanted = urlsplit(expected.authority).netloc if expected else facts.AUTHORITY_HOST
-    if netloc.lower() != wanted.lower():
+    if netloc != wanted.lower():
         yield Diagnosis(
             "address-of-another-host",
             quoted(host),
@@ -298,6 +354,46 @@ def _answer(address: str) -> Diagnosis:
             "is an authorization code, good for one time: do not hand it on.",
         ),
     )
+
+
+def _consented(tenant: str, expected: Expected | None) -> Reading:
+    """Read the answer of a consent: it is well unless another tenant gave it."""
+    if expected and tenant.lower() not in expected.tenants:
+        found = Diagnosis(
+            "consent-of-another-tenant",
+            quoted(f"admin_consent=True, tenant={tenant}"),
+            Text(
+                f"管理者の同意は済みましたが、テナント {quoted(tenant)} のもので、このスタックの"
+                f"テナント ({expected.names.tenant_id}) ではありません。",
+                f"An administrator consented, but in the tenant {quoted(tenant)}, not in this "
+                f"stack's ({expected.names.tenant_id}).",
+            ),
+            Text(
+                f"メールボックスのテナントの管理者が {expected.names.consent_url} を開いて"
+                "同意してください。",
+                f"Let an administrator of the mailbox's tenant open {expected.names.consent_url} "
+                "and consent.",
+            ),
+        )
+        return Reading({"tenant": quoted(tenant)}, (found,))
+    names = expected.names if expected else Names()
+    found = Diagnosis(
+        "consent-was-given",
+        quoted(f"admin_consent=True, tenant={tenant}"),
+        Text(
+            "管理者の同意は済みました。移動先のページにエラーが表示されても、開けなくても問題あり"
+            "ません。",
+            "An administrator has consented. It does not matter if this page shows an error or "
+            "does not open.",
+        ),
+        Text(
+            "Proself の「メールサーバー情報の設定」で「設定」を押し、「Sign in with Microsoft」"
+            f"から {names.mailbox} でサインインしてください。",
+            "Nothing is to be mended. In Proself, メールサーバー情報の設定: press 設定 and sign in "
+            f"as {names.mailbox} through “Sign in with Microsoft”.",
+        ),
+    )
+    return Reading({}, (found,))
 
 
 def _unreadable(address: str) -> Diagnosis:

@@ -105,8 +105,8 @@ def add_explain(commands: Commands) -> None:
     explain.add_argument(
         "text",
         nargs="*",
-        help="an SMTP reply, a message with AADSTS, or a sign-in page's address, in quotes "
-        "(default: standard input)",
+        help="an SMTP reply, a message with AADSTS, lines of a log, or a sign-in page's address, "
+        "in quotes (default: standard input)",
     )
     explain.add_argument("--stack", help="compare with this stack, and use its names")
     explain.add_argument("--table", action="store_true", help="print all that is known")
@@ -136,7 +136,11 @@ def _explain(arguments: argparse.Namespace) -> int:
     found = explain.explain(text, expected)
     console = report.output()
     diagnosis_view.show_asked(console, found.asked)
-    diagnosis_view.show(console, found.diagnoses, japanese_first=is_japanese())
+    findings = found.diagnoses if found.asked else found.diagnoses[:1]
+    diagnosis_view.show(console, findings, japanese_first=is_japanese())
+    if earlier := found.diagnoses[len(findings) :]:
+        console.print("\nThe text before it says this too: / その前には次のものもあります:")
+        diagnosis_view.show(console, earlier, japanese_first=is_japanese())
     if not found.diagnoses:
         compared = "matches the stack" if expected else "is well formed"
         console.print(f"\nThe address {compared}. / アドレスに問題はありません。", markup=False)

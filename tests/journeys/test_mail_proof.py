@@ -218,6 +218,7 @@ UNUSUAL = "550 5.9.99 Something that nobody has seen [x]"
         ({"certificate": "untrusted"}, "certificate-wrong", "mail: encrypted connection"),
         ({"certificate": "expired"}, "certificate-wrong", "mail: encrypted connection"),
         ({"certificate": "other-name"}, "certificate-wrong", "mail: encrypted connection"),
+        (("connect", {"reply": UNUSUAL}), "unknown", "mail: encrypted connection"),
         (("connect", {"do": "hang"}), "connection-silent", "mail: encrypted connection"),
         (("ehlo", {"do": "drop"}), "connection-dropped", "mail: encrypted connection"),
         (("auth", {"do": "drop"}), "connection-dropped", "mail: authentication"),
@@ -259,7 +260,8 @@ def test_every_refusal_is_told_apart(
     assert len(stack.outbox()) == before
     if key == "unknown":
         assert UNUSUAL in proof.diagnosis.said
-        assert "auth=Bearer (left out" in proof.diagnosis.sent
+        assert ("auth=Bearer (left out" in proof.diagnosis.sent) is ("connection" not in step)
+        assert ("From: " in proof.diagnosis.sent) is (step == "mail: accepted")
 
 
 def test_the_token_is_not_sent_where_nobody_is_to_be_trusted(stack: Open, switched: Any) -> None:
@@ -301,9 +303,12 @@ def test_what_nobody_consented_to_is_told(stack: Open) -> None:
     assert "AADSTS65001" in proof.diagnosis.said
 
 
-def test_a_cancelled_sign_in_is_told(stack: Open) -> None:
+@pytest.mark.parametrize(
+    "said", [{"error_description": "AADSTS65004: User declined"}, {"error_subcode": "cancel"}]
+)
+def test_a_cancelled_sign_in_is_told(stack: Open, said: dict[str, str]) -> None:
     def cancel(_: str) -> None:
-        answer(error="access_denied", error_description="AADSTS65004: User declined")
+        answer(error="access_denied", **said)
 
     proof = stack.prove(Person(cancel, lambda _: None, timedelta(seconds=20)))
     assert proof.diagnosis is not None
@@ -386,6 +391,7 @@ def test_a_server_that_is_not_there_is_told(stack: Open) -> None:
     proof = stack.prove(server=name)
     assert proof.diagnosis is not None
     assert proof.diagnosis.key == "connection-refused"
+    assert proof.diagnosis.commands == (f"nc -vz no-such-host.invalid {stack.server.port}",)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,8 +66,110 @@ REPLIES = {
     "504 5.7.4 Unrecognized authentication type [YQXPR0101CA0010.CANPRD01.PROD.OUTLOOK.COM]": (
         "oauth-not-offered"
     ),
+    "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [host]": (
+        "password-instead-of-token"
+    ),
+    "530 5.7.57 SMTP; Client was not authenticated to send anonymous mail during MAIL FROM": (
+        "not-authenticated"
+    ),
+    "452 4.5.3 Too many recipients": "too-many-recipients",
+    "501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid.": (
+        "xoauth2-malformed"
+    ),
+    "421 4.7.66 TLS 1.0 and 1.1 are not supported. Please upgrade/update your client to support "
+    "TLS 1.2. Visit https://aka.ms/smtp_auth_tls": "tls-too-old",
 }
 """Every reply of Exchange Online to a client that Microsoft documents or others have seen."""
+
+MAILBOX, SEND_AS = list(REPLIES)[2], list(REPLIES)[8]
+DISABLED, DENIED = "smtp-auth-disabled-for-mailbox", "send-as-denied"
+TRACE = f"""\
+2026-11-27 14:48:09,377 ERROR [http-nio-8080-exec-7] j.c.n.proself.mail.MailSender - 失敗しました。
+jakarta.mail.AuthenticationFailedException: {MAILBOX}
+
+\tat org.eclipse.angus.mail.smtp.SMTPTransport.run(SMTPTransport.java:550) ~[spring-5.7.3.jar:5.7.3]
+Caused by: jakarta.mail.MessagingException: 535 5.7.3 Authentication unsuccessful
+"""
+TLS = (
+    "jakarta.mail.MessagingException: Could not convert socket to TLS;\n  nested exception is:\n"
+    "\tjavax.net.ssl.SSLHandshakeException: {}"
+)
+
+
+def wide(text: str) -> str:
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+PASTED: list[tuple[str, list[str]]] = [
+    # Versions and addresses are no replies.
+    ("Proself Ver.5.7.3 java.net.UnknownHostException: smtp.office365.com", ["connection-refused"]),
+    ("Connection refused: 10.5.7.3:587", ["connection-refused"]),
+    ("451 4.7.500 Server busy\n\tat a.b(C.java:550) ~[spring-context-support-5.1.8.RELEASE.jar:"
+     "5.1.8.RELEASE]", ["server-busy"]),
+    ("mysql 5.7.30-log", [UNKNOWN]),
+    ("10.5.7.3:550 5.7.3.20 Ver.5.1.20", [UNKNOWN]),
+    ("Proself\n5.7.3 sends", [UNKNOWN]),
+    ("250 5.7.3 of another class", [UNKNOWN]),
+    # The forms in which a status code is shown.
+    ("5.7.57 Client", ["not-authenticated"]),
+    ("550-5.1.8 Access denied\n550 5.1.8 to you", ["bad-outbound-sender"]),
+    ("MailKit: 535: 5.7.3 Authentication unsuccessful", ["authentication-unsuccessful"]),
+    ("#< #5.1.8 smtp;550 denied>", ["bad-outbound-sender"]),
+    ("host said: 550 #5.1.8 denied", ["bad-outbound-sender"]),
+    ("Final-Recipient: rfc822; a@x\nStatus: 5.1.8", ["bad-outbound-sender"]),
+    ("The server response was: 5.7.57 Client. Error: 535 5.7.3 x", ["not-authenticated"]),
+    ("550 5.7.3\n0 Something", ["basic-authentication-removed"]),
+    # Several: the last first, each once, and causes of one another are one.
+    (TRACE, [DISABLED]),
+    (f"{TRACE}2026-11-27 15:00:00 ERROR {SEND_AS}\n", [DENIED, DISABLED]),
+    (f"10:00 {SEND_AS}\n11:00 {MAILBOX}\n12:00 {SEND_AS}", [DENIED, DISABLED]),
+    (f"first: {SEND_AS}\nthen: {MAILBOX}", [DISABLED, DENIED]),
+    ("AADSTS50076: x\nAADSTS7000222: y", ["secret-expired", "multi-factor-needed"]),
+    (f"10:00 {MAILBOX}\n11:00 550 5.9.99 Never seen", [UNKNOWN, DISABLED]),
+    ("AADSTS50173: x\n535 5.7.3 Authentication unsuccessful", ["refresh-token-ended"]),
+    ("AADSTS9999999: x\n535 5.7.3 y", ["authentication-unsuccessful"]),
+    # As mails and pages show them.
+    ("> 535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is\n"
+     "> disabled for the Mailbox. Visit", [DISABLED]),
+    (">> (535, b'5.7.3\n>> Authentication", ["authentication-unsuccessful"]),
+    (MAILBOX.replace(" is ", "&nbsp;is<br/>").replace("the ", "<b>the</b>&#160;"), [DISABLED]),
+    (MAILBOX.replace(" ", "\u00a0").replace("Smtp", "Smtp\u200b"), [DISABLED]),
+    (wide(MAILBOX), [DISABLED]),
+    (wide("535 5.7.3"), ["authentication-unsuccessful"]),
+    (wide("AADSTS") + "７０００２２２：", ["secret-expired"]),
+    ("AADSTS: 50011", ["redirect-uri-mismatch"]),
+    ("AADSTS 50011", ["redirect-uri-mismatch"]),
+    ("AADSTS70002\n22: The provided", ["secret-expired"]),
+    ("> AADSTS700=\n> 0222: The provided", ["secret-expired"]),
+    ("AADSTS50011\n2:00 later", ["redirect-uri-mismatch"]),
+    ('{"error":"invalid_client","error_codes":[7000222]}', ["secret-expired"]),
+    # What clients say of a connection.
+    ("MailConnectException: Couldn't connect to host, port: smtp.x.example, 25; timeout -1;\n"
+     "  nested exception is:\n\tjava.net.ConnectException: Connection refused",
+     ["connection-refused"]),
+    ("MailConnectException: Couldn't connect to host, port: smtp.x.example, 25; timeout 1000;\n"
+     "  nested exception is:\n\tjava.net.SocketTimeoutException: Connect timed out",
+     ["connection-silent"]),
+    ("MessagingException: Unknown SMTP host: smtp.office365.co", ["connection-refused"]),
+    ("Exception reading response;\n  nested exception is:\n\tjava.net.SocketTimeoutException: Read "
+     "timed out", ["connection-silent"]),
+    ("jakarta.mail.MessagingException: [EOF]", ["connection-dropped"]),
+    (TLS.format("PKIX path building failed: x"), ["certificate-wrong"]),
+    (TLS.format("Remote host terminated the handshake"), ["connection-dropped"]),
+    (TLS.format("No appropriate protocol (protocol is disabled)"), ["tls-too-old"]),
+    ("STARTTLS is required but host does not support STARTTLS", ["starttls-not-offered"]),
+    ("localhost:25 does not offer STARTTLS", ["starttls-not-offered"]),
+    ("No authentication mechanisms supported by both server and client", ["xoauth2-missing"]),
+    ("SMTPサーバーと通信できません: [Errno 111] Connection refused", ["connection-refused"]),
+    # OAuth's words, where there is no number.
+    ("error=access_denied&error_subcode=cancel", ["sign-in-cancelled"]),
+    ("consent_required", ["consent-missing"]),
+    ("server_error", ["passing-fault"]),
+    ("error: temporarily_unavailable", ["passing-fault"]),
+    ('{"error": "invalid_client"}', ["client-refused"]),
+    ("invalid_grant: AADSTS50999999: never seen", [UNKNOWN]),
+    ("the access_denied page", [UNKNOWN]),
+]  # fmt: skip
 
 NAMES = Names("proself@contoso.example", "contoso.prod", "client-1", "tenant-1")
 NAMED = replace(NAMES, consent_url=Names().consent_url.replace("-ID", "-0" * 18))
@@ -101,6 +204,42 @@ def test_every_documented_reply_is_diagnosed(reply: str, key: str) -> None:
     folded = reply.replace(". ", ".\r\n535 5.7.139 ", 1) if "5.7.139" in reply else reply
     for text in (reply, reply.lower(), f"(535, b'{reply}')", f"  {folded}\n"):
         assert diagnose(text).key == key
+
+
+@pytest.mark.parametrize(("text", "keys"), PASTED)
+def test_what_is_pasted_is_told_apart(text: str, keys: list[str]) -> None:
+    found = explain.explain(text)
+    assert [each.key for each in found.diagnoses] == keys
+    assert found.exit_code == (4 if keys[0] == UNKNOWN else 0)
+
+
+def test_of_a_log_the_place_is_quoted_and_its_credentials_are_covered() -> None:
+    noise = "2026-11-27 14:00:00 INFO x - all is well\n" * 1000
+    secret = '2026-11-27 14:00:01 ERROR "password": "hunter22" '
+    found = explain.explain(f"{noise}{secret}{SEND_AS}\n{TRACE}{noise}").diagnoses
+    assert [each.key for each in found] == [DISABLED, DENIED]
+    for each, reply in zip(found, (MAILBOX, SEND_AS), strict=True):
+        assert reply[:80] in each.said
+        assert "all is well" not in each.said
+        assert "hunter22" not in each.said
+    assert "SMTPTransport" not in found[0].said
+    cut = explain.explain(f"{'x ' * 2000}code={'y' * 300} {SEND_AS}").diagnoses[0].said
+    assert "yyy" not in cut
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("host, port: mail.x.example, 25; Connection refused", "nc -vz mail.x.example 25"),
+        ("UnknownHostException: smtp.office365.co", "nc -vz smtp.office365.co 587"),
+        ("UnknownHostException: login.microsoftonline.com", "nc -vz login.microsoftonline.com 443"),
+        ("relay.x.example:25: Connection refused", "nc -vz relay.x.example 25"),
+        ("Connection refused (SMTPTransport.java:965)", "nc -vz smtp.office365.com 587"),
+        ("UnknownHostException: -x;rm", "nc -vz smtp.office365.com 587"),
+    ],
+)
+def test_the_server_that_a_text_names_is_tried(text: str, line: str) -> None:
+    assert diagnose(text).commands == (line,)
 
 
 @pytest.mark.parametrize("entry", [*smtp_replies.REPLIES, *sign_in_errors.ERRORS])
@@ -208,6 +347,15 @@ def test_garbage_is_never_an_error(text: str) -> None:
         assert not text.strip()
     else:
         assert explained.exit_code in (0, 1, 4)
+
+
+@pytest.mark.parametrize(
+    "text", ["at [" + "a:" * 100_000, "x@" * 100_000, "550 5.1.8 x\n" * 15_000, "a.a/" * 50_000]
+)
+def test_a_long_text_is_read_once(text: str) -> None:
+    began = time.monotonic()
+    explain.explain(text)
+    assert time.monotonic() - began < 5
 
 
 @given(st.text())
@@ -364,6 +512,62 @@ def test_an_address_is_compared_with_the_stack(old: str, new: str, keys: list[st
     assert found.exit_code == (4 if keys == [UNKNOWN] else 1 if keys else 0)
 
 
+def wrapped(text: str, width: int, mark: str = "") -> str:
+    lines = (text[at : at + width] for at in range(0, len(text), width))
+    return "\n".join(f"{mark}{line}" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(wrapped(ADDRESS, width) for width in (60, 72, 76, 78)),
+        *(f"I see\n{wrapped(ADDRESS, width, '> ')}\n\nThanks" for width in (60, 70, 76)),
+        f"URL: {ADDRESS}\nThanks",
+        f"URL:{ADDRESS}",
+        f"サインイン画面のアドレスは<{ADDRESS}>です。",
+        ADDRESS.removeprefix("https://"),
+        ADDRESS.replace("&", "&amp;"),
+        ADDRESS.replace(".com/", ".com:443/"),
+    ],
+)
+def test_an_address_is_found_however_it_is_pasted(text: str) -> None:
+    found = explain.explain(text, EXPECTED)
+    assert found.asked["scope"] == "https://outlook.office.com/Mail.Send offline_access"
+    assert not found.diagnoses
+    assert [
+        each.key for each in explain.explain(f"10:00 to {ADDRESS}\n10:01 {MAILBOX}").diagnoses
+    ] == [DISABLED]
+
+
+@pytest.mark.parametrize("host", ["e.example", "x@e.example", "login.microsoftonline.com:8443"])
+def test_a_foreign_host_stays_one(host: str) -> None:
+    forged = ADDRESS.replace("login.microsoftonline.com", host)
+    assert [d.key for d in explain.explain(forged, EXPECTED).diagnoses] == [
+        "address-of-another-host"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "code"),
+    [
+        ("admin_consent=True&tenant=00000000-0000-4000-8000-00000000000a&state=x",
+         "consent-was-given", 0),
+        ("admin_consent=True&tenant=00000000-0000-4000-8000-00000000000f",
+         "consent-of-another-tenant", 1),
+        ("code=0.c0de&state=x&session_state=y#", "answer-of-a-sign-in", 1),
+        ("error=access_denied&error_subcode=cancel&state=x", "sign-in-cancelled", 1),
+        ("error=server_error&state=x", "passing-fault", 1),
+        ("error=never_heard_of&state=x", UNKNOWN, 4),
+    ],
+)  # fmt: skip
+def test_what_comes_back_from_a_sign_in(query: str, key: str, code: int) -> None:
+    answer = f"proself.example.jp/proself/oauth2callback/smtp?{query}"
+    for text in (f"https://{answer}", answer, f"came back: <https://{answer}>"):
+        found = explain.explain(text, EXPECTED)
+        assert ([each.key for each in found.diagnoses], found.exit_code) == ([key], code)
+        assert "c0de" not in found.diagnoses[0].said
+
+
 def test_the_answer_of_a_sign_in_is_read_without_its_code() -> None:
     error = (
         "https://proself.example.jp/proself/oauth2callback/smtp?error=access_denied"
@@ -391,6 +595,7 @@ def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         (["250 2.0.0", "all", "is", "well"], "", 4, "No table knows"),
         ([], "", 2, "nothing to explain"),
         ([], "\x1b[2J\x00\xff", 4, "No table knows"),
+        ([], "10:00 AADSTS50194\n11:00 AADSTS65001\n", 0, "The text before it says this too"),
     ],
 )
 def test_the_command(arguments: list[str], stdin: str, code: int, said: str) -> None:

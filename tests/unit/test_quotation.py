@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,14 @@ def test_a_console_obeys_its_own_styles_alone(capsys: pytest.CaptureFixture[str]
     terminal = report._Console(file=io.StringIO(), force_terminal=True, color_system="standard")
     terminal.print(Text("red", style="bold red"), Text(NAME))
     assert terminal.file.getvalue().startswith("\x1b[1;31mred\x1b[0m x]0;PWNED[2J")  # type: ignore[attr-defined]
+
+
+def test_a_long_text_is_read_once_and_a_token_is_covered_wherever_it_begins() -> None:
+    began = time.monotonic()
+    for text in ("eyJ" * 300_000, "eyJ-" * 200_000 + "!", "eyJaaaaaaaa." * 80_000):
+        quoted(text)
+    assert time.monotonic() - began < 5
+    assert quoted("Bearer%20eyJhbGciOiJub25l.eyJhIjoxfQ.c2ln") == "Bearer%20••••••••"
 
 
 FOREIGN = (
