@@ -206,6 +206,8 @@ class Observed:
     """How many resources by operation, such as create, update, same."""
     failed_creates: set[str] = field(default_factory=set)
     """Names of resources whose creation failed."""
+    began_something: bool = False
+    """Whether it began with any change, however that ended."""
 
     @property
     def is_idle(self) -> bool:
@@ -217,7 +219,11 @@ class Observer:
     """Takes engine events one by one; says what is worth a line, collects what failed."""
 
     def __init__(self, say: Callable[[str], None], stop: Callable[[], None]) -> None:
-        """`stop` is called once, at the first failure that will not mend."""
+        """`stop` is called once, at the first failure of a resource that will not mend.
+
+        What the program itself refuses ends it without that. An engine told to end at that moment
+        takes no outputs for the program's own: the stack would lose all that it had.
+        """
         self._say = say
         self._stop = stop
         self.observed = Observed()
@@ -226,6 +232,8 @@ class Observer:
         """Take one event, as the engine's JSON."""
         if diagnostic := event.get("diagnosticEvent"):
             self._diagnostic(diagnostic)
+        elif begun := event.get("resourcePreEvent"):
+            self.observed.began_something |= begun["metadata"]["op"] != "same"
         elif done := event.get("resOutputsEvent"):
             self._step(done["metadata"])
         elif failed := event.get("resOpFailedEvent"):
@@ -260,7 +268,8 @@ class Observer:
         name = "" if kind_is_stack or not urn else name_of(urn)
         found = failure.classify(words, name)
         failures = self.observed.failures
-        if found.kind is Kind.PERMANENT and all(each.kind.passes for each in failures):
+        is_first = all(each.kind.passes or not each.resource for each in failures)
+        if found.kind is Kind.PERMANENT and name and is_first:
             self._stop()
         if found not in failures:
             failures.append(found)

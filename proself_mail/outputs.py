@@ -37,13 +37,24 @@ class Outputs:
 
 
 def outputs_of(found: State, name: str) -> Outputs:
-    """Return the outputs in a state. Raises `ConfigurationError` before the first `up`."""
+    """Return the outputs in a state.
+
+    Raises `ConfigurationError` where there are none: before the first `up`, and where a run was cut
+    short.
+    """
     try:
         return _outputs(found.outputs)
     except KeyError as error:
+        again = f"`proself-mail up --stack {name}`"
+        if not found.resources:
+            raise ConfigurationError(
+                f"The stack {name} has no output {error}: nothing has been set up yet.",
+                f"{again}, then try again.",
+            ) from error
         raise ConfigurationError(
-            f"The stack {name} has no output {error}: nothing has been set up yet.",
-            f"`proself-mail up --stack {name}`, then try again.",
+            f"The stack {name} holds {', '.join(sorted(found.resources))}, and no output {error}: "
+            "its last run did not come to its end.",
+            f"{again} goes on from there and gives the outputs; then try again.",
         ) from error
 
 

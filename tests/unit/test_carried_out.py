@@ -1,5 +1,6 @@
 """What was changed in a stack's file and not carried out: nobody is shown a mixture of both."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,3 +83,13 @@ def test_a_consent_that_is_still_to_be_given_or_to_go_is_refused() -> None:
     more = good(consent="by-administrator", permissions=["Mail.Send", "SMTP.Send"])
     with pytest.raises(ConfigurationError, match=r"changed since .*\(permissions\)"):
         carried_out.check(STACK, more, made(consent=False))
+
+
+def test_a_stack_without_outputs_is_told_by_what_it_holds() -> None:
+    """They are lost where the engine was stopped; what was made is there all the same."""
+    with pytest.raises(ConfigurationError) as told:
+        carried_out.check(STACK, good(), replace(made(), outputs={}))
+    assert "holds application, consent, and no output" in told.value.cause
+    assert f"`proself-mail up --stack {STACK}`" in told.value.next_step
+    with pytest.raises(ConfigurationError, match="nothing has been set up yet"):
+        carried_out.check(STACK, good(), replace(made(), outputs={}, resources={}))

@@ -72,6 +72,15 @@ def test_what_was_made_is_said_without_its_properties() -> None:
     assert observer.observed.failed_creates == {"secret-w"}
 
 
+def test_what_was_begun_counts_as_written_however_it_ended() -> None:
+    """Its reply may have been lost, or the engine killed before it said what it had changed."""
+    began = [
+        send({"resourcePreEvent": {"metadata": {"op": op, "urn": URN}}})[2].observed.began_something
+        for op in ("same", "create", "update", "delete", "import")
+    ]
+    assert began == [False, True, True, True, True]
+
+
 def test_what_is_retained_is_not_said_to_be_removed() -> None:
     kind = "azuread:index/applicationPassword:ApplicationPassword"
     deletion = {"op": "delete", "urn": URN, "type": kind}
@@ -83,6 +92,17 @@ def test_what_is_retained_is_not_said_to_be_removed() -> None:
 def test_a_command_that_ends_before_it_has_read_everything_is_heard(tmp_path: Path) -> None:
     text = Engine().run(["version"], tmp_path, {}, stdin="x" * 10_000_000)
     assert text.startswith("v3.")
+
+
+def test_what_the_program_refuses_ends_by_itself() -> None:
+    """Told to end at that moment, the engine writes a stack without outputs."""
+    clock = diagnostic("error", "This machine's clock is wrong. Next: Set it.", urn="")
+    unhandled = diagnostic("error", "an unhandled error occurred: program exited", STACK)
+    _, _, observer, stopped = send(clock, unhandled)
+    assert [each.kind for each in observer.observed.failures] == [Kind.PERMANENT]
+    assert stopped == []
+    refused = diagnostic("error", "unexpected status 403 with error: Authorization_RequestDenied")
+    assert send(clock, refused, refused)[3] == ["stop"], "what else is under way has to end"
 
 
 def test_it_is_stopped_once_and_only_for_what_will_not_mend() -> None:
