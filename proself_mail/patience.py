@@ -1,6 +1,7 @@
 """How an update waits: bounded, jittered, and remembering whether a reader was seen to trail."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,6 +17,8 @@ SETTLING = timedelta(seconds=12)
 """How long listings are watched once a reader was seen to trail, and nobody knows how far."""
 _SHORTEST = timedelta(seconds=5)
 
+_AGAIN = timedelta(minutes=1)
+"""So long after it was said what is waited for, a person may want to hear it again."""
 _LONGEST_SECONDS = 15.0
 _LAST_REFUSAL = 2
 """A token that was just renewed and is refused so often in a row is not one that ran out."""
@@ -46,6 +49,8 @@ class Patience:
         """How many runs of the engine a tenant without time has cost."""
         self.waits_for = ""
         """What is waited for, or was last."""
+        self._told: dict[str, float] = {}
+        """When what was said last, by the loop's clock."""
 
     def seen_trailing(self, how_far: timedelta) -> None:
         """Note how long a reader took to catch up."""
@@ -68,9 +73,15 @@ class Patience:
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311
 
     def wait_for(self, what: str) -> None:
-        """Say what is waited for, where it is something else than before."""
-        if what != self.waits_for:
-            self.waits_for = what
+        """Say what is waited for, where it is something else than before and was not just said.
+
+        What is waited for side by side comes in turn, several times a second.
+        """
+        if what == self.waits_for:
+            return
+        self.waits_for, now = what, asyncio.get_running_loop().time()
+        if now - self._told.get(what, -math.inf) >= _AGAIN.total_seconds():
+            self._told[what] = now
             self._say(f"waiting for {what} …")
 
     @property

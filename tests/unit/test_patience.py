@@ -74,11 +74,21 @@ def test_what_trails_is_read_at_once(kind: Kind) -> None:
     assert waits([kind] * 3) == [0, 0, 0]
 
 
-def test_what_is_waited_for_is_said_once() -> None:
+def test_what_is_waited_for_is_said_once_and_again_after_a_minute() -> None:
     said: list[str] = []
     patience = Patience(said.append)
-    for what in ("Entra", "Entra", "the connection", "Entra"):
-        patience.wait_for(what)
+
+    async def wait() -> None:
+        for _ in range(50):  # two proofs side by side
+            for what in ("Entra", "Entra", "the connection"):
+                patience.wait_for(what)
+            await asyncio.sleep(0.5)
+        assert patience.waited_for == " It waited for the connection."
+        await asyncio.sleep(60)
+        patience.wait_for("the connection")
+        patience.wait_for("Entra")
+
+    run(wait)
     assert said == ["waiting for Entra …", "waiting for the connection …", "waiting for Entra …"]
 
 
