@@ -92,7 +92,7 @@ class Update:
         self._settings = settings
         self._say = say
         self._patience = patience
-        self._patience.trailing = record.carries_on
+        self._patience.trailing = record.wrote_lately(opened.tenant_now())
         self._record = record
         self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
         self._changes: Counter[str] = Counter()
@@ -192,8 +192,13 @@ class Update:
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
             environment[engine_environment.ADOPT] = json.dumps(dict(adoption))
+        before = self._record
+        self._record = before.writing(self._session.tenant_now())
         observed = await self._stack.updating(self._say, environment)
         self._changes.update(observed.changes)
+        if not observed.began_something:
+            self._record = before
+            before.save()
         self._state = await self._stack.engine.awaited(self._stack.state)
         self._runs += 1
         return observed, self._state
@@ -295,7 +300,7 @@ class Update:
         self._say("reading everything back, signing in with the newest secret …")
         try:
             async with asyncio.TaskGroup() as proofs:
-                proofs.create_task(proof.sign_in(self._session, outputs, self._patience))
+                proofs.create_task(self._sign_in(state, outputs))
                 clean = proofs.create_task(
                     self._orphans.clean(state, self._session.tenant_now, wrote=lambda: self._wrote)
                 )
@@ -305,7 +310,7 @@ class Update:
         # Reading back may have let the engine run again, and a window may have opened by then.
         newest = outputs_of(self._state, self._stack.name)
         if newest.newest.key_id != outputs.newest.key_id:
-            await proof.sign_in(self._session, newest, self._patience)
+            await self._sign_in(self._state, newest)
         outputs = newest
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
@@ -325,6 +330,19 @@ class Update:
             self._runs,
             path,
             clean.result(),
+        )
+
+    async def _sign_in(self, state: State, outputs: Outputs) -> None:
+        now = self._session.tenant_now()
+        # Without a journal too, after a plain `pulumi up` or another machine's.
+        is_new = any(now - made < proof.DRIFT for made in state.secrets_made)
+        await proof.sign_in(
+            self._session,
+            self._stack.name,
+            self._settings,
+            outputs,
+            self._patience,
+            wrote_lately=is_new or self._record.wrote_lately(now),
         )
 
     async def _read_back(self, state: State, outputs: Outputs, *, idle: bool) -> ReadBack:

@@ -320,32 +320,21 @@ def _passes_in(error: AzureError) -> timedelta | None:
     return retry_after.read(headers.get("Retry-After"))
 
 
-_PASSING = (
+_LAGGING = (
     "AADSTS7000215",  # a secret that is wrong, or that it does not know yet
     "AADSTS700016",  # the same of the application
     "AADSTS7000229",  # of its service principal
-    "AADSTS7000112",
-    "AADSTS90033",  # it is out of order for a moment
 )
 
 
-async def signs_in(target: Target, tenant_id: str, client_id: str, secret: Secret) -> bool:
-    """Say whether a client secret gets a token now.
+def passes(refused: str) -> bool:
+    """Say whether a `refusal` is none of Entra's answers, or Entra has no time for one."""
+    return "AADSTS" not in refused or failure.classify(refused).kind.passes
 
-    False where Entra does not accept it, or knows the application, yet: both pass within seconds
-    of their making. Raises `RemoteError` where it is refused for another reason, or for good.
-    """
-    words = await refusal(target, tenant_id, client_id, secret)
-    if words is None:
-        return True
-    if any(code in words for code in _PASSING):
-        return False
-    if "AADSTS" not in words:
-        return False  # a lost connection, a throttle: the next try tells
-    raise RemoteError(
-        f"The tenant refuses the application's newest client secret: {words}.",
-        "`proself-mail verify --stack S` looks at it; AADSTS7000222 means that it has expired.",
-    )
+
+def may_lag(refused: str) -> bool:
+    """Say whether a `refusal` is what Entra says of what has just been made, for some seconds."""
+    return any(code in refused for code in _LAGGING)
 
 
 async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret) -> str | None:

@@ -32,6 +32,11 @@ class Diagnosis:
     """What was sent, where that is known."""
 
     @property
+    def next_step(self) -> str:
+        """What to do, with its commands, in one English line."""
+        return " ".join([self.fix.en, *(f"`{command}`" for command in self.commands)]).strip()
+
+    @property
     def known(self) -> bool:
         """Whether a table knows it."""
         return self.key != UNKNOWN

@@ -6,9 +6,10 @@ and what an earlier run left is then only adopted, never removed.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 from proself_mail import private_file
@@ -17,6 +18,9 @@ from proself_mail.schedule import format_instant, parse_instant
 
 _STALE = timedelta(days=7)
 """A run that was cut short longer ago is not carried on: too much may have happened since."""
+_LAGGING = timedelta(minutes=15)
+"""What an engine wrote that began longer ago shows to every reader: it runs for ten minutes, as a
+rule, and readers trail by seconds."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,35 @@ class Journal:
     """The record of an update under way."""
 
     path: Path
+    stack_id: UUID
     began: datetime
     """By the tenant's clock."""
     carries_on: bool
     """Whether an update before this one was cut short."""
     notes: str = ""
     """The application's, as they were before the engine ran, whichever of these updates ran it."""
+    wrote: datetime | None = None
+    """When the last engine began that may have written something, whichever update ran it."""
+
+    def writing(self, now: datetime) -> Self:
+        """Note that an engine begins, which may write; it may be killed at any instant."""
+        changed = replace(self, wrote=now)
+        changed.save()
+        return changed
+
+    def wrote_lately(self, now: datetime) -> bool:
+        """Say whether a reader that trails may not show something that was written."""
+        return self.wrote is not None and now - self.wrote < _LAGGING
+
+    def save(self) -> None:
+        """Put it where the next update looks for it."""
+        entry = {
+            "stackId": str(self.stack_id),
+            "began": format_instant(self.began),
+            "notes": self.notes,
+            "wrote": format_instant(self.wrote) if self.wrote else None,
+        }
+        private_file.write(self.path, json.dumps(entry) + "\n")
 
     def end(self) -> None:
         """Note that the update has ended well."""
@@ -48,11 +75,13 @@ def begin(path: Path, stack_id: UUID, now: datetime, notes: str = "") -> Journal
     `notes` are the application's now.
     """
     earlier = _carried_on(path, stack_id, now)
-    since = earlier.began if earlier else now
-    notes = merged(notes, earlier.notes if earlier else "")
-    entry = {"stackId": str(stack_id), "began": format_instant(since), "notes": notes}
-    private_file.write(path, json.dumps(entry) + "\n")
-    return Journal(path, since, earlier is not None, notes)
+    record = (
+        replace(earlier, notes=merged(notes, earlier.notes))
+        if earlier
+        else Journal(path, stack_id, now, carries_on=False, notes=merged(notes, ""))
+    )
+    record.save()
+    return record
 
 
 def _carried_on(path: Path, stack_id: UUID, now: datetime) -> Journal | None:
@@ -64,7 +93,9 @@ def _read(path: Path, stack_id: UUID) -> Journal | None:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         if UUID(entry["stackId"]) == stack_id:
-            return Journal(path, parse_instant(entry["began"]), True, str(entry["notes"]))
+            wrote = parse_instant(entry["wrote"]) if entry["wrote"] else None
+            began = parse_instant(entry["began"])
+            return Journal(path, stack_id, began, True, str(entry["notes"]), wrote)
     except (OSError, ValueError, LookupError, TypeError):
         pass  # none, or cut short by a full disk: then nothing of it can be relied on
     return None

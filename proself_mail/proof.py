@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from proself_mail import credentials, faq
 from proself_mail.directory import NotFound
-from proself_mail.errors import CheckFailed
+from proself_mail.errors import CheckFailed, RemoteError
 from proself_mail.faq import ReadBack
 from proself_mail.outputs import Outputs
 from proself_mail.patience import AGREEING, Patience
@@ -81,10 +81,44 @@ async def read_back(
         await patience.moment(0.3)
 
 
-async def sign_in(opened: Session, outputs: Outputs, patience: Patience) -> None:
-    """Sign in with the newest secret, waiting while Entra does not accept it yet."""
-    while not await credentials.signs_in(
-        opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
-    ):
-        patience.wait_for("Entra to accept the new client secret")
+async def sign_in(
+    opened: Session,
+    stack: str,
+    settings: Settings,
+    outputs: Outputs,
+    patience: Patience,
+    *,
+    wrote_lately: bool,
+) -> None:
+    """Sign in with the newest secret, waiting while Entra does not know it yet.
+
+    Raises `RemoteError` where it is refused for good: at once for a reason that is no lag's, and
+    soon where nothing was written that Entra might not know yet; else when it is too late for that.
+    """
+    clock = asyncio.get_running_loop()
+    ends = clock.time() + DRIFT.total_seconds()
+    refused = 0
+    while True:
+        said = await credentials.refusal(
+            opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
+        )
+        if said is None:
+            return
+        if credentials.passes(said):
+            patience.wait_for(f"an answer to the sign-in ({said[:160]})")
+        else:
+            refused += 1
+            if wrote_lately and credentials.may_lag(said) and clock.time() < ends:
+                patience.wait_for("Entra to accept the new client secret")
+            elif not credentials.may_lag(said) or refused >= AGREEING:
+                # 0.03 s, which every other update would pay.
+                from proself_mail.diagnosis import diagnose
+                from proself_mail.explain import names_of
+
+                found = diagnose(said, names_of(stack, settings, outputs))
+                raise RemoteError(
+                    "The tenant refuses the application's newest client secret. "
+                    f"{found.cause.en} ({found.said}).",
+                    found.next_step,
+                )
         await patience.moment()

@@ -382,6 +382,7 @@ async def _apply(
         is_forgotten = False
         if looked and not (plan.add or plan.revoked):
             record = up.begin(at.opened, at.stack, at.settings, looked)
+            record = record.writing(at.opened.tenant_now())
             is_forgotten = await _forget(at, say) and not record.carries_on
             if is_forgotten:
                 record.end()

@@ -153,5 +153,4 @@ def secret_signs_in(seen: Evidence) -> Check:
     if "AADSTS" not in said:
         return Check(name, Outcome.UNKNOWN, f"no answer of Entra: {quoted(said)}")
     found = diagnose(said, names_of(seen.stack, seen.settings, seen.outputs))
-    steps = " ".join(f"`{command}`" for command in found.commands)
-    return fail(name, f"{found.cause.en} ({found.said})", f"{found.fix.en} {steps}".strip())
+    return fail(name, f"{found.cause.en} ({found.said})", found.next_step)

@@ -106,6 +106,16 @@ class State:
             if name.startswith(SECRET_PREFIX)
         ]
 
+    @property
+    def secrets_made(self) -> Sequence[datetime]:
+        """When the tenant made the client secrets, as far as a run was not cut short before."""
+        made = (
+            resource.outputs.get("startDate")
+            for name, resource in self.resources.items()
+            if name.startswith(SECRET_PREFIX)
+        )
+        return [datetime.fromisoformat(instant) for instant in made if instant]
+
 
 def read(deployment: Mapping[str, Any]) -> State:
     """Read an exported deployment, the inner object of `pulumi stack export`."""

@@ -74,7 +74,10 @@ FILES = Path("/somewhere")
 def update(stack: SimpleNamespace) -> tuple[Update, list[str]]:
     """Make an update of this stack, and what it will have said."""
     said: list[str] = []
-    opened, record = SimpleNamespace(directory=None), SimpleNamespace(carries_on=False)
+    opened, record = (
+        SimpleNamespace(directory=None, tenant_now=lambda: datetime.now(UTC)),
+        SimpleNamespace(wrote_lately=lambda _: False),
+    )
     made = Update(
         cast(Any, stack),
         cast(Any, opened),

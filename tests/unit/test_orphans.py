@@ -142,7 +142,7 @@ def orphans(directory: Any, said: list[str] | None = None) -> Orphans:
         },
         "dev",
     )
-    journal = Journal(Path("update.json"), BEGAN, carries_on=True)
+    journal = Journal(Path("update.json"), STACK, BEGAN, carries_on=True)
     patience = Patience(lambda _: None)
     patience.trailing = True
     say = said.append if said is not None else lambda _: None
