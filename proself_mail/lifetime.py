@@ -77,17 +77,23 @@ def way_out(
 
 def _command(stack: str, before: Sequence[SecretsEntry], after: Sequence[SecretsEntry]) -> str:
     """Write the command line that makes a stack's `secrets` what they are to be."""
+    options = [f"--plaintext '{path}={value}'" for path, value in keys(before, after).items()]
+    return " ".join(["pulumi config set-all --path", *options, "--stack", shell_word(stack)])
+
+
+def keys(before: Sequence[SecretsEntry], after: Sequence[SecretsEntry]) -> Mapping[str, str]:
+    """Return the keys of a stack's configuration that make `secrets` what they are to be.
+
+    There are no fewer entries `after` than `before`, and not the same.
+    """
     pairs = enumerate(zip_longest(before, after))
     first = next(place for place, (old, new) in pairs if old != new)
-    options: list[str] = []
+    found: dict[str, str] = {}
     for place, entry in enumerate(after[first:], first):
         is_said = any(each.revokes_earlier for each in before[place : place + 1])
-        values = {
-            "from": format_instant(entry.starts),
-            "everyDays": entry.every.days,
-            "overlapDays": entry.overlap.days,
-        }
+        found[f"secrets[{place}].from"] = format_instant(entry.starts)
+        found[f"secrets[{place}].everyDays"] = str(entry.every.days)
+        found[f"secrets[{place}].overlapDays"] = str(entry.overlap.days)
         if entry.revokes_earlier or is_said:
-            values["revokesEarlier"] = str(entry.revokes_earlier).lower()
-        options += [f"--plaintext 'secrets[{place}].{key}={each}'" for key, each in values.items()]
-    return " ".join(["pulumi config set-all --path", *options, "--stack", shell_word(stack)])
+            found[f"secrets[{place}].revokesEarlier"] = str(entry.revokes_earlier).lower()
+    return found

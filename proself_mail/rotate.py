@@ -18,7 +18,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from proself_mail import clock, lock, notes, rights, rotation, session, stack_folder, up
+from proself_mail import clock, lifetime, lock, notes, rights, rotation, session, stack_folder, up
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.errors import (
@@ -30,6 +30,7 @@ from proself_mail.errors import (
     RemoteError,
 )
 from proself_mail.ledger import Ledger
+from proself_mail.mending import config_rm
 from proself_mail.patience import AGREEING, Patience, Say
 from proself_mail.rotation import Plan
 from proself_mail.schedule import format_instant, most_open
@@ -107,7 +108,7 @@ async def run(
         async with _looking(at) if foreseen else nullcontext() as looking:
             before = await _plan(at)
             if append is not None:
-                _check_room(before, append, at.settings)
+                _check_room(before, append, at.settings, name)
             show(before)
             if append is None:
                 _check_newest(before, name)
@@ -270,17 +271,22 @@ async def _check_rights(at: _Stack) -> None:
     up.stop_at(checks)
 
 
-def _check_room(plan: Plan, append: Append, settings: Settings) -> None:
+def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> None:
+    """Refuse an early rotation that another one is planned after, or too many came before."""
+    if append is Append.REVOKE:  # a leak waits for nothing
+        return
     last = settings.entries[-1]
-    if last.starts >= plan.now:
+    if last.starts > plan.now:
+        line = config_rm(name, f"secrets[{len(settings.entries) - 1}]")
         raise Refused(
-            f"The last entry of `secrets` begins at {format_instant(last.starts)}, which is now or "
-            "still to come; an entry after it would begin later.",
-            "Wait for it, or take it away if no run has made its secret yet.",
+            f"The last entry of `secrets` begins at {format_instant(last.starts)}, which is still "
+            "to come.",
+            f"Wait for it; or take it away, for which no run has made a secret yet (`{line}`), and "
+            "append it again afterwards.",
         )
-    appended = replace(last, starts=plan.now, revokes_earlier=append is Append.REVOKE)
+    appended = replace(last, starts=plan.now, revokes_earlier=False)
     most = most_open([*settings.entries, appended])
-    if append is Append.NOW and most > MOST_AT_ONCE:
+    if most > MOST_AT_ONCE:
         raise Refused(
             f"{most} client secrets would be valid at once some day, after an early rotation that "
             "has not run out yet.",
@@ -290,19 +296,18 @@ def _check_room(plan: Plan, append: Append, settings: Settings) -> None:
 
 
 async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotation:
-    """Append an entry to the stack file and rotate; take it back where nothing came of it."""
+    """Append an entry to the stack file and rotate; take it back where nothing came of it.
+
+    It goes before those whose instant is still to come: they open then what they would have.
+    """
     file = at.stack.file
     as_it_was = file.read_bytes()
-    last, place = at.settings.secrets[-1], len(at.settings.secrets)
-    starts = clock.now()
-    values = {
-        "from": format_instant(starts),
-        "everyDays": str(last.every_days),
-        "overlapDays": str(last.overlap_days),
-    }
-    if append is Append.REVOKE:
-        values["revokesEarlier"] = "true"
-    entry = {f"secrets[{place}].{key}": value for key, value in values.items()}
+    entries = at.settings.entries
+    while (starts := clock.now()) in [each.starts for each in entries]:
+        await asyncio.sleep(0.2)  # no two begin in the same second
+    place = sum(each.starts < starts for each in entries)
+    added = replace(entries[place - 1], starts=starts, revokes_earlier=append is Append.REVOKE)
+    entry = lifetime.keys(entries, (*entries[:place], added, *entries[place:]))
     try:
         await at.stack.engine.awaited(lambda: at.stack.configure(entry))
         changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))

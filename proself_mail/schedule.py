@@ -2,8 +2,9 @@
 
 An entry opens one window after the other from its instant on, one every `every`, each valid for
 `every + overlap`. A later entry whose instant has come opens the windows from there; those that an
-earlier one opened run out, unless the later one revokes them. Entries are only ever appended, so a
-window's expiry never changes. Nothing here reads a clock or knows what Entra holds.
+earlier one opened run out, unless the later one revokes them. Entries are only ever appended, or
+put before those whose instant has not come, so a window's expiry never changes. Nothing here reads
+a clock or knows what Entra holds.
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.rotating import (
     removals,
     rename,
     rotate,
+    set_entries,
     signs_in,
     write_notes,
 )
@@ -144,7 +146,15 @@ def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journ
             f"/v1.0/applications/{application}/removePassword", json={"keyId": theirs["keyId"]}
         )
     later(journey, 1)
+    # A rotation that is planned for later is no reason to let a leaked secret live until then.
+    comes = journey.tenant.now() + timedelta(days=40)
+    planned = {"from": f"{comes:%Y-%m-%dT%H:%M:%SZ}", "everyDays": 90, "overlapDays": 20}
+    set_entries(journey, *entries(journey), planned)
     said = rotate(journey, "--revoke", code=6, stdin=f"{STACK}\n")
+    [*_, revoking, last] = entries(journey)
+    assert (revoking["revokesEarlier"], revoking["everyDays"]) == (True, 150)
+    assert last == planned
+    assert not signs_in(journey, new)
     summary = (journey.folder / "out" / STACK / "rotation.md").read_text(encoding="utf-8")
     for told in (said, summary):
         assert "Made and proven: the client secret of the window" in told

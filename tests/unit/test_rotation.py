@@ -9,13 +9,14 @@ from typing import Any, cast
 import pytest
 
 from bench.rotation_model import Life
-from proself_mail import rotation, rotation_report
+from proself_mail import rotate, rotation, rotation_report
 from proself_mail.directory import ApplicationRecord, PasswordRecord
-from proself_mail.errors import CheckFailed
+from proself_mail.errors import CheckFailed, Refused
 from proself_mail.ledger import Damaged, Ledger, merged
 from proself_mail.reminder import Level, LiveSecret, remind
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
 from proself_mail.state import SECRET_PREFIX, Resource, State
+from tests.unit.test_settings import good
 
 DAY = timedelta(days=1)
 T0 = datetime(2027, 4, 1, tzinfo=UTC)
@@ -54,6 +55,20 @@ def test_what_is_foreseen_from_the_state_alone_is_what_the_plan_says(
     state = State({each.name: each for each in made}, (), (), {})
     assert rotation.is_update_due(entries, state, now) is due
     assert rotation.plan(entries, state, APPLICATION, now, now).needs_engine is due
+
+
+def test_a_planned_rotation_is_taken_away_by_a_line_and_never_waited_for_after_a_leak() -> None:
+    settings = good(
+        secrets=[
+            {"from": "2027-04-01T00:00:00Z", "everyDays": 150, "overlapDays": 30},
+            {"from": "2027-06-01T00:00:00Z", "everyDays": 90, "overlapDays": 20},
+        ]
+    )
+    plan = cast(Any, SimpleNamespace(now=datetime(2027, 5, 1, tzinfo=UTC)))
+    with pytest.raises(Refused) as refused:
+        rotate._check_room(plan, rotate.Append.NOW, settings, "prod")
+    assert "`pulumi config rm --path 'secrets[1]' --stack prod`" in refused.value.next_step
+    rotate._check_room(plan, rotate.Append.REVOKE, settings, "prod")
 
 
 def secret(key: str, starts: datetime) -> LiveSecret:
