@@ -16,6 +16,7 @@ from proself_mail.schedule import format_instant
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, open_mail_proof
 from proself_mail.stamp import Stamp
 
+_GRANTS = "/oauth2PermissionGrants"
 _LOOPBACK = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 
@@ -222,10 +223,32 @@ def leftovers(seen: Evidence) -> Check:
 @of_application("drift")
 def drift(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for whatever else differs from what the stack made."""
-    differing = list(_differing(seen, found))
+    differing = [(each, mended_by_refresh(seen)) for each in _differing(seen, found)]
+    differing += _further_consents(seen)
     if differing:
-        return fail("drift", "; ".join(differing), mended_by_refresh(seen))
+        steps = dict.fromkeys(step for _, step in differing)
+        return fail("drift", "; ".join(shown for shown, _ in differing), "; ".join(steps))
     return ok("drift", "none seen")
+
+
+def _further_consents(seen: Evidence) -> Sequence[tuple[str, str]]:
+    """Return what was consented to beyond the stack's permissions, each with what takes it away.
+
+    The engine knows the one grant on Exchange Online that the program declares, and no other.
+    """
+    if isinstance(seen.grants, Unread) or isinstance(seen.exchange, Unread) or not seen.exchange:
+        return ()
+    wanted, by_administrator = set(seen.settings.permissions), facts.CONSENT_TAKEN_AWAY
+    step = mended_by_refresh(seen) if seen.settings.manages_grant else by_administrator
+    found = [(f"consent to {name} too", step) for name in sorted(_granted(seen) - wanted)]
+    for grant in seen.grants or ():
+        if grant.resource_id != seen.exchange.object_id:
+            one_users = (
+                f"an administrator takes it away: Graph's `DELETE {_GRANTS}/{grant.grant_id}`"
+            )
+            step = by_administrator if grant.principal_id is None else one_users
+            found.append((f"consent to another service than {facts.EXCHANGE_ONLINE_NAME}", step))
+    return found
 
 
 def _differing(seen: Evidence, found: ApplicationRecord) -> Sequence[str]:
@@ -248,13 +271,6 @@ def _differing(seen: Evidence, found: ApplicationRecord) -> Sequence[str]:
         names = {id_: name for name, id_ in offered.items()}
         asked = found.required_access.get(facts.EXCHANGE_ONLINE_APP_ID, frozenset())
         differing += [f"asks for {names.get(i, i)} too" for i in sorted(asked - wanted)]
-        others = [] if isinstance(seen.grants, Unread) else list(seen.grants or ())
-        here = seen.exchange.object_id
-        if any(grant.resource_id != here for grant in others):
-            differing.append("consent to another service than Exchange Online")
-        differing += [
-            f"consent to {name} too" for name in sorted(_granted(seen) - set(settings.permissions))
-        ]
     if seen.outputs.redirect_uri != settings.redirect_uri:
         differing.append("the configuration's `server` has changed since the last up")
     return differing

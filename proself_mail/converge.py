@@ -19,6 +19,7 @@ from pathlib import Path
 from proself_mail import (
     clock,
     engine_environment,
+    facts,
     lifetime,
     lock,
     notes,
@@ -329,8 +330,20 @@ class Update:
             self._changes,
             self._runs,
             path,
-            clean.result(),
+            (*clean.result(), *self._further(seen.result())),
         )
+
+    def _further(self, seen: ReadBack) -> Sequence[str]:
+        """Tell of a consent that somebody widened; one just narrowed may show still as it was."""
+        if not seen.further_consent or self._record.wrote_lately(self._session.tenant_now()):
+            return ()
+        step = (
+            f"`pulumi up --refresh --stack {self._stack.name}` takes it away"
+            if self._settings.manages_grant
+            else facts.CONSENT_TAKEN_AWAY
+        )
+        covered = ", ".join(sorted(seen.further_consent))
+        return (f"the consent covers {covered} too, which `permissions` does not name; {step}",)
 
     async def _sign_in(self, state: State, outputs: Outputs) -> None:
         now = self._session.tenant_now()

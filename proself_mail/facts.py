@@ -48,3 +48,10 @@ def supports_pulumi(version: str) -> bool:
     except ValueError:
         return False
     return VersionInfo.parse(PULUMI_MINIMUM) <= parsed < VersionInfo.parse("4.0.0")
+
+
+CONSENT_TAKEN_AWAY = (
+    "an administrator takes it away: Entra → Enterprise applications → the application → "
+    "Permissions → Admin consent → “Revoke permission”"
+)
+"""Microsoft, "Review permissions granted to enterprise applications" (2026-11-27)."""

@@ -64,6 +64,8 @@ class ReadBack:
     application: ApplicationRecord
     is_consented: bool | None
     """Whether everybody's consent is given; none where that cannot be seen."""
+    further_consent: frozenset[str]
+    """What it covers beyond the stack's permissions."""
 
 
 async def _grants(
@@ -142,7 +144,8 @@ async def read_back(
         ),
     )
     is_seen = grants is not None and settings.mailbox_tenant == settings.tenant_id
-    return ReadBack(steps, application, wanted <= granted if is_seen else None)
+    further = frozenset(granted - wanted)
+    return ReadBack(steps, application, wanted <= granted if is_seen else None, further)
 
 
 def _asked_for(

@@ -165,10 +165,20 @@ def test_it_proves_what_it_made_and_a_second_one_changes_nothing(journey: Journe
     assert touched
     assert all(own in path for path in touched), "a look-alike was touched"
 
+    principal = journey.outputs(STACK)["servicePrincipalObjectId"]
+    with graph(journey) as http:
+        [grant] = http.get(f"/v1.0/servicePrincipals/{principal}/oauth2PermissionGrants").json()[
+            "value"
+        ]
+        wider = {"scope": f"{grant['scope']} IMAP.AccessAsUser.All"}
+        http.patch(f"/v1.0/oauth2PermissionGrants/{grant['id']}", json=wider).raise_for_status()
     before = journey.mark()
     again = up(journey)
     assert again.returncode == 0, again.stderr
     assert "nothing had to change" in again.stdout
+    told = " ".join(again.stdout.split())
+    assert "Note: the consent covers IMAP.AccessAsUser.All too" in told
+    assert f"`pulumi up --refresh --stack {STACK}` takes it away" in told
     assert journey.writes(before) == []
 
 

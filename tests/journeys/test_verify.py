@@ -15,6 +15,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from proself_mail import facts
+from proself_mail.settings import Consent
 from tests.journey import Journey, instant
 from tests.looking import Look, looking
 from tests.tenant import Tenant
@@ -209,11 +211,39 @@ def test_a_narrowed_consent_is_seen(stack: Journey, look: Look) -> None:
     path = f"/oauth2PermissionGrants/{grant['id']}"
     try:
         stack.tenant.ask("PATCH", path, {"scope": "SMTP.Send"})
-        found = wrong(look())
-        assert found["consent"] == "Mail.Send is not granted for everyone"
-        assert found["drift"] == "consent to SMTP.Send too"
+        checks = look()
+        assert wrong(checks)["consent"] == "Mail.Send is not granted for everyone"
+        assert wrong(checks)["drift"] == "consent to SMTP.Send too"
+        assert "`pulumi up --refresh --stack dev`" in checks["drift"]["next_step"]
+        drift = look(consent=Consent.BY_ADMINISTRATOR)["drift"]
+        assert drift["next_step"] == facts.CONSENT_TAKEN_AWAY, "no engine manages that consent"
     finally:
         stack.tenant.ask("PATCH", path, {"scope": "Mail.Send"})
+
+
+def test_a_consent_that_no_engine_knows_is_an_administrators(stack: Journey, look: Look) -> None:
+    found = stack.tenant.ask("GET", f"/servicePrincipals(appId='{facts.GRAPH_APP_ID}')")
+    user = stack.tenant.ready["users"][-1]["id"]
+    grant = {
+        "clientId": stack.outputs("dev")["servicePrincipalObjectId"],
+        "resourceId": found["id"],
+        "scope": "User.Read",
+    }
+    made = [
+        stack.tenant.ask("POST", "/oauth2PermissionGrants", grant | whose)["id"]
+        for whose in (
+            {"consentType": "AllPrincipals"},
+            {"consentType": "Principal", "principalId": user},
+        )
+    ]
+    try:
+        step = look()["drift"]["next_step"]
+    finally:
+        for each in made:
+            stack.tenant.ask("DELETE", f"/oauth2PermissionGrants/{each}")
+    assert facts.CONSENT_TAKEN_AWAY in step
+    assert f"`DELETE /oauth2PermissionGrants/{made[1]}`" in step
+    assert "pulumi" not in step
 
 
 def test_consent_in_another_tenant_is_given_at_an_address_to_be_copied(look: Look) -> None:

@@ -133,6 +133,15 @@ def test_what_is_wrong_is_told_of_its_step(changes: dict[str, Any], labels: list
     assert wrong_steps(**changes) == labels
 
 
+def test_a_wider_consent_holds_and_is_named() -> None:
+    """No mail fails by it, so no rotation is to stop at it."""
+    assert read().further_consent == frozenset()
+    wider = dataclasses.replace(GRANT, scopes=GRANT.scopes | {"IMAP.AccessAsUser.All"})
+    found = read(grants=(wider,))
+    assert all(step.holds for step in found.steps)
+    assert found.further_consent == {"IMAP.AccessAsUser.All"}
+
+
 def test_whether_consent_was_given_is_known_only_where_it_can_be_seen() -> None:
     assert read().is_consented is True
     persons = good(consent="by-administrator")
