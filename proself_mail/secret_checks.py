@@ -17,7 +17,14 @@ from proself_mail.judging import of_application, up
 from proself_mail.ledger import Ledger
 from proself_mail.quotation import quoted
 from proself_mail.reminder import Level
-from proself_mail.schedule import Window, format_instant, open_windows
+from proself_mail.schedule import (
+    BRING_THE_NEWEST,
+    Window,
+    format_instant,
+    open_windows,
+    undeclared,
+    vanishing,
+)
 
 
 @of_application("client secrets")
@@ -97,6 +104,9 @@ def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
 def newest_secret(seen: Evidence) -> Check:
     """Say how long the newest secret lasts, and whether a newer one is due."""
     name, newest = "newest client secret", seen.outputs.newest
+    ends = dict(zip(seen.state.key_ids, seen.state.secret_ends, strict=True))
+    if lost := vanishing(ends, seen.settings.entries, seen.at):  # no run would do as it says
+        return fail(name, undeclared(lost), BRING_THE_NEWEST)
     left = newest.expires - seen.at
     shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"
     if left <= timedelta():
