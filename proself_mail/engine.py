@@ -207,7 +207,7 @@ class Observed:
     failed_creates: set[str] = field(default_factory=set)
     """Names of resources whose creation failed."""
     began_something: bool = False
-    """Whether it began with any change, however that ended."""
+    """Whether it began with any change in the tenant, however that ended."""
 
     @property
     def is_idle(self) -> bool:
@@ -233,7 +233,9 @@ class Observer:
         if diagnostic := event.get("diagnosticEvent"):
             self._diagnostic(diagnostic)
         elif begun := event.get("resourcePreEvent"):
-            self.observed.began_something |= begun["metadata"]["op"] != "same"
+            # A provider, ours or one that a plain `pulumi up` asked, is nothing in the tenant.
+            is_in_tenant = str(begun["metadata"]["type"]).startswith("azuread:")
+            self.observed.began_something |= is_in_tenant and begun["metadata"]["op"] != "same"
         elif done := event.get("resOutputsEvent"):
             self._step(done["metadata"])
         elif failed := event.get("resOpFailedEvent"):
