@@ -16,7 +16,6 @@ from emulator.azuread import configuration
 from proself_mail import credentials, proof
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.patience import Patience
-from proself_mail.secret import Secret
 from proself_mail.settings import TargetName
 from proself_mail.target import CLOUD, Target
 from tests import jumping
