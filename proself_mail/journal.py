@@ -93,9 +93,15 @@ def _read(path: Path, stack_id: UUID) -> Journal | None:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         if UUID(entry["stackId"]) == stack_id:
-            wrote = parse_instant(entry["wrote"]) if entry["wrote"] else None
-            began = parse_instant(entry["began"])
-            return Journal(path, stack_id, began, True, str(entry["notes"]), wrote)
-    except (OSError, ValueError, LookupError, TypeError):
+            wrote = entry.get("wrote")  # none in an older version's
+            return Journal(
+                path,
+                stack_id,
+                parse_instant(entry["began"]),
+                True,
+                str(entry["notes"]),
+                parse_instant(wrote) if wrote else None,
+            )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass  # none, or cut short by a full disk: then nothing of it can be relied on
     return None
