@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from proself_mail.command_line import TYPED_PASSPHRASE
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
+from proself_mail.quotation import without_keys
 from proself_mail.secret import MASK
 
 
@@ -230,7 +231,8 @@ _RULES = (
     ),
     _Rule(
         # An update has opened it once: what fails then may pass.
-        r"unable to open (bucket|state database)|read \"\.pulumi/meta\.yaml\"",
+        r"unable to open (bucket|state database)|could not list bucket|"
+        r"read \"\.pulumi/meta\.yaml\"",
         Kind.LOST,
         "the backend cannot be opened",
         _BACKEND,
@@ -317,7 +319,7 @@ def classify(words: str, resource: str = "") -> Failure:
 
 
 def _one_line(words: str) -> str:
-    text = _CREDENTIAL.sub(rf"\1{MASK}", " ".join(words.split()))
+    text = without_keys(_CREDENTIAL.sub(rf"\1{MASK}", " ".join(words.split())))
     if entra := _ENTRA.search(text):  # the rest is trace ids and the same as JSON
         return entra[0]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -12,7 +12,7 @@ that are not seen do not count.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from proself_mail.secret import MASK
 
@@ -40,6 +40,21 @@ _PARAMETER = re.compile(
     r"(?i)\b((?:code|access_token|refresh_token|id_token|client_secret|client_assertion|password"
     r"|passwd|code_verifier|session_state)(?:=|%3D|\"?:\s*\"?))[^&\s\"'#]+"
 )
+_USERINFO = re.compile(r"(://[^\s:/@\[\"'`]*:)(?!\d{1,5}[/?#])[^\s\"'`]*(?=@)")
+"""A password before an address's host, a slash in it or not; a port is none."""
+_KEY = re.compile(
+    r"(?i)((?:[?&;]|\\u0026)[\w.%-]*(?:sig|signature|token|secret|password|passwd|credential)="
+    r"|\b(?:(?:ssl)?password|passwd|AccountKey)=)[^&\s\"'#;\\]+"
+)
+"""A parameter that opens what an address leads to: of Azure, of S3 and its like, of a database.
+
+Azure, "Create a service SAS" (`sig`); AWS, "Authenticating Requests: Using Query Parameters"
+(`X-Amz-Signature` and its like); PostgreSQL, "Database Connection Control Functions" (`password`,
+`sslpassword`).
+"""
+_KEYS = (_USERINFO, _KEY)
+_CREDENTIALS = (_JWT, _BASE64_XOAUTH2, _BEARER, _PARAMETER, *_KEYS)
+"""Each shows what its first group matches, and covers what stands behind that."""
 
 
 def one_line(text: str) -> str:
@@ -83,8 +98,15 @@ def uncredentialed(text: str) -> str:
     return _covered(text, lambda _: MASK)
 
 
-def _covered(text: str, cover: Callable[[int], str]) -> str:
+def without_keys(text: str) -> str:
+    """Cover what opens the places that addresses lead to, such as a state backend's."""
+    return _covered(text, lambda _: MASK, _KEYS)
+
+
+def _covered(
+    text: str, cover: Callable[[int], str], patterns: Sequence[re.Pattern[str]] = _CREDENTIALS
+) -> str:
     """Put `cover`, of so many characters, in the place of what may be a credential."""
-    for pattern in (_JWT, _BASE64_XOAUTH2, _BEARER, _PARAMETER):
+    for pattern in patterns:
         text = pattern.sub(lambda found: found[1] + cover(len(found[0]) - len(found[1])), text)
     return text

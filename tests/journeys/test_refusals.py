@@ -356,14 +356,27 @@ def test_a_file_that_is_no_yaml(stack: Journey, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "code", "cause"),
-    [("file", 2, "There is no backend"), ("postgres", 4, "The backend cannot be opened")],
+    ("address", "code", "cause"),
+    [
+        ("file://127.0.0.1:1/nowhere", 2, "There is no backend"),
+        ("postgres://u:sekret@127.0.0.1:1/nowhere", 4, "The backend cannot be opened"),
+    ],
 )
-def test_a_backend_that_is_not_there(stack: Journey, scheme: str, code: int, cause: str) -> None:
-    env = {"PULUMI_BACKEND_URL": f"{scheme}://127.0.0.1:1/nowhere"}
+def test_a_backend_that_is_not_there(
+    stack: Journey, tmp_path: Path, address: str, code: int, cause: str
+) -> None:
+    """Nor is the password in its address told, on a terminal or on a pipeline's page."""
+    env = {"PULUMI_BACKEND_URL": address}
     said, next_step = refused(stack, code, env)
     assert cause in said
     assert "PULUMI_BACKEND_URL" in next_step
+    page = tmp_path / "page"
+    job = env | {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page)}
+    done = stack.proself_mail("rotate", "--stack", "dev", env=job)
+    assert done.returncode == code, done.stderr
+    summary = page.read_text(encoding="utf-8")
+    assert cause in summary
+    assert "sekret" not in said + done.stdout + done.stderr + summary
 
 
 @pytest.mark.parametrize("key", ["azuread:tenantId", "proself-mial:environment"])

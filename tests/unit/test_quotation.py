@@ -12,7 +12,7 @@ from rich.text import Text
 
 from proself_mail import markdown, report
 from proself_mail.check import fail
-from proself_mail.quotation import harmless, in_json, one_line, quoted
+from proself_mail.quotation import harmless, in_json, one_line, quoted, without_keys
 
 NAME = (
     "x\x1b]0;PWNED\x07\x1b[2J\x9b2J\r\x85\u2028\u202e ##vso[task.setvariable variable=X]1\n"
@@ -94,3 +94,39 @@ def test_a_page_has_commands_and_addresses_as_code() -> None:
     said = f"run `pulumi up --stack contoso_test`, then consent at {address}"
     assert markdown.text(said) == said.replace(address, f"`{address}`")
     assert markdown.text("`a`b@c `x|y` 対処") == "`ab@c` \\`x\\|y\\` 対処"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgres://u:sekret@db.example:5432/state",
+        "postgres://u:se/kret@db.example/state",
+        "postgres://u:se@kret@db.example/state?sslmode=require",
+        "https://a.blob.core.windows.net/c?%3Fsig=sekret%3D&sv=1",
+        "https://a.blob.core.windows.net/c?sv=1&comp=list&sig=sekret%3D",
+        r"https://a.blob.core.windows.net/c?sv=1\u0026sig=sekret%3D",
+        "https://b.s3.example/k?X-Amz-Security-Token=sekret&X-Amz-Signature=kret&x-id=GetObject",
+        "postgres://db.example/state?user=u&password=sekret&sslpassword=kret",
+        "host=db.example user=u password=sekret dbname=state",
+        "AccountName=a;AccountKey=sekret==;EndpointSuffix=core.windows.net",
+    ],
+)
+def test_what_opens_an_addresss_place_is_covered(address: str) -> None:
+    shown = without_keys(f'Get "{address}": dial tcp 127.0.0.1:1: connection refused')
+    assert "kret" not in shown
+    assert shown.endswith('": dial tcp 127.0.0.1:1: connection refused')
+    assert ".example" in shown or "core.windows.net" in shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:8080/v1.0/users/anna@contoso.test",
+        "http://[::1]:8080/v1.0/users/anna@contoso.test",
+        "azblob://c?storage_account=a",
+        "postgres://u@db.example/state",
+        "repo:contoso@12/mail@34:environment:x",
+    ],
+)
+def test_an_address_without_such_a_thing_stays(address: str) -> None:
+    assert without_keys(address) == quoted(address) == address
