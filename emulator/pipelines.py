@@ -99,7 +99,8 @@ class Pipelines:
                 if "api-version" not in request.query_params:
                     return Response(status_code=400)
                 return JSONResponse({"oidcToken": self._sign(job, AZURE_AUDIENCE)})
-            owner = job.subject.removeprefix("repo:").partition("/")[0]
+            # In the subject the owner may have an id behind it: repo:OWNER@ID/NAME@ID.
+            owner = job.subject.removeprefix("repo:").partition("/")[0].partition("@")[0]
             asked = request.query_params.get("audience") or f"https://github.com/{owner}"
             return JSONResponse({"value": self._sign(job, asked)})
 

@@ -244,9 +244,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         raise _no_token(
             error,
             f"The tenant refuses {source}: {said}.",
-            "Compare the issuer, the subject and the audience with the federated credentials of "
-            "that application (`infra/pipeline` makes them). One that was just made takes minutes "
-            "to work: then run it again."
+            failure.NO_TRUST
             if "AADSTS70021" in said
             else "Check the client ID, and make a new client secret if it has expired "
             "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",

@@ -89,6 +89,18 @@ _BACKEND = (
     "Look at PULUMI_BACKEND_URL and at what it needs to sign in; `pulumi login` chooses a backend "
     "where it is not set, and `pulumi whoami --verbose` names the one in use."
 )
+NO_TRUST = (
+    "Compare the subject, the issuer and the audience that these words name with the federated "
+    "credentials of that application (`infra/pipeline` makes them). GitHub gives a repository that "
+    "was made, renamed or transferred since July 2026 a subject with ids, "
+    "repo:OWNER@ID/NAME@ID:environment:X; then `repository` there has to be OWNER@ID/NAME@ID, as "
+    "between `repo:` and the next colon. One that was just made takes minutes to work: then run "
+    "it again."
+)
+"""What a person does where no federated credential fits a job (AADSTS70021 and its like).
+
+The ids: GitHub, "OpenID Connect reference", Immutable subject claims; Azure/azure-dev#9382.
+"""
 _LONGEST = 600
 _CREDENTIAL = re.compile(
     r"((?:secretText|client_secret|client_assertion|access_token|refresh_token|id_token)"
@@ -256,8 +268,7 @@ _RULES = (
         r"AADSTS70021",
         Kind.PERMANENT,
         "the tenant knows no federated credential for this job",
-        "One that has just been made takes minutes to work: then run it again. Else compare its "
-        "issuer, subject and audience with the job's.",
+        NO_TRUST,
     ),
     _Rule(
         r"AADSTS\d",

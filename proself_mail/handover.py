@@ -26,7 +26,8 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
     except ValueError as error:
         raise ConfigurationError(
             f"{object_id!r} is not an object id.",
-            "`pulumi -C infra/pipeline stack output objectId` prints it.",
+            "`pulumi -C infra/pipeline stack output objectId --stack NAME` prints it, NAME being "
+            "the stack of the pipeline's identity.",
         ) from error
     stack = Stack(name, project)
     settings = await stack.engine.awaited(stack.settings)
@@ -37,7 +38,10 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
             raise CheckFailed(
                 f"{identity} is no service principal of the tenant {settings.tenant_id}; a client "
                 "ID or an application's object id would not do.",
-                "`pulumi -C infra/pipeline stack output objectId` prints the right one.",
+                "`pulumi -C infra/pipeline stack output objectId --stack NAME` prints the right "
+                "one, NAME being the stack of the pipeline's identity. If somebody deleted that "
+                "identity, `pulumi -C infra/pipeline up --refresh --stack NAME` makes it anew "
+                "first.",
             ) from error
     changes: dict[str, str] = {}
     if identity not in settings.owners:

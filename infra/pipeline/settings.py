@@ -37,9 +37,13 @@ _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,
 
 
 def _repository(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", text):
+    name = "[A-Za-z0-9_.-]+"
+    if not re.fullmatch(rf"{name}/{name}|{name}@[0-9]+/{name}@[0-9]+", text):
         raise ValueError(
-            f"{text!r} is not GitHub's OWNER/NAME, each of ASCII letters, digits, `-`, `_` and `.`"
+            f"{text!r} is neither GitHub's OWNER/NAME nor OWNER@ID/NAME@ID, the names of ASCII "
+            "letters, digits, `-`, `_` and `.`; `gh api "
+            "repos/OWNER/NAME/actions/oidc/customization/sub --jq .sub_claim_prefix` prints the "
+            "one that it is, behind `repo:`"
         )
     return text
 
@@ -79,7 +83,12 @@ class Settings(_Model):
     owners: Annotated[tuple[UUID, ...], Field(min_length=1)]
     """Object ids of the people who look after the identity; never its own."""
     repository: Annotated[str, AfterValidator(_repository)] | None = None
-    """GitHub's OWNER/NAME."""
+    """GitHub's OWNER/NAME, or OWNER@ID/NAME@ID, as its tokens have it behind `repo:`.
+
+    With ids where it was made, renamed or transferred since 15 July 2026, or chose so; never on a
+    GitHub Enterprise Server (GitHub, "OpenID Connect reference", Immutable subject claims). What
+    GitHub's `sub_claim_prefix` says decides, whatever stands beside it (Azure/azure-dev#9382).
+    """
     environments: tuple[_Name, ...] = ()
     """GitHub environments, named as the stacks; protect them."""
     github_issuer: _Text = GITHUB_ISSUER
@@ -107,10 +116,11 @@ class Settings(_Model):
     def _check_together(self) -> Self:
         if self.environments and not self.repository:
             raise ValueError("`environments` are GitHub's: `repository` (OWNER/NAME) is missing")
-        if not self.environments and not self.service_connections:
+        # Said to be none, it takes the trust away from all: from a runner that was broken into.
+        if not self.model_fields_set & {"environments", "service_connections"}:
             raise ValueError(
                 "name the pipelines that may sign in: `repository` and `environments`, or "
-                "`serviceConnections`"
+                "`serviceConnections`; `environments: []` for none at all"
             )
         # Microsoft, "Workload identity federation considerations": at most 20 an application.
         if len(self.trusted) > 20:

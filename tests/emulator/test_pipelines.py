@@ -45,8 +45,10 @@ def sign_in(tenant: Tenant, client_id: str, token: str) -> httpx.Response:
 
 
 def test_githubs_job_gets_a_token_for_whom_it_asks(tenant: Tenant, graph: httpx.Client) -> None:
+    with_ids = tenant.job(*GITHUB[:2], "repo:o@1/r@2:environment:e")
     job = tenant.job(*GITHUB)
-    assert claims(ask(tenant, job, "GET").json()["value"])["aud"] == "https://github.com/o"
+    for each in (with_ids, job):
+        assert claims(ask(tenant, each, "GET").json()["value"])["aud"] == "https://github.com/o"
     token = ask(tenant, job, "GET", audience=AUDIENCE).json()["value"]
     found = claims(token)
     assert (found["iss"], found["sub"], found["aud"]) == (*GITHUB[1:], AUDIENCE)

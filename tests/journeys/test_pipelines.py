@@ -50,6 +50,9 @@ def identity(journey: Journey, checkout: Path) -> Identity:
     set_up(journey)
     found = make_identity(journey, checkout, [STACK], ["proself-mail-contoso"])
     before = journey.mark()
+    nobody = journey.proself_mail("handover", "--stack", STACK, "--to", str(uuid.uuid4()))
+    assert nobody.returncode == 1, nobody.stderr
+    assert "`pulumi -C infra/pipeline up --refresh --stack NAME`" in " ".join(nobody.stderr.split())
     handed = journey.proself_mail("handover", "--stack", STACK, "--to", found.object_id)
     assert handed.returncode == 0, handed.stderr
     assert journey.writes(before) == []
@@ -162,6 +165,11 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     branch = "repo:contoso/mail:ref:refs/heads/main"
     refuse(journey, checkout, step, 2, "id-token: write")
     refuse(journey, checkout, step | github(journey, branch), 4, "takes minutes to work")
+    renamed = GITHUB[2].replace("contoso/mail", "contoso@12/mail@34")
+    presented = f"presented assertion subject '{renamed}'"
+    refuse(journey, checkout, step | github(journey, renamed), 4, presented)
+    with_ids = "`repository` there has to be OWNER@ID/NAME@ID"
+    refuse(journey, checkout, step | github(journey, renamed), 4, with_ids)
     wrong = github(journey, audience="https://github.com/contoso")
     refuse(journey, checkout, step | wrong, 4, "AADSTS700212: No matching federated identity")
     file = checkout / "stacks" / f"Pulumi.{STACK}.yaml"
@@ -218,3 +226,25 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
     for secret in journey.tenant.secrets():
         assert secret not in shown
         assert secret not in started_with
+
+
+@pytest.mark.parametrize("person", ["none", "notice"])
+def test_issues_that_cannot_be_listed_turn_the_job_red(tmp_path: Path, person: str) -> None:
+    gh = tmp_path / "gh"
+    gh.write_text('#!/bin/sh\n[ "$2" = list ] && exit 4\necho "$@" >> asked\n', encoding="utf-8")
+    gh.chmod(0o755)
+    job = Job(WORKFLOW, "rotate")
+    for step in job.body["steps"]:
+        if step.get("id") == "rotate":
+            step["run"] = f'printf "person={person}\\ntitle=T\\n" >> "$GITHUB_OUTPUT"'
+        elif step.get("run") == "make setup":
+            del step["run"]
+    expressions = ["matrix.stack", "github.token", "github.repository"]
+    expressions += [f"vars.{name}" for name in ("ARM_CLIENT_ID", "ARM_TENANT_ID")]
+    expressions += [f"vars.{name}" for name in ("PULUMI_BACKEND_URL", "AZURE_STORAGE_ACCOUNT")]
+    path = {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]])}
+    ran = job.run(tmp_path, path, dict.fromkeys(expressions, "x"))
+    assert ran.codes.pop("rotate") == 0, ran.log
+    assert list(ran.codes.values()) == [4]
+    asked = tmp_path / "asked"
+    assert not asked.exists() or "issue" not in asked.read_text(encoding="utf-8")

@@ -28,6 +28,37 @@ def test_each_pipeline_has_a_credential_of_its_own() -> None:
     assert found[0].subject == "repo:contoso/mail:environment:contoso.test"
 
 
+def test_a_repository_has_ids_where_its_tokens_have_them() -> None:
+    [found] = settings(repository="contoso@12/mail@34", environments=["contoso"]).trusted
+    assert found.subject == "repo:contoso@12/mail@34:environment:contoso"
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        "contoso@12/mail",
+        "contoso/mail@34",
+        "contoso@x/mail@34",
+        "repo:contoso/mail",
+        "a/b/c",
+        "a/*",
+    ],
+)
+def test_it_is_named_as_github_names_it(repository: str) -> None:
+    with pytest.raises(ValidationError, match="neither GitHub's OWNER/NAME nor OWNER@ID/NAME@ID"):
+        settings(repository=repository, environments=["contoso"])
+
+
+@pytest.mark.parametrize("key", ["environments", "serviceConnections"])
+def test_the_trust_can_be_taken_from_all(key: str) -> None:
+    assert settings(**{key: []}).trusted == ()
+
+
+def test_who_is_to_be_trusted_is_not_forgotten() -> None:
+    with pytest.raises(ValidationError, match="name the pipelines that may sign in"):
+        settings()
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
