@@ -30,12 +30,14 @@ def test_the_configurations_table_names_every_key(readme: str, heading: str) -> 
 def test_commands_can_be_pasted_into_any_shell(path: Path) -> None:
     """Zsh, which macOS gives people, takes a comment for arguments and a bare bracket for files."""
     text = path.read_text(encoding="utf-8")
-    for block in re.findall(r"^ *```\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL):
-        for line in map(str.strip, block.splitlines()):
-            assert not line.startswith("cd "), "the next one is typed in the checkout's folder"
-            if line.startswith(("make ", "uv ", "pulumi ", "proself-mail ", "export ", "eval ")):
-                bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
-                assert not re.search(r"[#\[\]*?~]", bare), line
+    blocks = re.findall(r"^ *```\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    for line in lines:
+        assert not line.startswith("cd "), "the next one is typed in the checkout's folder"
+    for line in (*lines, *re.findall(r"`([^`\n]+)`", text)):
+        if line.startswith(("make ", "uv ", "pulumi ", "proself-mail ", "export ", "eval ", "gh ")):
+            bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
+            assert not re.search(r"[#\[\]*?~]", bare), line
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

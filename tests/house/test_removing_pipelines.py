@@ -1,5 +1,6 @@
 """What the pipelines that delete never are: started by a pull request, or trusted unguarded."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,25 @@ def test_the_workflow_runs_the_default_branch_in_its_own_environment(name: str) 
     for step in job["steps"]:
         assert "ref" not in step.get("with", {})
         assert "${{" not in step.get("run", ""), "an input would be a part of the script"
+
+
+def test_no_call_drops_another_one_for_other_stacks() -> None:
+    """GitHub cancels what waits in a group as soon as another comes to wait in it."""
+    for name, what in (("teardown", "inputs.stacks"), ("rotate", "matrix.stack")):
+        job = read(f".github/workflows/{name}.yml")["jobs"][name]
+        assert f"${{{{ {what} }}}}" in job["concurrency"]["group"]
+
+
+@pytest.mark.parametrize("language", ["", ".ja"])
+@pytest.mark.parametrize(
+    ("name", "runbook"), [("rotate", "rotation"), ("teardown", "teardown"), ("sweep", "teardown")]
+)
+def test_the_runbook_names_every_variable(name: str, runbook: str, language: str) -> None:
+    told = (ROOT / f"docs/runbooks/{runbook}{language}.md").read_text(encoding="utf-8")
+    github = (ROOT / f".github/workflows/{name}.yml").read_text(encoding="utf-8")
+    azure = (ROOT / f"azure-pipelines/{name}.yml").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"\bvars\.(\w+)|\$\(([A-Z_]+)\)", github + azure))
+    assert {f"`{one or other}`" for one, other in wanted} <= set(re.findall(r"`\w+`", told))
 
 
 @pytest.mark.parametrize("name", ["teardown", "sweep"])
