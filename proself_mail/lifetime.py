@@ -8,13 +8,11 @@ with every run.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import zip_longest
 
-from proself_mail.command_line import shell_word
+from proself_mail import mending
 from proself_mail.schedule import (
     SecretsEntry,
     Window,
-    format_instant,
     open_windows,
     shortened,
     vanishing,
@@ -63,37 +61,11 @@ def way_out(
         return (
             "Have an administrator exempt this application in an app management policy of its own."
         )
-    told = (
-        f"`{_command(stack, entries, found)}` lets it end sooner; commit the stack file, then try "
-        "again."
-    )
+    line = mending.config_set_secrets(stack, entries, found)
+    told = f"`{line}` lets it end sooner; commit the stack file, then try again."
     if limit is None:
         told += (
             f" {tried.days} days are a guess: `proself-mail preflight --stack {stack}` of somebody "
             "who may read the policy says how many it allows."
         )
     return told
-
-
-def _command(stack: str, before: Sequence[SecretsEntry], after: Sequence[SecretsEntry]) -> str:
-    """Write the command line that makes a stack's `secrets` what they are to be."""
-    options = [f"--plaintext '{path}={value}'" for path, value in keys(before, after).items()]
-    return " ".join(["pulumi config set-all --path", *options, "--stack", shell_word(stack)])
-
-
-def keys(before: Sequence[SecretsEntry], after: Sequence[SecretsEntry]) -> Mapping[str, str]:
-    """Return the keys of a stack's configuration that make `secrets` what they are to be.
-
-    There are no fewer entries `after` than `before`, and not the same.
-    """
-    pairs = enumerate(zip_longest(before, after))
-    first = next(place for place, (old, new) in pairs if old != new)
-    found: dict[str, str] = {}
-    for place, entry in enumerate(after[first:], first):
-        is_said = any(each.revokes_earlier for each in before[place : place + 1])
-        found[f"secrets[{place}].from"] = format_instant(entry.starts)
-        found[f"secrets[{place}].everyDays"] = str(entry.every.days)
-        found[f"secrets[{place}].overlapDays"] = str(entry.overlap.days)
-        if entry.revokes_earlier or is_said:
-            found[f"secrets[{place}].revokesEarlier"] = str(entry.revokes_earlier).lower()
-    return found

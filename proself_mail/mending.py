@@ -4,9 +4,18 @@ Each names its stack: the one that is selected may be another. Pulumi takes an i
 description for a secret that it was not told of, and refuses it without `--plaintext`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import zip_longest
 
 from proself_mail.command_line import shell_word
+from proself_mail.schedule import (
+    BRING_THE_NEWEST,
+    SecretsEntry,
+    format_instant,
+    in_order,
+    lost_entry,
+)
 
 Mend = Callable[[str, str | None], str]
 """Writes the line that gives the key at a path a value; None takes the key away."""
@@ -34,6 +43,53 @@ def config_add_permission(stack: str, permissions: Sequence[str], permission: st
     if place == 1:  # it may be the default, which stands in no file: the list would begin with null
         add = [*enumerate(permissions), *add]
     return [config_set(stack, f"permissions[{at}]", each) for at, each in add]
+
+
+def config_set_secrets(
+    stack: str, before: Sequence[SecretsEntry], after: Sequence[SecretsEntry]
+) -> str:
+    """Return the line that makes a stack's `secrets` what they are to be."""
+    keys = secrets_keys(before, after)
+    options = [f"--plaintext '{path}={value}'" for path, value in keys.items()]
+    return " ".join(["pulumi config set-all --path", *options, "--stack", shell_word(stack)])
+
+
+def secrets_keys(
+    before: Sequence[SecretsEntry], after: Sequence[SecretsEntry]
+) -> Mapping[str, str]:
+    """Return the keys of a stack's configuration that make `secrets` what they are to be.
+
+    There are no fewer entries `after` than `before`, and not the same.
+    """
+    pairs = enumerate(zip_longest(before, after))
+    first = next(place for place, (old, new) in pairs if old != new)
+    found: dict[str, str] = {}
+    for place, entry in enumerate(after[first:], first):
+        is_said = any(each.revokes_earlier for each in before[place : place + 1])
+        found[f"secrets[{place}].from"] = format_instant(entry.starts)
+        found[f"secrets[{place}].everyDays"] = str(entry.every.days)
+        found[f"secrets[{place}].overlapDays"] = str(entry.overlap.days)
+        if entry.revokes_earlier or is_said:
+            found[f"secrets[{place}].revokesEarlier"] = str(entry.revokes_earlier).lower()
+    return found
+
+
+def newest_file(
+    stack: str, ends: Mapping[str, datetime], entries: Sequence[SecretsEntry], now: datetime
+) -> str:
+    """Say what a person does about live secrets that a stack's file does not declare.
+
+    `ends` says when each secret ends that was made, by its window's id.
+    """
+    entry = lost_entry(ends, entries, now)
+    if entry is None:
+        return BRING_THE_NEWEST
+    command = "rotate --revoke" if entry.revokes_earlier else "rotate --now"
+    line = config_set_secrets(stack, entries, in_order([*entries, entry]))
+    return (
+        f"{BRING_THE_NEWEST}; if the file of a `{command}` was lost before its commit, `{line}` "
+        "puts its entry there again"
+    )
 
 
 def in_stack(stack: str) -> Mend:

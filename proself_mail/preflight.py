@@ -22,8 +22,9 @@ from proself_mail.directory import (
 )
 from proself_mail.errors import Refused
 from proself_mail.lock import Standing
+from proself_mail.mending import newest_file
 from proself_mail.quantity import quantity
-from proself_mail.schedule import BRING_THE_NEWEST, open_windows, undeclared, vanishing
+from proself_mail.schedule import open_windows, undeclared, vanishing
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
 from proself_mail.state import APPLICATION, SERVICE_PRINCIPAL, State
@@ -86,7 +87,7 @@ def of_stack(
     is_settled = any(each is not None and now - each > _SETTLED for each in made)
     return (
         rights.ownership(settings, stack, caller, owners if is_settled else None),
-        _file_and_state(state, settings, now),
+        _file_and_state(state, settings, now, stack),
         _stamp(state, settings, stamped, began, stack),
     )
 
@@ -101,7 +102,7 @@ def unseen(forbidden: Forbidden) -> Check:
     )
 
 
-def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
+def _file_and_state(state: State, settings: Settings, now: datetime, stack: str) -> Check:
     """Find live secrets in the state that the stack file does not declare."""
     name = "stack file"
     declared = {window.id for window in open_windows(settings.entries, now)}
@@ -113,7 +114,7 @@ def _file_and_state(state: State, settings: Settings, now: datetime) -> Check:
         name,
         Outcome.FAIL,
         undeclared(lost),
-        next_step=BRING_THE_NEWEST,
+        next_step=newest_file(stack, ends, settings.entries, now),
         is_guard=True,
     )
 

@@ -40,7 +40,7 @@ _PARAMETER = re.compile(
     r"(?i)\b((?:code|access_token|refresh_token|id_token|client_secret|client_assertion|password"
     r"|passwd|code_verifier|session_state)(?:=|%3D|\"?:\s*\"?))[^&\s\"'#]+"
 )
-_USERINFO = re.compile(r"(://[^\s:/@\[\"'`]*:)(?!\d{1,5}[/?#])[^\s\"'`]*(?=@)")
+_USERINFO = re.compile(r"(://[^\s:/@\[\"'`]*:)(?!\d{1,5}[/?#])(?:(?!://)[^\s\"'`])*(?=@)")
 """A password before an address's host, a slash in it or not; a port is none."""
 _KEY = re.compile(
     r"(?i)((?:[?&;]|\\u0026)[\w.%-]*(?:sig|signature|token|secret|password|passwd|credential)="

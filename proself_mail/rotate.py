@@ -18,7 +18,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from proself_mail import clock, lifetime, lock, notes, rights, rotation, session, stack_folder, up
+from proself_mail import clock, lock, notes, rights, rotation, session, stack_folder, up
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.errors import (
@@ -30,7 +30,7 @@ from proself_mail.errors import (
     RemoteError,
 )
 from proself_mail.ledger import Ledger
-from proself_mail.mending import config_rm
+from proself_mail.mending import config_rm, secrets_keys
 from proself_mail.patience import AGREEING, Patience, Say
 from proself_mail.rotation import Plan
 from proself_mail.schedule import format_instant, most_open
@@ -307,7 +307,7 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
         await asyncio.sleep(0.2)  # no two begin in the same second
     place = sum(each.starts < starts for each in entries)
     added = replace(entries[place - 1], starts=starts, revokes_earlier=append is Append.REVOKE)
-    entry = lifetime.keys(entries, (*entries[:place], added, *entries[place:]))
+    entry = secrets_keys(entries, (*entries[:place], added, *entries[place:]))
     try:
         await at.stack.engine.awaited(lambda: at.stack.configure(entry))
         changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))

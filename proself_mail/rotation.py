@@ -10,9 +10,9 @@ from datetime import datetime
 from proself_mail.directory import ApplicationRecord, PasswordRecord
 from proself_mail.errors import Refused, sentence
 from proself_mail.ledger import Ledger
+from proself_mail.mending import newest_file
 from proself_mail.reminder import LiveSecret, Reminder, remind
 from proself_mail.schedule import (
-    BRING_THE_NEWEST,
     SecretsEntry,
     Window,
     format_instant,
@@ -91,7 +91,10 @@ def plan(
     """
     ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
     if lost := vanishing(ends, entries, now):
-        raise _older(lost)
+        raise Refused(
+            sentence(undeclared(lost)),
+            f"{sentence(newest_file('S', ends, entries, now))} Nothing was changed.",
+        )
     ledger, damaged = Ledger.known(application.notes, state.key_ids)
     there = {each.key_id: each for each in application.passwords}
     windows = open_windows(entries, now)
@@ -147,10 +150,6 @@ def _reminder(
     if not live:
         return None
     return remind(live, ledger.pasted, now, first=live[-1].starts == entries[0].starts)
-
-
-def _older(lost: Sequence[str]) -> Refused:
-    return Refused(sentence(undeclared(lost)), f"{sentence(BRING_THE_NEWEST)} Nothing was changed.")
 
 
 def shown(password: PasswordRecord) -> str:

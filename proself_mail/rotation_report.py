@@ -52,8 +52,12 @@ def days_left(of: Plan) -> Iterator[str]:
 
 def notes(of: Plan) -> Iterator[str]:
     """Say what was found and is left alone."""
+    # An update removes what one that was killed had made, and had no time to record.
+    unless = ", unless an update that was cut short made it" if of.needs_engine else ""
     for each in of.foreign:
-        yield f"the client secret {shown(each)} is recorded nowhere as ours and is left alone"
+        yield (
+            f"the client secret {shown(each)} is recorded nowhere as ours and is left alone{unless}"
+        )
     for window in of.vanished:
         yield f"the client secret of the window {window.id} was removed by somebody in Entra"
     if of.is_ledger_damaged:

@@ -108,6 +108,37 @@ def vanishing(
     return tuple(window for window, end in ends.items() if end > now and opened.get(window) != end)
 
 
+def lost_entry(
+    ends: Mapping[str, datetime], entries: Sequence[SecretsEntry], now: datetime
+) -> SecretsEntry | None:
+    """Return the one entry that an early rotation or a revocation made and the file lacks.
+
+    `ends` are as of `vanishing`. Its lengths are those of the entry before it, as they are then.
+    None where no such entry makes up for all that vanishes.
+    """
+    last = max((each for each in entries if each.starts <= now), default=entries[0], key=_starts)
+    vanished = vanishing(ends, entries, now)
+    starts = min((ends[window] - last.lifetime for window in vanished), default=last.starts)
+    if starts <= last.starts:
+        return None
+    for revokes in (False, True):
+        entry = replace(last, starts=starts, revokes_earlier=revokes)
+        complete = in_order([*entries, entry])
+        earlier = {each.id for each in open_windows(complete, now) if each.starts < starts}
+        if not vanishing(ends, complete, now) and earlier <= ends.keys():
+            return entry
+    return None
+
+
+def in_order(entries: Sequence[SecretsEntry]) -> Sequence[SecretsEntry]:
+    """Return entries as a stack file has them, in the order of their instants."""
+    return sorted(entries, key=_starts)
+
+
+def _starts(entry: SecretsEntry) -> datetime:
+    return entry.starts
+
+
 BRING_THE_NEWEST = (
     "bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
     "only ever appended"

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import signal
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -58,6 +59,15 @@ def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
     refused = journey.proself_mail("up", "--stack", STACK)
     assert refused.returncode == 2, refused.stderr
     assert "in the order of their `from`" in " ".join(refused.stderr.split())
+    set_entries(journey, first)
+    told = rotate(journey, code=3)
+    line = told.partition("`rotate --now` was lost before its commit, `")[2].partition("`")[0]
+    typed = subprocess.run(
+        ["sh", "-ec", line], cwd=journey.folder, env=journey.environment, capture_output=True
+    )
+    assert typed.returncode == 0, told
+    assert entries(journey) == [first, second]
+    assert "Nothing is due" in rotate(journey)
     set_entries(journey, second)
     plain = journey.up(STACK)
     assert plain.returncode != 0, plain.stdout

@@ -196,3 +196,9 @@ def test_the_name_of_a_foreign_secret_is_text_in_the_summary() -> None:
     page = rotation_report.summary("contoso.test", "t", cast(Any, done))
     [line] = [each for each in page.splitlines() if TWO in each]
     assert "`'@org/admins` \\[sign `in](https://evil.example)` \\<img src=x\\>" in line
+    assert line.endswith("is left alone.")
+    due = rotation.plan(
+        entries, State({}, (), (), {}), replace(APPLICATION, passwords=(foreign,)), now, now
+    )
+    [note] = rotation_report.notes(due)
+    assert note.endswith("unless an update that was cut short made it")

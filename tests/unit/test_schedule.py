@@ -12,6 +12,8 @@ from proself_mail.schedule import (
     SecretsEntry,
     Window,
     format_instant,
+    in_order,
+    lost_entry,
     most_open,
     open_windows,
     parse_instant,
@@ -271,3 +273,30 @@ def test_one_minute_is_singular(seconds: int, written: str) -> None:
 
 def test_a_window_is_named_by_its_start() -> None:
     assert Window(T0, T0 + DAY, 0, newest=True).id == "20270401T000000Z"
+
+
+@given(histories(), instants, st.integers(1, 60 * 24 * 300), st.integers(0, 60 * 24), st.booleans())
+def test_a_lost_entry_is_found_from_what_was_made(
+    entries: list[SecretsEntry], began: datetime, after: int, since: int, revokes: bool
+) -> None:
+    """Of an early rotation or a revocation; whatever it says, the same secrets are to exist."""
+    last = entries[-1]
+    starts = max(began, last.starts) + timedelta(minutes=after)
+    appended = [*entries, replace(last, starts=starts, revokes_earlier=revokes)]
+    now = starts + timedelta(minutes=since)
+    ends = {each.id: each.expires for each in open_windows(appended, now)}
+    assume(vanishing(ends, entries, now))
+    planned = [*entries, entry(now + DAY)]
+    found = lost_entry(ends, planned, now)
+    assert found is not None
+    assert found == lost_entry(ends, entries, now)
+    again = open_windows(in_order([*planned, found]), now)
+    assert {each.id: each.expires for each in again} == ends
+
+
+def test_what_one_entry_does_not_explain_is_left_to_people() -> None:
+    now = T0 + 20 * DAY
+    ends = {each.id: each.expires for each in open_windows([entry(T0)], now)}
+    assert lost_entry(ends, [entry(T0)], now) is None, "nothing vanishes"
+    assert lost_entry(ends, [entry(T0, overlap=31)], now) is None
+    assert lost_entry(ends, [entry(T0 + DAY)], now) is None
