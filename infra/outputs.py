@@ -7,7 +7,7 @@ carried out. Under `proself-mail up` it is written there, after proof.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
@@ -22,6 +22,7 @@ from proself_mail.target import Target
 if TYPE_CHECKING:  # it brings the provider's SDK, for which `__main__` finds a better time
     from infra.mail_app import MailApp
 
+T = TypeVar("T")
 _PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -38,20 +39,23 @@ def export(app: "MailApp", settings: Settings, target: Target) -> None:
         )
         for window, password in app.secrets.items()
     ]
-    every_secret: pulumi.Output[list[Any]] = pulumi.Output.all(*secrets)
-    all_secrets: pulumi.Output[list[Any]] = pulumi.Output.secret(every_secret)
+    those_made: pulumi.Output[list[Any]] = pulumi.Output.all(*map(_where_made, secrets)).apply(
+        lambda found: [each for each in found if each is not None]
+    )
+    all_secrets: pulumi.Output[list[Any]] = pulumi.Output.secret(those_made)
     config_file = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
 
-    pulumi.export("clientId", client_id)
+    consent_url = client_id.apply(lambda client: _consent_url(target, settings, client))
+    pulumi.export("clientId", _where_made(client_id))
     pulumi.export("tenantId", str(settings.tenant_id))
-    pulumi.export("applicationObjectId", app.application.object_id)
-    pulumi.export("servicePrincipalObjectId", app.service_principal.object_id)
-    pulumi.export("identifierUri", app.identifier_uri.identifier_uri)
+    pulumi.export("applicationObjectId", _where_made(app.application.object_id))
+    pulumi.export("servicePrincipalObjectId", _where_made(app.service_principal.object_id))
+    pulumi.export("identifierUri", _where_made(app.identifier_uri.identifier_uri))
     pulumi.export("redirectUri", settings.redirect_uri)
+    pulumi.export("consentUrl", _where_made(consent_url))
     pulumi.export(
-        "consentUrl", client_id.apply(lambda client: _consent_url(target, settings, client))
+        "clientSecret", all_secrets.apply(lambda found: found[-1]["value"] if found else None)
     )
-    pulumi.export("clientSecret", all_secrets.apply(lambda found: found[-1]["value"]))
     pulumi.export("clientSecrets", all_secrets)
     pulumi.export("configFile", settings.config_file_shown(pulumi.get_stack()))
 
@@ -60,6 +64,17 @@ def export(app: "MailApp", settings: Settings, target: Target) -> None:
         if app.consent:
             made.append(app.consent.id)
         pulumi.Output.all(*made).apply(lambda found: _write(config_file, settings, found))
+
+
+def _where_made(output: pulumi.Output[T]) -> pulumi.Output[T | None]:
+    """Return an output, or nothing where this run leaves out what it is of; a preview shows it.
+
+    The engine answers for what a part-update (`--target`, `--exclude`) does not make that it is not
+    known. Exported, that would be kept for a value, and one new secret would hide all the others.
+    """
+    shows_all = pulumi.runtime.is_dry_run()
+    is_known: pulumi.Output[bool] = pulumi.Output.from_input(output.is_known())
+    return is_known.apply(lambda made: output if made or shows_all else None)
 
 
 def check_config_file(settings: Settings) -> None:
@@ -82,6 +97,8 @@ def _consent_url(target: Target, settings: Settings, client_id: str) -> str:
 
 def _write(path: Path, settings: Settings, made: Sequence[Any]) -> None:
     _, _, client_id, secrets = made[:4]
+    if not secrets:  # left out of this run
+        return
     newest: Mapping[str, Any] = secrets[-1]
     secret = ClientSecret(
         window=newest["id"],

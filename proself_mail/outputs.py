@@ -3,7 +3,7 @@
 The program exports them (`infra.outputs`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,46 +37,67 @@ class Outputs:
 
 
 def outputs_of(found: State, name: str) -> Outputs:
-    """Return the outputs in a state.
+    """Return the outputs in a state. Raises `ConfigurationError` where they are not all there.
 
-    Raises `ConfigurationError` where there are none: before the first `up`, and where a run was cut
-    short.
+    They are not before the first `up`, where a run was cut short, and where a part-update left out
+    what they are of.
     """
+    again = f"`proself-mail up --stack {name}`"
+    if not found.outputs and not found.resources:
+        raise ConfigurationError(
+            f"The stack {name} has no outputs: nothing has been set up yet.",
+            f"{again}, then try again.",
+        )
+    if not found.outputs:
+        raise ConfigurationError(
+            f"The stack {name} holds {', '.join(sorted(found.resources))}, and no outputs: its "
+            "last run did not come to its end.",
+            f"{again} goes on from there and gives the outputs; then try again.",
+        )
     try:
         return _outputs(found.outputs)
-    except KeyError as error:
-        again = f"`proself-mail up --stack {name}`"
-        if not found.resources:
-            raise ConfigurationError(
-                f"The stack {name} has no output {error}: nothing has been set up yet.",
-                f"{again}, then try again.",
-            ) from error
+    except (KeyError, TypeError, ValueError):
+        # Without the error: it may hold a secret.
         raise ConfigurationError(
-            f"The stack {name} holds {', '.join(sorted(found.resources))}, and no output {error}: "
-            "its last run did not come to its end.",
-            f"{again} goes on from there and gives the outputs; then try again.",
-        ) from error
+            f"The outputs of the stack {name} are incomplete: a part-update (`--target`, "
+            "`--exclude`) left some of them out.",
+            f"{again}, then try again.",
+        ) from None
 
 
 def _outputs(found: Mapping[str, Any]) -> Outputs:
-    secrets: Sequence[Mapping[str, str]] = found["clientSecrets"]
+    """Read them. Raises `KeyError`, `TypeError` or `ValueError` where they are not all there."""
+    secrets = found["clientSecrets"]
+    if not isinstance(secrets, list) or not secrets:
+        raise TypeError
     return Outputs(
-        client_id=found["clientId"],
-        tenant_id=found["tenantId"],
-        application_object_id=found["applicationObjectId"],
-        service_principal_object_id=found["servicePrincipalObjectId"],
-        identifier_uri=found["identifierUri"],
-        redirect_uri=found["redirectUri"],
-        consent_url=found["consentUrl"],
-        config_file=found["configFile"],
+        client_id=_text(found, "clientId"),
+        tenant_id=_text(found, "tenantId"),
+        application_object_id=_text(found, "applicationObjectId"),
+        service_principal_object_id=_text(found, "servicePrincipalObjectId"),
+        identifier_uri=_text(found, "identifierUri"),
+        redirect_uri=_text(found, "redirectUri"),
+        consent_url=_text(found, "consentUrl"),
+        config_file=_text(found, "configFile"),
         client_secrets=tuple(
             ClientSecret(
-                window=secret["id"],
-                key_id=secret["keyId"],
+                window=_text(secret, "id"),
+                key_id=_text(secret, "keyId"),
                 starts=datetime.fromisoformat(secret["starts"]),
                 expires=datetime.fromisoformat(secret["expires"]),
-                value=Secret(secret["value"]),
+                value=Secret(_text(secret, "value")),
             )
             for secret in secrets
         ),
     )
+
+
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What Pulumi keeps for the value of an output that it does not know."""
+
+
+def _text(found: Mapping[str, Any], key: str) -> str:
+    text = found[key]
+    if not isinstance(text, str) or text == _UNKNOWN:
+        raise TypeError
+    return text

@@ -1,22 +1,24 @@
 """What was changed in a stack's file and not carried out: nobody is shown a mixture of both."""
 
+import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from proself_mail import carried_out
+from proself_mail import carried_out, outputs
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
 from proself_mail.state import APPLICATION, CONSENT, Resource, State
-from tests.sheets import STACK, client_secret, outputs_of
+from tests.sheets import STACK, VALUE, client_secret, outputs_of
 from tests.unit.test_settings import OTHER_TENANT, good
 
 
 def made(*, consent: bool = True) -> State:
     """The state after an `up` of the good configuration."""
-    outputs = outputs_of(good(), [client_secret()])
-    secret = outputs.newest
+    given = outputs_of(good(), [client_secret()])
+    secret = given.newest
     resources: dict[str, dict[str, Any]] = {
         APPLICATION: {
             "signInAudience": "AzureADMyOrg",
@@ -31,14 +33,14 @@ def made(*, consent: bool = True) -> State:
         (),
         (),
         {
-            "clientId": outputs.client_id,
-            "tenantId": outputs.tenant_id,
-            "applicationObjectId": outputs.application_object_id,
-            "servicePrincipalObjectId": outputs.service_principal_object_id,
-            "identifierUri": outputs.identifier_uri,
-            "redirectUri": outputs.redirect_uri,
-            "consentUrl": outputs.consent_url,
-            "configFile": outputs.config_file,
+            "clientId": given.client_id,
+            "tenantId": given.tenant_id,
+            "applicationObjectId": given.application_object_id,
+            "servicePrincipalObjectId": given.service_principal_object_id,
+            "identifierUri": given.identifier_uri,
+            "redirectUri": given.redirect_uri,
+            "consentUrl": given.consent_url,
+            "configFile": given.config_file,
             "clientSecrets": [
                 {
                     "id": secret.window,
@@ -89,7 +91,39 @@ def test_a_stack_without_outputs_is_told_by_what_it_holds() -> None:
     """They are lost where the engine was stopped; what was made is there all the same."""
     with pytest.raises(ConfigurationError) as told:
         carried_out.check(STACK, good(), replace(made(), outputs={}))
-    assert "holds application, consent, and no output" in told.value.cause
+    assert "holds application, consent, and no outputs" in told.value.cause
     assert f"`proself-mail up --stack {STACK}`" in told.value.next_step
     with pytest.raises(ConfigurationError, match="nothing has been set up yet"):
         carried_out.check(STACK, good(), replace(made(), outputs={}, resources={}))
+
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clientSecrets": UNKNOWN},
+        {"clientSecrets": []},
+        {"clientSecrets": None},
+        {"clientSecrets": {}},
+        {"clientSecrets": [UNKNOWN]},
+        {"clientSecrets": [{"id": "w", "value": VALUE}]},
+        {"clientId": UNKNOWN},
+        {"servicePrincipalObjectId": None},
+        *({"keys": {key: UNKNOWN}} for key in ("id", "keyId", "starts", "expires", "value")),
+        *({"keys": {key: 1}} for key in ("id", "keyId", "starts", "expires", "value")),
+    ],
+    ids=str,
+)
+def test_what_a_part_update_left_is_told_as_such(changes: Mapping[str, Any]) -> None:
+    """Pulumi keeps a mark for what a `--target` or `--exclude` left unknown."""
+    found = dict(made().outputs)
+    if keys := changes.get("keys"):
+        found["clientSecrets"] = [found["clientSecrets"][0] | keys]
+    else:
+        found |= changes
+    with pytest.raises(ConfigurationError, match="a part-update") as failed:
+        outputs.outputs_of(replace(made(), outputs=found), STACK)
+    assert failed.value.next_step.startswith(f"`proself-mail up --stack {STACK}`")
+    assert VALUE not in "".join(traceback.format_exception(failed.value))
