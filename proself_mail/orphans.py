@@ -29,7 +29,6 @@ from proself_mail.state import (
     APPLICATION,
     CONSENT,
     IDENTIFIER_URI,
-    SECRET_PREFIX,
     SERVICE_PRINCIPAL,
     State,
 )
@@ -229,8 +228,10 @@ class Orphans:
         return replace(application, passwords=tuple(left))
 
     def _lacks_something(self, state: State) -> bool:
-        wanted = 3 + self._settings.manages_grant  # application, URI, service principal
-        return sum(not name.startswith(SECRET_PREFIX) for name in state.resources) < wanted
+        wanted = {APPLICATION, IDENTIFIER_URI, SERVICE_PRINCIPAL}
+        if self._settings.manages_grant:
+            wanted.add(CONSENT)
+        return not wanted <= state.resources.keys()
 
     async def _carry_out(self, plan: Plan) -> None:
         for application in plan.purge:

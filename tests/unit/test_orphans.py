@@ -15,20 +15,30 @@ from typing import Any, TypeVar
 
 import pytest
 
+from proself_mail import facts
 from proself_mail.configuration import parse
 from proself_mail.directory import (
     ApplicationRecord,
     DirectoryError,
     Forbidden,
+    GrantRecord,
     NotFound,
     PasswordRecord,
+    ServicePrincipalRecord,
 )
 from proself_mail.errors import Refused
 from proself_mail.journal import Journal
 from proself_mail.orphans import Orphans
 from proself_mail.patience import Patience
 from proself_mail.schedule import format_instant
-from proself_mail.state import APPLICATION, Resource, State
+from proself_mail.state import (
+    APPLICATION,
+    CONSENT,
+    IDENTIFIER_URI,
+    SERVICE_PRINCIPAL,
+    Resource,
+    State,
+)
 from tests.jumping import run
 
 STACK = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
@@ -243,3 +253,24 @@ def test_a_double_that_was_used_meanwhile_is_not_deleted(seed: int) -> None:
     with pytest.raises(Refused, match="no longer what it was"):
         run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=lambda: True))
     assert set(directory.live) == {OWN, "double"}
+
+
+def test_what_is_missing_is_adopted_whatever_else_the_state_holds() -> None:
+    """Names tell, not numbers: a resource under another name stands for nothing."""
+
+    class Consented(Trailing):
+        async def service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
+            return ServicePrincipalRecord(f"of-{client_id}", client_id, "", True, ())
+
+        async def grants(self, object_id: str) -> tuple[GrantRecord, ...]:
+            exchange = f"of-{facts.EXCHANGE_ONLINE_APP_ID}"
+            return (GrantRecord("grant", object_id, exchange, None, frozenset({"Mail.Send"})),)
+
+    own = application(OWN, held=(secret(KEY),))
+    directory = Consented(random.Random(1), [own], lag=0)  # noqa: S311
+    others = {
+        name: Resource(name, name, {}) for name in (IDENTIFIER_URI, SERVICE_PRINCIPAL, "consent2")
+    }
+    state = replace(STATE, resources={**STATE.resources, **others})
+    found = run(lambda: orphans(directory).adoption(state, [own], ()))
+    assert found == {CONSENT: "/oauth2PermissionGrants/grant"}
