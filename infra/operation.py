@@ -85,9 +85,15 @@ def looks_ahead() -> bool:
 
 
 def is_whole() -> bool:
-    """Say whether nothing that is declared is left out of this run on purpose."""
-    leaving_out = ("--target", "--exclude", "-t")
-    return not any(each.startswith(leaving_out) for each in _command_line())
+    """Say whether nothing that is declared is left out of this run on purpose.
+
+    The CLI (since 3.208) takes each of its flags from the environment as well, which is ours too.
+    """
+    flags = ("--target", "--exclude", "-t")
+    variables = ("PULUMI_OPTION_TARGET", "PULUMI_OPTION_EXCLUDE")
+    return not any(each.startswith(flags) for each in _command_line()) and not any(
+        value and name.startswith(variables) for name, value in os.environ.items()
+    )
 
 
 def stack_files() -> Path | None:

@@ -126,7 +126,14 @@ class Engine:
 
         `stdin` is for what must not lie in a file, such as a stack's state.
         """
-        variables = {**os.environ, **environment, "PULUMI_AUTOMATION_API": "true"}
+        # Each of the CLI's flags can be set by a variable (since 3.208), which a person sets for
+        # what they type: `--target` or `--config-file` would make another command of ours.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PULUMI_OPTION_")
+        }
+        variables = {**inherited, **environment, "PULUMI_AUTOMATION_API": "true"}
         variables["PATH"] = os.pathsep.join([str(self._command.parent), variables.get("PATH", "")])
         out: list[str] = []
         error: list[str] = []

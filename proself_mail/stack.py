@@ -287,8 +287,8 @@ class Stack:
         observer = Observer(say, self.engine.end_refused)
         with events(observer) as address:
             arguments = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--color=never"]
-            # Whatever Pulumi.yaml or the environment says: a refresh forgets what a trailing reader
-            # does not show, a live secret included.
+            # Whatever Pulumi.yaml says: a refresh forgets what a trailing reader does not show, a
+            # live secret included.
             arguments.append("--refresh=false")
             try:
                 self._command(

@@ -31,8 +31,8 @@ CONSENT = (
 )
 
 
-def test_no_setting_makes_it_refresh_while_readers_trail(standing: Journey) -> None:
-    """A refresh would forget the live secret, and the run would make another one for Proself."""
+def test_no_setting_makes_it_refresh_or_leave_something_out(standing: Journey) -> None:
+    """A refresh while readers trail would forget the live secret, and another one would be made."""
     project = standing.folder / "Pulumi.yaml"
     document = yaml.safe_load(project.read_text(encoding="utf-8"))
     project.write_text(
@@ -40,7 +40,11 @@ def test_no_setting_makes_it_refresh_while_readers_trail(standing: Journey) -> N
     )
     before = standing.mark()
     standing.tenant.faults(TRAILING)
-    standing.environment["PULUMI_OPTION_REFRESH"] = "true"
+    standing.environment |= {
+        "PULUMI_OPTION_REFRESH": "true",
+        "PULUMI_OPTION_TARGET": "urn:pulumi:dev::proself-mail::nothing",
+        "PULUMI_OPTION_CONFIG_FILE": str(standing.folder / "Pulumi.none.yaml"),
+    }
     done = standing.proself_mail("up", "--stack", STACK)
     assert done.returncode == 0, done.stderr
     assert standing.tenant.struck() == {"trailing": 2}

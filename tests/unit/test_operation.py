@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra import operation
 from infra.operation import _first_word
 
 
@@ -24,3 +25,25 @@ from infra.operation import _first_word
 )
 def test_the_subcommand(line: str, word: str | None) -> None:
     assert _first_word(line.split()) == word
+
+
+@pytest.mark.parametrize(
+    ("line", "variable", "is_whole"),
+    [
+        ("up --yes", "PULUMI_OPTION_YES=true", True),
+        ("up --target **::consent", "", False),
+        ("up -t **::consent", "", False),
+        ("up", "PULUMI_OPTION_TARGET=**::consent", False),
+        ("preview", "PULUMI_OPTION_EXCLUDE=**::secret-*", False),
+        ("up", "PULUMI_OPTION_TARGET=", True),
+    ],
+)
+def test_what_is_left_out_on_purpose(
+    monkeypatch: pytest.MonkeyPatch, line: str, variable: str, is_whole: bool
+) -> None:
+    """By a flag, or by the variable that the CLI takes it from."""
+    monkeypatch.setattr(operation, "_command_line", line.split)
+    name, _, value = variable.partition("=")
+    if name:
+        monkeypatch.setenv(name, value)
+    assert operation.is_whole() == is_whole
