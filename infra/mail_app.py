@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
+from weakref import WeakSet
 
 import pulumi
 import pulumi_azuread as azuread
@@ -44,7 +45,7 @@ class MailAppArgs:
     """Object ids; exactly these own it."""
     stamp: Stamp
     protect: bool
-    """Whether the engine refuses to delete the application."""
+    """Whether the engine refuses to delete the application, its URI and its service principal."""
     adopt: Mapping[str, str]
     """What is in the tenant already and not in the state: ids to import, by resource name."""
 
@@ -69,7 +70,11 @@ class MailAppArgs:
 
 
 class MailApp(pulumi.ComponentResource):
-    """The application, its service principal, the admin consent and the client secrets."""
+    """The application, its service principal, the admin consent and the client secrets.
+
+    Once per stack: its resources have the names by which `proself_mail` knows them in the state.
+    The azuread provider is its own, pinned to the tenant.
+    """
 
     application: azuread.Application
     identifier_uri: azuread.ApplicationIdentifierUri
@@ -82,7 +87,13 @@ class MailApp(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: MailAppArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Declare it all. Raises `pulumi.RunError` where Exchange Online lacks a permission."""
+        """Declare it all.
+
+        Raises `pulumi.RunError` where the stack has one, where `opts` give it an azuread provider,
+        and where Exchange Online lacks a permission.
+        """
+        _check_only_one(name)
+        _check_no_provider(opts)
         super().__init__("proself-mail:index:MailApp", name, None, opts)
         provider = azuread.Provider(
             "azuread",
@@ -92,6 +103,9 @@ class MailApp(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._adopt = args.adopt
+        # None leaves it to the component's own options. Not the consent and the secrets: those
+        # come and go with the configuration, and the tenant keeps them.
+        self._guard = args.protect or None
         self._children = pulumi.ResourceOptions(parent=self, provider=provider)
         exchange = _exchange_online(provider)
         self.application = self._application(args, _scope_ids(exchange, args.permissions))
@@ -101,14 +115,14 @@ class MailApp(pulumi.ComponentResource):
             "identifier-uri",
             application_id=self.application.id,
             identifier_uri=self.application.client_id.apply(lambda client: f"api://{client}"),
-            opts=self._child("identifier-uri"),
+            opts=self._child("identifier-uri", protect=self._guard),
         )
         self.service_principal = azuread.ServicePrincipal(
             "service-principal",
             client_id=self.application.client_id,
             owners=args.owners,
             tags=args.stamp.tags(),
-            opts=self._child("service-principal"),
+            opts=self._child("service-principal", protect=self._guard),
         )
         self.consent = self._consent(exchange, args.permissions) if args.grant_consent else None
         self.secrets = {window: self._secret(window, args) for window in args.windows}
@@ -137,7 +151,7 @@ class MailApp(pulumi.ComponentResource):
                 # An update of the application would otherwise wipe the URI set below, and, once a
                 # refresh has shown them to the state, the notes that `rotate` keeps.
                 ignore_changes=["identifierUris", "notes"],
-                protect=args.protect,
+                protect=self._guard,
             ),
         )
 
@@ -184,6 +198,35 @@ class MailApp(pulumi.ComponentResource):
             import_=self._adopt.get(name),
         )
         return pulumi.ResourceOptions.merge(self._children, own)
+
+
+_stacks: WeakSet[pulumi.Resource] = WeakSet()
+"""The stacks that have one, which are new in each run."""
+
+
+def _check_only_one(name: str) -> None:
+    """Refuse a stack's second one. Raises `pulumi.RunError`."""
+    stack = pulumi.runtime.get_root_resource()
+    if stack in _stacks:
+        raise pulumi.RunError(
+            f"{name!r} is this stack's second MailApp, and a stack holds one. Next: make a stack "
+            "of its own for it (`proself-mail init`)."
+        )
+    if stack is not None:
+        _stacks.add(stack)
+
+
+def _check_no_provider(opts: pulumi.ResourceOptions | None) -> None:
+    """Refuse options that give an azuread provider. Raises `pulumi.RunError`."""
+    if opts is None:
+        return
+    several = opts.providers or ()
+    given = several.values() if isinstance(several, Mapping) else several
+    if any(each is not None and each.package == "azuread" for each in (opts.provider, *given)):
+        raise pulumi.RunError(
+            "A MailApp has an azuread provider of its own, pinned to `tenant_id`, and takes none. "
+            "Next: leave `provider` and `providers` for azuread out of its options."
+        )
 
 
 def _exchange_online(provider: azuread.Provider) -> azuread.GetServicePrincipalResult:

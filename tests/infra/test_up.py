@@ -197,6 +197,9 @@ def test_production_without_consent_of_ours(journey: Journey) -> None:
     assert done.returncode != 0
     assert "protected" in done.stdout + done.stderr
     assert journey.writes(before) == []
+    done = journey.pulumi("destroy", "--exclude-protected", "--stack", "dev", "--yes")
+    assert done.returncode == 0, done.stdout
+    assert journey.writes(before) == []
 
 
 def test_a_multi_tenant_application_with_both_permissions(journey: Journey) -> None:
