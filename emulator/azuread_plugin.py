@@ -34,12 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from emulator.azuread.provider import Provider
     from emulator.azuread.registry import FUNCTIONS, RESOURCES
 
-    addresses = sys.argv[1:] if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        engines = [_parse(each) for each in given if not each.startswith("-")]
+    except ValueError as error:
+        sys.exit(f"pulumi-resource-azuread: {error}")
     server = grpc.server(
         ThreadPoolExecutor(THREADS),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
     )
-    provider = Provider(RESOURCES, FUNCTIONS, on_attach=_end_with)
+    provider = Provider(RESOURCES, FUNCTIONS, on_attach=lambda address: _end_with(*_parse(address)))
     server.add_generic_rpc_handlers((provider.handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
     # The engine ends a plugin by SIGINT and waits five seconds for one that stays: no handler of
@@ -47,9 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     server.start()
     print(port, flush=True)  # noqa: T201 the protocol: the engine reads the port from here
-    for address in addresses:
-        if not address.startswith("-"):
-            _end_with(address)
+    for engine in engines:
+        _end_with(*engine)
     server.wait_for_termination()
 
 
@@ -77,23 +80,30 @@ def write_launcher(directory: Path) -> Path:
     return launcher
 
 
-def _end_with(address: str) -> None:
-    """End the process when the engine at `address` is gone, however it went."""
-    Thread(target=_wait_for_end_of, args=(address,), daemon=True).start()
+def _parse(address: str) -> tuple[str, int]:
+    """Return host and port of an engine's address. Raises `ValueError`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) not in range(1, 65536):
+        raise ValueError(f"{address!r} is no address of an engine, which is HOST:PORT")
+    return host, int(port)
 
 
-def _wait_for_end_of(address: str) -> None:
+def _end_with(host: str, port: int) -> None:
+    """End the process when the engine there is gone, however it went."""
+    Thread(target=_wait_for_end_of, args=(host, port), daemon=True).start()
+
+
+def _wait_for_end_of(host: str, port: int) -> None:
     """End the process when nothing listens at an address any more.
 
     A kept connection ends the moment the engine does. The engine itself closes one that says
     nothing for a while, and at its own end stops listening before it ends plugins: hence the
     attempts before believing it.
     """
-    host, _, port = address.rpartition(":")
     refused = 0
     while refused < ATTEMPTS:
         try:
-            with socket.create_connection((host, int(port))) as connection:
+            with socket.create_connection((host, port)) as connection:
                 refused = 0
                 while connection.recv(4096):
                     pass

@@ -38,7 +38,9 @@ _IMPLICIT_GRANT: Fields = {
     "idTokenIssuanceEnabled": Field(kind=Kind.BOOLEAN),
 }
 _PASSWORD: Fields = {
-    "displayName": Field(required=True, checks=(_not_imitated,)),
+    "displayName": Field(
+        required=True, checks=(lambda value, _: _not_imitated(value, "password"),)
+    ),
     "endDate": Field(computed=True),
     "keyId": output(),
     "startDate": Field(computed=True),

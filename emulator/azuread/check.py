@@ -135,7 +135,13 @@ def _scalar(kind: Kind, value: Any, path: str, report: _Report) -> Any:
 
 def _kind_of(value: Any) -> str:
     # The value itself may be a secret that was put in the wrong place.
-    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a boolean",
+        type(None): "null",
+    }
     return kinds.get(type(value), "a number")
 
 

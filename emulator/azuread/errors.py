@@ -12,6 +12,10 @@ class PluginError(Exception):
     """The root: anything that is told to the engine as a failure."""
 
 
+class RequestError(PluginError):
+    """The request is not of the protocol, whatever the tenant would say to it."""
+
+
 class ConfigurationError(PluginError):
     """The provider's configuration cannot work; one paragraph with cause and next step."""
 

@@ -22,8 +22,13 @@ def parse(pattern: re.Pattern[str], resource_id: str) -> tuple[str, ...]:
     """Take an id apart; raises DiagnosticError when it has another form."""
     found = pattern.fullmatch(resource_id)
     if found is None:
-        raise DiagnosticError(f'parsing "{resource_id}": the id does not have the expected form')
+        raise DiagnosticError(f'parsing "{resource_id}": an id has the form {_form(pattern)}')
     return found.groups()
+
+
+def _form(pattern: re.Pattern[str]) -> str:
+    """Show the form that ids have, with what differs in angle brackets."""
+    return re.sub(r"\(.*?\)", "<id>", pattern.pattern.replace(GUID, ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ when something fails is decided here:
 
 from emulator.azuread.diff import Change, compare, parse_path
 from emulator.azuread.errors import DiagnosticError, InitializationError, PluginError
+from emulator.azuread.ids import parse
 from emulator.azuread.imports import imported_inputs, refreshed_inputs
 from emulator.azuread.plan import changed_properties, ignore_changes, plan
 from emulator.azuread.resource import Instance, Resource
@@ -109,9 +110,13 @@ def refresh(
 def import_existing(
     resource: Resource, tenant: Tenant, resource_id: str
 ) -> tuple[Properties, Properties] | None:
-    """Read an object by id; None when there is none, or the type or id cannot be imported."""
-    if resource.import_id is None or not resource.import_id.fullmatch(resource_id):
+    """Read an object by id; None when there is none, or the type cannot be imported.
+
+    Raises DiagnosticError for an id of another form.
+    """
+    if resource.import_id is None:
         return None
+    parse(resource.import_id, resource_id)
     read = resource.read(tenant, Instance({}, {}, resource_id))
     if read is None:
         return None

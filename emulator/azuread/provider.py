@@ -28,6 +28,7 @@ from emulator.azuread.errors import (
     DiagnosticError,
     InitializationError,
     PluginError,
+    RequestError,
 )
 from emulator.azuread.functions import Function
 from emulator.azuread.protocol import SERVICE, AnyMessage, Empty, Struct, plugin, rpc, status
@@ -96,7 +97,10 @@ class Provider:
         return rpc.GetMappingResponse()
 
     def _attach(self, request: plugin.PluginAttach) -> Message:
-        self._on_attach(request.address)
+        try:
+            self._on_attach(request.address)
+        except ValueError as failure:
+            raise RequestError(str(failure)) from failure
         return Empty()
 
     def _cancel(self, _: Empty) -> Message:
@@ -184,6 +188,7 @@ class Provider:
             return rpc.CreateResponse(
                 properties=self._encoded(lifecycle.preview_create(resource, inputs))
             )
+        _require_known(inputs)
         tenant = self._connected()
         resource_id, state = lifecycle.create(resource, tenant, inputs, request.urn)
         return rpc.CreateResponse(id=resource_id, properties=self._encoded(state))
@@ -212,6 +217,7 @@ class Provider:
         if request.preview:
             state = lifecycle.preview_update(resource, request.id, olds, news, ignored)
         else:
+            _require_known(news)
             state = lifecycle.update(
                 resource, self._connected(), request.id, olds, news, ignored, request.urn
             )
@@ -226,7 +232,10 @@ class Provider:
         return Empty()
 
     def _resource(self, urn: str) -> Resource:
-        token = urn.split("::")[2].rpartition("$")[2]
+        parts = urn.split("::")
+        if len(parts) < 4:
+            raise RequestError(f"{urn!r} is no URN of a resource")
+        token = parts[2].rpartition("$")[2]
         resource = self._resources.get(token)
         if resource is None:
             raise PluginError(
@@ -253,6 +262,8 @@ class Provider:
                 _abort_initialization(failure, self._encoded(failure.state), context)
             except DiagnosticError as failure:
                 context.abort(grpc.StatusCode.UNKNOWN, failure.listed)
+            except RequestError as failure:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(failure))
             except PluginError as failure:
                 context.abort(grpc.StatusCode.UNKNOWN, str(failure))
             except Exception as failure:  # a defect of ours: say where, and keep serving
@@ -263,6 +274,12 @@ class Provider:
                 )
 
         return answer
+
+
+def _require_known(inputs: Properties) -> None:
+    """Refuse inputs that are not known yet, which only a preview may have."""
+    if names := sorted(name for name, value in inputs.items() if contains_unknown(value)):
+        raise RequestError(f"not known yet, and this is no preview: {', '.join(names)}")
 
 
 def _name(urn: str) -> str:

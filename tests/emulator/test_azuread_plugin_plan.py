@@ -165,6 +165,11 @@ class TestCheck:
             ),
             (
                 "Application",
+                {"tags": [None]},
+                "expected a string, got null. Examine values at 'it.tags[0]'.",
+            ),
+            (
+                "Application",
                 {"deviceOnlyAuthEnabled": "perhaps"},
                 "expected a boolean, got a string. Examine values at 'it.deviceOnlyAuthEnabled'.",
             ),
@@ -214,7 +219,8 @@ class TestCheck:
         }
         found = reasons(plugin, "Application", inputs)
         assert len(found) == 4
-        assert all("the stand-in azuread plugin does not imitate" in reason for reason in found)
+        for name in ("logoImage", "oauth2PostResponseRequired", "password", "templateId"):
+            assert any(f"plugin does not imitate {name}: " in reason for reason in found)
 
     def test_a_secret_in_the_wrong_place_is_not_shown(self, plugin: Plugin) -> None:
         inputs = {"displayName": "Mail", "tags": "a-secret-value"}

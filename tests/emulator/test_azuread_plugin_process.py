@@ -91,3 +91,11 @@ def test_unrelated_resources_do_not_wait_for_one_another(executable: Path) -> No
             reads = [pool.submit(it.read, "Application", resource_id) for _ in range(8)]
             assert all(read.result().id == resource_id for read in reads)
         assert time.monotonic() - started < 3 * 0.2 * 4
+
+
+def test_an_address_of_no_engine_is_refused(executable: Path) -> None:
+    done = subprocess.run([executable, "nowhere"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "pulumi-resource-azuread: 'nowhere' is no address of an engine, which is HOST:PORT\n"
+    )
