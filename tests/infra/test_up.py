@@ -193,12 +193,12 @@ def test_production_without_consent_of_ours(journey: Journey) -> None:
     assert journey.config_file.exists()
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
     before = journey.mark()
+    done = journey.pulumi("destroy", "--exclude-protected", "--stack", "dev", "--yes")
+    assert done.returncode == 0, done.stdout
+    assert journey.writes(before) == []
     done = journey.pulumi("destroy", "--stack", "dev", "--yes", "--skip-preview")
     assert done.returncode != 0
     assert "protected" in done.stdout + done.stderr
-    assert journey.writes(before) == []
-    done = journey.pulumi("destroy", "--exclude-protected", "--stack", "dev", "--yes")
-    assert done.returncode == 0, done.stdout
     assert journey.writes(before) == []
 
 
