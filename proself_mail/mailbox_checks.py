@@ -71,6 +71,13 @@ def _not_a_sign_in_name(seen: Evidence) -> Check:
 def config_file(seen: Evidence) -> Check:
     """Compare the Proself config file with the stack, where there is one; it must be private."""
     name = "config file"
+    if left := proself.left_behind(seen.settings, seen.stack, CHECKOUT):
+        return fail(
+            name,
+            f"{', '.join(map(_shown, left))} has a client secret of this stack in it, under a name "
+            "that the stack had before",
+            "delete it",
+        )
     path = seen.settings.config_file_path(seen.stack, CHECKOUT)
     if path is None:
         return ok(name, "none is written (`configFile` is none)")

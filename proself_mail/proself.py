@@ -5,9 +5,10 @@ The form is this product's own, TOML; the labels in its comments are those of th
 of 2025-09-12. It holds one secret, the newest; other valid ones are not in it.
 """
 
+import contextlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -263,6 +264,21 @@ def check_writable(path: Path, settings: Settings) -> None:
             f"{path} is the Proself config file of another stack, {other}; it is left as it is.",
             f"If that stack is no more, delete it; or {_ELSEWHERE}; then try again.",
         )
+
+
+def left_behind(settings: Settings, stack: str, root: Path) -> Sequence[Path]:
+    """Return this stack's files in the usual places of other names: it was renamed.
+
+    `stack` is its name now, `root` what relative paths begin at.
+    """
+    own = settings.config_file_path(stack, root)
+    found = []
+    for path in sorted((root / "out").glob("*/proself.toml")):
+        with contextlib.suppress(OSError):
+            borne = _OURS.search(path.read_bytes())
+            if path != own and borne and borne[1] == str(settings.stack_id).encode():
+                found.append(path)
+    return found
 
 
 def write(path: Path, config: ProselfConfig) -> None:

@@ -10,13 +10,17 @@ import time
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import uuid4
 
 import psutil
 import pytest
 
-from proself_mail import private_file, proself
+from proself_mail import mailbox_checks, private_file, proself
+from proself_mail.check import Outcome
 from proself_mail.errors import ConfigurationError, Error, Refused
+from proself_mail.evidence import Evidence
 from proself_mail.proself import ClientSecret, ProselfConfig
 from proself_mail.secret import MASK, Secret
 from tests.unit.test_settings import TENANT, good
@@ -258,3 +262,27 @@ def test_what_is_no_file_at_all_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Refused, match="is no Proself config file"):
         proself.write(tmp_path / "pipe", config())
+
+
+def test_a_file_under_a_stacks_former_name_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pulumi stack rename` leaves it where it is, with a secret that lives."""
+    monkeypatch.setattr(mailbox_checks, "CHECKOUT", tmp_path)
+    outputs = SimpleNamespace(client_id=CLIENT, newest=SECRET)
+    seen: Any = SimpleNamespace(stack="new", settings=good(), outputs=outputs)
+    for stack, text in (
+        ("new", config().to_toml()),
+        ("other", config(stackId=str(uuid4())).to_toml()),
+        ("strange", "[mail_server]"),
+    ):
+        (tmp_path / "out" / stack).mkdir(parents=True)
+        private_file.write(tmp_path / "out" / stack / "proself.toml", text, "elsewhere")
+    assert mailbox_checks.config_file(cast(Evidence, seen)).outcome is Outcome.OK
+    (tmp_path / "out" / "new").rename(tmp_path / "out" / "old")
+    for settings in (good(), good(configFile="none")):
+        seen.settings = settings
+        found = mailbox_checks.config_file(cast(Evidence, seen))
+        assert found.outcome is Outcome.FAIL
+        assert found.detail.startswith(f"{Path('out/old/proself.toml')} has a client secret")
+        assert found.next_step == "delete it"
