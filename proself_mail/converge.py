@@ -54,6 +54,9 @@ _LAST_UNSEEN = 3
 _LAST_EXPIRY = 3
 """So many runs in a row sign in anew and are told that their token has expired."""
 
+_LAST_KILL = 3
+"""So many runs in a row have their program killed."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -101,6 +104,8 @@ class Update:
         self._runs = 0
         self._expired = 0
         """How many runs in a row were refused at once for an expired token."""
+        self._killed = 0
+        """In how many runs in a row the program was killed."""
         self._unseen = 0
         """How often the engine found a lock that could not be seen by then."""
 
@@ -241,6 +246,14 @@ class Update:
                     next_step=f"`pulumi config --stack {self._stack.name}` shows `owners`: take "
                     "it out there, then try again; wait a minute first if it has just been made.",
                 ).error()
+        self._killed = self._killed + 1 if failures[0].kind is Kind.KILLED else 0
+        if self._killed == _LAST_KILL:
+            raise replace(
+                failures[0],
+                cause="the Pulumi program is killed each time that it runs",
+                next_step="Look for what kills it, such as too little memory (on Linux the "
+                "kernel's log tells), then try again.",
+            ).error()
         # One that is refused for good is refused at the program's first question.
         at_once = failures[0].kind is Kind.EXPIRED and not failures[0].resource
         self._expired = self._expired + 1 if at_once else 0
@@ -316,7 +329,7 @@ class Update:
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
             for scratch in private_file.scratches(path):  # a run was killed while it wrote
-                scratch.unlink(missing_ok=True)
+                private_file.remove(scratch)
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
             proself.write(path, config)
         if self._record.carries_on:

@@ -325,21 +325,28 @@ _LAGGING = (
 )
 
 
-def passes(refused: str) -> bool:
-    """Say whether a `refusal` is none of Entra's answers, or Entra has no time for one."""
-    return "AADSTS" not in refused or failure.classify(refused).kind.passes
+@dataclass(frozen=True)
+class Refusal:
+    """What came instead of a token."""
+
+    said: str
+    """Without an AADSTS number in it there was no answer of Entra's."""
+    left_alone: timedelta = timedelta()
+    """How long the tenant is not to be asked again."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is none of Entra's answers, or Entra has no time for one."""
+        return "AADSTS" not in self.said or failure.classify(self.said).kind.passes
+
+    @property
+    def may_lag(self) -> bool:
+        """Whether Entra says so of what has just been made, for some seconds."""
+        return any(code in self.said for code in _LAGGING)
 
 
-def may_lag(refused: str) -> bool:
-    """Say whether a `refusal` is what Entra says of what has just been made, for some seconds."""
-    return any(code in refused for code in _LAGGING)
-
-
-async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret) -> str | None:
-    """Ask for a token with a client secret; return what was said instead, none for a token.
-
-    Without an AADSTS number in it there was no answer of Entra's.
-    """
+async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret) -> Refusal | None:
+    """Ask for a token with a client secret; return what came instead, none for a token."""
     from azure.core.exceptions import AzureError
     from azure.identity.aio import ClientSecretCredential
 
@@ -348,7 +355,7 @@ async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret
         try:
             await _token(credential, target)
         except AzureError as error:
-            return _first_line(error)
+            return Refusal(_first_line(error), _passes_in(error) or timedelta())
     return None
 
 
@@ -371,9 +378,12 @@ def _read_claims(token: str) -> Caller:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what Entra said, which stands in the first line; the rest repeats the request."""
+    """Return what Entra said, which stands in the first line; the rest repeats the request.
+
+    Without the ids of this one answer, which would make each look like another.
+    """
     lines = str(getattr(error, "message", None) or error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return lines[0].partition(" Trace ID:")[0].rstrip(".") if lines else type(error).__name__
 
 
 def _is_true(text: str | None) -> bool:

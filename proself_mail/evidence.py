@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from proself_mail import credentials, facts
-from proself_mail.credentials import Caller
+from proself_mail.credentials import Caller, Refusal
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
@@ -61,7 +61,7 @@ class Evidence:
     mailbox: UserRecord | Unread | None
     mailbox_namesakes: Sequence[UserRecord] | Unread | None
     """Users whose primary mail address is the mailbox's."""
-    secret_refusal: str | None
+    secret_refusal: Refusal | None
     """What Entra said to the newest secret; none where it gave a token."""
 
 

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     """Two writes at once: go on."""
     LOST = "lost"
     """No answer came; the write may have been carried out: look, then go on."""
+    KILLED = "killed"
+    """The program was ended by a signal; a new run looks at what it left."""
     EXPIRED = "expired"
     """The token ran out on the way; a new run signs in anew."""
     EXISTS = "exists"
@@ -297,11 +299,12 @@ _RULES = (
         r"was not found|does not exist",
         Kind.LAG,
     ),
+    _Rule(r"exited with non-zero exit code: -1\b", Kind.KILLED),
     _Rule(
         r"[Cc]onnection (reset|refused|aborted)|Remote end closed|broken pipe|unexpected EOF|"
         r"\bEOF\b|i/o timeout|context deadline exceeded|no such host|TLS handshake|"
         r"exited prematurely|error reading from server|server closed|response was nil|"
-        r"IncompleteRead|ended by a signal|exited with non-zero exit code: -1\b|"
+        r"IncompleteRead|ended by a signal|"
         # Go's, of HTTP/2 and of its client's own limits.
         r"connection lost|closed network connection|GOAWAY|stream error|Client\.Timeout|"
         # Go's on Windows, which itself goes on in the language of display.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import backend, clock, lifetime, preflight, session, state, up
+from proself_mail import backend, clock, lifetime, preflight, proself, session, state, up
 from proself_mail.check import Check
 from proself_mail.command_line import shell_word
 from proself_mail.configuration import PLACEHOLDERS, Problem, parse, wrong
@@ -21,6 +21,7 @@ from proself_mail.directory import AppPolicy, DirectoryError
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.failure import HOW_TO_CHOOSE
 from proself_mail.mending import Literal, config_rm
+from proself_mail.project import CHECKOUT
 from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.settings import Consent, Environment, Settings, TargetName
 from proself_mail.stack import Stack
@@ -90,6 +91,8 @@ async def run(answers: Answers, project: Path) -> Made:
         entry = _entry(clock.now(), limit)
         values = _configuration(answers, caller.tenant_id, caller.object_id, entry)
         settings = parse(_nested(values), answers.stack)
+        if path := settings.config_file_path(answers.stack, CHECKOUT):
+            proself.check_writable(path, settings)
         checks = await preflight.look(
             opened.directory,
             caller,

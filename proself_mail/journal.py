@@ -5,6 +5,7 @@ that a kill cut short and this one carries on. It holds no secret. On a fresh ru
 and what an earlier run left is then only adopted, never removed.
 """
 
+import contextlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Self
 from uuid import UUID
 
 from proself_mail import private_file
+from proself_mail.errors import ConfigurationError
 from proself_mail.ledger import merged
 from proself_mail.schedule import format_instant, parse_instant
 
@@ -59,8 +61,12 @@ class Journal:
         private_file.write(self.path, json.dumps(entry) + "\n")
 
     def end(self) -> None:
-        """Note that the update has ended well."""
-        self.path.unlink(missing_ok=True)
+        """Note that the update has ended well.
+
+        Where that cannot be noted, the next one carries this one on, and finds nothing left to do.
+        """
+        with contextlib.suppress(ConfigurationError):
+            private_file.remove(self.path)
 
 
 def began(path: Path, stack_id: UUID, now: datetime) -> datetime:
@@ -93,7 +99,7 @@ def _read(path: Path, stack_id: UUID) -> Journal | None:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         if UUID(entry["stackId"]) == stack_id:
-            wrote = entry.get("wrote")  # none in an older version's
+            wrote = entry.get("wrote", entry["began"])  # an older version did not note it
             return Journal(
                 path,
                 stack_id,

@@ -81,6 +81,10 @@ def config_file(seen: Evidence) -> Check:
     path = seen.settings.config_file_path(seen.stack, CHECKOUT)
     if path is None:
         return ok(name, "none is written (`configFile` is none)")
+    try:
+        proself.check_kept_from_git(path, seen.settings)
+    except Error as error:
+        return fail(name, error.cause.rstrip("."), error.about(seen.stack).next_step)
     if not path.exists():
         return ok(name, "none is here, as it should be once its values are in Proself")
     write = f"`proself-mail config --stack {seen.stack} --write`"

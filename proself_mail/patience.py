@@ -27,6 +27,7 @@ _WAITING_FOR = {
     Kind.BUSY: "Entra to have time",
     Kind.CONFLICT: "another write to the same object",
     Kind.LOST: "the connection",
+    Kind.KILLED: "the Pulumi program, which was killed",
     Kind.EXPIRED: "a new token",
     Kind.EXISTS: "Entra to show what is there already",
 }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ _LONGEST_NAME = 255
 that it is not there."""
 
 _HELD_OPEN = tuple(timedelta(seconds=wait) for wait in (0.05, 0.1, 0.2, 0.4, 0.8))
-"""How long each try to replace a file that may be open waits for the next."""
+"""How long each try to change a file that may be open waits for the next."""
 
 
 def check(path: Path, elsewhere: str = "") -> None:
@@ -70,7 +71,7 @@ def write(path: Path, text: str, elsewhere: str = "") -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            _replace(Path(scratch), path)
+            replace(Path(scratch), path)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(scratch).unlink()
@@ -79,18 +80,34 @@ def write(path: Path, text: str, elsewhere: str = "") -> None:
         raise unwritable(path, error.strerror or str(error), elsewhere) from error
 
 
-def _replace(scratch: Path, path: Path) -> None:
-    """Put a file in the place of another.
+def replace(scratch: Path, path: Path) -> None:
+    """Put a file in the place of another. Raises `OSError`."""
+    _when_closed(lambda: scratch.replace(path))
 
-    Windows refuses that while somebody has either open, as a search for viruses has what is new.
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there. Raises `ConfigurationError` where that cannot be."""
+    try:
+        _when_closed(lambda: path.unlink(missing_ok=True))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be removed: {error.strerror or error}.",
+            "Close what has it open, or delete it by hand, then try again.",
+        ) from error
+
+
+def _when_closed(change: Callable[[], object]) -> None:
+    """Change a file's name or delete it.
+
+    Windows refuses that while somebody has it open, as a search for viruses has what is new.
     """
     for wait in _HELD_OPEN if sys.platform == "win32" else ():
         try:
-            scratch.replace(path)
+            change()
             return
         except PermissionError:
             time.sleep(wait.total_seconds())
-    scratch.replace(path)
+    change()
 
 
 def scratches(path: Path) -> list[Path]:

@@ -99,23 +99,24 @@ async def sign_in(
     ends = clock.time() + DRIFT.total_seconds()
     refused = 0
     while True:
-        said = await credentials.refusal(
+        refusal = await credentials.refusal(
             opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
         )
-        if said is None:
+        if refusal is None:
             return
-        if credentials.passes(said):
-            patience.wait_for(f"an answer to the sign-in ({said[:160]})")
+        if refusal.passes:
+            patience.wait_for(f"an answer to the sign-in ({refusal.said[:160]})")
+            await asyncio.sleep(refusal.left_alone.total_seconds())
         else:
             refused += 1
-            if wrote_lately and credentials.may_lag(said) and clock.time() < ends:
+            if wrote_lately and refusal.may_lag and clock.time() < ends:
                 patience.wait_for("Entra to accept the new client secret")
-            elif not credentials.may_lag(said) or refused >= AGREEING:
+            elif not refusal.may_lag or refused >= AGREEING:
                 # 0.03 s, which every other update would pay.
                 from proself_mail.diagnosis import diagnose
                 from proself_mail.explain import names_of
 
-                found = diagnose(said, names_of(stack, settings, outputs))
+                found = diagnose(refusal.said, names_of(stack, settings, outputs))
                 raise RemoteError(
                     "The tenant refuses the application's newest client secret. "
                     f"{found.cause.en} ({found.said}).",

@@ -251,15 +251,8 @@ def check_writable(path: Path, settings: Settings) -> None:
     """
     private_file.check(path, _ELSEWHERE)
     other = _check_replaceable(path)
-    if not settings.config_file:
-        return
-    if git_tree.would_take(path):
-        raise Refused(
-            f"{path} lies in a working tree of git, which would take the file with the client "
-            "secret into a commit.",
-            f"Have git ignore it, or {_ELSEWHERE}, then try again.",
-        )
-    if other not in (None, str(settings.stack_id)):
+    check_kept_from_git(path, settings)
+    if settings.config_file and other not in (None, str(settings.stack_id)):
         raise Refused(
             f"{path} is the Proself config file of another stack, {other}; it is left as it is.",
             f"If that stack is no more, delete it; or {_ELSEWHERE}; then try again.",
@@ -279,6 +272,16 @@ def left_behind(settings: Settings, stack: str, root: Path) -> Sequence[Path]:
             if path != own and borne and borne[1] == str(settings.stack_id).encode():
                 found.append(path)
     return found
+
+
+def check_kept_from_git(path: Path, settings: Settings) -> None:
+    """Refuse a place of `configFile` of which git would take the file into a commit."""
+    if settings.config_file and git_tree.would_take(path):
+        raise Refused(
+            f"{path} lies in a working tree of git, which would take the file with the client "
+            "secret into a commit.",
+            f"Have git ignore it, or {_ELSEWHERE}, then try again.",
+        )
 
 
 def write(path: Path, config: ProselfConfig) -> None:

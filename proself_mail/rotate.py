@@ -18,7 +18,18 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from proself_mail import clock, lock, notes, rights, rotation, session, stack_folder, up
+from proself_mail import (
+    clock,
+    lock,
+    notes,
+    private_file,
+    proself,
+    rights,
+    rotation,
+    session,
+    stack_folder,
+    up,
+)
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.errors import (
@@ -32,6 +43,7 @@ from proself_mail.errors import (
 from proself_mail.ledger import Ledger
 from proself_mail.mending import config_rm, secrets_keys
 from proself_mail.patience import AGREEING, Patience, Say
+from proself_mail.project import CHECKOUT
 from proself_mail.rotation import Plan
 from proself_mail.schedule import format_instant, most_open
 from proself_mail.session import Session
@@ -113,6 +125,8 @@ async def run(
             if append is None:
                 _check_newest(before, name)
             if not (dry_run or before.is_due or append):
+                if path := at.settings.config_file_path(name, CHECKOUT):
+                    proself.check_writable(path, at.settings)
                 await _check_rights(at)
             if dry_run or not (before.is_due or append):
                 return Rotation(at.settings, before, before, None, ())
@@ -344,7 +358,7 @@ def _replace(place: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as written:
             written.write(content)
         shutil.copymode(place, scratch)
-        Path(scratch).replace(place)
+        private_file.replace(Path(scratch), place)
     except BaseException:
         Path(scratch).unlink()
         raise

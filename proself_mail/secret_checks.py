@@ -157,9 +157,10 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
 
 def secret_signs_in(seen: Evidence) -> Check:
     """Judge what Entra said to the newest secret."""
-    name, said = "newest secret signs in", seen.secret_refusal
-    if said is None:
+    name = "newest secret signs in"
+    if seen.secret_refusal is None:
         return ok(name, "Entra gave a token for it")
+    said = seen.secret_refusal.said
     if "AADSTS" not in said:
         return Check(name, Outcome.UNKNOWN, f"no answer of Entra: {quoted(said)}")
     found = diagnose(said, names_of(seen.stack, seen.settings, seen.outputs))

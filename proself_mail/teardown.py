@@ -174,6 +174,11 @@ class _Work:
         if planned.state is None:
             return
         holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
+        while any(
+            isinstance(each, lock.Unreadable) and each.is_abandoned for each in holders or ()
+        ):
+            await asyncio.sleep(0.5)  # it gets its name, or is one that was cut off, within seconds
+            holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
         if holders is None:
             await _in_turn(self._engines, stack, stack.mend_state)
         elif alive := [each for each in holders if not each.is_dead]:

@@ -68,6 +68,12 @@ def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
     assert typed.returncode == 0, told
     assert entries(journey) == [first, second]
     assert "Nothing is due" in rotate(journey)
+    # What would stop a rotation is told while there is time.
+    tree = journey.folder / "tree"
+    subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
+    journey.change(STACK, configFile=str(tree / "proself.toml"))
+    assert "git, which would take the file" in rotate(journey, code=3)
+    journey.change(STACK, configFile=str(journey.config_file))
     set_entries(journey, second)
     plain = journey.up(STACK)
     assert plain.returncode != 0, plain.stdout

@@ -14,6 +14,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 from emulator.azuread import configuration
 from proself_mail import credentials, proof
+from proself_mail.credentials import Refusal
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.patience import Patience
 from proself_mail.settings import TargetName
@@ -30,16 +31,18 @@ LAGGING = (
 
 
 def signs_in(
-    monkeypatch: pytest.MonkeyPatch, *said: str, wrote_lately: bool
+    monkeypatch: pytest.MonkeyPatch, *said: str, wrote_lately: bool, left_alone: float = 0
 ) -> tuple[float, list[str]]:
     """Sign in with the newest secret where this is said, the last again and again.
 
-    Returns how long it took, in seconds, and what was waited for.
+    Each time the tenant wants to be `left_alone` for so many seconds. Returns how long it took, in
+    seconds, and what was waited for.
     """
     left, told, settings = list(said), list[str](), good()
 
-    async def refusal(*_: object) -> str | None:
-        return (left.pop(0) if len(left) > 1 else left[0]) or None
+    async def refusal(*_: object) -> Refusal | None:
+        words = left.pop(0) if len(left) > 1 else left[0]
+        return Refusal(words, timedelta(seconds=left_alone)) if words else None
 
     async def live() -> float:
         outputs = outputs_of(settings, [client_secret()])
@@ -92,6 +95,11 @@ def test_what_does_not_pass_stops(monkeypatch: pytest.MonkeyPatch, code: str, la
         assert "Enabled for users to sign-in" in told.value.next_step
 
 
+def test_a_tenant_that_wants_to_be_left_alone_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    took, _ = signs_in(monkeypatch, "Too many requests", "", wrote_lately=False, left_alone=60)
+    assert 60 <= took < 65
+
+
 def answered(status: int, **headers: str) -> Any:
     return SimpleNamespace(status_code=status, reason="x", headers=headers)
 
@@ -116,6 +124,13 @@ def own_sign_in(error: AzureError) -> RemoteError:
 )
 def test_our_own_sign_in_is_waited_for_where_it_passes(error: AzureError) -> None:
     assert isinstance(own_sign_in(error), NoAnswerYet)
+
+
+def test_the_ids_of_one_answer_are_left_out() -> None:
+    """What is waited for is told once: with them no answer is like the one before."""
+    ids = "Trace ID: 7f1f Correlation ID: 9d2c Timestamp: 2026-11-27 05:00:00Z"
+    told = own_sign_in(ClientAuthenticationError(f"AADSTS90033: A transient error. {ids}"))
+    assert told.cause == "The tenant refuses Azure CLI: AADSTS90033: A transient error."
 
 
 @pytest.mark.parametrize(

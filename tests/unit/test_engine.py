@@ -151,7 +151,7 @@ def test_a_program_that_was_killed_is_lost_and_one_that_ended_has_told_why() -> 
     assert stopped == [], "it ends by itself"
     _, _, observer, stopped = send(diagnostic("error", f"<{{%reset%}}>{words}-1", STACK))
     [told] = observer.observed.failures
-    assert told.kind is Kind.LOST
+    assert told.kind is Kind.KILLED
     assert stopped == []
 
 

@@ -107,7 +107,7 @@ GRAPH_404 = (
         ("AADSTS50034: The user account x does not exist in the directory.", Kind.PERMANENT),
         ("AADSTS700082: The refresh token has expired due to inactivity.", Kind.PERMANENT),
         ("could not read passphrase: EOF", Kind.PERMANENT),
-        ("an unhandled error occurred: program exited with non-zero exit code: -1", Kind.LOST),
+        ("an unhandled error occurred: program exited with non-zero exit code: -1", Kind.KILLED),
         ("an unhandled error occurred: program exited with non-zero exit code: 1", Kind.PERMANENT),
         ("failed to load checkpoint: unexpected end of JSON input", Kind.PERMANENT),
         # Pulumi Cloud's lock, by the SDK's own words for it.

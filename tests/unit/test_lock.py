@@ -22,11 +22,11 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from proself_mail import engine_environment, lock, preflight, teardown
+from proself_mail import engine_environment, failure, lock, preflight, teardown
 from proself_mail.check import Outcome
 from proself_mail.converge import Update
 from proself_mail.engine import Engine
-from proself_mail.errors import Refused
+from proself_mail.errors import Refused, RemoteError
 from proself_mail.failure import Kind, classify
 from proself_mail.lock import Holder, Standing
 from proself_mail.patience import Patience
@@ -94,6 +94,18 @@ def free(backend_folder: Path | None, *held: Standing) -> list[str]:
     made, said = update(SimpleNamespace(name="prod", backend_folder=backend_folder))
     asyncio.run(made._free(held))
     return said
+
+
+def test_a_program_that_is_killed_each_time_is_told_of() -> None:
+    """As by a machine without memory to run it: going on till the deadline mends nothing."""
+    words = "an unhandled error occurred: program exited with non-zero exit code: -1"
+    killed, lost = failure.classify(words), failure.classify("connection reset by peer")
+    made, _ = update(SimpleNamespace(name="prod"))
+    for failures in ([killed], [killed], [lost], [killed], [killed]):
+        made._raise_in_disguise(failures)
+    with pytest.raises(RemoteError, match="is killed each time that it runs") as told:
+        made._raise_in_disguise([killed])
+    assert "memory" in told.value.next_step
 
 
 def locked(tmp_path: Path, holder: Holder) -> Path:

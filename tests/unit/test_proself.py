@@ -151,6 +151,27 @@ def test_on_windows_a_file_that_somebody_reads_is_replaced_in_the_end(
     assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"][: tries == 3]
 
 
+def test_on_windows_a_file_that_somebody_reads_is_removed_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink, left = Path.unlink, [PermissionError(13, "Access is denied")] * 9
+
+    def held(path: Path, **options: bool) -> None:
+        if left:
+            raise left.pop()
+        unlink(path, **options)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(Path, "unlink", held)
+    path = tmp_path / "update.json"
+    path.touch()
+    with pytest.raises(ConfigurationError, match="cannot be removed: Access is denied"):
+        private_file.remove(path)
+    private_file.remove(path)
+    assert not path.exists()
+
+
 def _refused(path: Path, what: ProselfConfig) -> None:
     with pytest.raises(ConfigurationError, match="Access is denied"):
         proself.write(path, what)
@@ -229,8 +250,15 @@ def test_git_takes_no_config_file(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"git, which would take .* into a commit") as refused:
         proself.check_writable(path, good(configFile=str(path)))
     assert "Have git ignore it" in refused.value.next_step
+    seen = SimpleNamespace(settings=good(configFile=str(path)), stack="dev")
+    check = mailbox_checks.config_file(cast(Any, seen))  # while no secret is in it
+    assert check.outcome is Outcome.FAIL
+    assert "--stack dev" in check.next_step
     (tmp_path / ".gitignore").write_text("/out/\n", encoding="utf-8")
     proself.check_writable(path, good(configFile=str(path)))
+    (tmp_path / ".git" / "HEAD").unlink()
+    with pytest.raises(Refused, match=r"does not tell whether it ignores .* not a git repository"):
+        proself.check_writable(path, good(configFile=str(path)))
     (tmp_path / ".gitignore").unlink()
     proself.check_writable(path, good())
 

@@ -491,5 +491,5 @@ def test_a_pipeline_s_repository_is_one_that_github_can_have(
     known |= {"environments": '["contoso"]', "repository": repository}
     given = {f"{pipeline_settings.PROJECT}:{key}": value for key, value in known.items()}
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(given))
-    with pytest.raises(pulumi.RunError, match=r"`repository`: '.*' is not GitHub's OWNER/NAME"):
+    with pytest.raises(pulumi.RunError, match=r"`repository`: '.*' is neither GitHub's OWNER/NAME"):
         pipeline_settings.load()
