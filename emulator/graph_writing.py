@@ -78,8 +78,18 @@ def writable(
             certificate
         )
     if properties.get("passwordCredentials"):
-        raise bad_request("New password credentials must be generated using service actions.")
+        properties["passwordCredentials"] = _passwords_kept(
+            given["passwordCredentials"], (present or {}).get("passwordCredentials", ())
+        )
     return properties
+
+
+def _passwords_kept(given: list[Json], present: Collection[Json]) -> list[Json]:
+    """Return those that are told as they are present. GraphError 400 if one is not."""
+    kept = [one for one in present if any(_same(each, one) and each.get("keyId") for each in given)]
+    if any(not any(_same(each, one) and each.get("keyId") for one in kept) for each in given):
+        raise bad_request("New password credentials must be generated using service actions.")
+    return kept
 
 
 def _thumbprint(certificate: Json) -> str | None:

@@ -104,11 +104,9 @@ def test_the_whole_application(tenant: Tenant) -> None:
         assert [credential.key_id for credential in read.password_credentials or ()] == [
             password.key_id
         ]
-        await one.remove_password.post(RemovePasswordPostRequestBody(key_id=password.key_id))
-        read = await one.get()
-        assert read is not None
         read.notes = "sent back as it was read, but for this"
         await one.patch(read)
+        await one.remove_password.post(RemovePasswordPostRequestBody(key_id=password.key_id))
         owners = await one.owners.get()
         assert owners is not None
         assert isinstance((owners.value or [])[0], ServicePrincipal)

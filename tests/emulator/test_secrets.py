@@ -1,5 +1,6 @@
 """Client secrets, and the policies that restrict them and identifier URIs."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,12 +139,26 @@ class TestPasswords:
         assert reply["secretText"]
         assert graph.post(f"{url}/removePassword", json={"keyId": reply["keyId"]}).is_success
 
-    def test_they_cannot_be_patched(self, graph: httpx.Client) -> None:
+    def test_a_patch_keeps_and_removes_them_but_makes_and_changes_none(
+        self, graph: httpx.Client
+    ) -> None:
         application = make_application(graph)
-        add(graph, application)
-        credentials = read(graph, application)["passwordCredentials"]
-        body = {"passwordCredentials": credentials}
-        assert refused(graph.patch(f"/v1.0/applications/{application['id']}", json=body))[0] == 400
+        url = f"/v1.0/applications/{application['id']}"
+        for name in ("a", "b"):
+            add(graph, application, displayName=name)
+        both = read(graph, application)["passwordCredentials"]
+        for change in (
+            {"displayName": "c"}, {"endDateTime": "2030-01-01T00:00:00Z"}, {"secretText": "x"},
+            {"keyId": str(uuid.uuid4())}, {"keyId": None},
+        ):  # fmt: skip
+            body = {"passwordCredentials": [both[0], both[1] | change]}
+            assert refused(graph.patch(url, json=body))[0] == 400
+        without = {name: value for name, value in both[1].items() if name != "keyId"}
+        assert refused(graph.patch(url, json={"passwordCredentials": [without]}))[0] == 400
+        for kept in (both, both[1:]):
+            told = [one | {"keyId": one["keyId"].upper()} for one in kept]
+            assert graph.patch(url, json={"passwordCredentials": told}).status_code == 204
+            assert read(graph, application)["passwordCredentials"] == kept
 
 
 class TestIdentifierUris:
