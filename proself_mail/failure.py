@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from proself_mail.command_line import TYPED_PASSPHRASE
+from proself_mail.command_line import TYPED_PASSPHRASE, leading
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
 from proself_mail.quotation import without_keys
 from proself_mail.secret import MASK
@@ -175,7 +175,7 @@ _RULES = (
         Kind.PERMANENT,
         "the azuread plugin is not installed and cannot be downloaded here",
         "`pulumi plugin install resource azuread` where there is internet; against an embedded "
-        "tenant run `proself-mail emulator env`.",
+        f"tenant run `{leading('--ready-file F')}`.",
     ),
     _Rule(
         r"is protected|because it is protected",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from proself_mail.command_line import leading
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.failure import Kind, classify
 
@@ -317,6 +318,8 @@ def test_what_never_mends_names_cause_and_next_step() -> None:
     assert told.cause.startswith("consent: the signed-in identity may not do this")
     assert told.cause.endswith("x).")
     assert "preflight" in told.next_step
+    missing = classify("no resource plugin 'pulumi-resource-azuread' found")
+    assert f"`{leading('--ready-file F')}`" in missing.next_step
     whole = classify("incorrect passphrase").error()
     assert whole.cause == "The stack's secrets cannot be opened (incorrect passphrase)."
 
