@@ -23,7 +23,7 @@ def test_it_is_told_why_and_what_to_do(tmp_path: Path, hinder: Callable[[Path], 
     folder = stack_folder.path(tmp_path, "prod")
     with pytest.raises(ConfigurationError) as told, stack_folder.alone(tmp_path, "prod"):
         pass
-    assert f"{folder}/.update.lock cannot be written: " in told.value.cause
+    assert f"{folder / '.update.lock'} cannot be written: " in told.value.cause
     assert f"Make {folder} a folder that you may write to" in told.value.next_step
 
 
