@@ -34,6 +34,13 @@ def powershell_text(text: str) -> str:
     return f"'{doubled}'"
 
 
+def connection_trial(host: str, port: int) -> str:
+    """Return the line that tries whether a server can be reached."""
+    if sys.platform == "win32":
+        return f"Test-NetConnection {shell_word(host)} -Port {port}"
+    return f"nc -vz {shell_word(host)} {port}"
+
+
 def leading(options: str) -> str:
     """Return the line that has this system's shell run what `emulator env` prints."""
     command = f"proself-mail emulator env {options}"

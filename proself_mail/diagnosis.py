@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from proself_mail import facts, pasted, sign_in_errors, smtp_replies
-from proself_mail.command_line import powershell_word, shell_word
+from proself_mail.command_line import connection_trial, powershell_word, shell_word
 from proself_mail.mending import config_add_permission
 from proself_mail.quotation import LONGEST, excerpt, quoted
 from proself_mail.refusal import Entry, Match, Names, Sent, Text
@@ -61,11 +61,14 @@ _MOST = 5
 
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _RECORD = re.compile(
-    r"^[\[(]?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}|\d{1,2}:\d\d\b|\d{1,2}/\d{1,2}/\d{4}"
+    r"^(?:(?:\[[^\[\]\n]{1,60}\]|[A-Z]{4,8}:?|情報:?|警告:?|重大:?|エラー:?) ?){0,2}[\[(]?"
+    r"(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}|\d{1,2}:\d\d\b|\d{1,2}/\d{1,2}/(?:\d{4}|\d\d\b)"
+    r"|\d{1,2}月 ?\d{1,2}(?!\d)|\d{1,2}-\d{1,2}月?-\d{4}"
     rf"|(?:[A-Z][a-z]{{2}},? )?(?:\d{{1,2}}[ /-]{_MONTH}|{_MONTH} \d{{1,2}})\b)",
     re.MULTILINE,
 )
-"""The beginning of a record of a log: a date or a time."""
+"""The beginning of a record of a log: a date or a time, as Java writes it in Japanese too; a level
+or a thread may come before it."""
 _CAUSE = re.compile(r"at |\.\.\. |Caused by: |Suppressed: |nested exception")
 """How a line begins that goes on with an exception in Java."""
 _CAUSE_FOLLOWS = re.compile(r"nested exception is:?$")
@@ -75,10 +78,13 @@ _AROUND_BEFORE, _AROUND_AFTER = 200, 400
 _HOST = re.compile(
     r"(?:host, port: |SMTP host: |UnknownHostException: )(?P<named>[A-Z0-9][\w.-]*\w)"
     r"(?:, (?:port: )?(?P<port>\d{1,5})\b)?"
-    r"|(?<![\w.-])(?P<other>[A-Z0-9](?:[\w-]*\.)+[\w-]*\w):(?P<known>25|465|587)\b",
-    re.IGNORECASE,
+    r"|(?<![\w.-])(?P<other>[A-Z0-9](?:[\w-]*\.)+[\w-]*\w):(?P<known>25|443|465|587)\b"
+    r"|\bhttp(?P<encrypted>s?)://(?:[^\s/@]*@)?(?P<asked>[A-Z0-9][\w.-]*\w)(?::(?P<at>\d{1,5})\b)?",
+    re.IGNORECASE | re.ASCII,
 )
 """The server that a client could not reach, as it names it."""
+_NEEDED = ((facts.SMTP_HOST, facts.SMTP_PORT), (facts.AUTHORITY_HOST, 443))
+"""The servers that Proself's mail needs, to be tried where no text names one."""
 
 
 def diagnose(text: str, names: Names | None = None, sent: Sent | None = None) -> Diagnosis:
@@ -94,14 +100,19 @@ def diagnose_all(
     Of one message, in which one refusal is the cause of another, the one that says the most.
     """
     plain = pasted.cleaned(text)
-    found: dict[Entry | None, tuple[Match, int, int]] = {}
+    found: dict[Entry | None, tuple[Match, int, Names]] = {}
+    records = [each.start() for each in _RECORD.finditer(plain)]
+    messages = _messages(plain, records)
+    ends = [0, *(message[-1].end for message in messages)]
     end = len(plain)
-    for message in reversed(_messages(plain)):
+    for message, before in zip(reversed(messages), reversed(ends[:-1]), strict=True):
         match = min(message, key=lambda each: each.rank)
         begin = plain.rfind("\n", 0, message[0].start) + 1
         if match.entry not in found:
-            record = _RECORD.search(plain, match.end)
-            found[match.entry] = (match, begin, min(end, record.start() if record else end))
+            last = min([end, *records[bisect_right(records, match.end) :][:1]])
+            first = max([before, *records[: bisect_right(records, begin)][-1:]])
+            server = (names and names.server) or _server(plain, first, begin, last)
+            found[match.entry] = match, last, replace(names or Names(), server=server)
         end = begin
     if not found:
         return (explained(None, text, names, sent),)
@@ -110,19 +121,18 @@ def diagnose_all(
         _explained_in(
             smtp_replies.narrowed(entry, sent) if sent else entry,
             quoted(text) if is_all else _excerpt(plain, match, end),
-            _with_server(names or Names(), plain[begin:end]),
+            of_it,
             sent,
         )
-        for entry, (match, begin, end) in list(found.items())[:_MOST]
+        for entry, (match, end, of_it) in list(found.items())[:_MOST]
     )
 
 
-def _messages(text: str) -> list[list[Match]]:
+def _messages(text: str, records: Sequence[int]) -> list[list[Match]]:
     """Find refusals, message by message."""
     found = sorted(
         [*sign_in_errors.matches(text), *smtp_replies.matches(text)], key=lambda each: each.start
     )
-    records = [each.start() for each in _RECORD.finditer(text)]
     messages: list[list[Match]] = []
     for match in found:
         if not messages or _begins(text, messages[-1], match, records):
@@ -157,16 +167,22 @@ def _excerpt(text: str, match: Match, limit: int) -> str:
     return excerpt(text, max(line, match.start - _AROUND_BEFORE), min(ends))
 
 
-def _with_server(names: Names, text: str) -> Names:
-    """Name the server that a text names."""
-    found = _HOST.search(text)
-    if found is None:
-        return names
-    host = found["named"] or found["other"]
-    port = found["port"] or found["known"]
-    if not port:
-        port = 443 if host == facts.AUTHORITY_HOST else names.smtp_port
-    return replace(names, smtp_host=host, smtp_port=int(port))
+def _server(text: str, first: int, begin: int, end: int) -> tuple[str, int] | None:
+    """Return the server, and its port, that a message names: from its first refusal's line on.
+
+    Else the last that stands before, in the same record.
+    """
+    named = _HOST.search(text, begin, end)
+    places = [named] if named else [*_HOST.finditer(text, first, begin)]
+    if not places:
+        return None
+    found = places[-1]
+    host, port = found["named"] or found["other"] or found["asked"], found["port"] or found["known"]
+    if found["asked"]:
+        port = found["at"] or (443 if found["encrypted"] else 80)
+    elif not port:
+        port = 443 if host == facts.AUTHORITY_HOST else facts.SMTP_PORT
+    return host, int(port)
 
 
 def explained(
@@ -178,7 +194,7 @@ def explained(
 
 def _explained_in(entry: Entry | None, said: str, names: Names, sent: Sent | None) -> Diagnosis:
     shown = sent.shown() if sent else ""
-    known = asdict(names)
+    known = asdict(names) | {"server": _in_brackets(names.server)}
     if entry is None:
         cause, fix = _UNKNOWN_CAUSE.filled(known), _UNKNOWN_FIX.filled(known)
         return Diagnosis(UNKNOWN, said, cause, fix, sent=shown)
@@ -195,12 +211,19 @@ def _explained_in(entry: Entry | None, said: str, names: Names, sent: Sent | Non
     )
 
 
+def _in_brackets(server: tuple[str, int] | None) -> str:
+    """Write a server behind a statement; nothing where none is known."""
+    return f" ({server[0]}:{server[1]})" if server else ""
+
+
 def _for_a_shell(names: Names) -> dict[str, str]:
     """Write what stands in command lines, quoted: for PowerShell the mailbox, else for any."""
     add_smtp_send = config_add_permission(names.stack, names.permissions, "SMTP.Send")
     return {
         "mailbox": powershell_word(names.mailbox),
         "stack": shell_word(names.stack),
-        "smtp_host": shell_word(names.smtp_host),
+        "try_connection": "\n".join(
+            connection_trial(*server) for server in ([names.server] if names.server else _NEEDED)
+        ),
         "add_smtp_send": "\n".join(add_smtp_send),
     }

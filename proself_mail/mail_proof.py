@@ -114,9 +114,7 @@ async def prove(
     now: datetime,
 ) -> Proof:
     """Have the mailbox's user sign in and send the mail. Raises as `sign_in`."""
-    names = replace(
-        explain.names_of(name, settings, outputs), smtp_host=server.host, smtp_port=server.port
-    )
+    names = explain.names_of(name, settings, outputs)
     mark = uuid.uuid4().hex
     try:
         token = await sign_in(
@@ -149,6 +147,7 @@ async def _send(
             deliver, server, mailbox, token.token, message(mailbox, mark, now)
         )
     except SmtpRefused as refused:
+        names = replace(names, server=(server.host, server.port))
         if refused.connection:
             found = explained(CONNECTION[refused.connection], refused.said, names)
         else:

@@ -37,9 +37,13 @@ _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\x01,;()]{8,}")
 _BASE64_XOAUTH2 = re.compile(r"()dXNlcj[\w+/=-]{16,}")
 """`user=` at the beginning of a base64 text: the initial response of AUTH XOAUTH2."""
 _PARAMETER = re.compile(
-    r"(?i)\b((?:code|access_token|refresh_token|id_token|client_secret|client_assertion|password"
-    r"|passwd|code_verifier|session_state)(?:=|%3D|\"?:\s*\"?))[^&\s\"'#]+"
+    r"(?i)\b((?:(?:access_token|refresh_token|id_token|client_secret|client_assertion|password"
+    r"|passwd|code_verifier|session_state)(?:=|%3D|\\?[\"']?\s*:\s*\\?[\"']?)"
+    r"|code(?:=|%3D|\\?[\"']\s*:\s*\\?[\"']?|\s*:\s*(?=[^&\s\"'#]{60}))(?!\d{1,8}(?![\w.-])))"
+    r")[^&\s\"'#]+"
 )
+"""`code` alone before a colon is an error's (`Error Code: 53003`), but for one of that length: an
+authorization code has hundreds of characters, and is never a short number."""
 _USERINFO = re.compile(r"(://[^\s:/@\[\"'`]*:)(?!\d{1,5}[/?#])(?:(?!://)[^\s\"'`])*(?=@)")
 """A password before an address's host, a slash in it or not; a port is none."""
 _KEY = re.compile(

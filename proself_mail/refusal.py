@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Self
 
-from proself_mail import facts
 from proself_mail.quotation import quoted
 
 
@@ -43,8 +42,8 @@ class Entry:
     """With `{mailbox}` and the other fields of `Names`."""
     fix: Text
     commands: tuple[str, ...] = ()
-    """Exact command lines of the fix, with names like the texts, and `{add_smtp_send}`, which is as
-    many lines as that takes."""
+    """Exact command lines of the fix, with names like the texts, `{add_smtp_send}` and
+    `{try_connection}`, which are as many lines as that takes."""
     pattern: re.Pattern[str] | None = None
     """Words by which it is recognised."""
     code: re.Pattern[str] | None = None
@@ -87,9 +86,8 @@ class Names:
     permissions: tuple[str, ...] = ("Mail.Send",)
     manages_grant: bool = True
     """Whether the stack gives the admin consent, and not an administrator."""
-    smtp_host: str = facts.SMTP_HOST
-    smtp_port: int = facts.SMTP_PORT
-    """The server that a mail is handed to."""
+    server: tuple[str, int] | None = None
+    """The server, and its port, that a connection is about; none where nothing names it."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,10 @@ _WORD = re.compile(
     rf"(?:error[\"']? ?[=:] ?[\"']?|^[\"']?)({'|'.join(_BY_WORD)})\b", re.IGNORECASE | re.MULTILINE
 )
 
+_DETAIL = re.compile(
+    r"(?:\berror ?code|エラー ?コード)(?: ?: ?|\s)(\d{5,8})(?![\w.-]*\w)", re.IGNORECASE
+)
+"""A number in the details of a page that refuses a sign-in, or of the sign-in log."""
 _SHORTEST = 5
 """Digits of a number; fewer are one that was cut."""
 _KNOWN_NUMBER, _UNKNOWN_NUMBER, _ANY_WORD = -1, 1000, 1001
@@ -44,5 +48,8 @@ def matches(text: str) -> Iterator[Match]:
         if entry or len(number) >= _SHORTEST:
             rank = _KNOWN_NUMBER if entry else _UNKNOWN_NUMBER
             yield Match(found.start(), found.end(1), entry, of_sign_in=True, rank=rank)
+    for found in _DETAIL.finditer(text):
+        if entry := _BY_NUMBER.get(int(found[1])):
+            yield Match(*found.span(), entry, of_sign_in=True, rank=_KNOWN_NUMBER)
     for found in _WORD.finditer(text):
         yield Match(*found.span(), _BY_WORD[found[1].lower()], of_sign_in=True, rank=_ANY_WORD)

@@ -18,6 +18,7 @@ import pytest
 
 from proself_mail import loopback, mail_proof, rehearsed_sign_in, smtp, target
 from proself_mail.check import Outcome
+from proself_mail.command_line import connection_trial
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.mail_proof import Person, Proof
 from proself_mail.outputs import Outputs
@@ -391,7 +392,7 @@ def test_a_server_that_is_not_there_is_told(stack: Open) -> None:
     proof = stack.prove(server=name)
     assert proof.diagnosis is not None
     assert proof.diagnosis.key == "connection-refused"
-    assert proof.diagnosis.commands == (f"nc -vz no-such-host.invalid {stack.server.port}",)
+    assert proof.diagnosis.commands == (connection_trial(name.host, name.port),)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proself_mail import shell
-from proself_mail.command_line import leading, powershell_word, shell_word
+from proself_mail.command_line import connection_trial, leading, powershell_word, shell_word
 from proself_mail.mending import config_set
 
 
@@ -43,12 +43,14 @@ def test_on_windows_lines_are_for_powershell(monkeypatch: pytest.MonkeyPatch) ->
     assert leading("--unset") == (
         "proself-mail emulator env --unset --shell powershell | Out-String | Invoke-Expression"
     )
+    assert connection_trial("a.example", 587) == "Test-NetConnection a.example -Port 587"
 
 
 def test_elsewhere_they_are_for_a_posix_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     assert shell_word("it's") == "'it'\"'\"'s'"
     assert leading("--unset") == 'eval "$(proself-mail emulator env --unset)"'
+    assert connection_trial("a.example", 587) == "nc -vz a.example 587"
 
 
 def test_what_powershell_is_to_run_is_ascii() -> None:

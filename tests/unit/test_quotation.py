@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from rich.text import Text
 from proself_mail import markdown, report
 from proself_mail.check import fail
 from proself_mail.quotation import harmless, in_json, one_line, quoted, without_keys
+from tests.growth import assert_linear
 
 NAME = (
     "x\x1b]0;PWNED\x07\x1b[2J\x9b2J\r\x85\u2028\u202e ##vso[task.setvariable variable=X]1\n"
@@ -67,10 +67,8 @@ def test_a_console_obeys_its_own_styles_alone(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_long_text_is_read_once_and_a_token_is_covered_wherever_it_begins() -> None:
-    began = time.monotonic()
-    for text in ("eyJ" * 300_000, "eyJ-" * 200_000 + "!", "eyJaaaaaaaa." * 80_000):
-        quoted(text)
-    assert time.monotonic() - began < 5
+    for text in ("eyJ" * 100_000, "eyJ-" * 50_000, "eyJaaaaaaaa." * 20_000, "code: " * 50_000):
+        assert_linear(quoted, f"{text}!", f"{text * 4}!")
     assert quoted("Bearer%20eyJhbGciOiJub25l.eyJhIjoxfQ.c2ln") == "Bearer%20••••••••"
 
 
