@@ -192,6 +192,7 @@ async def ending_in_order(
     except asyncio.CancelledError:
         if not interrupted:
             raise
+        task.uncancel()  # or Python before 3.11.3 takes no time limit of what follows for its own
         raise Interrupted(
             f"Interrupted. {await _what_is_left(stack)}",
             f"`proself-mail {command}` goes on from here.",

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import filelock
@@ -108,3 +108,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return place, not any(room in item.path.parts for room in rooms)
 
     items.sort(key=turn)
+
+
+@pytest.fixture
+def ignored() -> Iterator[Callable[..., None]]:
+    """Have what the test starts ignore these signals alone, whatever the tests' own caller did."""
+    numbers = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)]
+    before = {each: signal.getsignal(each) for each in numbers}
+
+    def ignore(*these: int) -> None:
+        for each in numbers:
+            heeded = signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL
+            signal.signal(each, signal.SIG_IGN if each in these else heeded)
+
+    yield ignore
+    for each, handler in before.items():
+        signal.signal(each, handler)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -130,22 +130,6 @@ def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> 
     assert "FAIL     application ID URI" in done.stdout
     assert '"/v1.0/applications"' in done.stdout
     assert running_in(clone) == []
-
-
-@pytest.fixture
-def ignored() -> Iterator[Callable[..., None]]:
-    """Have what the test starts ignore these signals alone, whatever the tests' own caller did."""
-    numbers = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)]
-    before = {each: signal.getsignal(each) for each in numbers}
-
-    def ignore(*these: int) -> None:
-        for each in numbers:
-            heeded = signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL
-            signal.signal(each, signal.SIG_IGN if each in these else heeded)
-
-    yield ignore
-    for each, handler in before.items():
-        signal.signal(each, handler)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a process there")

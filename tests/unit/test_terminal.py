@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,7 +80,10 @@ def test_nothing_to_explain_is_said_at_once() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_while_modules_are_imported_ends_it_in_order(name: str) -> None:
+def test_a_signal_while_modules_are_imported_ends_it_in_order(
+    name: str, ignored: Callable[..., None]
+) -> None:
+    ignored()
     program = f"""
 import os, signal, sys
 
