@@ -23,9 +23,9 @@ from proself_mail import (
     lifetime,
     lock,
     notes,
-    private_file,
     proof,
     proself,
+    whole_file,
 )
 from proself_mail.directory import ApplicationRecord
 from proself_mail.engine import Observed
@@ -328,8 +328,8 @@ class Update:
         outputs = newest
         path = self._settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
-            for scratch in private_file.scratches(path):  # a run was killed while it wrote
-                private_file.remove(scratch)
+            for scratch in whole_file.scratches(path):  # a run was killed while it wrote
+                whole_file.remove(scratch)
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
             proself.write(path, config)
         if self._record.carries_on:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from proself_mail import private_file
+from proself_mail import private_file, whole_file
 from proself_mail.errors import ConfigurationError
 from proself_mail.ledger import merged
 from proself_mail.schedule import format_instant, parse_instant
@@ -66,7 +66,7 @@ class Journal:
         Where that cannot be noted, the next one carries this one on, and finds nothing left to do.
         """
         with contextlib.suppress(ConfigurationError):
-            private_file.remove(self.path)
+            whole_file.remove(self.path)
 
 
 def began(path: Path, stack_id: UUID, now: datetime) -> datetime:

@@ -2,25 +2,18 @@
 
 import contextlib
 import errno
-import glob
 import os
 import stat
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
+from proself_mail import whole_file
 from proself_mail.errors import ConfigurationError, Refused
 
 _LONGEST_NAME = 255
 """Of a file, in characters; systems that count bytes allow less. Windows says of one that is longer
 that it is not there."""
-
-_HELD_OPEN = tuple(timedelta(seconds=wait) for wait in (0.05, 0.1, 0.2, 0.4, 0.8))
-"""How long each try to change a file that may be open waits for the next."""
 
 
 def check(path: Path, elsewhere: str = "") -> None:
@@ -64,55 +57,9 @@ def write(path: Path, text: str, elsewhere: str = "") -> None:
     try:
         _make_private_folders(folder)
         _check_folder(folder)
-        handle, scratch = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")  # 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                _restrict(Path(scratch))
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            replace(Path(scratch), path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(scratch).unlink()
-            raise
+        whole_file.write(path, text.encode(), _restrict)
     except OSError as error:
         raise unwritable(path, error.strerror or str(error), elsewhere) from error
-
-
-def replace(scratch: Path, path: Path) -> None:
-    """Put a file in the place of another. Raises `OSError`."""
-    _when_closed(lambda: scratch.replace(path))
-
-
-def remove(path: Path) -> None:
-    """Remove a file, if it is there. Raises `ConfigurationError` where that cannot be."""
-    try:
-        _when_closed(lambda: path.unlink(missing_ok=True))
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be removed: {error.strerror or error}.",
-            "Close what has it open, or delete it by hand, then try again.",
-        ) from error
-
-
-def _when_closed(change: Callable[[], object]) -> None:
-    """Change a file's name or delete it.
-
-    Windows refuses that while somebody has it open, as a search for viruses has what is new.
-    """
-    for wait in _HELD_OPEN if sys.platform == "win32" else ():
-        try:
-            change()
-            return
-        except PermissionError:
-            time.sleep(wait.total_seconds())
-    change()
-
-
-def scratches(path: Path) -> list[Path]:
-    """Return what writes of `path` left beside it that were killed before their end."""
-    return sorted(path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"))
 
 
 def read(path: Path) -> str:

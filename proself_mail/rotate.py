@@ -7,9 +7,7 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 """
 
 import asyncio
-import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -22,13 +20,13 @@ from proself_mail import (
     clock,
     lock,
     notes,
-    private_file,
     proself,
     rights,
     rotation,
     session,
     stack_folder,
     up,
+    whole_file,
 )
 from proself_mail.converge import Done
 from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
@@ -346,22 +344,11 @@ def _put_back(file: Path, content: bytes) -> None:
     """Write a file as it was where it is not so, in one step. Raises `OSError`."""
     if file.read_bytes() == content:
         return
+    place = file.resolve()
     try:
-        _replace(file.resolve(), content)
+        whole_file.write(place, content, lambda scratch: shutil.copymode(place, scratch))
     except OSError:  # a full disk may still have room in its own place
         file.write_bytes(content)
-
-
-def _replace(place: Path, content: bytes) -> None:
-    handle, scratch = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
-    try:
-        with os.fdopen(handle, "wb") as written:
-            written.write(content)
-        shutil.copymode(place, scratch)
-        private_file.replace(Path(scratch), place)
-    except BaseException:
-        Path(scratch).unlink()
-        raise
 
 
 async def _came_to_nothing(at: _Stack, before: Plan) -> bool:

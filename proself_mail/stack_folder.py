@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from proself_mail import exclusive, private_file
+from proself_mail import exclusive, whole_file
 from proself_mail.stack import NoStackError
 from proself_mail.stack_name import short_name
 
@@ -45,7 +45,7 @@ def forget(project: Path, name: str) -> None:
     """Remove what commands keep there, and the folder where nothing else is in it."""
     folder = path(project, name)
     for kept in (UPDATE, TEARDOWN, ROTATION, _LOCK):
-        for each in (folder / kept, *private_file.scratches(folder / kept)):
+        for each in (folder / kept, *whole_file.scratches(folder / kept)):
             with contextlib.suppress(OSError):  # nothing of the stack's is in them
                 each.unlink()
     with contextlib.suppress(OSError):

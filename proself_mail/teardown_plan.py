@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import guards, inspection, private_file, remains, state
+from proself_mail import guards, inspection, remains, state, whole_file
 from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
 from proself_mail.errors import RemoteError
 from proself_mail.ownership import OfStack, Verdict
@@ -164,7 +164,7 @@ def _config_files(name: str, settings: Settings) -> list[Path]:
     path = settings.config_file_path(name, CHECKOUT)
     if path is None:
         return []
-    return [*([path] if os.path.lexists(path) else []), *private_file.scratches(path)]
+    return [*([path] if os.path.lexists(path) else []), *whole_file.scratches(path)]
 
 
 def of_config_file(path: Path, name: str, settings: Settings) -> Verdict:

@@ -17,7 +17,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from proself_mail import mailbox_checks, private_file, proself
+from proself_mail import mailbox_checks, private_file, proself, whole_file
 from proself_mail.check import Outcome
 from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.evidence import Evidence
@@ -167,8 +167,8 @@ def test_on_windows_a_file_that_somebody_reads_is_removed_in_the_end(
     path = tmp_path / "update.json"
     path.touch()
     with pytest.raises(ConfigurationError, match="cannot be removed: Access is denied"):
-        private_file.remove(path)
-    private_file.remove(path)
+        whole_file.remove(path)
+    whole_file.remove(path)
     assert not path.exists()
 
 

@@ -1,0 +1,66 @@
+"""Files that are written whole or not at all, and changed though somebody has them open."""
+
+import contextlib
+import glob
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from proself_mail.errors import ConfigurationError
+
+_HELD_OPEN = tuple(timedelta(seconds=wait) for wait in (0.05, 0.1, 0.2, 0.4, 0.8))
+"""How long each try to change a file that may be open waits for the next."""
+
+
+def write(path: Path, content: bytes, prepare: Callable[[Path], object]) -> None:
+    """Write a file under another name beside its place, 0600, and put it there in one step.
+
+    `prepare` is given it while it is empty, to make it as it is to be. Raises `OSError`, and leaves
+    what was there as it was then.
+    """
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            prepare(Path(scratch))
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _when_closed(lambda: Path(scratch).replace(path))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(scratch).unlink()
+        raise
+
+
+def scratches(path: Path) -> list[Path]:
+    """Return what writes of `path` left beside it that were killed before their end."""
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there. Raises `ConfigurationError` where that cannot be."""
+    try:
+        _when_closed(lambda: path.unlink(missing_ok=True))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be removed: {error.strerror or error}.",
+            "Close what has it open, or delete it by hand, then try again.",
+        ) from error
+
+
+def _when_closed(change: Callable[[], object]) -> None:
+    """Change a file's name or delete it.
+
+    Windows refuses that while somebody has it open, as a search for viruses has what is new.
+    """
+    for wait in _HELD_OPEN if sys.platform == "win32" else ():
+        try:
+            change()
+            return
+        except PermissionError:
+            time.sleep(wait.total_seconds())
+    change()
