@@ -1,11 +1,11 @@
 """`python -m bench`: measure the main job, print the figures and write bench/results.json."""
 
 import argparse
-import signal
 import sys
 
 from bench import main_job
 from bench.results import Results
+from proself_mail.cli import heed_ctrl_c
 
 
 def main() -> None:
@@ -23,8 +23,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # In a shell's background Ctrl-C is ignored, and the engine, whose helpers inherit that, waits
-    # five seconds at the end of each run for one that it has told to end by it.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_ctrl_c()
     main()

@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from proself_mail import plugin
+from proself_mail.cli import heed_ctrl_c
 from tests import forked_python
 from tests.browser import browser, visit
 from tests.journey import Journey
@@ -30,9 +31,8 @@ sys.dont_write_bytecode = False
 os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "512MiB")
 
-# Whoever runs the tests in a shell's background has Ctrl-C ignored, and commands inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Commands inherit what whoever runs the tests in a shell's background has.
+heed_ctrl_c()
 
 # On a busy machine one example may take long for no reason of its own.
 hypothesis.settings.register_profile(

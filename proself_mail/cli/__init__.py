@@ -22,6 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def heed_ctrl_c() -> None:
+    """Heed Ctrl-C where it is ignored, as a shell has it for what it runs in the background.
+
+    The engine does too, but its helpers inherit what it began with: told to end by it at the end of
+    a run, they are waited for in vain, for five seconds.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _end_in_order() -> None:
     """Have what else ends a command do so as Ctrl-C does: a closed terminal, a cancelled job.
 
@@ -29,10 +39,9 @@ def _end_in_order() -> None:
 
     What is under way ends in order then, and nothing that was started for it is left running. A
     hang-up that the caller has us ignore, as nohup does, stays ignored. An ignored Ctrl-C does not,
-    as with the engine: a script's background job has it, and a cancelled one is to end in order.
+    for a script's background job that is cancelled is to end in order too.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_ctrl_c()
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
