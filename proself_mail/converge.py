@@ -10,7 +10,7 @@ Never a refresh: it forgets what a trailing reader does not show.
 import asyncio
 import contextlib
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -51,11 +51,24 @@ _LAST_WRITE = timedelta(seconds=30)
 _LAST_UNSEEN = 3
 """So often a lock that only the engine sees is taken for one that went in between."""
 
-_LAST_EXPIRY = 3
-"""So many runs in a row sign in anew and are told that their token has expired."""
+_LAST_OF_THE_SAME = 3
+"""So many runs in a row end by the same failure of the program, before it is taken for good."""
 
-_LAST_KILL = 3
-"""So many runs in a row have their program killed."""
+_FOR_GOOD = {
+    # By itself it passes: the next run signs in anew. One that is refused for good is refused at
+    # the program's first question.
+    Kind.EXPIRED: (
+        "the tenant refuses tokens that it has just issued",
+        "Look at the identity's sign-ins in Entra (is it disabled, does a Conditional Access "
+        "policy hold it back?), then try again.",
+    ),
+    Kind.KILLED: (
+        "the Pulumi program is killed each time that it runs",
+        "Look for what kills it, such as too little memory (on Linux the kernel's log tells), "
+        "then try again.",
+    ),
+}
+"""What such a failure is then, and what a person does about it."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +115,8 @@ class Update:
         self._changes: Counter[str] = Counter()
         self._state: State
         self._runs = 0
-        self._expired = 0
-        """How many runs in a row were refused at once for an expired token."""
-        self._killed = 0
-        """In how many runs in a row the program was killed."""
+        self._ends = deque[Kind | None](maxlen=_LAST_OF_THE_SAME)
+        """By which failures of the program the last runs ended; none for those of a resource."""
         self._unseen = 0
         """How often the engine found a lock that could not be seen by then."""
 
@@ -246,24 +257,11 @@ class Update:
                     next_step=f"`pulumi config --stack {self._stack.name}` shows `owners`: take "
                     "it out there, then try again; wait a minute first if it has just been made.",
                 ).error()
-        self._killed = self._killed + 1 if failures[0].kind is Kind.KILLED else 0
-        if self._killed == _LAST_KILL:
-            raise replace(
-                failures[0],
-                cause="the Pulumi program is killed each time that it runs",
-                next_step="Look for what kills it, such as too little memory (on Linux the "
-                "kernel's log tells), then try again.",
-            ).error()
-        # One that is refused for good is refused at the program's first question.
-        at_once = failures[0].kind is Kind.EXPIRED and not failures[0].resource
-        self._expired = self._expired + 1 if at_once else 0
-        if self._expired == _LAST_EXPIRY:
-            raise replace(
-                failures[0],
-                cause="the tenant refuses tokens that it has just issued",
-                next_step="Look at the identity's sign-ins in Entra (is it disabled, does a "
-                "Conditional Access policy hold it back?), then try again.",
-            ).error()
+        first = failures[0]
+        self._ends.append(None if first.resource else first.kind)
+        if first.kind in _FOR_GOOD and self._ends.count(first.kind) == _LAST_OF_THE_SAME:
+            cause, next_step = _FOR_GOOD[first.kind]
+            raise replace(first, cause=cause, next_step=next_step).error()
 
     async def _unlock(self, said: str) -> None:
         """Take a lock away whose process is dead. Raises `Refused` where it may be alive.
