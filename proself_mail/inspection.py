@@ -5,6 +5,7 @@ principal. Whatever else cannot be read stops the command, because it might be s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from proself_mail.directory import (
     NotFound,
     ServicePrincipalRecord,
 )
-from proself_mail.patience import SETTLING, Patience
+from proself_mail.patience import AGREEING, SETTLING, Patience
 from proself_mail.remains import Remains
 from proself_mail.removal_item import Item, Kind
 
@@ -40,6 +41,10 @@ class Inspected:
 
 
 _NOTHING = Inspected((), (), ())
+
+
+class _Deleted(NotFound):
+    """A reader showed the object in the recycle bin."""
 
 
 class Inspector:
@@ -110,8 +115,10 @@ class Inspector:
         object_id = application.object_id
         try:
             federated, additions = await self._hanging(application)
+        except _Deleted:  # which the reader that is asked next may not know again
+            return _NOTHING
         except NotFound:
-            if not await _is_deleted(self._directory, self._patience, object_id):
+            if await self._is_live(object_id):
                 raise
             return _NOTHING
         items = tuple(
@@ -121,6 +128,17 @@ class Inspector:
             for name in federated
         )
         return Inspected(items, additions, ())
+
+    async def _is_live(self, object_id: str) -> bool:
+        """Look whether any reader has an application still, on which none shows anything.
+
+        Another teardown or sweep may have purged it since a listing showed it.
+        """
+        for _ in range(AGREEING):
+            with contextlib.suppress(NotFound):
+                await self._patience.told(lambda: self._directory.application(object_id))
+                return True
+        return False
 
     async def _hanging(
         self, application: ApplicationRecord
@@ -227,14 +245,16 @@ async def _shown(
 ) -> T:
     """Ask until a reader shows what hangs on an object that a listing showed.
 
-    Raises `NotFound` where none does, and where the object has been deleted since.
+    Raises `NotFound` where none does, and `_Deleted` where it was seen in the recycle bin since.
     """
     clock = asyncio.get_running_loop()
     ends = clock.time() + SETTLING.total_seconds()
     while True:
         try:
             return await patience.told(ask)
-        except NotFound:
-            if clock.time() > ends or await _is_deleted(directory, patience, object_id):
+        except NotFound as error:
+            if await _is_deleted(directory, patience, object_id):
+                raise _Deleted(error.status, error.code, error.message) from error
+            if clock.time() > ends:
                 raise
         await patience.moment(0.3)

@@ -20,11 +20,24 @@ NOTHING = Inspected((), (), ())
 
 
 class Deleted:
-    """A directory that has none of it any more, but maybe in its recycle bin."""
+    """A directory that has none of it any more, but maybe in its recycle bin.
 
-    def __init__(self, *in_bin: str, back_after: float = float("inf")) -> None:
+    `live`: or it has the application, and shows nothing that hangs on it. `bin_forgets`: every
+    other reader of the recycle bin trails.
+    """
+
+    def __init__(
+        self,
+        *in_bin: str,
+        back_after: float = float("inf"),
+        live: bool = False,
+        bin_forgets: bool = False,
+    ) -> None:
         self._in_bin = in_bin
         self._back_after = back_after
+        self._live = live
+        self._bin_forgets = bin_forgets
+        self._bin_answers = False
 
     async def _hanging(self, object_id: str) -> list[str]:
         if asyncio.get_running_loop().time() < self._back_after:
@@ -41,8 +54,14 @@ class Deleted:
     async def service_principal(self, _: str) -> None:
         return None
 
+    async def application(self, object_id: str) -> ApplicationRecord:
+        if not self._live:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return APPLICATION
+
     async def deleted_item(self, object_id: str) -> ApplicationRecord:
-        if object_id not in self._in_bin:
+        self._bin_answers = not (self._bin_forgets and self._bin_answers)
+        if object_id not in self._in_bin or not self._bin_answers:
             raise NotFound(404, "Request_ResourceNotFound", object_id)
         return replace(APPLICATION, object_id=object_id)
 
@@ -65,9 +84,21 @@ def test_nothing_hangs_on_what_is_in_the_recycle_bin() -> None:
     assert seconds < 1
 
 
-def test_what_no_reader_shows_and_no_bin_holds_might_be_somebodys() -> None:
+def test_what_one_reader_shows_in_the_recycle_bin_and_others_live_is_deleted() -> None:
+    found, seconds = inspected(Deleted("a", live=True, bin_forgets=True))
+    assert found == NOTHING
+    assert seconds < 1
+
+
+def test_nothing_hangs_on_what_somebody_else_purged_meanwhile() -> None:
+    found, seconds = inspected(Deleted())
+    assert found == NOTHING
+    assert seconds < SETTLING.total_seconds() + 2
+
+
+def test_what_is_there_and_shows_to_no_reader_might_be_somebodys() -> None:
     with pytest.raises(NotFound):
-        inspected(Deleted())
+        inspected(Deleted(live=True))
 
 
 def test_what_a_reader_shows_late_is_looked_at() -> None:
