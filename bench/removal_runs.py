@@ -80,7 +80,11 @@ class Runs:
             now = asyncio.get_running_loop().time()
             until = now + _LAG_SECONDS + _LATE_SECONDS if again else None
             work = Removal(
-                opened.directory, Patience(_unheard), stack_tag(stack_id), OfStack(stack_id)
+                opened.directory,
+                Patience(_unheard),
+                stack_tag(stack_id),
+                OfStack(stack_id),
+                opened.tenant_now,
             )
             return await work.run(until=until)
 

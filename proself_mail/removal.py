@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from proself_mail.directory import (
     Directory,
@@ -43,10 +43,12 @@ class _Progress:
     """It was in the recycle bin, or went there by our deletion."""
     looked_at: bool = False
     """It was seen to be ours, and as we left it, just before its deletion or in the recycle bin."""
+    others: bool = False
+    """Somebody else deleted it, so lately that readers may trail behind."""
     purged: bool = False
     failure: str = ""
     since: float = 0.0
-    """When it was deleted, or seen to be, by the loop's clock."""
+    """When it was first known, then when it was deleted or seen to be, by the loop's clock."""
 
 
 class Removal:
@@ -58,15 +60,20 @@ class Removal:
         patience: Patience,
         tag: str,
         ours: Ours,
+        tenant_now: Callable[[], datetime],
         *,
         keep_in_recycle_bin: bool = False,
         inspector: Inspector | None = None,
     ) -> None:
-        """Prepare it. What the `inspector` finds that somebody added is left; all goes without."""
+        """Prepare it. What the `inspector` finds that somebody added is left; all goes without.
+
+        `tenant_now` tells the time by the clock that the tenant dates deletions with.
+        """
         self._directory = directory
         self._patience = patience
         self._tag = tag
         self._ours = ours
+        self._tenant_now = tenant_now
         self._keep = keep_in_recycle_bin
         self._inspector = inspector
         self._objects: dict[str, _Progress] = {}
@@ -90,8 +97,10 @@ class Removal:
     def _outcome(self, each: _Progress, unfinished: str) -> Outcome:
         failure = each.failure or ("" if each.purged else unfinished)
         if failure:
-            left = f" It stays in the recycle bin {_how_long(each.item)}." if each.deleted else ""
-            return Outcome(each.item, Result.FAILED, f"{failure}{left}")
+            if each.deleted:
+                stays = f"It stays in the recycle bin {_how_long(each.item)}."
+                failure = f"{failure.removesuffix('.')}. {stays}"
+            return Outcome(each.item, Result.FAILED, failure)
         if each.deleted and self._keep:
             return Outcome(each.item, Result.KEPT, f"in the recycle bin {_how_long(each.item)}")
         return Outcome(each.item, Result.REMOVED if each.deleted else Result.GONE)
@@ -152,10 +161,7 @@ class Removal:
         return [
             each
             for each in self._objects.values()
-            if each.deleted
-            and not each.purged
-            and not each.failure
-            and now - each.since < SETTLING.total_seconds()
+            if each.deleted and not each.purged and not each.failure and _is_recent(each, now)
         ]
 
     async def _none_answers(self) -> bool:
@@ -203,8 +209,11 @@ class Removal:
                 did = True
         if self._keep:
             return did
+        in_bin = {each.client_id for each in applications if each.deleted}
         for each in (*applications, *principals):
-            if each.deleted and not each.looked_at and not each.failure:
+            # A service principal goes with its application; what showed it live may have trailed.
+            maybe = each.deleted or (each.client_id in in_bin and each.item.id not in live)
+            if maybe and not each.looked_at and not each.failure:
                 await self._find_deleted(each)
         self._leave_principals()
         # The service principal first, and its application only after it: one that bears no tag is
@@ -240,11 +249,19 @@ class Removal:
     def _awaited_principals(self, applications: Sequence[_Progress]) -> set[str]:
         """Return client IDs whose service principal is to go first, or may yet be shown."""
         now = asyncio.get_running_loop().time()
-        principal = Kind.SERVICE_PRINCIPAL
-        found = {e.client_id for e in self._unsettled(now) if e.item.kind is principal}
-        if self._until is not None and now < self._until:
-            shown = {e.client_id for e in self._objects.values() if e.item.kind is principal}
-            found |= {each.client_id for each in applications} - shown
+        principals = [e for e in self._objects.values() if e.item.kind is Kind.SERVICE_PRINCIPAL]
+        found = {
+            each.client_id
+            for each in principals
+            if not each.purged and not each.failure and _is_recent(each, now)
+        }
+        watched = self._until is not None and now < self._until
+        shown = {each.client_id for each in principals}
+        found |= {
+            each.client_id
+            for each in applications
+            if each.client_id not in shown and (watched or (each.others and _is_recent(each, now)))
+        }
         return found
 
     def _principals_of(self, application: _Progress) -> list[_Progress]:
@@ -323,6 +340,7 @@ class Removal:
                 each.failure = _refusal(error, "read it")
         if each.failure:
             return False
+        each.others = found.deleted is None or self._tenant_now() - found.deleted < SETTLING
         self._note_deleted(each)
         return True
 
@@ -344,6 +362,11 @@ class Removal:
             return False
         each.purged = True
         return True
+
+
+def _is_recent(each: _Progress, now: float) -> bool:
+    """Say whether readers may not show yet what became of it."""
+    return now - each.since < SETTLING.total_seconds()
 
 
 def _how_long(item: Item) -> str:

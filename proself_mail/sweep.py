@@ -184,6 +184,7 @@ async def _remove(
         patience,
         stack_tag(planned.stack_id),
         ours,
+        opened.tenant_now,
         keep_in_recycle_bin=options.keep_in_recycle_bin,
         inspector=None if options.include_modified else Inspector(directory, patience),
     )

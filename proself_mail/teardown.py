@@ -210,6 +210,7 @@ class _Work:
             Patience(self._say),
             stack_tag(settings.stack_id),
             OfStack(settings.stack_id),
+            self._session.tenant_now,
             keep_in_recycle_bin=self._options.keep_in_recycle_bin,
             inspector=None if self._options.include_modified else self._inspector(planned),
         )
