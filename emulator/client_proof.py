@@ -48,7 +48,7 @@ def _prove_by_assertion(cloud: Cloud, view: SignInView, client: Client, assertio
     except jwt.InvalidTokenError as error:
         raise problems.malformed_assertion() from error
     credential = _matching(view.federated_credentials(client), claims)
-    _check_signature(cloud, assertion, str(claims["iss"]))
+    _check_signature(cloud, assertion, str(credential.body["issuer"]))
     _check_time(cloud.clock.now(), claims)
     return credential.id
 

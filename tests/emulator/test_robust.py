@@ -174,6 +174,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 @example({"issuer": "i", "subject": "s"}, ["a"], {"iss": "i", "sub": "s", "aud": [{}]})
 @example({"issuer": "i", "subject": "s"}, ["a"], {"iss": "i", "sub": "s", "aud": {"a": 1}})
 @example({"issuer": "i", "subject": "s"}, None, {"iss": "i", "sub": "s", "aud": "a"})
+@example({"issuer": "", "subject": ""}, [""], {})
 def test_any_assertion_and_any_stored_credential(
     cloud: Cloud, stored: dict[str, Any], audiences: list[Any] | None, claims: dict[str, Any]
 ) -> None:
