@@ -23,6 +23,9 @@ _WITHOUT = (
     # what a visitor costs, and nobody types an address.
     "WebUIOmniboxPopup",
     "WebUIOmniboxAimPopup",
+    # A fresh frame for each page, and a process in reserve for it: a sixth of what a page costs.
+    "RenderDocument",
+    "SpareRendererForSitePerProcess",
     # An option that is given again takes the place of Playwright's own, which has these.
     "AimEnabled",
     "AvoidCorsURLLoaderRestartOnRedirect",
