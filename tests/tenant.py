@@ -30,7 +30,7 @@ class Tenant:
         streams = (Path(os.devnull), 1, 2)
         self.process = forked_process.start("emulator", arguments, Path.cwd(), os.environ, streams)
         self.ready: dict[str, Any] = self._wait()
-        self._admin = httpx.Client(base_url=self.admin_url, trust_env=False)
+        self.admin_http = httpx.Client(base_url=self.admin_url, trust_env=False)
 
     def _wait(self) -> dict[str, Any]:
         deadline = time.monotonic() + _START_SECONDS
@@ -43,7 +43,7 @@ class Tenant:
 
     def stop(self) -> int:
         """End it and return its exit code."""
-        self._admin.close()
+        self.admin_http.close()
         self.process.terminate()
         try:
             return self.process.wait(_STOP_SECONDS)
@@ -221,9 +221,9 @@ class Tenant:
     def secrets(self) -> list[str]:
         """List every secret, token and code that the tenant ever handed out."""
         headers = {"authorization": f"Bearer {self.client_secret}"}
-        found: list[str] = self._admin.get("/secrets", headers=headers).raise_for_status().json()
+        found: list[str] = self.admin_http.get("/secrets", headers=headers).raise_for_status().json()
         return found
 
     def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Call the admin interface; raises if it refuses."""
-        return self._admin.request(method, path, json=body).raise_for_status()
+        return self.admin_http.request(method, path, json=body).raise_for_status()

@@ -23,8 +23,7 @@ JSON = "application/json"
 
 
 def ask(tenant: Tenant, method: str, path: str, **options: Any) -> httpx.Response:
-    url = f"{tenant.admin_url}{path}"
-    return httpx.request(method, url, trust_env=False, **options)
+    return tenant.admin_http.request(method, path, **options)
 
 
 class TestHistory:
@@ -516,7 +515,7 @@ class TestWhatNobodyExpects:
     def test_what_would_put_it_out_of_order_is_refused(
         self, tenant: Tenant, path: str, body: str
     ) -> None:
-        done = httpx.post(f"{tenant.admin_url}{path}", content=body, trust_env=False)
+        done = tenant.admin_http.post(path, content=body)
         assert done.status_code == 400, done.text
         assert tenant.sign_in().status_code == 200
 
