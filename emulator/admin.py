@@ -41,7 +41,7 @@ class Admin:
             raise AdminError("since must be the number of a request: GET /history?since=12.")
         exchanges = self._cloud.history.since(int(since))
         hide = self._cloud.vault.hide  # what stands where nobody looks for a secret
-        return JSONResponse([hide(exchange.as_json()) for exchange in exchanges])
+        return JSONResponse(hide([exchange.as_json() for exchange in exchanges]))
 
     async def keep(self, _: Request) -> Response:
         """POST /keep: let what is now in the tenants be what a reset comes back to.

@@ -7,6 +7,7 @@ remembered so that a test can look for them where they must not be.
 import hmac
 import re
 import secrets
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -49,11 +50,16 @@ class Vault:
 
     def hide(self, value: Any) -> Any:
         """Return the same JSON with every value of ours masked, wherever in a text it stands."""
-        if isinstance(value, dict):
-            return {self._hidden(name): self.hide(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [self.hide(inner) for inner in value]
-        return self._hidden(value) if isinstance(value, str) else value
+        hidden = cache(self._hidden)  # names and ids come again and again
+
+        def walk(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {hidden(name): walk(inner) for name, inner in value.items()}
+            if isinstance(value, list):
+                return [walk(inner) for inner in value]
+            return hidden(value) if isinstance(value, str) else value
+
+        return walk(value)
 
     def _hidden(self, text: str) -> str:
         if "%" in text and self._in(unquote(text)) and not self._in(text):
