@@ -221,7 +221,9 @@ class Tenant:
     def secrets(self) -> list[str]:
         """List every secret, token and code that the tenant ever handed out."""
         headers = {"authorization": f"Bearer {self.client_secret}"}
-        found: list[str] = self.admin_http.get("/secrets", headers=headers).raise_for_status().json()
+        found: list[str] = (
+            self.admin_http.get("/secrets", headers=headers).raise_for_status().json()
+        )
         return found
 
     def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
