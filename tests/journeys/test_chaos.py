@@ -16,7 +16,7 @@ from bench.chaos_run import Outcome, Run
 from bench.look_alikes import grant_mail
 from bench.scenario import IN_TESTS, SCENARIOS, Scenario
 from proself_mail.embedded import EmbeddedTenant
-from tests import forked_python
+from tests import forked_python, key_service
 from tests.tenant import Tenant
 
 ALL_TOGETHER, KILLED = IN_TESTS
@@ -33,7 +33,9 @@ def tenant() -> Iterator[Tenant]:
 
 @pytest.fixture
 def start(tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    for name, value in forked_python.language_host().items():  # it kills no program by itself
+    others = {"PULUMI_OPTION_SECRETS_PROVIDER": key_service.PROVIDER, **key_service.environment()}
+    # The language host, as the bench kills no program by itself.
+    for name, value in (forked_python.language_host() | others).items():
         monkeypatch.setenv(name, value)
     ready_file = tmp_path / "tenant.json"
     ready_file.write_text(
