@@ -34,6 +34,8 @@ class Place:
     environment: dict[str, str]
     seen: int = 0
     """The last exchange with the tenant that was looked at."""
+    up_seconds: float = 0.0
+    """How long this machine took to bring the stack up."""
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -163,7 +165,7 @@ def place(seed: int, latency_ms: int, every_days: int, overlap_days: int) -> Ite
             [entry] = found.entries()
             lengths = {"everyDays": every_days, "overlapDays": overlap_days}
             found.write_entries(entry | lengths)
-            code, _, said = found.command("up")
+            code, found.up_seconds, said = found.command("up")
             if code:
                 raise RuntimeError(said)
             with found.http:

@@ -28,6 +28,7 @@ from bench.place import keep_only_the_tenants_ca
 from bench.removal_judge import Judge
 from proself_mail import embedded, rehearse, sandbox, session, sweep
 from proself_mail.embedded import EmbeddedTenant
+from proself_mail.errors import Error
 from proself_mail.ownership import OfStack
 from proself_mail.patience import Patience
 from proself_mail.removal import Removal
@@ -65,11 +66,14 @@ class Runs:
         judge = Judge.of(self.admin, planted.ours)
         self.admin.post("/faults", json=_faults(seed, chance)).raise_for_status()
         remove = self._sweep if seed % 4 in (2, 3) else lambda again: self._remove(stack_id, again)
-        if seed % 2:
-            for _ in range(chance.randint(1, 3)):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(remove(False), chance.uniform(0.02, 1.2))
-        outcomes = await remove(bool(seed % 2))
+        try:
+            if seed % 2:
+                for _ in range(chance.randint(1, 3)):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(remove(False), chance.uniform(0.02, 1.2))
+            outcomes = await remove(bool(seed % 2))
+        except Error as error:
+            return [f"ended by {type(error).__name__}: {error.cause}"]
         self.admin.delete("/faults").raise_for_status()
         failed = [f"{each.item.id}: {each.detail}" for each in outcomes if _failed(each)]
         return [*judge.problems(self.admin), *(f"reported as failed: {each}" for each in failed)]

@@ -98,8 +98,8 @@ class Years:
         self.early: list[datetime] = []
         """When early rotations' windows begin."""
         self.since_run = timedelta()
-        self.run_seconds = 3.0
-        """How long the last run took that had something to do."""
+        self.run_seconds = at.up_seconds
+        """How long the last run took that had something to do; before one, what it may take."""
 
     def live(self, days: int) -> None:
         """Live so many days."""
