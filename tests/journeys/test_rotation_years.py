@@ -8,17 +8,23 @@ import pytest
 
 from bench.place import STACK, Place, place
 from bench.rotation_years import Years
-from tests import forked_process
+from tests import forked_process, key_service
 
 
 def command(
-    at: Place, *arguments: str, kill_after_s: float = 120, with_children: bool = False
+    at: Place, *arguments: str, kill_after_s: float | None = None, with_children: bool = False
 ) -> tuple[int, float, str]:
-    """Do what `Place.command` does, forked from a process with its imports behind it."""
-    words, began = [*arguments, "--stack", STACK], time.monotonic()
+    """Do what `Place.command` does, forked from a process with its imports behind it.
+
+    The stack's key comes from the tests' key service, for a passphrase takes long. What is killed
+    is killed early enough to be still there, however fast the machine is or just became.
+    """
+    provider = ["--secrets-provider", key_service.PROVIDER] if arguments[0] == "init" else []
+    words, began = [*arguments, *provider, "--stack", STACK], time.monotonic()
+    ends = 120 if kill_after_s is None else 0.4 * kill_after_s
     try:
         done = forked_process.run(
-            words, at.folder, at.environment, None, kill_after_s, with_children=with_children
+            words, at.folder, at.environment, None, ends, with_children=with_children
         )
         code, said = done.returncode, done.stdout + done.stderr
     except subprocess.TimeoutExpired as late:
@@ -32,6 +38,8 @@ def test_weeks_without_a_failed_sign_in(monkeypatch: pytest.MonkeyPatch) -> None
     How far a killed run gets is the machine's, so what comes after it is not known beforehand.
     """
     monkeypatch.setattr(Place, "command", command)
+    for name, value in key_service.environment().items():
+        monkeypatch.setenv(name, value)
     with place(1, 0, 22, 21) as at:
         life = Years(at, 44, 22, 21)
         life.live(49)
