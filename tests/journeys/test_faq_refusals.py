@@ -93,7 +93,7 @@ def faq(
         if isinstance(fields, dict)
         for name, value in fields.items()
     }
-    visitor = enter(browser, embedded=True)
+    visitor = enter(browser, embedded=True, width=600, height=500)  # less to paint
     screens = ProselfScreens(visitor.page(tenant.ready["proself_url"]))
     with tenant.http(tenant.token()) as graph:
         made_faq = Faq(
