@@ -5,7 +5,6 @@ principal. Whatever else cannot be read stops the command, because it might be s
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -135,8 +134,7 @@ class Inspector:
         Another teardown or sweep may have purged it since a listing showed it.
         """
         for _ in range(AGREEING):
-            with contextlib.suppress(NotFound):
-                await self._patience.told(lambda: self._directory.application(object_id))
+            if await self._patience.shown(lambda: self._directory.application(object_id)):
                 return True
         return False
 
@@ -231,15 +229,6 @@ async def _grants(directory: Directory, patience: Patience, principal_id: str) -
     return Inspected(items, (), ())
 
 
-async def _is_deleted(directory: Directory, patience: Patience, object_id: str) -> bool:
-    """Look whether an object that a listing showed is in the recycle bin by now."""
-    try:
-        await patience.told(lambda: directory.deleted_item(object_id))
-    except NotFound:
-        return False
-    return True
-
-
 async def _shown(
     directory: Directory, patience: Patience, object_id: str, ask: Callable[[], Awaitable[T]]
 ) -> T:
@@ -253,7 +242,7 @@ async def _shown(
         try:
             return await patience.told(ask)
         except NotFound as error:
-            if await _is_deleted(directory, patience, object_id):
+            if await patience.shown(lambda: directory.deleted_item(object_id)):
                 raise _Deleted(error.status, error.code, error.message) from error
             if clock.time() > ends:
                 raise

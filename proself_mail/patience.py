@@ -106,6 +106,14 @@ class Patience:
                 await self.moment(wait)
                 wait = min(2 * wait, _LONGEST_SECONDS)
 
+    async def shown(self, ask: Callable[[], Awaitable[object]]) -> bool:
+        """Say whether the directory answers by an object, or that there is none."""
+        try:
+            await self.told(ask)
+        except NotFound:
+            return False
+        return True
+
     async def told(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the directory until it answers. Raises what does not pass, `NotFound` included."""
         refused = 0

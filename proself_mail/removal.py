@@ -175,14 +175,7 @@ class Removal:
             places.append(lambda: self._directory.application(each.item.id))
         if not self._keep:
             places.append(lambda: self._directory.deleted_item(each.item.id))
-        return any(await asyncio.gather(*map(self._is_there, places)))
-
-    async def _is_there(self, ask: Callable[[], Awaitable[object]]) -> bool:
-        try:
-            await self._patience.told(ask)
-        except NotFound:
-            return False
-        return True
+        return any(await asyncio.gather(*map(self._patience.shown, places)))
 
     async def _carry_out(self, seen: Remains) -> bool:
         """Do what can be done about what is there; say whether anything was accepted."""
