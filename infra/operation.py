@@ -21,6 +21,8 @@ from proself_mail.errors import Error
 
 _PREVIEWING = frozenset({"preview", "pre"})
 _OBSERVING = _PREVIEWING | {"refresh", "destroy", "down", "dn", "import"}
+_LANGUAGE_HOST = "pulumi-language-"
+"""What every language host has in its name."""
 _SWITCHES = frozenset(
     {
         *("--disable-integrity-checking", "--emoji", "--fully-qualify-stack-names", "--help"),
@@ -134,14 +136,23 @@ def _command_line() -> Sequence[str]:
 
 
 def _command() -> psutil.Process | None:
-    """Return the CLI that started us; None where none is found above us."""
+    """Return the CLI that started us; None where none is found above us.
+
+    A CLI may have another name: Nix' is `.pulumi-wrapped`, a version's own a link to it. It is the
+    one that started the language host then.
+    """
+    above_host = None
     try:
-        for parent in psutil.Process().parents():
+        child = psutil.Process()
+        for parent in child.parents():
             if parent.name().removesuffix(".exe") == "pulumi":
                 return parent
+            if _LANGUAGE_HOST in child.name():
+                above_host = parent
+            child = parent
     except psutil.Error:
         pass  # a process that may not be looked at
-    return None
+    return above_host
 
 
 def _first_word(arguments: Sequence[str]) -> str | None:

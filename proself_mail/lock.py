@@ -32,6 +32,16 @@ _HOLDER = re.compile(
 )
 
 
+def _may_be_an_engine(process: psutil.Process) -> bool:
+    """Say whether a process is a Pulumi CLI, which a link may lend another name."""
+    if "pulumi" in process.name():
+        return True
+    try:
+        return "pulumi" in Path(process.exe()).name
+    except psutil.AccessDenied:
+        return False  # another user's, and of another name
+
+
 @dataclass(frozen=True)
 class Holder:
     """The process that made a lock, as the engine names it."""
@@ -59,7 +69,7 @@ class Holder:
             return False
         try:
             process = psutil.Process(self.pid)
-            return process.status() == psutil.STATUS_ZOMBIE or "pulumi" not in process.name()
+            return process.status() == psutil.STATUS_ZOMBIE or not _may_be_an_engine(process)
         except psutil.NoSuchProcess:
             return True
         except psutil.Error:

@@ -1,9 +1,14 @@
 """`pulumi up` on the embedded tenant: the FAQ's steps, once, and nothing after that."""
 
 import json
+import os
+import shutil
 import stat
+import subprocess
 import sys
+import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +125,39 @@ def test_no_preview_and_no_refresh_writes_anything(standing: Journey) -> None:
     again = standing.up("dev", "--expect-no-changes")
     assert again.returncode == 0, again.stdout
     assert proself.read(path) == config
+    assert standing.writes(before) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a link needs a right there")
+def test_a_cli_of_another_name_is_known_for_what_it_does(standing: Journey, tmp_path: Path) -> None:
+    """As Nix wraps it: a refresh writes no config file, and what the file leaves out is seen."""
+    found = shutil.which("pulumi", path=standing.environment["PATH"])
+    assert found
+    cli = tmp_path / ".pulumi-wrapped"
+    cli.symlink_to(found)
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [cli, "--non-interactive", "--stack", "dev", *command, "--yes", "--skip-preview"],
+            cwd=standing.folder,
+            env=standing.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+        )
+
+    standing.config_file.unlink()
+    refreshed = run("refresh", "--run-program")
+    assert refreshed.returncode == 0, refreshed.stdout
+    assert not standing.config_file.exists()
+    written = run("up")
+    assert written.returncode == 0, written.stdout
+    assert standing.config_file.exists()
+    standing.change("dev", stackId=str(uuid.uuid4()))
+    before = standing.mark()
+    refused = run("up")
+    assert refused.returncode != 0, refused.stdout
+    assert " Next: " in refused.stdout + refused.stderr
     assert standing.writes(before) == []
 
 

@@ -40,7 +40,7 @@ from tests.unit.test_settings import good
 
 @contextlib.contextmanager
 def engine(
-    environment: Mapping[str, str] = MappingProxyType({}),
+    environment: Mapping[str, str] = MappingProxyType({}), called: str = "pulumi"
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run something by the engine's name that waits for us."""
     if sys.platform == "win32":
@@ -48,8 +48,11 @@ def engine(
     with tempfile.TemporaryDirectory() as folder:
         named = Path(folder) / "pulumi"
         shutil.copy(shutil.which("cat") or "", named)
+        link = Path(folder) / called
+        if link != named:
+            link.symlink_to(named)
         with subprocess.Popen(
-            [named], stdin=subprocess.PIPE, env=os.environ | environment
+            [link], stdin=subprocess.PIPE, env=os.environ | environment
         ) as running:
             # For an instant after its start it has none to be read.
             while not psutil.Process(running.pid).environ():
@@ -235,6 +238,13 @@ def test_an_engine_is_alive_whatever_the_clock_says_of_its_start() -> None:
         assert not holder.is_dead
         with pytest.raises(Refused, match="aki@"):
             free(FILES, holder)
+    assert holder.is_dead
+
+
+def test_an_engine_that_a_link_lends_another_name_is_alive() -> None:
+    with engine(called="pl") as running:
+        holder = Holder("aki", socket.gethostname(), running.pid, datetime.now(UTC))
+        assert not holder.is_dead
     assert holder.is_dead
 
 
