@@ -27,11 +27,11 @@ from proself_mail.failure import Failure, Kind
 from tools import pulumi_cli
 
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-IN_ORDER = timedelta(seconds=20)
-"""How long an engine that was told to end has for what it has under way."""
 _SHORT_LIVED = {"GOGC": "400"}
 """The CLI and its plugins are Go programs that live for seconds. With Go's own default a quarter of
 what a command of the CLI costs goes to collecting garbage, of which there is next to none."""
+IN_ORDER = timedelta(seconds=20)
+"""How long an engine that was told to end has for what it has under way."""
 _REFUSED = timedelta(seconds=2)
 """The same after a failure that will not mend: a person is to hear of it."""
 _DROPPING = timedelta(seconds=2)

@@ -50,6 +50,11 @@ class _Progress:
     since: float = 0.0
     """When it was first known, then when it was deleted or seen to be, by the loop's clock."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there may be something left to do about it."""
+        return not self.purged and not self.failure
+
 
 class Removal:
     """The removal of one stack's objects from a tenant."""
@@ -161,7 +166,7 @@ class Removal:
         return [
             each
             for each in self._objects.values()
-            if each.deleted and not each.purged and not each.failure and _is_recent(each, now)
+            if each.deleted and each.is_open and _is_recent(each, now)
         ]
 
     async def _none_answers(self) -> bool:
@@ -184,7 +189,7 @@ class Removal:
         binned = {each.object_id for each in seen.objects if each.deleted}
         for object_id in binned:
             self._objects[object_id].deleted = True
-        waiting = [e for e in self._objects.values() if not e.purged and not e.failure]
+        waiting = [e for e in self._objects.values() if e.is_open]
         applications = [e for e in waiting if e.item.kind is Kind.APPLICATION]
         principals = [e for e in waiting if e.item.kind is Kind.SERVICE_PRINCIPAL]
         did = False
@@ -243,11 +248,7 @@ class Removal:
         """Return client IDs whose service principal is to go first, or may yet be shown."""
         now = asyncio.get_running_loop().time()
         principals = [e for e in self._objects.values() if e.item.kind is Kind.SERVICE_PRINCIPAL]
-        found = {
-            each.client_id
-            for each in principals
-            if not each.purged and not each.failure and _is_recent(each, now)
-        }
+        found = {each.client_id for each in principals if each.is_open and _is_recent(each, now)}
         watched = self._until is not None and now < self._until
         shown = {each.client_id for each in principals}
         found |= {
@@ -264,8 +265,7 @@ class Removal:
             for each in self._objects.values()
             if each.item.kind is Kind.SERVICE_PRINCIPAL
             and each.client_id == application.client_id
-            and not each.purged
-            and not each.failure
+            and each.is_open
         ]
 
     async def _delete_application(self, each: _Progress) -> bool:

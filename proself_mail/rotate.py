@@ -13,23 +13,20 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 
 from proself_mail import (
     clock,
     lock,
-    notes,
     proself,
     rights,
     rotation,
-    session,
-    stack_folder,
+    spent_secrets,
     up,
     whole_file,
 )
 from proself_mail.converge import Done
-from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
+from proself_mail.directory import PasswordRecord
 from proself_mail.errors import (
     CheckFailed,
     ConfigurationError,
@@ -38,23 +35,19 @@ from proself_mail.errors import (
     Refused,
     RemoteError,
 )
-from proself_mail.ledger import Ledger
 from proself_mail.mending import config_rm, secrets_keys
 from proself_mail.patience import AGREEING, Patience, Say
 from proself_mail.project import CHECKOUT
+from proself_mail.rotating_stack import RotatingStack, rotating
 from proself_mail.rotation import Plan
 from proself_mail.schedule import format_instant, most_open
 from proself_mail.session import Session
 from proself_mail.settings import Settings
 from proself_mail.stack import Stack
-from proself_mail.stamp import stack_tag
-from proself_mail.state import State
 
 MOST_AT_ONCE = 3
 """Valid secrets of ours at a time: two that overlap, and one after an early rotation."""
 _LONGEST = up.DEADLINE + timedelta(minutes=5)
-_SURVIVING = timedelta(seconds=60)
-"""What readers still show so long after its removal is no lag."""
 _TELLING = timedelta(seconds=20)
 """How long is asked whether a rotation that failed made a secret; a person may wait for it."""
 
@@ -83,18 +76,6 @@ class Rotation:
     """The stack file, where an entry was appended to it: it must be committed."""
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """A stack as it is now, and the way to its tenant."""
-
-    stack: Stack
-    settings: Settings
-    state: State
-    is_update_due: bool
-    opened: Session
-    patience: Patience
-
-
 async def run(
     name: str,
     project: Path,
@@ -112,11 +93,11 @@ async def run(
     error of whatever else stands against it.
     """
     stack = Stack(name, project)
-    async with _no_longer(name, say) as patience, _opened(stack, patience) as at:
+    async with _no_longer(name, say) as patience, rotating(stack, patience) as at:
         greet(at.opened)
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
-            before = await _plan(at)
+            before = await at.plan()
             if append is not None:
                 _check_room(before, append, at.settings, name)
             show(before)
@@ -147,9 +128,9 @@ async def acknowledge(
     sign in.
     """
     stack = Stack(name, project)
-    async with _no_longer(name, say) as patience, _opened(stack, patience) as at:
+    async with _no_longer(name, say) as patience, rotating(stack, patience) as at:
         greet(at.opened)
-        found = await _plan(at)
+        found = await at.plan()
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
         if not live:
             early = "" if found.add else "--now "
@@ -165,35 +146,13 @@ async def acknowledge(
                 f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
             )
         ledger = replace(found.ledger, pasted=chosen)
-        return _planned(at, await _note(at, found, ledger))
+        return at.planned(await at.note(found, ledger))
 
 
 @asynccontextmanager
-async def _opened(stack: Stack, patience: Patience) -> AsyncIterator[_Stack]:
-    """Give a stack, read while nothing else on this machine changes it, and a session."""
-    with stack_folder.alone(stack.project, stack.name):
-        # With the secrets, so that a wrong passphrase is told every week and not when one is due.
-        settings, state = await session.read(stack)
-        is_due = rotation.is_update_due(settings.entries, state, clock.now())
-        ahead = asyncio.to_thread(session.import_ahead, *(up.AHEAD if is_due else ()))
-        importing = asyncio.ensure_future(ahead)  # while the tenant is waited for
-        try:
-            async with session.awaited(
-                settings.target, str(settings.tenant_id), patience
-            ) as opened:
-                yield _Stack(stack, settings, state, is_due, opened, patience)
-        finally:
-            await asyncio.wait({importing})
-
-
-async def _look(at: _Stack) -> up.Looked:
-    return await up.look_until_answered(at.opened, at.stack, at.settings, at.state, at.patience)
-
-
-@asynccontextmanager
-async def _looking(at: _Stack) -> AsyncIterator["asyncio.Future[up.Looked]"]:
+async def _looking(at: RotatingStack) -> AsyncIterator["asyncio.Future[up.Looked]"]:
     """Begin the look that an update needs, beside what else is read of the tenant."""
-    looking = asyncio.ensure_future(_look(at))
+    looking = asyncio.ensure_future(at.look())
     try:
         yield looking
     finally:
@@ -216,49 +175,6 @@ async def _no_longer(name: str, say: Say) -> AsyncIterator[Patience]:
         ) from None
 
 
-async def _plan(at: _Stack) -> Plan:
-    """Look at the application and decide. Raises `Refused` where it is not this stack's."""
-    found = _planned(at, await _application(at))
-    for _ in range(AGREEING - 1):  # a reader that trails does not show the newest yet
-        if not found.vanished:
-            break
-        found = _planned(at, await _application(at))
-    return found
-
-
-def _planned(at: _Stack, application: ApplicationRecord) -> Plan:
-    now = clock.now()
-    surely = min(now, at.opened.tenant_now())
-    return rotation.plan(at.settings.entries, at.state, application, now, surely)
-
-
-async def _application(at: _Stack) -> ApplicationRecord:
-    """Read the stack's application. Raises what keeps it from being this stack's."""
-    name, object_id = at.stack.name, at.state.application_id
-    if object_id is None:
-        raise ConfigurationError(
-            f"The stack {name} has no application yet: nothing has been set up.",
-            f"`proself-mail up --stack {name}`, then try again.",
-        )
-    for attempt in range(AGREEING):
-        try:
-            found = await at.patience.told(lambda: at.opened.directory.application(object_id))
-            break
-        except NotFound:
-            if attempt == AGREEING - 1:
-                raise CheckFailed(
-                    f"The application {object_id} of the stack {name} is not in the tenant.",
-                    "If somebody deleted it, restore it from Entra's recycle bin within 30 days.",
-                ) from None
-            await at.patience.moment(0.3)
-    if stack_tag(at.settings.stack_id) not in found.tags:
-        raise Refused(
-            f"The application {object_id} does not bear this stack's stamp: it is another's.",
-            f"Check `stackId` in the stack file of {name} against the application's tags.",
-        )
-    return found
-
-
 def _check_newest(plan: Plan, name: str) -> None:
     """Stop where the newest secret was removed by somebody: no run makes it again."""
     if plan.vanished and not plan.add and plan.windows[-1] in plan.vanished:
@@ -269,7 +185,7 @@ def _check_newest(plan: Plan, name: str) -> None:
         )
 
 
-async def _check_rights(at: _Stack) -> None:
+async def _check_rights(at: RotatingStack) -> None:
     """Stop where this identity could not rotate once something is due, while there is time.
 
     By reads alone, and by none where its token says that it may change every application.
@@ -307,7 +223,7 @@ def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> No
         )
 
 
-async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotation:
+async def _append(at: RotatingStack, before: Plan, append: Append, say: Say) -> Rotation:
     """Append an entry to the stack file and rotate; take it back where nothing came of it.
 
     It goes before those whose instant is still to come: they open then what they would have.
@@ -323,7 +239,7 @@ async def _append(at: _Stack, before: Plan, append: Append, say: Say) -> Rotatio
     try:
         await at.stack.engine.awaited(lambda: at.stack.configure(entry))
         changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
-        rotated = await _apply(changed, await _plan(changed), say)
+        rotated = await _apply(changed, await changed.plan(), say)
     except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or at the end of all patience
         if await _came_to_nothing(at, before):
             try:
@@ -351,12 +267,12 @@ def _put_back(file: Path, content: bytes) -> None:
         file.write_bytes(content)
 
 
-async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
+async def _came_to_nothing(at: RotatingStack, before: Plan) -> bool:
     """Say whether surely no secret was made; what cannot be told may have been."""
     try:
         async with asyncio.timeout(_TELLING.total_seconds()):
             state = await at.stack.engine.awaited(at.stack.state)
-            seen = [await _application(at) for _ in range(AGREEING)]  # one reader may trail
+            seen = [await at.application() for _ in range(AGREEING)]  # one reader may trail
     except (Error, TimeoutError):
         return False
     known = {*before.ledger.made, *(each.key_id for each in before.foreign)}
@@ -365,7 +281,7 @@ async def _came_to_nothing(at: _Stack, before: Plan) -> bool:
 
 
 async def _apply(
-    at: _Stack,
+    at: RotatingStack,
     plan: Plan,
     say: Say,
     looking: "asyncio.Future[up.Looked] | None" = None,
@@ -373,17 +289,18 @@ async def _apply(
     """Carry a plan out. `looking` is the look before the update, where it has begun."""
     looked: up.Looked | None = None
     if plan.needs_engine:  # nothing is removed where the update is to be refused
-        looked = await (looking or _look(at))
+        looked = await (looking or at.look())
         up.stop_at(looked.checks)
     if plan.forget and not plan.is_noted:
         # The engine is about to forget them, and whatever is not removed then would be nobody's.
-        noted = await _note(at, plan, plan.ledger)
+        noted = await at.note(plan, plan.ledger)
         if looked:  # the update is to bring back what they say now
             others = [each for each in looked.stamped if each.object_id != noted.object_id]
             looked = replace(looked, stamped=[*others, noted])
-    await _remove(at, plan.expired, say)
+    await spent_secrets.remove(at, plan.expired, say)
     done: Done | None = None
-    settled = asyncio.ensure_future(_settled(at, plan.expired))  # while the engine is busy
+    # While the engine is busy:
+    settled = asyncio.ensure_future(spent_secrets.settled(at, plan.expired))
     try:
         is_forgotten = False
         if looked and not (plan.add or plan.revoked):
@@ -403,8 +320,8 @@ async def _apply(
         settled.cancel()
         await asyncio.gather(settled, return_exceptions=True)  # what failed first is told
     if plan.revoked:
-        await _remove(at, plan.revoked, say)
-        application = await _settled(at, plan.revoked)
+        await spent_secrets.remove(at, plan.revoked, say)
+        application = await spent_secrets.settled(at, plan.revoked)
     elif done is not None:
         application = done.application
     if plan.revoked or done is not None:
@@ -412,8 +329,8 @@ async def _apply(
         made = {key: window for window, key in at.state.key_ids.items()}
         # From before the engine ran: an update of the application blanks its notes.
         ledger = plan.ledger.adding(made).keeping(frozenset(there))
-        application = await _note(at, plan, ledger, application)
-    after = _planned(at, application)
+        application = await at.note(plan, ledger, application)
+    after = at.planned(application)
     if after.suspects:
         raise PartlyFailed(
             "A client secret of a revoked window may be alive, and no record says whose it is: "
@@ -424,7 +341,7 @@ async def _apply(
     return Rotation(at.settings, plan, after, done, (*plan.expired, *plan.revoked))
 
 
-async def _forget(at: _Stack, say: Say) -> bool:
+async def _forget(at: RotatingStack, say: Say) -> bool:
     """Let the engine take closed windows out of the state; say whether that was all there was.
 
     Nothing new is made, so nothing has to be proven, which is most of what an update costs.
@@ -433,52 +350,3 @@ async def _forget(at: _Stack, say: Say) -> bool:
     async with up.ending_in_order(at.patience, command, at.stack, up.DEADLINE):
         observed = await at.stack.updating(say, lock.driver())
     return not observed.failures and set(observed.changes) <= {"same", "delete", "discard"}
-
-
-async def _note(
-    at: _Stack, plan: Plan, ledger: Ledger, application: ApplicationRecord | None = None
-) -> ApplicationRecord:
-    """Write the ledger into the application's notes; return the application with it."""
-    found = application or await _application(at)
-    return await notes.write(at.opened.directory, at.patience, found, ledger, plan.notes)
-
-
-async def _remove(at: _Stack, passwords: Sequence[PasswordRecord], say: Say) -> None:
-    """Remove secrets by key id, those that a fresh look still shows as they were planned."""
-    if not passwords:
-        return
-    application = await _application(at)
-    for password in passwords:
-        if password not in application.passwords:
-            continue  # gone by now, or a reader that trails: the next run looks again
-        try:
-            await at.patience.told(
-                partial(at.opened.directory.remove_password, application.object_id, password.key_id)
-            )
-        except NotFound:
-            continue
-        say(f"  removed  client secret {rotation.shown(password)}")
-
-
-async def _settled(at: _Stack, removed: Sequence[PasswordRecord]) -> ApplicationRecord:
-    """Read the application until no reader shows what was removed.
-
-    Raises `PartlyFailed` where it stays.
-    """
-    gone = {each.key_id for each in removed}
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + _SURVIVING.total_seconds()
-    agreeing = 0
-    while True:
-        application = await _application(at)
-        left = [each for each in application.passwords if each.key_id in gone]
-        agreeing = 0 if left else agreeing + 1
-        if agreeing == AGREEING or not gone:
-            return application
-        if left and loop.time() > ends:
-            raise PartlyFailed(
-                f"Still there after their removal: {'; '.join(map(rotation.shown, left))}.",
-                f"`proself-mail rotate --stack {at.stack.name}` tries again.",
-            )
-        if left:
-            await at.patience.moment(0.3)
