@@ -25,7 +25,7 @@ class Error(Exception):
     def about(self, stack: str | None) -> Self:
         """Name the stack where the next step was written without one, as `--stack S`."""
         if stack:
-            self.next_step = re.sub(r"--stack S\b", f"--stack {stack}", self.next_step)
+            self.next_step = re.sub(r"--stack S\b", lambda _: f"--stack {stack}", self.next_step)
         return self
 
 

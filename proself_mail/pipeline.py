@@ -6,6 +6,7 @@ Both are told by files that their runners name; the words are the commands'. Sou
 """
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,20 +25,32 @@ def publish(
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.write_text(summary, encoding="utf-8")
-        show_on_github(summary, environment)
+        _show_on_github(summary, environment)
         if path := environment.get("GITHUB_OUTPUT"):
             with Path(path).open("a", encoding="utf-8") as told:
                 told.writelines(f"{name}={value}\n" for name, value in outputs.items())
-    except OSError as error:  # what was done is done, and is printed all the same
-        return f"The summary could not be kept: {error.filename}: {error.strerror}."
-    return show_on_azure(file) if is_azure(environment) else None
+    except OSError as error:
+        return _not_kept(error)
+    return _on_azure(file) if is_azure(environment) else None
 
 
-def show_on_github(summary: str, environment: Mapping[str, str]) -> None:
-    """Add to the summary of a GitHub job; elsewhere nothing."""
-    if path := environment.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as page:
+def show(summary: str, environment: Mapping[str, str]) -> str | None:
+    """Show a summary that is not kept; return the line that has to be printed as `publish` does.
+
+    GitHub Actions names a file to append to; Azure Pipelines takes the path of one.
+    """
+    try:
+        _show_on_github(summary, environment)
+        if not is_azure(environment):
+            return None
+        folder = environment.get("AGENT_TEMPDIRECTORY")
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, prefix="proself-mail-", suffix=".md", delete=False, encoding="utf-8"
+        ) as page:
             page.write(summary)
+    except OSError as error:
+        return _not_kept(error)
+    return _on_azure(Path(page.name))
 
 
 def is_one(environment: Mapping[str, str]) -> bool:
@@ -50,6 +63,19 @@ def is_azure(environment: Mapping[str, str]) -> bool:
     return bool(environment.get("TF_BUILD"))
 
 
-def show_on_azure(file: Path) -> str:
+def _show_on_github(summary: str, environment: Mapping[str, str]) -> None:
+    """Add to the summary of a GitHub job; elsewhere nothing."""
+    if path := environment.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as page:
+            page.write(summary)
+
+
+def _on_azure(file: Path) -> str:
     """Return the line that tells an agent of Azure Pipelines to show a file."""
     return f"##vso[task.uploadsummary]{file.absolute()}"
+
+
+def _not_kept(error: OSError) -> str:
+    """Tell of it and go on: what was done is done, and is printed all the same."""
+    where = f"{error.filename}: " if error.filename else ""  # none where a disk is full
+    return f"The summary could not be kept: {where}{error.strerror}."

@@ -4,11 +4,11 @@ What each file in it says is its writer's.
 """
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from proself_mail import exclusive, whole_file
-from proself_mail.stack import NoStackError
 from proself_mail.stack_name import short_name
 
 UPDATE = "update.json"
@@ -30,23 +30,30 @@ def alone(project: Path, name: str) -> Iterator[None]:
     """Keep a second `proself-mail` that changes the stack on this machine out."""
     folder = path(project, name)
     refusal = f"Another `proself-mail` works on the stack {name} on this machine."
-    lock = folder / _LOCK
     try:
-        with exclusive.hold(lock, refusal):
-            yield
-    except NoStackError:  # a name that was misspelt leaves nothing behind
-        with contextlib.suppress(OSError):
-            lock.unlink()
-            folder.rmdir()
-        raise
+        with exclusive.hold(folder / _LOCK, refusal):
+            try:
+                yield
+            finally:
+                if sys.platform != "win32":  # once let go, it may be another's
+                    _remove_if_bare(folder)
+    finally:
+        if sys.platform == "win32":  # what anybody has open is not removed there
+            _remove_if_bare(folder)
 
 
 def forget(project: Path, name: str) -> None:
-    """Remove what commands keep there, and the folder where nothing else is in it."""
+    """Remove what commands keep there; to be called by the one that has the stack."""
     folder = path(project, name)
-    for kept in (UPDATE, TEARDOWN, ROTATION, _LOCK):
+    for kept in (UPDATE, TEARDOWN, ROTATION):
         for each in (folder / kept, *whole_file.scratches(folder / kept)):
             with contextlib.suppress(OSError):  # nothing of the stack's is in them
                 each.unlink()
+
+
+def _remove_if_bare(folder: Path) -> None:
+    """Remove a folder that has nothing in it but the lock, as of a name that was misspelt."""
     with contextlib.suppress(OSError):
-        folder.rmdir()
+        if [each.name for each in folder.iterdir()] == [_LOCK]:
+            (folder / _LOCK).unlink()
+            folder.rmdir()

@@ -99,10 +99,10 @@ async def run(
             guards.check_confirmation(typed, plan.tenant_id, plan.tenant)
             work = _Work(opened, project, say, options, engines)
             reports = await work.apply(stacks, plan)
-    for report in reports:
-        if not report.failed:
-            stack_folder.forget(project, report.name)
-    return reports
+        for report in reports:
+            if not report.failed:
+                stack_folder.forget(project, report.name)
+        return reports
 
 
 def _of_one_tenant(configured: dict[str, Settings]) -> Settings:

@@ -3,13 +3,11 @@
 The JSON is `format` 1: fields are only ever added to it. Results only; nothing here decides.
 """
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from proself_mail import diagnosis_view, markdown, pipeline, quotation, report
+from proself_mail import diagnosis_view, markdown, quotation, report
 from proself_mail.check import Check, Outcome
 from proself_mail.errors import Error, PersonNeeded
 from proself_mail.schedule import format_instant
@@ -73,23 +71,20 @@ def _stack(name: str, found: Verified | Error) -> dict[str, Any]:
 
 
 def _check(check: Check) -> dict[str, Any]:
-    return {key: str(v) if key == "outcome" else v for key, v in asdict(check).items()}
+    return {
+        "name": check.name,
+        "outcome": str(check.outcome),
+        "detail": check.detail,
+        "required": check.required,
+        "permission": check.permission,
+        "next_step": check.next_step,
+        "needs_person": check.needs_person,
+    }
 
 
-def write_summary(found: Found, environment: Mapping[str, str]) -> Iterator[str]:
-    """Add a page to the pipeline's summary; yield the lines that its agent must be told.
-
-    GitHub Actions names a file to append to; Azure Pipelines takes the path of one.
-    """
-    page = "\n".join(_page(found))
-    pipeline.show_on_github(page, environment)
-    if pipeline.is_azure(environment):
-        folder = environment.get("AGENT_TEMPDIRECTORY")
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix="proself-mail-", suffix=".md", delete=False, encoding="utf-8"
-        ) as kept:
-            kept.write(page)
-        yield pipeline.show_on_azure(Path(kept.name))
+def summary(found: Found) -> str:
+    """Return a page for the pipeline's summary, in Markdown."""
+    return "\n".join(_page(found))
 
 
 def _page(found: Found) -> Iterator[str]:

@@ -40,7 +40,7 @@ def add_verify(commands: Commands) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from proself_mail import stack, verify, verify_report
+    from proself_mail import pipeline, stack, verify, verify_report
     from proself_mail.project import find_project
 
     project = find_project(Path.cwd())
@@ -64,7 +64,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print_document(verify_report.to_json(found, code))
     elif unseen is None:
         verify_report.show(found, japanese_first=is_japanese())
-    for line in verify_report.write_summary(found, os.environ):
+    if line := pipeline.show(verify_report.summary(found), os.environ):
         # A command to the agent, which reads it from either stream.
         (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")
     if unseen:
