@@ -89,11 +89,11 @@ async def run(
     """Rotate a stack's secrets as far as their time has come.
 
     `greet` is given the session as soon as it is open, `show` the plan before anything is written,
-    and may raise to stop it. Raises `Refused` where the stack file is older than the state, and the
-    error of whatever else stands against it.
+    and may ask a person, or raise to stop it. Raises `Refused` where the stack file is older than
+    the state, and the error of whatever else stands against it.
     """
     stack = Stack(name, project)
-    async with _no_longer(name, say) as patience, rotating(stack, patience) as at:
+    async with _no_longer(name, say) as (patience, limit), rotating(stack, patience) as at:
         greet(at.opened)
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
@@ -101,6 +101,7 @@ async def run(
             if append is not None:
                 _check_room(before, append, at.settings, name)
             show(before)
+            limit.reschedule(asyncio.get_running_loop().time() + _LONGEST.total_seconds())
             if append is None:
                 _check_newest(before, name)
             if not (dry_run or before.is_due or append):
@@ -128,7 +129,7 @@ async def acknowledge(
     sign in.
     """
     stack = Stack(name, project)
-    async with _no_longer(name, say) as patience, rotating(stack, patience) as at:
+    async with _no_longer(name, say) as (patience, _), rotating(stack, patience) as at:
         greet(at.opened)
         found = await at.plan()
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
@@ -161,12 +162,15 @@ async def _looking(at: RotatingStack) -> AsyncIterator["asyncio.Future[up.Looked
 
 
 @asynccontextmanager
-async def _no_longer(name: str, say: Say) -> AsyncIterator[Patience]:
-    """Give the patience to wait for the tenant with, and end what waits for ever."""
+async def _no_longer(name: str, say: Say) -> AsyncIterator[tuple[Patience, asyncio.Timeout]]:
+    """Give the patience to wait for the tenant with, and end what waits for ever.
+
+    Its limit is to be put off where a person was waited for.
+    """
     patience = Patience(say)
     try:
-        async with asyncio.timeout(_LONGEST.total_seconds()):
-            yield patience
+        async with asyncio.timeout(_LONGEST.total_seconds()) as limit:
+            yield patience, limit
     except TimeoutError:
         raise RemoteError(
             f"The tenant did not answer as it should for {_LONGEST.total_seconds() / 60:.0f} "

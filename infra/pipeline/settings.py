@@ -145,6 +145,17 @@ class Settings(_Model):
         return self
 
 
+_LISTS = ("owners", "environments", "serviceConnections")
+"""What the engine gives as JSON; any other value may begin with a bracket."""
+
+
+def _decoded(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value  # pydantic says that it is no list
+
+
 def load() -> tuple[Settings, Target]:
     """Return the settings, and the target that the environment leads to.
 
@@ -154,7 +165,7 @@ def load() -> tuple[Settings, Target]:
     for key, value in get_config_env().items():
         namespace, _, name = key.partition(":")
         if namespace == PROJECT:
-            values[name] = json.loads(value) if value[:1] in "[{" else value
+            values[name] = _decoded(value) if name in _LISTS else value
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

@@ -122,8 +122,6 @@ def emulator_start(options: Sequence[str]) -> int:
 
 
 def _emulator_env(arguments: argparse.Namespace) -> int:
-    import psutil
-
     from proself_mail import embedded, sandbox, shell
 
     if arguments.unset:
@@ -132,7 +130,7 @@ def _emulator_env(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("Which embedded tenant?", "Give --ready-file, or --unset.")
     else:
         tenant = embedded.EmbeddedTenant.read(arguments.ready_file)
-        if not psutil.pid_exists(tenant.pid):
+        if tenant.process() is None:
             raise ConfigurationError(
                 f"The embedded tenant of {arguments.ready_file} has ended (process {tenant.pid}).",
                 "Start one by `proself-mail emulator start --ready-file "

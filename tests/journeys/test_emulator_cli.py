@@ -188,6 +188,10 @@ def test_the_lines_of_one_that_has_ended_are_not_printed(tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (2, "")
     said = " ".join(done.stderr.split())
     assert f"has ended (process {tenant}). Next: Start one by" in said
+    described = json.loads(ready_file.read_text(encoding="utf-8"))
+    ready_file.write_text(json.dumps(described | {"pid": os.getpid()}), encoding="utf-8")
+    done = _asked(ready_file)  # the number is another's by now
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def _asked(ready_file: Path) -> subprocess.CompletedProcess[str]:

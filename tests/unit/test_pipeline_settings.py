@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pulumi
 import pytest
 from pydantic import ValidationError
 
-from infra.pipeline.settings import Settings
+from infra.pipeline import settings as pipeline_settings
+from infra.pipeline.settings import PROJECT, Settings
+from proself_mail import target
 
 OWNER = "0b0b0b0b-0000-4000-8000-000000000b0b"
 
@@ -77,3 +80,39 @@ def test_who_is_to_be_trusted_is_not_forgotten() -> None:
 def test_two_that_entra_takes_for_one_are_refused(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         settings(**changes)
+
+
+def engine_gives(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
+    """Have the program run with a configuration as the engine gives it: a list's text is JSON."""
+    given = {"tenantId": OWNER, "target": "cloud", "owners": f'["{OWNER}"]'} | changes
+    found = {f"{PROJECT}:{key}": value for key, value in given.items()}
+    monkeypatch.setattr(pipeline_settings, "get_config_env", lambda: found)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("repository", "", "`repository`: '' is neither GitHub's"),
+        ("repository", "[contoso/mail", "`repository`: '[contoso/mail' is neither GitHub's"),
+        ("owners", "[0b0b", "`owners`: "),
+        ("owners", "", "`owners`: "),
+    ],
+)
+def test_what_is_no_list_is_told_and_not_read_as_one(
+    monkeypatch: pytest.MonkeyPatch, key: str, value: str, told: str
+) -> None:
+    engine_gives(monkeypatch, **{"environments": '["contoso"]', key: value})
+    with pytest.raises(pulumi.RunError) as refused:
+        pipeline_settings.load()
+    assert told in str(refused.value)
+
+
+def test_a_name_may_begin_with_a_bracket(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine_gives(monkeypatch, environments="[]", displayName="[test] mail")
+
+    def checked(*_: object) -> None:
+        raise pulumi.RunError("far enough")
+
+    monkeypatch.setattr(target, "check_environment", checked)
+    with pytest.raises(pulumi.RunError, match="far enough"):
+        pipeline_settings.load()

@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from datetime import UTC, datetime
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -161,3 +163,28 @@ def test_and_by_the_deadline(presses: bool) -> None:
     assert told.exit_code == 4
     assert "Not done within 10 minutes. What has been made cannot be told now." in told.cause
     assert hanging.cancelled == ["update", "read"]
+
+
+def test_the_patience_with_the_tenant_begins_again_after_a_person_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who is to type the stack's name may be away for longer than a tenant may take."""
+
+    plan = SimpleNamespace(is_due=True)
+
+    async def answer(*_: object) -> object:
+        await asyncio.sleep(0.01)
+        return plan
+
+    @asynccontextmanager
+    async def rotating(*_: object) -> AsyncIterator[object]:
+        yield SimpleNamespace(is_update_due=True, opened=None, settings=None, plan=answer)
+
+    monkeypatch.setattr(rotate, "rotating", rotating)
+    monkeypatch.setattr(rotate, "_append", answer)
+    monkeypatch.setattr(rotate, "_check_room", lambda *_: None)
+    monkeypatch.setattr(rotate, "_LONGEST", timedelta(seconds=0.3))
+    rotated = asyncio.run(
+        rotate.run("prod", Path(), print, append=Append.REVOKE, show=lambda _: time.sleep(0.4))
+    )
+    assert cast(Any, rotated) is plan
