@@ -345,6 +345,9 @@ def test_a_stack_that_is_not_there(stack: Journey) -> None:
         assert done.returncode == 2
         assert "There is no stack dve" in done.stderr
         assert not (stack.folder / "out" / "dve").exists()
+    typed = stack.proself_mail("verify", "--stack", r"d\1ve")
+    assert typed.returncode == 2
+    assert "is not the name of a stack of this project" in " ".join(typed.stderr.split())
 
 
 @pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.yaml"])
