@@ -263,9 +263,7 @@ class GraphDirectory:
     async def service_principal_owners(self, object_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.service_principals.by_service_principal_id(object_id).owners
-        return frozenset(
-            await self._ask(owners.to_get_request_information(), records.listed(records.object_id))
-        )
+        return frozenset([found async for found in self._pages(owners, None, records.object_id)])
 
     async def remove_password(self, application_id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
@@ -290,18 +288,14 @@ class GraphDirectory:
     async def owners(self, application_id: str) -> frozenset[str]:
         """Return the owners' object ids."""
         owners = self._client.applications.by_application_id(application_id).owners
-        return frozenset(
-            await self._ask(owners.to_get_request_information(), records.listed(records.object_id))
-        )
+        return frozenset([found async for found in self._pages(owners, None, records.object_id)])
 
     async def service_principal(self, client_id: str) -> ServicePrincipalRecord | None:
         """Return the service principal of an application id."""
         query = ServicePrincipalsRequestBuilder.ServicePrincipalsRequestBuilderGetQueryParameters(
             filter=f"appId eq {_quoted(client_id)}"
         )
-        builder = self._client.service_principals
-        request = builder.to_get_request_information(_with(query))
-        for found in await self._ask(request, records.listed(records.principal)):
+        async for found in self._pages(self._client.service_principals, query, records.principal):
             return found
         return None
 
@@ -311,15 +305,17 @@ class GraphDirectory:
         return await self._ask(item.to_get_request_information(), records.principal)
 
     async def grants(self, service_principal_id: str) -> tuple[GrantRecord, ...]:
-        """Return a service principal's grants; needs DelegatedPermissionGrant.Read.All or more."""
+        """Return a service principal's grants; needs DelegatedPermissionGrant.Read.All or more.
+
+        In pages as large as can be: Graph loses some of many where its pages are smaller
+        (microsoftgraph/msgraph-sdk-powershell#2469).
+        """
         builder = self._client.oauth2_permission_grants
         parameters = Oauth2PermissionGrantsRequestBuilder
         query = parameters.Oauth2PermissionGrantsRequestBuilderGetQueryParameters(
-            filter=f"clientId eq {_quoted(service_principal_id)}"
+            filter=f"clientId eq {_quoted(service_principal_id)}", top=_PAGE
         )
-        return await self._ask(
-            builder.to_get_request_information(_with(query)), records.listed(records.grant)
-        )
+        return tuple([found async for found in self._pages(builder, query, records.grant)])
 
     async def user(self, principal_name: str) -> UserRecord:
         """Return a user by sign-in name; needs User.Read.All for `accountEnabled`."""
@@ -334,8 +330,9 @@ class GraphDirectory:
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
             filter=f"mail eq {_quoted(address)}", select=records.USER_FIELDS
         )
-        request = self._client.users.to_get_request_information(_with(query))
-        return await self._ask(request, records.listed(records.user))
+        return tuple(
+            [found async for found in self._pages(self._client.users, query, records.user)]
+        )
 
     async def app_policy(self, application_id: str | None = None) -> AppPolicy:
         """Return the policy that holds for an application; needs Policy.Read.All.

@@ -147,3 +147,28 @@ def test_a_list_that_leads_back_to_a_page_of_its_own_ends(
     assert ask(listed) == [APPLICATION["id"]] * 3
     scripted.answer(f"GET {pages['two']}", page("one"))
     assert refused(ask, listed).code == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("asked", "question"),
+    [
+        ("oauth2PermissionGrants?$filter=clientId eq 'a'&$top=999", lambda g: g.grants("a")),
+        (
+            f"users?$filter=mail eq 'a'&$select={','.join(graph_records.USER_FIELDS)}",
+            lambda g: g.users_with_mail("a"),
+        ),
+        ("applications/a/owners", lambda g: g.owners("a")),
+        ("servicePrincipals/a/owners", lambda g: g.service_principal_owners("a")),
+    ],
+)
+def test_a_list_is_read_to_its_last_page(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any], asked: str, question: Ask
+) -> None:
+    """Page after page: what matters may be on the last one."""
+    body = {"clientId": "a", "resourceId": "b", "userPrincipalName": "c"}
+    following = "/v1.0/all?$skiptoken=two"
+    link = f"{scripted.url}{quote(following, safe='/?=$')}"
+    first = {"value": [{"id": "1", **body}], "@odata.nextLink": link}
+    scripted.answer(f"GET /v1.0/{asked}", answer(200, first))
+    scripted.answer(f"GET {following}", answer(200, {"value": [{"id": "2", **body}]}))
+    assert len(ask(question)) == 2
