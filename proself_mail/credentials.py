@@ -68,36 +68,36 @@ def choose(
 ) -> tuple[AsyncTokenCredential, str]:
     """Return the credential that the environment provides, and what to call it.
 
-    Nothing is asked of the tenant yet. Raises `ConfigurationError` where a variable is missing or
-    names a file that cannot be read.
+    A blank `tenant_id` is the one that the Azure CLI is signed in to. Nothing is asked of the
+    tenant yet. Raises `ConfigurationError` where a variable is missing or names a file that cannot
+    be used, and where no tenant is named to anything else than the Azure CLI.
     """
-    from azure.identity.aio import (
-        AzureCliCredential,
-        CertificateCredential,
-        ClientSecretCredential,
-    )
+    from azure.identity.aio import AzureCliCredential, ClientSecretCredential
 
     client_id = _given("ARM_CLIENT_ID", environment)
+    asked_by = next((n for n in (_IN_POD, "ARM_USE_OIDC") if _is_true(environment.get(n))), None)
+    certificate = client_id and environment.get("ARM_CLIENT_CERTIFICATE_PATH")
+    secret = client_id and _given("ARM_CLIENT_SECRET", environment)
+    if not (asked_by or certificate or secret):
+        return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+    if not tenant_id:
+        raise ConfigurationError(
+            f"{'Workload identity' if asked_by else f'The application {client_id}'} signs in to a "
+            "tenant by its ID, and none is named.",
+            "Set ARM_TENANT_ID, or give `init` --tenant, the Directory (tenant) ID of Entra's "
+            "overview page, then try again.",
+        )
     options = _options(target)
-    for asked_by in (_IN_POD, "ARM_USE_OIDC"):
-        if _is_true(environment.get(asked_by)):
-            return _workload_identity(tenant_id, client_id, environment, options, asked_by)
-    if path := environment.get("ARM_CLIENT_CERTIFICATE_PATH"):
-        certificate = CertificateCredential(
-            tenant_id,
-            client_id,
-            path,
-            password=environment.get("ARM_CLIENT_CERTIFICATE_PASSWORD"),
-            **options,
-        )
-        return certificate, f"client certificate of {client_id}"
-    secret = _given("ARM_CLIENT_SECRET", environment)
-    if client_id and secret:
-        return (
-            ClientSecretCredential(tenant_id, client_id, secret, **options),
-            f"client secret of {client_id}",
-        )
-    return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+    if asked_by:
+        return _workload_identity(tenant_id, client_id, environment, options, asked_by)
+    if certificate:
+        password = environment.get("ARM_CLIENT_CERTIFICATE_PASSWORD")
+        credential = _certificate(tenant_id, client_id, certificate, password, options)
+        return credential, f"client certificate of {client_id}"
+    return (
+        ClientSecretCredential(tenant_id, client_id, secret, **options),
+        f"client secret of {client_id}",
+    )
 
 
 def _given(name: str, environment: Mapping[str, str]) -> str:
@@ -127,6 +127,29 @@ def _options(target: Target) -> dict[str, Any]:
         # Instance discovery asks Microsoft's own list of authorities, which cannot know this one.
         options["disable_instance_discovery"] = True
     return options
+
+
+def _certificate(
+    tenant_id: str, client_id: str, path: str, password: str | None, options: dict[str, Any]
+) -> AsyncTokenCredential:
+    """Return the credential of a client certificate."""
+    from azure.identity.aio import CertificateCredential
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return CertificateCredential(tenant_id, client_id, path, password=password, **options)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} (ARM_CLIENT_CERTIFICATE_PATH) cannot be read: {error.strerror or error}.",
+            "Correct it, then try again.",
+        ) from error
+    # The last two are of a key that has a password and was given none, or of no known kind.
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError(
+            f"{path} (ARM_CLIENT_CERTIFICATE_PATH) cannot be used to sign in.",
+            "It must hold a certificate and its private RSA key (PKCS#12 or PEM), and "
+            "ARM_CLIENT_CERTIFICATE_PASSWORD the key's password if it has one; then try again.",
+        ) from error
 
 
 def _workload_identity(

@@ -95,7 +95,8 @@ async def connect(
 ) -> AsyncIterator[GraphDirectory]:
     """Give a directory over the credential; both are closed at the end of the block.
 
-    Raises `ConfigurationError` where a variable names a proxy that cannot be used.
+    Raises `ConfigurationError` where a variable names a proxy, or a file of trusted certificates,
+    that cannot be used.
     """
     provider = AzureIdentityAuthenticationProvider(
         credential,
@@ -103,20 +104,7 @@ async def connect(
         # By host name without the port, or the SDK silently sends no token.
         allowed_hosts=[target.graph_host],
     )
-    trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
-    try:
-        http_client = httpx.AsyncClient(
-            verify=trusted,
-            http2=True,
-            timeout=30,
-            event_hooks={"response": [_refuse_redirect]},
-        )
-    except ValueError as error:
-        raise ConfigurationError(
-            f"A proxy variable of this shell cannot be used: {error}.",
-            "Correct or unset HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then try again.",
-        ) from error
-    async with credential, http_client as http:
+    async with credential, _http_client() as http:
         redirects = RedirectHandlerOption(should_redirect=False)
         client = GraphClientFactory.create_with_default_middleware(
             client=http, options={redirects.get_key(): redirects}
@@ -124,6 +112,28 @@ async def connect(
         adapter = GraphRequestAdapter(provider, client=client)
         adapter.base_url = f"{target.graph}/v1.0"
         yield GraphDirectory(GraphServiceClient(request_adapter=adapter))
+
+
+def _http_client() -> httpx.AsyncClient:
+    trusted = os.environ.get("SSL_CERT_FILE")
+    try:
+        return httpx.AsyncClient(
+            verify=ssl.create_default_context(cafile=trusted),
+            http2=True,
+            timeout=30,
+            event_hooks={"response": [_refuse_redirect]},
+        )
+    except OSError as error:  # SSLError too, of a file without a certificate
+        raise ConfigurationError(
+            f"{trusted} (SSL_CERT_FILE) cannot be read for certificates: "
+            f"{error.strerror or error}.",
+            "Correct or unset SSL_CERT_FILE, then try again.",
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(
+            f"A proxy variable of this shell cannot be used: {error}.",
+            "Correct or unset HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then try again.",
+        ) from error
 
 
 async def _refuse_redirect(answer: httpx.Response) -> None:

@@ -11,6 +11,8 @@ import httpx
 import pytest
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 from azure.core.pipeline.transport import AioHttpTransport
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulator.azuread import configuration
 from proself_mail import credentials, proof
@@ -223,6 +225,7 @@ CLI = "the Azure CLI's sign-in"
         ({}, CLI),
         ({"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET": "x"}, "client secret of arm"),
         ({"ARM_CLIENT_ID": "arm"}, CLI),
+        ({"ARM_CLIENT_CERTIFICATE_PATH": "F"}, CLI),
         (
             {"ARM_CLIENT_ID_FILE_PATH": "F", "ARM_CLIENT_SECRET_FILE_PATH": "F"},
             "client secret of f",
@@ -266,3 +269,45 @@ def test_a_file_of_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None
     given = {"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "none")}
     with pytest.raises(ConfigurationError, match=r"ARM_CLIENT_SECRET_FILE_PATH.* cannot be read"):
         credentials.choose(CLOUD, TENANT, given)
+
+
+def a_key(covered: serialization.KeySerializationEncryption) -> bytes:
+    """Return a private key that no certificate goes with, as PEM."""
+    form = serialization.PrivateFormat.PKCS8
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(serialization.Encoding.PEM, form, covered)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"x", "cannot be used to sign in"),
+        (a_key(serialization.NoEncryption()), "cannot be used to sign in"),
+        (a_key(serialization.BestAvailableEncryption(b"x")), "cannot be used to sign in"),
+    ],
+)
+def test_a_client_certificate_that_cannot_be_used_is_named(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "certificate"
+    if content is not None:
+        file.write_bytes(content)
+    given = {"ARM_CLIENT_ID": "arm", "ARM_CLIENT_CERTIFICATE_PATH": str(file)}
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        credentials.choose(CLOUD, TENANT, given)
+    assert str(file) in refused.value.cause
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ARM_CLIENT_SECRET": "x"},
+        {"ARM_CLIENT_CERTIFICATE_PATH": "x"},
+        {"ARM_USE_OIDC": "true", "ARM_OIDC_TOKEN": "x"},
+    ],
+)
+def test_an_application_is_told_a_tenant_to_sign_in_to(given: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="ARM_TENANT_ID, or give `init` --tenant"):
+        credentials.choose(CLOUD, "", {"ARM_CLIENT_ID": "arm"} | given)
+    assert credentials.choose(CLOUD, "", {})[1] == CLI

@@ -11,8 +11,9 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from proself_mail import graph, graph_records
 from proself_mail.directory import Directory, DirectoryError
+from proself_mail.errors import ConfigurationError
 from proself_mail.settings import TargetName
-from proself_mail.target import Target
+from proself_mail.target import CLOUD, Target
 from tests.emulator import scripted_graph
 from tests.emulator.scripted_graph import APPLICATION, ScriptedGraph
 
@@ -38,6 +39,8 @@ def answer(
 
 
 class Credential(AsyncTokenCredential):
+    closed = False
+
     async def get_token(self, *_scopes: str, **_more: Any) -> AccessToken:
         return AccessToken("token", 2**40)
 
@@ -45,7 +48,7 @@ class Credential(AsyncTokenCredential):
         """There is nothing to close."""
 
     async def __aexit__(self, *_: object) -> None:
-        """There is nothing to close."""
+        self.closed = True
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +175,26 @@ def test_a_list_is_read_to_its_last_page(
     scripted.answer(f"GET /v1.0/{asked}", answer(200, first))
     scripted.answer(f"GET {following}", answer(200, {"value": [{"id": "2", **body}]}))
     assert len(ask(question)) == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/at/all.pem"),
+        ("SSL_CERT_FILE", __file__),
+        ("HTTPS_PROXY", "gopher://localhost"),
+    ],
+)
+def test_a_variable_that_nothing_can_be_asked_by_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    credential = Credential()
+
+    async def connect() -> None:
+        async with graph.connect(credential, CLOUD):
+            pass
+
+    with pytest.raises(ConfigurationError, match=variable):
+        asyncio.run(connect())
+    assert credential.closed
