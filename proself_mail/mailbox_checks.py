@@ -82,10 +82,21 @@ def config_file(seen: Evidence) -> Check:
     if path is None:
         return ok(name, "none is written (`configFile` is none)")
     try:
+        path.stat()
+        is_there = True
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
+    except (OSError, ValueError) as error:  # no name that a file can have, or a folder of others
+        return fail(
+            name,
+            f"{_shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}",
+            f"name another place by `{config_set(seen.stack, 'configFile', 'PATH')}`",
+        )
+    try:
         proself.check_kept_from_git(path, seen.settings)
     except Error as error:
         return fail(name, error.cause.rstrip("."), error.about(seen.stack).next_step)
-    if not path.exists():
+    if not is_there:
         return ok(name, "none is here, as it should be once its values are in Proself")
     write = f"`proself-mail config --stack {seen.stack} --write`"
     try:

@@ -285,6 +285,18 @@ def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
     assert proself.read(path) == config()
 
 
+@pytest.mark.parametrize("place", ["x" * 300, f"{'x' * 300}/proself.toml", "a\0b"])
+def test_a_place_that_no_file_can_have_is_told(tmp_path: Path, place: str) -> None:
+    """`verify` tells of it, and a teardown finds nothing there."""
+    path = tmp_path / place
+    seen = SimpleNamespace(settings=good(configFile=str(path)), stack="dev")
+    found = mailbox_checks.config_file(cast(Any, seen))
+    assert found.outcome is Outcome.FAIL
+    assert "cannot be read" in found.detail
+    assert "`pulumi config set configFile PATH --plaintext --stack dev`" in found.next_step
+    assert whole_file.scratches(path) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe has no place among its files")
 def test_what_is_no_file_at_all_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
