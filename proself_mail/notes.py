@@ -8,9 +8,10 @@ journal; here it comes back. What the ledger says is `ledger`'s.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from proself_mail.directory import ApplicationRecord, Directory
+from proself_mail.directory import ApplicationRecord, Directory, DirectoryError
 from proself_mail.ledger import Ledger, merged
 from proself_mail.patience import Patience
+from proself_mail.quotation import quoted
 
 
 async def write(
@@ -55,5 +56,15 @@ async def bring_back(
 async def _set(
     directory: Directory, patience: Patience, application: ApplicationRecord, text: str
 ) -> ApplicationRecord:
-    await patience.told(lambda: directory.set_notes(application.object_id, text))
+    try:
+        await patience.told(lambda: directory.set_notes(application.object_id, text))
+    except DirectoryError as error:
+        # How much an application's notes hold is documented nowhere, so it is not looked at before.
+        if error.status == 400:
+            error.next_step = (
+                f"They would be {len(text)} characters with the line that this program keeps in "
+                "them. Shorten the application's internal notes (Entra → App registrations → "
+                f"{quoted(application.display_name)}), then try again."
+            )
+        raise
     return replace(application, notes=text)

@@ -1,5 +1,6 @@
 """What a rotation decides, and years of it: nobody's mail stops, nothing alive is removed."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,11 @@ from typing import Any, cast
 import pytest
 
 from bench.rotation_model import Life
-from proself_mail import rotate, rotation, rotation_report
-from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail import notes, rotate, rotation, rotation_report
+from proself_mail.directory import ApplicationRecord, DirectoryError, PasswordRecord
 from proself_mail.errors import CheckFailed, Refused
 from proself_mail.ledger import Damaged, Ledger, merged
+from proself_mail.patience import Patience
 from proself_mail.reminder import Level, LiveSecret, remind
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
 from proself_mail.state import SECRET_PREFIX, Resource, State
@@ -148,14 +150,29 @@ def test_a_person_must_only_where_the_exit_code_says_so_too(
 
 def test_the_ledger_stands_beside_what_people_write() -> None:
     ledger = Ledger({ONE: OLD.window, TWO: NEW.window}, ONE)
-    notes = ledger.into("Call Sato first.\nThen Suzuki.")
-    assert notes.startswith("Call Sato first.\nThen Suzuki.\n")
-    assert Ledger.read(notes) == ledger
+    text = ledger.into("Call Sato first.\nThen Suzuki.")
+    assert text.startswith("Call Sato first.\nThen Suzuki.\n")
+    assert Ledger.read(text) == ledger
     fewer = ledger.keeping(frozenset({TWO}))
-    assert Ledger.read(fewer.into(notes)) == replace(ledger, made={TWO: NEW.window})
-    assert fewer.into(notes).count("proself-mail: ") == 1
+    assert Ledger.read(fewer.into(text)) == replace(ledger, made={TWO: NEW.window})
+    assert fewer.into(text).count("proself-mail: ") == 1
     assert Ledger.read("") == Ledger()
-    assert len(ledger.into("")) < 250, "the notes hold 1024 characters"
+    assert len(ledger.into("")) < 250
+
+
+def test_notes_that_graph_refuses_are_to_be_shortened() -> None:
+    """How long they may be is not documented."""
+    application = replace(APPLICATION, notes="Call Sato first.")
+
+    async def set_notes(*_: object) -> None:
+        raise DirectoryError(400, "Request_BadRequest", "x")
+
+    async def write() -> None:
+        directory = cast(Any, SimpleNamespace(set_notes=set_notes))
+        await notes.write(directory, Patience(print), application, Ledger({ONE: OLD.window}), "")
+
+    with pytest.raises(DirectoryError, match="Shorten the application's internal notes"):
+        asyncio.run(write())
 
 
 @pytest.mark.parametrize(
