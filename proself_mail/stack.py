@@ -266,8 +266,9 @@ class Stack:
     def mend_state(self) -> None:
         """Take out of the state what blocks the engine (`state.mend`). Secrets stay encrypted."""
         exported = self._exported()
-        state.mend(exported["deployment"])
-        self._run("stack", "import", stdin=json.dumps(exported))
+        if deployment := exported.get("deployment"):
+            state.mend(deployment)
+            self._run("stack", "import", stdin=json.dumps(exported))
 
     def outputs(self) -> Outputs:
         """Return what its last `up` gave. Raises `ConfigurationError` before the first one."""

@@ -129,6 +129,23 @@ def test_what_a_killed_engine_left_of_its_state_goes_with_a_stack(
     assert {each.name for each in stacks.iterdir()} == others
 
 
+@pytest.mark.parametrize("exported", ['{"version": 3}', '{"version": 3, "deployment": null}'])
+def test_a_stack_without_a_deployment_has_nothing_to_mend(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, exported: str
+) -> None:
+    run = list[tuple[str, ...]]()
+
+    def answer(_: Engine, *arguments: str, **__: object) -> str:
+        run.append(arguments)
+        return exported
+
+    monkeypatch.setattr(Engine, "run", answer)
+    stack = Stack("dev", tmp_path)
+    stack.mend_state()
+    assert ["import" in each for each in run] == [False]
+    assert stack.state().resources == {}
+
+
 @pytest.mark.parametrize(
     ("project", "changed", "asked"),
     [
