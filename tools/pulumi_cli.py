@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from http.client import HTTPException
 from pathlib import Path
 
 from proself_mail import facts
@@ -172,18 +173,18 @@ def _release(say: Say) -> PulumiCli | None:
 
 
 def _reach(address: str) -> None:
-    """Raise `OSError` where an address does not answer soon.
+    """Raise `OSError`, or `HTTPException` of an answer that is none, where it does not answer soon.
 
     The installer sets no time limit, and a network without internet may stay silent, for minutes
     even to a question for a name, which no time limit of a socket ends.
     """
-    answer: list[OSError] = []
+    answer: list[Exception] = []
     seconds = _NO_ANSWER.total_seconds()
 
     def ask() -> None:
         try:
             urllib.request.urlopen(address, timeout=seconds).close()  # noqa: S310
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             answer.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)

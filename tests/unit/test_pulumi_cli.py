@@ -11,6 +11,7 @@ import time
 import tomllib
 import urllib.request
 from datetime import timedelta
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -233,11 +234,12 @@ def test_the_official_release_is_installed_where_it_can_be_had(
     assert asked == []
 
 
+@pytest.mark.parametrize("kind", [OSError, HTTPException])
 def test_an_unreachable_release_is_given_up_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: type[Exception]
 ) -> None:
     def unreachable(*_: object, **__: object) -> None:
-        raise OSError("no route to host\nand more lines\n")
+        raise kind("no route to host\nand more lines\n")
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
     monkeypatch.setenv("PROSELF_MAIL_CACHE", str(tmp_path))
