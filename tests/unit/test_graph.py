@@ -9,7 +9,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 
-from proself_mail import graph, graph_records
+from proself_mail import graph, graph_records, graph_transport
 from proself_mail.directory import Directory, DirectoryError
 from proself_mail.errors import ConfigurationError
 from proself_mail.settings import TargetName
@@ -60,7 +60,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScriptedGraph
 @pytest.fixture
 def ask(scripted: ScriptedGraph, monkeypatch: pytest.MonkeyPatch) -> Callable[[Ask], Any]:
     monkeypatch.setenv("SSL_CERT_FILE", scripted.environment["SSL_CERT_FILE"])
-    monkeypatch.setattr(graph, "_READ_AGAIN_AFTER", ())
+    monkeypatch.setattr(graph_transport, "_READ_AGAIN_AFTER", ())
     target = Target(TargetName.EMBEDDED, scripted.url, scripted.url, scripted.host)
 
     async def asked(question: Ask) -> object:
