@@ -8,38 +8,23 @@ client certificate, a client secret, and the Azure CLI's sign-in.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proself_mail import failure, retry_after
+from proself_mail import failure, retry_after, token_request
 from proself_mail.command_line import leading
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
-from proself_mail.secret import Secret
 from proself_mail.settings import TargetName
 from proself_mail.target import Target
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import AzureError
-
-# What it warns of while it signs in comes as an error too, which is told once and with a next step.
-logging.getLogger("azure").addHandler(logging.NullHandler())
-
-_NO_ANSWER = timedelta(seconds=10)
-"""So long without a connection, or without a byte, is no answer."""
-_AGAIN_AFTER = (timedelta(seconds=0.3), timedelta(seconds=1))
-"""How long after no token is asked once more, before anybody is told."""
-_SOON = timedelta(seconds=2)
-"""A Retry-After of no more is slept in the same way."""
 
 # azure-identity is imported where it is used: 0.2 s, for which `session` finds a better time.
 
@@ -87,7 +72,7 @@ def choose(
             "Set ARM_TENANT_ID, or give `init` --tenant, the Directory (tenant) ID of Entra's "
             "overview page, then try again.",
         )
-    options = _options(target)
+    options = token_request.options(target)
     if asked_by:
         return _workload_identity(tenant_id, client_id, environment, options, asked_by)
     if certificate:
@@ -113,20 +98,6 @@ def _given(name: str, environment: Mapping[str, str]) -> str:
             f"{path} ({name}_FILE_PATH) cannot be read: {why}.",
             f"Correct it, or set {name} itself, then try again.",
         ) from error
-
-
-def _options(target: Target) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "authority": target.authority,
-        # By itself it waits 300 s each time, and as long as Retry-After says, without a word.
-        "connection_timeout": _NO_ANSWER.total_seconds(),
-        "read_timeout": _NO_ANSWER.total_seconds(),
-        "retry_total": 0,
-    }
-    if target.metadata_host:
-        # Instance discovery asks Microsoft's own list of authorities, which cannot know this one.
-        options["disable_instance_discovery"] = True
-    return options
 
 
 def _certificate(
@@ -251,10 +222,10 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
 
     try:
         # As the SDK asks: azure-identity keeps tokens that can be revoked early apart.
-        token = await _token(credential, target, enable_cae=True)
+        token = await token_request.token(credential, target, enable_cae=True)
     except CredentialUnavailableError as error:
         raise ConfigurationError(
-            f"Nobody is signed in: {source} gives no token ({_first_line(error)}).",
+            f"Nobody is signed in: {source} gives no token ({token_request.first_line(error)}).",
             "Set ARM_CLIENT_ID and ARM_CLIENT_SECRET, which the azuread plugin reads too (not "
             f"AZURE_CLIENT_ID and its like): `{leading('--ready-file F')}` "
             "sets all, then try again."
@@ -263,7 +234,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "pipeline ARM_USE_OIDC. Then try again.",
         ) from error
     except ClientAuthenticationError as error:
-        said = _first_line(error)
+        said = token_request.first_line(error)
         raise _no_token(
             error,
             f"The tenant refuses {source}: {said}.",
@@ -275,7 +246,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
     except AzureError as error:
         raise _no_token(
             error,
-            f"{target.authority} gives no token: {_first_line(error)}.",
+            f"{target.authority} gives no token: {token_request.first_line(error)}.",
             "Check the network and the proxy variables, then try again.",
         ) from error
     try:
@@ -287,99 +258,12 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         ) from error
 
 
-async def _token(
-    credential: AsyncTokenCredential, target: Target, *, enable_cae: bool = False
-) -> AccessToken:
-    """Ask for a token for Microsoft Graph; again, within seconds, where the answer may be another.
-
-    Raises `AzureError`. Who has patience waits longer, and says so.
-    """
-    from azure.core.exceptions import (
-        AzureError,
-        ServiceRequestTimeoutError,
-        ServiceResponseTimeoutError,
-    )
-
-    for wait in _AGAIN_AFTER:
-        try:
-            return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
-        except (ServiceRequestTimeoutError, ServiceResponseTimeoutError):
-            raise  # which has taken its time
-        except AzureError as error:
-            asked_for = _passes_in(error)
-            if asked_for is None or asked_for > _SOON:
-                raise
-        await asyncio.sleep(max(wait, asked_for).total_seconds())
-    return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
-
-
 def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
     """Return the error for a sign-in without a token: one that passes, where anything says so."""
-    asked_for = _passes_in(error)
+    asked_for = token_request.passes_in(error)
     if asked_for is None:
         return RemoteError(cause, next_step)
     return NoAnswerYet(cause, next_step, asked_for)
-
-
-def _passes_in(error: AzureError) -> timedelta | None:
-    """Return how long the tenant is to be left alone then; None for what does not pass.
-
-    Beside Entra's own words the status of the last answer tells, and that there was none at all.
-    """
-    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
-
-    words, response = str(error), getattr(error, "response", None)
-    status = getattr(response, "status_code", None)
-    if "AADSTS" in words:
-        passes = failure.classify(words).kind.passes
-    else:
-        no_answer = isinstance(error, ServiceRequestError | ServiceResponseError)
-        passes = no_answer or status in retry_after.PASSING
-    if not passes:
-        return None
-    headers = {} if response is None else response.headers
-    return retry_after.read(headers.get("Retry-After"))
-
-
-_LAGGING = (
-    "AADSTS7000215",  # a secret that is wrong, or that it does not know yet
-    "AADSTS700016",  # the same of the application
-    "AADSTS7000229",  # of its service principal
-)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What came instead of a token."""
-
-    said: str
-    """Without an AADSTS number in it there was no answer of Entra's."""
-    left_alone: timedelta = timedelta()
-    """How long the tenant is not to be asked again."""
-
-    @property
-    def passes(self) -> bool:
-        """Whether it is none of Entra's answers, or Entra has no time for one."""
-        return "AADSTS" not in self.said or failure.classify(self.said).kind.passes
-
-    @property
-    def may_lag(self) -> bool:
-        """Whether Entra says so of what has just been made, for some seconds."""
-        return any(code in self.said for code in _LAGGING)
-
-
-async def refusal(target: Target, tenant_id: str, client_id: str, secret: Secret) -> Refusal | None:
-    """Ask for a token with a client secret; return what came instead, none for a token."""
-    from azure.core.exceptions import AzureError
-    from azure.identity.aio import ClientSecretCredential
-
-    credential = ClientSecretCredential(tenant_id, client_id, secret.reveal(), **_options(target))
-    async with credential:
-        try:
-            await _token(credential, target)
-        except AzureError as error:
-            return Refusal(_first_line(error), _passes_in(error) or timedelta())
-    return None
 
 
 def _read_claims(token: str) -> Caller:
@@ -398,15 +282,6 @@ def _read_claims(token: str) -> Caller:
         rights=frozenset(rights),
         directory_roles=frozenset(claims.get("wids", [])),
     )
-
-
-def _first_line(error: Exception) -> str:
-    """Return what Entra said, which stands in the first line; the rest repeats the request.
-
-    Without the ids of this one answer, which would make each look like another.
-    """
-    lines = str(getattr(error, "message", None) or error).strip().splitlines()
-    return lines[0].partition(" Trace ID:")[0].rstrip(".") if lines else type(error).__name__
 
 
 def _is_true(text: str | None) -> bool:

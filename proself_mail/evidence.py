@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from proself_mail import credentials, facts
-from proself_mail.credentials import Caller, Refusal
+from proself_mail import facts, secret_sign_in
+from proself_mail.credentials import Caller
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
@@ -22,6 +22,7 @@ from proself_mail.directory import (
     stamped,
 )
 from proself_mail.outputs import Outputs
+from proself_mail.secret_sign_in import SignInRefusal
 from proself_mail.session import Session
 from proself_mail.settings import Settings
 from proself_mail.state import State
@@ -61,7 +62,7 @@ class Evidence:
     mailbox: UserRecord | Unread | None
     mailbox_namesakes: Sequence[UserRecord] | Unread | None
     """Users whose primary mail address is the mailbox's."""
-    secret_refusal: Refusal | None
+    secret_refusal: SignInRefusal | None
     """What Entra said to the newest secret; none where it gave a token."""
 
 
@@ -87,7 +88,7 @@ async def gather(
         bearers = tasks.create_task(_read(stamped(directory, settings.stack_id), manage))
         mailbox = tasks.create_task(_read_mailbox(directory, settings, users))
         refusal = tasks.create_task(
-            credentials.refusal(
+            secret_sign_in.refusal(
                 opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
             )
         )

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import NamedTuple
 
-from proself_mail import credentials, faq
+from proself_mail import faq, secret_sign_in
 from proself_mail.directory import NotFound
 from proself_mail.errors import CheckFailed, RemoteError
 from proself_mail.faq import ReadBack
@@ -99,7 +99,7 @@ async def sign_in(
     ends = clock.time() + DRIFT.total_seconds()
     refused = 0
     while True:
-        refusal = await credentials.refusal(
+        refusal = await secret_sign_in.refusal(
             opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
         )
         if refusal is None:

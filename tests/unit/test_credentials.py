@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulator.azuread import configuration
-from proself_mail import credentials, proof
-from proself_mail.credentials import Refusal
+from proself_mail import credentials, proof, secret_sign_in, token_request
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.patience import Patience
+from proself_mail.secret_sign_in import SignInRefusal
 from proself_mail.settings import TargetName
 from proself_mail.target import CLOUD, Target
 from tests import jumping
@@ -42,9 +42,9 @@ def signs_in(
     """
     left, told, settings = list(said), list[str](), good()
 
-    async def refusal(*_: object) -> Refusal | None:
+    async def refusal(*_: object) -> SignInRefusal | None:
         words = left.pop(0) if len(left) > 1 else left[0]
-        return Refusal(words, timedelta(seconds=left_alone)) if words else None
+        return SignInRefusal(words, timedelta(seconds=left_alone)) if words else None
 
     async def live() -> float:
         outputs = outputs_of(settings, [client_secret()])
@@ -52,7 +52,7 @@ def signs_in(
         await proof.sign_in(opened, "s", settings, outputs, patience, wrote_lately=wrote_lately)
         return asyncio.get_running_loop().time()
 
-    monkeypatch.setattr(credentials, "refusal", refusal)
+    monkeypatch.setattr(secret_sign_in, "refusal", refusal)
     return jumping.run(live), told
 
 
@@ -167,7 +167,7 @@ def test_our_own_sign_in_leaves_the_tenant_alone_as_long_as_it_says() -> None:
 def test_a_tenant_that_is_silent_is_not_waited_for_without_a_word(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(credentials, "_NO_ANSWER", timedelta(seconds=0.2))
+    monkeypatch.setattr(token_request, "_NO_ANSWER", timedelta(seconds=0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         here = Target(TargetName.EMBEDDED, f"https://127.0.0.1:{port}", "https://g", "m")
