@@ -241,9 +241,8 @@ class Update:
 
     def _shorter(self, refused: Failure, state: State) -> Failure:
         """Say what to do about a secret that a policy refuses and that nobody could foresee."""
-        ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
         entries = self._settings.entries
-        step = lifetime.way_out(self._stack.name, entries, ends, clock.now(), None)
+        step = lifetime.way_out(self._stack.name, entries, state.ends, clock.now(), None)
         return replace(refused, next_step=step)
 
     def _raise_in_disguise(self, failures: Sequence[Failure]) -> None:

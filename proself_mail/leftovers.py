@@ -144,7 +144,7 @@ def _secrets(
     A doubled one ends with the same window as another that the state knows.
     """
     known = frozenset(state.key_ids.values())
-    windows = frozenset(state.secret_ends)
+    windows = frozenset(state.ends.values())
     removals: list[tuple[ApplicationRecord, PasswordRecord]] = []
     reports: list[str] = []
     for application in applications:

@@ -106,15 +106,14 @@ def _file_and_state(state: State, settings: Settings, now: datetime, stack: str)
     """Find live secrets in the state that the stack file does not declare."""
     name = "stack file"
     declared = {window.id for window in open_windows(settings.entries, now)}
-    ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
-    lost = vanishing(ends, settings.entries, now)
+    lost = vanishing(state.ends, settings.entries, now)
     if not lost:
         return Check(name, Outcome.OK, f"declares {quantity(len(declared), 'client secret')} now")
     return Check(
         name,
         Outcome.FAIL,
         undeclared(lost),
-        next_step=newest_file(stack, ends, settings.entries, now),
+        next_step=newest_file(stack, state.ends, settings.entries, now),
         is_guard=True,
     )
 
@@ -195,7 +194,7 @@ async def _secrets(
             await asked,
             stack,
             settings.entries,
-            dict(zip(state.key_ids, state.secret_ends, strict=True)),
+            state.ends,
             now,
             is_made=state.application_id is not None,
         )

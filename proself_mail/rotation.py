@@ -89,11 +89,10 @@ def plan(
     than the tenant's clock, and decides what has expired. Raises `Refused` where the entries lack
     a live secret that the state knows.
     """
-    ends = dict(zip(state.key_ids, state.secret_ends, strict=True))
-    if lost := vanishing(ends, entries, now):
+    if lost := vanishing(state.ends, entries, now):
         raise Refused(
             sentence(undeclared(lost)),
-            f"{sentence(newest_file('S', ends, entries, now))} Nothing was changed.",
+            f"{sentence(newest_file('S', state.ends, entries, now))} Nothing was changed.",
         )
     ledger, damaged = Ledger.known(application.notes, state.key_ids)
     there = {each.key_id: each for each in application.passwords}

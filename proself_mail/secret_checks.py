@@ -104,8 +104,8 @@ def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
 def newest_secret(seen: Evidence) -> Check:
     """Say how long the newest secret lasts, and whether a newer one is due."""
     name, newest = "newest client secret", seen.outputs.newest
-    ends = dict(zip(seen.state.key_ids, seen.state.secret_ends, strict=True))
-    if lost := vanishing(ends, seen.settings.entries, seen.at):  # no run would do as it says
+    # No run would do as it says.
+    if lost := vanishing(seen.state.ends, seen.settings.entries, seen.at):
         return fail(name, undeclared(lost), BRING_THE_NEWEST)
     left = newest.expires - seen.at
     shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"

@@ -98,13 +98,13 @@ class State:
         }
 
     @property
-    def secret_ends(self) -> Sequence[datetime]:
-        """When the client secrets end."""
-        return [
-            datetime.fromisoformat(resource.outputs["endDate"])
+    def ends(self) -> Mapping[str, datetime]:
+        """When the client secrets end, by their windows' ids."""
+        return {
+            name.removeprefix(SECRET_PREFIX): datetime.fromisoformat(resource.outputs["endDate"])
             for name, resource in self.resources.items()
             if name.startswith(SECRET_PREFIX)
-        ]
+        }
 
     @property
     def secrets_made(self) -> Sequence[datetime]:

@@ -160,7 +160,7 @@ def test_only_secrets_of_this_update_that_another_stands_for_are_removed(
         assert removed.starts is not None
         assert removed.starts >= BEGAN
         assert removed.display_name.startswith(DESCRIPTION)
-        assert removed.expires in state.secret_ends
+        assert removed.expires in state.ends.values()
 
 
 @given(states, listings)
