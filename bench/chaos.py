@@ -7,7 +7,7 @@ place of what was there; `--append` adds seeds to it, for what takes longer than
 import argparse
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--append", action="store_true", help="keep the seeds that it holds")
     options = parser.parse_args()
     results = Results("chaos", options.seed)
+    spared: list[str] = []
     for scenario in SCENARIOS:
         if options.only in (None, scenario.name):
             count = {"all together": options.mixed_runs, "killed": options.kill_runs}.get(
@@ -41,14 +42,23 @@ def main() -> None:
             )
             for how, runs in ((OURS, count), (PLAIN, options.plain_runs)):
                 if runs:
-                    _measure(results, scenario, how, runs, options)
+                    outcomes = _measure(results, scenario, how, runs, options)
                     if options.store:
                         results.store()
+                    spared += [f"{how}: {scenario.name}: {each}" for each in never_killed(outcomes)]
+    if spared:
+        sys.exit(f"To be killed, and never found to run: {'; '.join(spared)}.")
+
+
+def never_killed(outcomes: Iterable[Outcome]) -> Sequence[str]:
+    """Return what some of the runs were to kill and none did: it may have another name here."""
+    done = list(outcomes)
+    return sorted({e.victim for e in done if e.victim} - {e.killed.split(" ")[0] for e in done})
 
 
 def _measure(
     results: Results, scenario: Scenario, how: str, count: int, options: argparse.Namespace
-) -> None:
+) -> Sequence[Outcome]:
     name = f"{how}: {scenario.name}"
     before = results.stored(name) if options.append else {}
     seeds = range(options.seed, options.seed + count)
@@ -72,6 +82,7 @@ def _measure(
         commits=list(commits),
         by_seed=runs,
     )
+    return outcomes
 
 
 def _row(outcome: Outcome) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ import yaml
 from bench.chaos_judge import Judge
 from bench.look_alikes import grant_mail
 from bench.scenario import Scenario
-from proself_mail import embedded, rehearse, sandbox
+from proself_mail import embedded, lock, rehearse, sandbox
 from proself_mail.embedded import EmbeddedTenant
 
 _STACK = "chaos"
@@ -52,8 +52,10 @@ class Outcome:
     """Client secrets beyond the one that is wanted."""
     requests: int = 0
     """From the start of the run to its end."""
+    victim: str = ""
+    """What was to be killed on the way; blank where nothing was, or the run ended before."""
     killed: str = ""
-    """What was killed on the way, and when; blank where nothing was."""
+    """What was killed, and when; blank where nothing was."""
     said: str = ""
     """The last of what the command said, where there is a problem."""
 
@@ -95,12 +97,12 @@ class Run:
         before = len(self._admin.get("/history").json())
         began = time.monotonic()
         if scenario.kills(self._seed):
-            killed, code = self._kill_midway(how)
+            victim, killed, code = self._kill_midway(how)
         else:
-            killed, code = "", self._run(how)
+            victim, killed, code = "", "", self._run(how)
         seconds = time.monotonic() - began
         self._admin.delete("/faults").raise_for_status()
-        outcome = Outcome(self._seed, code == 0, seconds, killed=killed)
+        outcome = Outcome(self._seed, code == 0, seconds, victim=victim, killed=killed)
         outcome.requests = len(self._admin.get("/history").json()) - before
         self._judge(judge, outcome)
         if outcome.problems or not outcome.completed:
@@ -184,16 +186,16 @@ class Run:
                 _kill_family(process.pid)
                 return process.wait()
 
-    def _kill_midway(self, how: str) -> tuple[str, int]:
+    def _kill_midway(self, how: str) -> tuple[str, str, int]:
         """Kill us, the engine, the plugin or all at an instant that follows from the seed.
 
         The instant is told in requests, which machines of any speed have in common. Where the
-        victim does not run then, we are it. Returns what was killed when, and the exit code of
-        the run after it; of the only run, and a blank, where that ended before its instant: a
-        second one would hide how.
+        victim does not run then, we are it. Returns what was to be killed, what was and when,
+        and the exit code of the run after it; of the only run, and blanks, where that ended before
+        its instant: a second one would hide how.
         """
         chance = random.Random(self._seed)  # noqa: S311
-        victim = chance.choice(("us", "engine", "plugin", "all"))
+        victim = wanted = chance.choice(("us", "engine", "plugin", "all"))
         after, moment = chance.randint(0, 50), chance.uniform(0, 0.4)
         since = len(self._admin.get("/history").json())
         with self._started(how) as process:
@@ -201,7 +203,7 @@ class Run:
                 time.sleep(0.03)
             time.sleep(moment)
             if process.poll() is not None:
-                return "", process.returncode
+                return "", "", process.returncode
             if not _kill(process.pid, victim):
                 victim = "us"
                 _kill(process.pid, victim)
@@ -213,7 +215,7 @@ class Run:
                 except subprocess.TimeoutExpired:
                     _kill_family(process.pid)
                     process.wait()
-        return f"{victim} after {after} requests", self._run(how)
+        return wanted, f"{victim} after {after} requests", self._run(how)
 
     def _fewer_than(self, number: int) -> bool:
         """Whether the tenant has had fewer requests than that."""
@@ -313,7 +315,7 @@ def _kill(pid: int, victim: str) -> int:
     for process in _family(pid):
         try:
             command = " ".join(process.cmdline())
-            is_engine = process.name() == "pulumi"
+            is_engine = lock.is_an_engine(process)
             is_plugin = "azuread" in command
             if (
                 victim == "all"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from proself_mail import lock
+
 
 @dataclass
 class Run:
@@ -64,7 +66,7 @@ def _watch(process: "subprocess.Popen[str]", seen: dict[int, tuple[bool, float]]
         for each in family:
             try:
                 times = each.cpu_times()
-                is_engine = each.name() in ("pulumi", "pulumi-language-python")
+                is_engine = lock.is_an_engine(each) or "pulumi-language-python" in each.name()
                 seen[each.pid] = (is_engine, times.user + times.system)
             except psutil.NoSuchProcess:
                 continue

@@ -26,15 +26,22 @@ from proself_mail.errors import Refused
 from proself_mail.stack_name import short_name
 
 _SCRATCH = ".tmp"
+_HELPERS = ("pulumi-language", "pulumi-resource")
 _HOLDER = re.compile(
     r"(?P<path>\S+): created by (?P<user>[^@\n]+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at "
     r"(?P<at>[^\s)]+)"
 )
 
 
-def _may_be_an_engine(process: psutil.Process) -> bool:
-    """Say whether a process is a Pulumi CLI, which a link may lend another name."""
-    if "pulumi" in process.name():
+def is_an_engine(process: psutil.Process) -> bool:
+    """Say whether a process is a Pulumi CLI, which Nix wraps and a link may lend another name.
+
+    Its language hosts and its plugins have its name in theirs. Raises `psutil.NoSuchProcess`.
+    """
+    name = process.name()
+    if name.startswith(_HELPERS):
+        return False
+    if "pulumi" in name:
         return True
     try:
         return "pulumi" in Path(process.exe()).name
@@ -69,7 +76,7 @@ class Holder:
             return False
         try:
             process = psutil.Process(self.pid)
-            return process.status() == psutil.STATUS_ZOMBIE or not _may_be_an_engine(process)
+            return process.status() == psutil.STATUS_ZOMBIE or not is_an_engine(process)
         except psutil.NoSuchProcess:
             return True
         except psutil.Error:

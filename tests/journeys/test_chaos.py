@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from bench import chaos
 from bench.chaos_judge import Judge
 from bench.chaos_run import Outcome, Run
 from bench.look_alikes import grant_mail
@@ -65,7 +66,7 @@ def test_one_up_ends_with_one_application_proven_usable(
     outcome = start(scenario, "proself-mail up", seed)
     assert outcome.completed, outcome.said
     assert outcome.problems == [], outcome.said
-    assert outcome.killed.partition(" ")[0] == victim
+    assert outcome.killed.partition(" ")[0] == outcome.victim == victim
 
 
 def test_the_judge_finds_fault_with_a_run_without_care(
@@ -85,6 +86,16 @@ def test_every_fourth_seed_of_all_together_is_killed_and_every_one_of_killed() -
     assert [ALL_TOGETHER.kills(seed) for seed in range(1, 9)] == mixed
     assert killed.pop("killed") == [True] * 8
     assert not any(any(of) for of in killed.values())
+
+
+def test_a_bench_that_never_finds_its_victim_says_so() -> None:
+    killed = Outcome(
+        1, completed=True, seconds=1, victim="engine", killed="engine after 3 requests"
+    )
+    missed = Outcome(2, completed=True, seconds=1, victim="engine", killed="us after 3 requests")
+    ended = Outcome(3, completed=True, seconds=1)
+    assert chaos.never_killed([missed, ended]) == ["engine"]
+    assert chaos.never_killed([missed, ended, killed]) == []
 
 
 class TestJudge:

@@ -241,11 +241,18 @@ def test_an_engine_is_alive_whatever_the_clock_says_of_its_start() -> None:
     assert holder.is_dead
 
 
-def test_an_engine_that_a_link_lends_another_name_is_alive() -> None:
-    with engine(called="pl") as running:
+@pytest.mark.parametrize("called", ["pl", ".pulumi-wrapped"])
+def test_an_engine_of_another_name_is_alive(called: str) -> None:
+    with engine(called=called) as running:
         holder = Holder("aki", socket.gethostname(), running.pid, datetime.now(UTC))
         assert not holder.is_dead
     assert holder.is_dead
+
+
+@pytest.mark.parametrize("called", ["pulumi-language-python", "pulumi-resource-azuread"])
+def test_a_helper_of_an_engine_is_none(called: str) -> None:
+    with engine(called=called) as running:
+        assert not lock.is_an_engine(psutil.Process(running.pid))
 
 
 def test_on_a_shared_backend_a_dead_runs_lock_is_a_persons_to_remove() -> None:
