@@ -26,6 +26,7 @@ from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.settings import Consent, Environment, Settings, TargetName
 from proself_mail.stack import Stack
 from proself_mail.stack_name import LONGEST_STACK_NAME, is_stack_name
+from tools import stacks
 
 EVERY = timedelta(days=150)
 OVERLAP = timedelta(days=30)
@@ -39,8 +40,6 @@ _SUCH_AS = {
     PLACEHOLDERS["server"]: "proself.example.jp",
     PLACEHOLDERS["mailbox"]: "proself@example.jp",
 }
-_SAMPLE = "example"
-"""The stack of stacks/Pulumi.example.yaml."""
 _OURS = ("default", "passphrase")
 _KEY_SERVICES = ("awskms://", "azurekeyvault://", "gcpkms://", "hashivault://")
 """Secrets providers (Pulumi, stack.ValidateSecretsProvider)."""
@@ -217,7 +216,7 @@ def check_name(name: str, project: Path) -> None:
             f"{LONGEST_STACK_NAME} at most, a letter or digit among them.",
             "Choose one such as contoso.test.",
         )
-    if name == _SAMPLE:
+    if name == stacks.EXAMPLE:
         raise ConfigurationError(
             f"{name} is the name of the sample in the repository: its file holds invented IDs, and "
             "the pipelines pass over it.",
