@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from proself_mail import facts, stamp
 from proself_mail.check import Check, Outcome, fail, ok
-from proself_mail.directory import ApplicationRecord
+from proself_mail.directory import ApplicationRecord, consented
 from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import mended_by_refresh, of_application, unknown, up
 from proself_mail.quotation import quoted
@@ -109,15 +109,11 @@ def consent(seen: Evidence) -> Check:
     )
 
 
-def _granted(seen: Evidence) -> set[str]:
+def _granted(seen: Evidence) -> frozenset[str]:
     """Collect what everybody's grants on Exchange Online hold."""
     if isinstance(seen.grants, Unread) or isinstance(seen.exchange, Unread) or not seen.exchange:
-        return set()
-    found: set[str] = set()
-    for grant in seen.grants or ():
-        if grant.is_consent_to(seen.exchange.object_id):
-            found |= grant.scopes
-    return found
+        return frozenset()
+    return consented(seen.grants or (), seen.exchange.object_id)
 
 
 @of_application("redirect URI")

@@ -5,7 +5,7 @@ memory. A method returns what it read or raises a `DirectoryError`; it never ret
 "could not look".
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -154,6 +154,12 @@ class GrantRecord:
     def is_consent_to(self, resource_id: str) -> bool:
         """Say whether it is the admin consent to call this service principal."""
         return self.resource_id == resource_id and self.principal_id is None
+
+
+def consented(grants: Iterable[GrantRecord], resource_id: str) -> frozenset[str]:
+    """Return the scopes of the admin consent to call this service principal."""
+    found = (each.scopes for each in grants if each.is_consent_to(resource_id))
+    return frozenset().union(*found)
 
 
 @dataclass(frozen=True)

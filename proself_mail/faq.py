@@ -17,6 +17,7 @@ from proself_mail.directory import (
     Forbidden,
     GrantRecord,
     ServicePrincipalRecord,
+    consented,
 )
 from proself_mail.outputs import Outputs
 from proself_mail.proself import ClientSecret
@@ -92,11 +93,7 @@ async def read_back(
     )
     wanted = frozenset(settings.permissions)
     asked_for = _asked_for(application, exchange)
-    granted: set[str] = set()
-    if principal and exchange:
-        for grant in grants or ():
-            if grant.is_consent_to(exchange.object_id):
-                granted |= grant.scopes
+    granted = consented(grants or (), exchange.object_id) if principal and exchange else frozenset()
     steps = (
         Step(
             SIGN_IN,
@@ -144,8 +141,8 @@ async def read_back(
         ),
     )
     is_seen = grants is not None and settings.mailbox_tenant == settings.tenant_id
-    further = frozenset(granted - wanted)
-    return ReadBack(steps, application, wanted <= granted if is_seen else None, further)
+    is_consented = wanted <= granted if is_seen else None
+    return ReadBack(steps, application, is_consented, granted - wanted)
 
 
 def _asked_for(
