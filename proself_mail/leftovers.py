@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from proself_mail import stamp
+from proself_mail import rotation, stamp
 from proself_mail.directory import (
     ApplicationRecord,
     GrantRecord,
@@ -154,10 +154,9 @@ def _secrets(
             if _is_ours(password, began, description) and password.expires in windows:
                 removals.append((application, password))
             else:
-                until = format_instant(password.expires) if password.expires else "for ever"
                 reports.append(
-                    f"the client secret {password.display_name!r} (key id {password.key_id}, "
-                    f"until {until}) is not in the stack's state and is left alone"
+                    f"the client secret {rotation.shown(password)} is not in the stack's state "
+                    "and is left alone"
                 )
     return tuple(removals), tuple(reports)
 

@@ -153,5 +153,9 @@ def _reminder(
 
 def shown(password: PasswordRecord) -> str:
     """Name a secret to a person; nothing of its value."""
-    until = format_instant(password.expires) if password.expires else "for ever"
-    return f"{password.display_name!r} (key id {password.key_id}, until {until})"
+    return f"{password.display_name!r} (key id {password.key_id}, until {until(password)})"
+
+
+def until(password: PasswordRecord) -> str:
+    """Say until when a secret signs in."""
+    return format_instant(password.expires) if password.expires else "for ever"

@@ -47,7 +47,7 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
         return fail(
             name,
             "Entra still accepts "
-            + ", ".join(f"{p.key_id} (until {_until(p)})" for p in alive)
+            + ", ".join(f"{p.key_id} (until {rotation.until(p)})" for p in alive)
             + ", which the stack file revokes",
             f"`proself-mail rotate --stack {seen.stack}`, which removes it",
         )
@@ -69,10 +69,6 @@ def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecor
         return ()  # the stack file is too old to say what it revokes; "secret in Proself" says so
 
 
-def _until(password: PasswordRecord) -> str:
-    return format_instant(password.expires) if password.expires else "for ever"
-
-
 @of_application("foreign client secrets")
 def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for secrets that still work and that the stack does not know.
@@ -86,8 +82,11 @@ def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     others = [p for p in principal.passwords if not p.has_ended(seen.at)] if principal else []
     if not foreign and not others:
         return ok(name, "none")
-    shown = [f"{quoted(p.display_name)!r} (key ID {p.key_id}, until {_until(p)})" for p in foreign]
-    shown += [f"{p.key_id} of the service principal (until {_until(p)})" for p in others]
+    shown = [
+        f"{quoted(p.display_name)!r} (key ID {p.key_id}, until {rotation.until(p)})"
+        for p in foreign
+    ]
+    shown += [f"{p.key_id} of the service principal (until {rotation.until(p)})" for p in others]
     where = f"Entra → App registrations → {quoted(found.display_name)} → Certificates & secrets"
     if others and principal:
         by_graph = f"by Graph's removePassword of the service principal {principal.object_id}"
