@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proself_mail import sweep
+from proself_mail.errors import PartlyFailed
 from proself_mail.quotation import one_line
 from proself_mail.removal_item import Item, Outcome, Result, StackReport
 from proself_mail.schedule import format_instant
@@ -175,4 +176,4 @@ def _item(item: Item, now: datetime) -> dict[str, Any]:
 
 def exit_code(reports: Sequence[StackReport]) -> int:
     """Return 5 where something is left that was to be removed, else 0."""
-    return 5 if any(each.failed for each in reports) else 0
+    return PartlyFailed.exit_code if any(each.failed for each in reports) else 0

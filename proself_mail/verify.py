@@ -12,7 +12,7 @@ from proself_mail import application_checks as entra
 from proself_mail import check, mailbox_checks, secret_checks, session
 from proself_mail.check import Check
 from proself_mail.diagnosis import Diagnosis
-from proself_mail.errors import Error
+from proself_mail.errors import Error, PartlyFailed
 from proself_mail.evidence import Evidence, gather
 from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.session import Session
@@ -109,4 +109,6 @@ async def run_all(names: Sequence[str], project: Path) -> Mapping[str, Verified 
 def exit_code(found: Mapping[str, Verified | Error]) -> int:
     """Return the code that all stacks share, else 5: part of several failed."""
     codes = {each.exit_code for each in found.values()}
-    return codes.pop() if len(codes) == 1 else 5 if codes else 0
+    if len(codes) > 1:
+        return PartlyFailed.exit_code
+    return codes.pop() if codes else 0
