@@ -1,10 +1,11 @@
 """How arguments are read: the parser, and types that argparse does not know.
 
-Each of these raises `ArgumentTypeError` of what is wrong.
+Each of these raises `ArgumentTypeError` of what is wrong, but for a choice.
 """
 
 import argparse
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NoReturn, TypeAlias
 
@@ -25,6 +26,25 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `ConfigurationError`."""
         raise ConfigurationError(f"{message}.", f"`{self.prog} --help` lists what it takes.")
+
+
+def choice(option: str, choices: Iterable[str]) -> dict[str, Any]:
+    """Return what makes an option one of `choices`, refused with the words that it takes.
+
+    argparse's own `choices` end without them.
+    """
+    known = {str(each): each for each in choices}
+
+    def read(given: str) -> str:
+        if given in known:
+            return known[given]
+        # No `ArgumentTypeError`: argparse would make that its own.
+        raise ConfigurationError(
+            f"--{option} is {given!r}, and it is one of {', '.join(known)}.",
+            f"Give {' or '.join(f'`--{option} {each}`' for each in known)}.",
+        )
+
+    return {"type": read, "metavar": f"{{{','.join(known)}}}"}
 
 
 def minutes(text: str) -> timedelta:

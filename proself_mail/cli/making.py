@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from proself_mail.cli.arguments import Commands, minutes
+from proself_mail.cli.arguments import Commands, choice, minutes
 from proself_mail.cli.terminal import ask, greet, say, show_command
 from proself_mail.errors import ConfigurationError, Error
 from proself_mail.settings import Audience, Consent, Environment, TargetName
@@ -27,35 +27,16 @@ def add_init(commands: Commands) -> None:
     init.add_argument("--stack", help="its name, such as contoso.test")
     init.add_argument("--server", help="Proself's host name")
     init.add_argument("--mailbox", help="mail address of the user that Proself sends as")
-    init.add_argument("--target", **_choice("target", TargetName))
-    init.add_argument("--environment", **_choice("environment", Environment))
-    init.add_argument("--audience", **_choice("audience", Audience), default=Audience.SINGLE)
-    init.add_argument("--consent", **_choice("consent", Consent), default=Consent.GRANTED)
+    init.add_argument("--target", **choice("target", TargetName))
+    init.add_argument("--environment", **choice("environment", Environment))
+    init.add_argument("--audience", **choice("audience", Audience), default=Audience.SINGLE)
+    init.add_argument("--consent", **choice("consent", Consent), default=Consent.GRANTED)
     init.add_argument("--tenant", help="tenant ID (default: the one signed in to)")
     init.add_argument("--mailbox-tenant-id", help="tenant ID of the mailbox where it is another")
     init.add_argument("--display-name", help="the application's name in Entra")
     init.add_argument("--config-file", help="path of the Proself config file, or none")
     init.add_argument("--secrets-provider", help="as of `pulumi stack init`")
     init.set_defaults(run=_init)
-
-
-def _choice(option: str, choices: type[StrEnum]) -> dict[str, Any]:
-    """Return what makes an option one of `choices`, refused as everything else is.
-
-    argparse's own `choices` end with its usage and no next step.
-    """
-
-    def read(given: str) -> StrEnum:
-        try:
-            return choices(given)
-        except ValueError:
-            # No `ArgumentTypeError`: argparse would make that its own.
-            raise ConfigurationError(
-                f"--{option} is {given!r}, and it is one of {', '.join(choices)}.",
-                f"Give {' or '.join(f'`--{option} {each}`' for each in choices)}.",
-            ) from None
-
-    return {"type": read, "metavar": f"{{{','.join(choices)}}}"}
 
 
 def _init(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from proself_mail.cli.arguments import Commands
+from proself_mail.cli.arguments import Commands, choice
 from proself_mail.cli.terminal import is_japanese, say
 from proself_mail.command_line import leading, shell_word
 from proself_mail.errors import ConfigurationError
@@ -101,7 +101,7 @@ def add_emulator(commands: Commands) -> None:
     start.set_defaults(run=emulator_start)  # main hands it everything after it
     env = actions.add_parser("env", help="print the lines that lead a shell to it, for eval")
     env.add_argument("--ready-file", type=Path)
-    env.add_argument("--shell", choices=["bash", "powershell"], default="bash")
+    env.add_argument("--shell", **choice("shell", ("bash", "powershell")), default="bash")
     env.add_argument("--unset", action="store_true", help="print the lines that undo it")
     env.set_defaults(run=_emulator_env)
     stop = actions.add_parser("stop", help="end it")

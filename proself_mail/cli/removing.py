@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from proself_mail.cli.arguments import Commands, age
+from proself_mail.cli.arguments import Commands, age, choice
 from proself_mail.cli.terminal import ask, print_json, say
 from proself_mail.errors import Refused
 from proself_mail.settings import TargetName
@@ -64,9 +64,7 @@ def add_sweep(commands: Commands) -> None:
         "sweep", help="remove what was made for tests and is past its time, without any state"
     )
     sweep.add_argument("--tenant", type=UUID, required=True, metavar="ID", help="tenant ID")
-    sweep.add_argument(
-        "--target", type=TargetName, choices=list(TargetName), default=TargetName.CLOUD
-    )
+    sweep.add_argument("--target", **choice("target", TargetName), default=TargetName.CLOUD)
     sweep.add_argument(
         "--older-than", type=age, metavar="AGE", help="only what is so old, such as 12h or 7d"
     )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -54,7 +55,8 @@ def test_options_of_the_emulator(
 @pytest.mark.parametrize(
     ("arguments", "cause", "step"),
     [
-        (["emulator", "env", "--shell", "fish"], "invalid choice: 'fish'", "emulator env --help`"),
+        (["emulator", "env", "--shell", "fish"], "'fish'", "`--shell bash` or"),
+        (["sweep", "--tenant", str(UUID(int=1)), "--target", "clod"], "'clod'", "`--target cloud`"),
         (["emulator", "frob"], "invalid choice: 'frob'", "proself-mail emulator --help`"),
         (["frob"], "invalid choice: 'frob'", "`proself-mail --help`"),
         (["emulator", "stop"], "required: --ready-file", "emulator stop --help`"),
