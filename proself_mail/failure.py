@@ -113,78 +113,89 @@ _LIFETIME = r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allo
 _ENTRA = re.compile(r"AADSTS\d+: .*?(?= Trace ID|$)")
 
 
-class _Rule(NamedTuple):
+class Rule(NamedTuple):
     """Words that mean something, and what."""
 
     pattern: str
+    """Alternatives, in a regular expression."""
     kind: Kind
     cause: str = ""
     next_step: str = ""
     ends_as: type[Error] = RemoteError
+    source: str = "–"
+    """Where the words come from, by the letters of docs/failures.md, and a remark."""
 
 
-_RULES = (
+RULES = (
     # What never mends comes first: a policy's refusal may quote an object that lags too.
-    _Rule(
+    Rule(
         r"AADSTS7000215|AADSTS7000222|AADSTS700016|AADSTS90002|AADSTS700027|AADSTS53003",
         Kind.PERMANENT,
         "the tenant refuses the sign-in",
         "Check ARM_CLIENT_ID, ARM_CLIENT_SECRET and the tenant; make a new secret for the "
         "signing-in application if its own has expired.",
+        source="M",
     ),
-    _Rule(
+    Rule(
         r"CredentialTypeNotAllowedAsPerAppPolicy",
         Kind.PERMANENT,
         "a policy of the tenant forbids client secrets on applications",
         "Have an administrator exempt the application in an app management policy of its own.",
+        source="U",
     ),
-    _Rule(
+    Rule(
         _LIFETIME,
         Kind.PERMANENT,
         "a policy of the tenant allows client secrets for a shorter time only",
         "Add an entry to `secrets` with the instant at which the refused window began and fewer "
         "everyDays + overlapDays.",
+        source="U",
     ),
-    _Rule(
+    Rule(
         r"HostNameNotOnVerifiedDomain|Failed to add identifier URI",
         Kind.PERMANENT,
         "a policy of the tenant refuses the Application ID URI",
         "Have an administrator exempt the application in the policy on identifier URIs.",
+        source="M, text U",
     ),
-    _Rule(
+    Rule(
         r"Directory_QuotaExceeded",
         Kind.PERMANENT,
         "the signing-in identity has made as many objects as it may, those in the recycle bin "
         "included",
         "Delete what is not needed and purge it (`proself-mail sweep` does so for test stacks), "
         "or sign in as an administrator.",
+        source="M",
     ),
-    _Rule(
+    Rule(
         # Said of a service principal while its application is on the way to the replica.
         r"backing application of the service principal being created must in the local tenant",
         Kind.LAG,
+        source="C: a 403 too, while the application is on the way to the replica",
     ),
-    _Rule(
+    Rule(
         r"Authorization_RequestDenied|Insufficient privileges|unexpected status 403",
         Kind.PERMANENT,
         "the signed-in identity may not do this",
         "Give it the rights that `proself-mail preflight --stack S` names.",
+        source="M",
     ),
-    _Rule(
+    Rule(
         r"no (resource )?plugin 'pulumi-resource-azuread|unable to find .*azuread",
         Kind.PERMANENT,
         "the azuread plugin is not installed and cannot be downloaded here",
         "`pulumi plugin install resource azuread` where there is internet; against an embedded "
         f"tenant run `{leading('--ready-file F')}`.",
     ),
-    _Rule(
+    Rule(
         r"is protected|because it is protected",
         Kind.PERMANENT,
         "the application of a production stack is protected",
         "Think again; `pulumi state unprotect --all --stack S` lifts it.",
         ConfigurationError,
+        source="P",
     ),
-    _Rule(
+    Rule(
         # The last of a lock's file that is empty or cut off; of a state there are words before it.
         r"currently locked by|stack is already locked|[Aa]nother update is currently in progress|"
         r"\Aunexpected end of JSON input",
@@ -193,114 +204,145 @@ _RULES = (
         "Wait for it to end. If it is surely gone, `pulumi cancel --stack S` removes its lock; "
         "never while it runs.",
         Refused,
+        source="P (the first and the last), – (the third is Pulumi Cloud's)",
     ),
-    _Rule(
+    Rule(
         r"secrets manager for new stack: passphrase must be set",
         Kind.PERMANENT,
         "a passphrase is to encrypt the new stack's secrets, and none is set",
         HOW_TO_CHOOSE,
         ConfigurationError,
+        source="P",
     ),
-    _Rule(
+    Rule(
         r"secrets manager for new stack",
         Kind.PERMANENT,
         "the secrets provider cannot be used",
         "Check the address of the key, and the sign-in and the rights on it; no stack was made.",
     ),
-    _Rule(
+    Rule(
         r"incorrect passphrase|passphrase must be set|could not read passphrase|decrypt",
         Kind.PERMANENT,
         "the stack's secrets cannot be opened",
         "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase.",
         ConfigurationError,
     ),
-    _Rule(
+    Rule(
         r"Pulumi CLI version \S+ does not satisfy|This Pulumi CLI is not of a supported version",
         Kind.PERMANENT,
         "the program needs another version of the Pulumi CLI",
         "`make setup` brings one that fits; or upgrade the `pulumi` on PATH.",
         ConfigurationError,
+        source="P: `requiredPulumiVersion`; the second is the program's own",
     ),
-    _Rule(
+    Rule(
         r"invalid YAML file|expected project to be an object",
         Kind.PERMANENT,
         "the stack's file or Pulumi.yaml is not what Pulumi can read",
         "Correct it, or bring it back from the repository's history "
         "(`git checkout HEAD -- Pulumi.yaml stacks`).",
         ConfigurationError,
+        source="P",
     ),
-    _Rule(
+    Rule(
         r"organization name must be 'organization'",
         Kind.PERMANENT,
         "the stack's name is of an organization, and this backend has none",
         "Leave the organization away; `pulumi stack ls` lists the names that there are.",
         ConfigurationError,
+        source="P",
     ),
-    _Rule(
+    Rule(
         r"unable to open state directory|PULUMI_ACCESS_TOKEN must be set",
         Kind.PERMANENT,
         "there is no backend where the stacks are looked for",
         _BACKEND,
         ConfigurationError,
+        source="P",
     ),
-    _Rule(
+    Rule(
         # An update has opened it once: what fails then may pass.
         r"unable to open (bucket|state database)|could not list bucket|"
         r"read \"\.pulumi/meta\.yaml\"",
         Kind.LOST,
         "the backend cannot be opened",
         _BACKEND,
+        source="P (a database), –",
     ),
-    _Rule(
+    Rule(
         # The program looks up no other one than Exchange Online's.
         r"[Nn]o service principal found|[Ss]ervice [Pp]rincipal not found",
         Kind.PERMANENT,
         "this tenant has no service principal of Office 365 Exchange Online",
         "Use a tenant with Exchange Online mailboxes, or give one user a licence with Exchange "
         "Online and wait until it is there.",
+        source="C",
     ),
     # Entra's own passing words, and then whatever else it says at a sign-in: some of its sentences
     # ("does not exist", "has expired") are a replica's or a token's in other mouths.
-    _Rule(
+    Rule(
         r"AADSTS(90033|50033|90006|90012|90024|90055)\b|temporarily_unavailable|"
         r"HTTP status (429|5\d\d)",
         Kind.BUSY,
+        source="M, codes but the first U",
     ),
-    _Rule(
+    Rule(
         r"AADSTS70021",
         Kind.PERMANENT,
         "the tenant knows no federated credential for this job",
         NO_TRUST,
+        source="M",
     ),
-    _Rule(
+    Rule(
         r"AADSTS\d",
         Kind.PERMANENT,
         "the tenant refuses the sign-in",
         "https://login.microsoftonline.com/error tells what the code means; mend it, then try "
         "again.",
+        source="M",
     ),
-    _Rule(r"does not exist on type", Kind.PERMANENT),
-    _Rule(r"expected non-nil error with nil state", Kind.LAG),
-    _Rule(r"reported that the resource did not exist while updating", Kind.LAG),
-    _Rule(r"does not reference a valid application object", Kind.LAG),
-    _Rule(r"[Tt]imed out whilst waiting", Kind.LAG),
-    _Rule(r"cannot be deleted or updated unless disabled first", Kind.LAG),
-    _Rule(r"Permission entry already exists|MultipleObjectsWithSameKeyValue", Kind.EXISTS),
-    _Rule(r"resource with the ID .* already exists|already exists - to be managed", Kind.EXISTS),
-    _Rule(r"ConcurrencyViolation", Kind.CONFLICT),
-    _Rule(r"InvalidAuthenticationToken|[Tt]oken (is|has) expired|status 401", Kind.EXPIRED),
-    _Rule(
+    Rule(r"does not exist on type", Kind.PERMANENT),
+    Rule(
+        r"expected non-nil error with nil state",
+        Kind.LAG,
+        source="P: created, and its read came too early; nothing is in the state",
+    ),
+    Rule(r"reported that the resource did not exist while updating", Kind.LAG),
+    Rule(r"does not reference a valid application object", Kind.LAG, source="C: a 400"),
+    Rule(r"[Tt]imed out whilst waiting", Kind.LAG, source="P"),
+    Rule(r"cannot be deleted or updated unless disabled first", Kind.LAG, source="C: a 400"),
+    Rule(
+        r"Permission entry already exists|MultipleObjectsWithSameKeyValue",
+        Kind.EXISTS,
+        source="U: a 409; a 400 in one report",
+    ),
+    Rule(
+        r"resource with the ID .* already exists|already exists - to be managed",
+        Kind.EXISTS,
+        source="P",
+    ),
+    Rule(r"ConcurrencyViolation", Kind.CONFLICT, source="U"),
+    Rule(
+        r"InvalidAuthenticationToken|[Tt]oken (is|has) expired|status 401", Kind.EXPIRED, source="M"
+    ),
+    Rule(
         r"TooManyRequests|unexpected status (429|500|502|503|504)|ServiceUnavailable|"
         r"[Tt]hrottl|giving up after \d+ attempt",
         Kind.BUSY,
+        source="M, C",
     ),
-    _Rule(
+    Rule(
         r"Request_ResourceNotFound|does not exist or one of its queried|unexpected status 404|"
         r"was not found|does not exist",
         Kind.LAG,
+        source="P, C",
     ),
-    _Rule(r"exited with non-zero exit code: -1\b", Kind.KILLED),
-    _Rule(
+    Rule(
+        r"exited with non-zero exit code: -1\b",
+        Kind.KILLED,
+        source="P: any other code is of one that has told why",
+    ),
+    Rule(
         r"[Cc]onnection (reset|refused|aborted)|Remote end closed|broken pipe|unexpected EOF|"
         r"\bEOF\b|i/o timeout|context deadline exceeded|no such host|TLS handshake|"
         r"exited prematurely|error reading from server|server closed|response was nil|"
@@ -311,10 +353,11 @@ _RULES = (
         r"\b(connectex|wsarecv|wsasend|getaddrinfow): |"
         r"request canceled|unexpected status 408",
         Kind.LOST,
+        source="P (the plugin died: exited prematurely, error reading from server), –",
     ),
-    _Rule(r"unexpected status 409", Kind.CONFLICT),
+    Rule(r"unexpected status 409", Kind.CONFLICT),
 )
-_PATTERNS = tuple(re.compile(rule.pattern, re.DOTALL) for rule in _RULES)
+_PATTERNS = tuple(re.compile(rule.pattern, re.DOTALL) for rule in RULES)
 
 
 def classify(words: str, resource: str = "") -> Failure:
@@ -325,7 +368,7 @@ def classify(words: str, resource: str = "") -> Failure:
     """
     words, _, given = words.partition(" Next: ")
     said, next_step = _one_line(words), _one_line(given)
-    for pattern, rule in zip(_PATTERNS, _RULES, strict=True):
+    for pattern, rule in zip(_PATTERNS, RULES, strict=True):
         if pattern.search(words):
             next_step = next_step or rule.next_step
             return Failure(rule.kind, said, resource, rule.cause, next_step, rule.ends_as)

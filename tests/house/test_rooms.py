@@ -25,7 +25,9 @@ MAY_IMPORT = {
 
 ONLY = {
     ("proself_mail", "emulator"): {"proself_mail/plugin.py"},
-    ("tools", "proself_mail"): {"tools/browser.py", "tools/pulumi_cli.py", "tools/setup.py"},
+    ("tools", "proself_mail"): {
+        *("tools/browser.py", "tools/failures.py", "tools/pulumi_cli.py", "tools/setup.py"),
+    },
 }
 """Where an edge is allowed for a few files, those."""
 

@@ -2,6 +2,8 @@
 
 import json
 import random
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 from proself_mail.command_line import leading
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.failure import Kind, classify
+from tools import failures
+
+ROOT = Path(__file__).resolve().parents[2]
 
 GRAPH_404 = (
     "unexpected status 404 (404 Not Found) with error: Request_ResourceNotFound: Resource "
@@ -305,6 +310,13 @@ def test_a_stack_that_cannot_be_read(said: str, ends_as: type[Error], told: str)
     error = classify(said).error()
     assert type(error) is ends_as
     assert told in error.next_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its lines are a POSIX shell's")
+def test_the_table_in_the_documentation_is_the_rules() -> None:
+    written = (ROOT / "docs/failures.md").read_text(encoding="utf-8")
+    assert "| `AADSTS70021` |" in written
+    assert written == failures.page(written), "python -m tools.failures"
 
 
 def test_only_time_mends_what_passes() -> None:
