@@ -170,7 +170,10 @@ class Removal:
         ]
 
     async def _none_answers(self) -> bool:
-        """Ask for each known object by its id, in both places."""
+        """Ask for each known object by its id; say whether none is there.
+
+        Applications live, and all of them in the recycle bin where nothing is to stay in it.
+        """
         asked = [self._answers(each) for each in self._objects.values() if not each.failure]
         return not any(await asyncio.gather(*asked))
 
