@@ -34,7 +34,7 @@ from proself_mail.failure import Failure, Kind
 from proself_mail.faq import ReadBack
 from proself_mail.journal import Journal
 from proself_mail.ledger import Ledger
-from proself_mail.lock import Standing
+from proself_mail.lock import Lock
 from proself_mail.orphans import Orphans
 from proself_mail.outputs import Outputs, outputs_of
 from proself_mail.patience import Patience, Say
@@ -291,7 +291,7 @@ class Update:
             await self._free(held)
         return was_held
 
-    async def _free(self, held: Sequence[Standing]) -> None:
+    async def _free(self, held: Sequence[Lock]) -> None:
         on_files = self._stack.backend_folder is not None
         if on_files and all(each.is_dead for each in held):
             self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")

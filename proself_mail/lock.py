@@ -130,7 +130,8 @@ class Unreadable:
         return f"{self.path}, which is cut off and names nobody"
 
 
-Standing = Holder | Unreadable
+Lock = Holder | Unreadable
+"""A lock, by who holds it or by its file alone."""
 
 
 def driver() -> dict[str, str]:
@@ -160,14 +161,14 @@ def holders(said: str) -> tuple[Holder, ...]:
     )
 
 
-def standing(folder: Path | None, project: str, stack: str) -> tuple[Standing, ...] | None:
+def standing(folder: Path | None, project: str, stack: str) -> tuple[Lock, ...] | None:
     """Return what holds a stack now; none where the backend does not lie in a folder.
 
     `stack` may be written with its organization and project, as the CLI takes it too.
     """
     if folder is None:
         return None
-    found: list[Standing] = []
+    found: list[Lock] = []
     own = folder / ".pulumi" / "locks" / "organization" / project / short_name(stack)
     for path in (*own.glob("*.json"), *own.glob(f"*.json.*{_SCRATCH}")):
         with contextlib.suppress(OSError):  # gone, or renamed, by now
@@ -175,7 +176,7 @@ def standing(folder: Path | None, project: str, stack: str) -> tuple[Standing, .
     return tuple(found)
 
 
-def _read(path: Path) -> Standing:
+def _read(path: Path) -> Lock:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         since = datetime.fromisoformat(entry["timestamp"]).astimezone(UTC)
@@ -186,7 +187,7 @@ def _read(path: Path) -> Standing:
         return Unreadable(path, path.suffix == _SCRATCH and age < _WRITTEN)
 
 
-def remove(dead: Standing) -> None:
+def remove(dead: Lock) -> None:
     """Remove one lock's file, and no other: `pulumi cancel` would take one made since as well.
 
     Raises `Refused` where this user may not.

@@ -21,7 +21,7 @@ from proself_mail.directory import (
     Forbidden,
 )
 from proself_mail.errors import Refused
-from proself_mail.lock import Standing
+from proself_mail.lock import Lock
 from proself_mail.mending import newest_file
 from proself_mail.quantity import quantity
 from proself_mail.schedule import open_windows, undeclared, vanishing
@@ -268,7 +268,7 @@ def clock(skew: timedelta) -> Check:
     )
 
 
-def lock(name: str, holders: Sequence[Standing] | None) -> Check:
+def lock(name: str, holders: Sequence[Lock] | None) -> Check:
     """Say who holds the stack; none where the backend does not show it before an update."""
     if holders is None:
         return Check(

@@ -28,7 +28,7 @@ from proself_mail.converge import Update
 from proself_mail.engine import Engine
 from proself_mail.errors import Refused, RemoteError
 from proself_mail.failure import Kind, classify
-from proself_mail.lock import Holder, Standing
+from proself_mail.lock import Holder, Lock
 from proself_mail.patience import Patience
 from proself_mail.removal_item import Item, Result
 from proself_mail.removal_item import Kind as ItemKind
@@ -92,7 +92,7 @@ def update(stack: SimpleNamespace) -> tuple[Update, list[str]]:
     return made, said
 
 
-def free(backend_folder: Path | None, *held: Standing) -> list[str]:
+def free(backend_folder: Path | None, *held: Lock) -> list[str]:
     """Let an update free a stack that these hold; return what it said."""
     made, said = update(SimpleNamespace(name="prod", backend_folder=backend_folder))
     asyncio.run(made._free(held))
@@ -136,7 +136,7 @@ def test_a_dead_runs_lock_on_files_is_removed_and_no_other(tmp_path: Path, name:
     assert sorted(path.parent.iterdir()) == [since, since.with_name(f"{since.name}.attrs")]
 
 
-def standing(tmp_path: Path) -> tuple[Standing, ...]:
+def standing(tmp_path: Path) -> tuple[Lock, ...]:
     found = lock.standing(tmp_path, PROJECT, "prod")
     assert found is not None
     return found
