@@ -9,7 +9,15 @@ It knows nothing of Pulumi, and asks nobody whether it may: that is `guards`'.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -189,47 +197,70 @@ class Removal:
         """Do what can be done about what is there; say whether anything was accepted."""
         self.know(seen.items(self._ours), seen.clients)
         live = {each.object_id for each in seen.objects if not each.deleted}
-        binned = {each.object_id for each in seen.objects if each.deleted}
-        for object_id in binned:
-            self._objects[object_id].deleted = True
-        waiting = [e for e in self._objects.values() if e.is_open]
-        applications = [e for e in waiting if e.item.kind is Kind.APPLICATION]
-        principals = [e for e in waiting if e.item.kind is Kind.SERVICE_PRINCIPAL]
+        for each in seen.objects:
+            if each.deleted:
+                self._objects[each.object_id].deleted = True
+        accepted = [await self._delete_applications(), await self._delete_lone_principals(live)]
+        if not self._keep:
+            await self._look_in_bin(live)
+            # The service principal first, and its application only after it: one that bears no tag
+            # is found by its application alone, and a kill may come between the two.
+            accepted += [await self._purge_principals(), await self._purge_applications()]
+        return any(accepted)
+
+    async def _delete_applications(self) -> bool:
+        """Delete what is live; say whether anything was accepted, as each of these steps does."""
         did = False
-        for each in applications:
+        for each in self._open(Kind.APPLICATION):
             if not each.deleted and await self._delete_application(each):
                 did = True
                 for principal in self._principals_of(each):
                     principal.deleted, principal.since = True, each.since
         self._leave_principals()
-        standing = {e.client_id for e in applications if not e.deleted}
-        for each in principals:
-            alone = each.item.id in live and each.client_id not in standing
-            free = not each.deleted and not each.failure
-            if alone and free and await self._delete_principal(each):
-                did = True
-        if self._keep:
-            return did
-        in_bin = {each.client_id for each in applications if each.deleted}
-        for each in (*applications, *principals):
-            # A service principal goes with its application; what showed it live may have trailed.
-            maybe = each.deleted or (each.client_id in in_bin and each.item.id not in live)
-            if maybe and not each.looked_at and not each.failure:
-                await self._find_deleted(each)
-        self._leave_principals()
-        # The service principal first, and its application only after it: one that bears no tag is
-        # found by its application alone, and a kill may come between the two.
-        unseen = self._unseen_applications()
-        for each in principals:
-            ready = each.looked_at and each.client_id not in unseen
-            if ready and not each.failure and await self._purge(each):
-                did = True
-        awaited = self._awaited_principals(applications)
-        for each in applications:
-            ready = each.looked_at and each.client_id not in awaited
-            if ready and not each.failure and await self._purge(each):
+        return did
+
+    async def _delete_lone_principals(self, live: Collection[str]) -> bool:
+        """Delete the service principals among `live` whose application is not."""
+        did = False
+        standing = {e.client_id for e in self._open(Kind.APPLICATION) if not e.deleted}
+        for each in self._open(Kind.SERVICE_PRINCIPAL):
+            ready = each.item.id in live and not each.deleted and each.client_id not in standing
+            if ready and await self._delete_principal(each):
                 did = True
         return did
+
+    async def _look_in_bin(self, live: Collection[str]) -> None:
+        """Look at each that the recycle bin has, or may have."""
+        applications = self._open(Kind.APPLICATION)
+        in_bin = {each.client_id for each in applications if each.deleted}
+        for each in (*applications, *self._open(Kind.SERVICE_PRINCIPAL)):
+            # A service principal goes with its application; what showed it live may have trailed.
+            maybe = each.deleted or (each.client_id in in_bin and each.item.id not in live)
+            if maybe and not each.looked_at:
+                await self._find_deleted(each)
+        self._leave_principals()
+
+    async def _purge_principals(self) -> bool:
+        did = False
+        unseen = self._unseen_applications()
+        for each in self._open(Kind.SERVICE_PRINCIPAL):
+            ready = each.looked_at and each.client_id not in unseen
+            if ready and await self._purge(each):
+                did = True
+        return did
+
+    async def _purge_applications(self) -> bool:
+        did = False
+        awaited = self._awaited_principals()
+        for each in self._open(Kind.APPLICATION):
+            ready = each.looked_at and each.client_id not in awaited
+            if ready and await self._purge(each):
+                did = True
+        return did
+
+    def _open(self, kind: Kind) -> list[_Progress]:
+        """Return those of a kind about which there may be something left to do."""
+        return [e for e in self._objects.values() if e.item.kind is kind and e.is_open]
 
     def _leave_principals(self) -> None:
         """Leave the service principals of applications that are left."""
@@ -247,7 +278,7 @@ class Removal:
             if each.item.kind is Kind.APPLICATION and not each.looked_at
         }
 
-    def _awaited_principals(self, applications: Sequence[_Progress]) -> set[str]:
+    def _awaited_principals(self) -> set[str]:
         """Return client IDs whose service principal is to go first, or may yet be shown."""
         now = asyncio.get_running_loop().time()
         principals = [e for e in self._objects.values() if e.item.kind is Kind.SERVICE_PRINCIPAL]
@@ -256,20 +287,15 @@ class Removal:
         shown = {each.client_id for each in principals}
         found |= {
             each.client_id
-            for each in applications
+            for each in self._open(Kind.APPLICATION)
             if each.client_id not in shown and (watched or (each.others and _is_recent(each, now)))
         }
         return found
 
     def _principals_of(self, application: _Progress) -> list[_Progress]:
         """Return what goes with an application that is deleted."""
-        return [
-            each
-            for each in self._objects.values()
-            if each.item.kind is Kind.SERVICE_PRINCIPAL
-            and each.client_id == application.client_id
-            and each.is_open
-        ]
+        principals = self._open(Kind.SERVICE_PRINCIPAL)
+        return [each for each in principals if each.client_id == application.client_id]
 
     async def _delete_application(self, each: _Progress) -> bool:
         async def look_and_delete() -> None:
