@@ -138,21 +138,18 @@ def _command_line() -> Sequence[str]:
 def _command() -> psutil.Process | None:
     """Return the CLI that started us; None where none is found above us.
 
-    A CLI may have another name: Nix' is `.pulumi-wrapped`, a version's own a link to it. It is the
-    one that started the language host then.
+    It is what started the language host, and not known by its name: Nix' is `.pulumi-wrapped`, and
+    one that is called `pulumi` may be a script around it.
     """
-    above_host = None
     try:
         child = psutil.Process()
         for parent in child.parents():
-            if parent.name().removesuffix(".exe") == "pulumi":
+            if _LANGUAGE_HOST in child.name() and _LANGUAGE_HOST not in parent.name():
                 return parent
-            if _LANGUAGE_HOST in child.name():
-                above_host = parent
             child = parent
     except psutil.Error:
         pass  # a process that may not be looked at
-    return above_host
+    return None
 
 
 def _first_word(arguments: Sequence[str]) -> str | None:

@@ -130,11 +130,17 @@ def test_no_preview_and_no_refresh_writes_anything(standing: Journey) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="a link needs a right there")
 def test_a_cli_of_another_name_is_known_for_what_it_does(standing: Journey, tmp_path: Path) -> None:
-    """As Nix wraps it: a refresh writes no config file, and what the file leaves out is seen."""
+    """As Nix wraps it: a refresh writes no config file, and what the file leaves out is seen.
+
+    Nor is the script of its name above it taken for it.
+    """
     found = shutil.which("pulumi", path=standing.environment["PATH"])
     assert found
-    cli = tmp_path / ".pulumi-wrapped"
-    cli.symlink_to(found)
+    wrapped = tmp_path / ".pulumi-wrapped"
+    wrapped.symlink_to(found)
+    cli = tmp_path / "pulumi"
+    cli.write_text(f'#!/bin/sh\n"{wrapped}" "$@"\nexit $?\n', encoding="utf-8")
+    cli.chmod(0o755)
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
