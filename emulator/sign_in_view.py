@@ -1,5 +1,6 @@
 """The directory as the sign-in service sees it: clients, resources, users, and what they may do."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from emulator.store import Json, Kind, Record
 from emulator.tenant import Tenant
 
 ANY_TENANT = ("common", "organizations", "consumers")
+_LOOPBACK = re.compile(r"http://(?P<host>localhost|127\.0\.0\.1)(:[0-9]*)?(?P<path>(/.*)?)")
 
 
 @dataclass(frozen=True)
@@ -191,14 +193,13 @@ def redirect_platform(client: Client, redirect_uri: str) -> str | None:
 
 
 def _same(given: str, registered: str) -> bool:
-    return given == registered or (
-        _without_port(given) == _without_port(registered)
-        and registered.startswith(("http://localhost", "http://127.0.0.1"))
-    )
+    """Whether they match: to the letter, or both lead to this machine, by whatever port.
 
-
-def _without_port(uri: str) -> str:
-    """Leave the port out: for loopback redirect URIs, it is ignored (RFC 8252, 7.3)."""
-    scheme, _, rest = uri.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.partition(':')[0]}{slash}{path}".rstrip("/")
+    Nothing but the port may vary (RFC 8252, 7.3); no path and `/` are one path (RFC 3986, 6.2.3).
+    """
+    if given == registered:
+        return True
+    ours, theirs = _LOOPBACK.fullmatch(given), _LOOPBACK.fullmatch(registered)
+    if ours is None or theirs is None:
+        return False
+    return (ours["host"], ours["path"] or "/") == (theirs["host"], theirs["path"] or "/")

@@ -1,5 +1,6 @@
 """Users sign in: the form, the code, PKCE, refresh tokens, and what was consented to."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,6 +8,11 @@ import httpx
 import jwt
 import pytest
 
+from emulator.clock import Clock
+from emulator.sign_in_view import Client, redirect_platform
+from emulator.store import Kind, Record
+from emulator.tenant import Tenant as Home
+from emulator.tenant import TenantSpec
 from tests.emulator.browser import Page, answer, authorize, sign_in
 from tests.emulator.mail_app import CALLBACK, MAIL_SEND, MailApp
 from tests.emulator.objects import (
@@ -387,6 +393,36 @@ def test_what_cannot_be_trusted_is_never_redirected_to(
         response = http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}")
     assert response.status_code == 400
     assert expected in response.text
+
+
+@pytest.mark.parametrize(
+    ("registered", "given", "matches"),
+    [
+        ("http://localhost/cb", "http://localhost:5001/cb", True),
+        ("http://localhost:8899/cb", "http://localhost/cb", True),
+        ("http://localhost", "http://localhost:5001/", True),
+        ("http://127.0.0.1", "http://127.0.0.1:5001", True),
+        ("http://localhost/cb", "http://localhost:5001/cb/", False),
+        ("http://localhost/cb", "http://localhost:x@evil.example/cb", False),
+        ("http://localhost/cb", "http://localhost:1@evil.example/cb", False),
+        ("http://localhost/cb", "http://localhost:1\\@evil.example/cb", False),
+        ("http://localhost/cb", "http://localhost:1/cb\nx", False),
+        ("http://localhost", "http://localhost:1?x", False),
+        ("http://localhost", "http://localhost.evil.example", False),
+        ("http://localhost", "http://127.0.0.1", False),
+        ("https://a.example/cb", "https://a.example:443/cb", False),
+        ("https://a.example", "https://a.example/", False),
+    ],
+)
+def test_of_a_loopback_redirect_uri_nothing_but_the_port_may_vary(
+    registered: str, given: str, matches: bool
+) -> None:
+    none: dict[str, list[str]] = {"redirectUris": []}
+    body = {"web": none, "spa": none, "publicClient": {"redirectUris": [registered]}}
+    spec = TenantSpec(id="t", display_name="t", domains=("t.example",))
+    home = Home(spec, Clock(), 1, timedelta())
+    client = Client(Record(Kind.APPLICATION, "a", body), home)
+    assert redirect_platform(client, given) == ("publicClient" if matches else None)
 
 
 @pytest.mark.parametrize(
