@@ -46,6 +46,10 @@ class Wanted:
     """The service principal of the resource; None if only sign-in itself is asked for."""
     audience: str
     """The resource as the client wrote it."""
+    prefix: str
+    """What the client wrote before each name, such as `https://graph.microsoft.com/`, or empty."""
+    default: bool
+    """Whether `.default` was asked for."""
     scopes: frozenset[str]
     """Delegated permissions of the resource, by value; empty for `/.default`."""
     sign_in: frozenset[str]
@@ -124,17 +128,22 @@ class SignInView:
         if not names:
             raise problems.missing_parameter("scope")
         sign_in = names & SIGN_IN_SCOPES
+        nothing = Wanted(None, "", "", False, frozenset(), sign_in)
         parts: dict[str, Wanted] = {}
         for name in sorted(names - SIGN_IN_SCOPES):
             prefix, slash, value = name.rpartition("/")
             audience = prefix if slash else "https://graph.microsoft.com"
             resource = self.resource(audience)
-            part = parts.get(resource.id, Wanted(resource, audience, frozenset(), sign_in))
-            if value != ".default":
+            part = parts.get(resource.id) or replace(
+                nothing, resource=resource, audience=audience, prefix=f"{prefix}{slash}"
+            )
+            if value == ".default":
+                part = replace(part, default=True)
+            else:
                 offered = _offered(resource, value, client)
                 part = replace(part, scopes=part.scopes | {offered})
             parts[resource.id] = part
-        return list(parts.values()) or [Wanted(None, "", frozenset(), sign_in)]
+        return list(parts.values()) or [nothing]
 
     def granted(self, client: Record, resource: Record, user: Record) -> frozenset[str]:
         """List the delegated permissions that stand consented for a client, for everyone or him."""

@@ -19,7 +19,7 @@ from emulator.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
 from emulator.history import Exchange
 from emulator.login_problems import LoginError
 from emulator.sessions import SignIn
-from emulator.sign_in_view import ANY_TENANT, Client, SignInView, redirect_platform
+from emulator.sign_in_view import ANY_TENANT, Client, SignInView, Wanted, redirect_platform
 from emulator.store import Json, Record
 from emulator.tenant import Tenant
 from emulator.tokens import Bearer
@@ -154,16 +154,12 @@ class TokenEndpoint:
             raise problems.no_consent(client.id, client.name)
         # They are delegated permissions of Graph's; `offline_access` is for the sign-in alone.
         of_graph = resource.body["appId"] == GRAPH_APP_ID
-        told = granted | (wanted.sign_in - {"offline_access"} if of_graph else frozenset())
+        told = granted | (wanted.sign_in if of_graph else frozenset())
+        told -= {"offline_access"}
         token = tokens.access_token(
             self._cloud, bearer, resource, audience, scopes=told, sign_in=wanted.sign_in
         )
-        if asked.version == 1:
-            extra["scope"] = " ".join(sorted(granted))
-        else:
-            prefix = "" if of_graph else f"{audience}/"
-            names = [*sorted(wanted.sign_in), *(f"{prefix}{name}" for name in sorted(granted))]
-            extra["scope"] = " ".join(dict.fromkeys(names))
+        extra["scope"] = _scope(told, wanted) if asked.version == 2 else " ".join(sorted(granted))
         return self._reply(asked, token, audience, extra)
 
     def _bearer(
@@ -230,6 +226,13 @@ class TokenEndpoint:
             shared |= {"expires_on": now + seconds, "not_before": now}
             shared = {name: str(value) for name, value in shared.items()} | {"resource": audience}
         return shared | {"access_token": token} | extra
+
+
+def _scope(told: frozenset[str], wanted: Wanted) -> str:
+    """Write the scopes of a token as the client asked for them: MSAL finds it again by that."""
+    others = [*sorted(told - SIGN_IN_SCOPES), *([".default"] if wanted.default else [])]
+    names = (f"{wanted.prefix}{name}" for name in others)
+    return " ".join([*sorted(told & SIGN_IN_SCOPES), *names])
 
 
 def _is_public(asked: _Asked, client: Client, redirect_uri: str) -> bool:

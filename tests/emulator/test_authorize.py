@@ -322,9 +322,44 @@ def test_a_granted_scope_is_named_once(
     created(graph.post("/v1.0/oauth2PermissionGrants", json=grant))
     code = mail.authorize(mailbox, scope="User.Read openid profile")["code"]
     reply = mail.redeem(code).json()
-    names = sorted(grant["scope"].split())
-    assert sorted(reply["scope"].split()) == names
-    assert sorted(claims_of(reply["access_token"])["scp"].split()) == names
+    assert reply["scope"] == "email openid profile User.Read"
+    scopes = claims_of(reply["access_token"])["scp"].split()
+    assert sorted(scopes) == ["User.Read", "email", "openid", "profile"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("https://graph.microsoft.com/User.Read", "openid https://graph.microsoft.com/User.Read"),
+        (
+            "https://graph.microsoft.com/.default",
+            "openid https://graph.microsoft.com/User.Read https://graph.microsoft.com/.default",
+        ),
+        (
+            "https://graph.microsoft.com//.default",
+            "openid https://graph.microsoft.com//User.Read https://graph.microsoft.com//.default",
+        ),
+        ("User.Read", "openid User.Read"),
+        ("openid", "openid User.Read"),
+        (MAIL_SEND, MAIL_SEND),
+        (
+            "https://outlook.office.com/.default",
+            f"{MAIL_SEND} https://outlook.office.com/.default",
+        ),
+    ],
+)
+def test_the_scopes_of_a_token_are_told_as_they_were_asked_for(
+    mail: MailApp, mailbox: dict[str, str], graph: httpx.Client, asked: str, told: str
+) -> None:
+    grant = {
+        "clientId": mail.principal["id"],
+        "consentType": "AllPrincipals",
+        "resourceId": principal_of(graph, GRAPH_APP_ID)["id"],
+        "scope": "User.Read",
+    }
+    created(graph.post("/v1.0/oauth2PermissionGrants", json=grant))
+    code = mail.authorize(mailbox, scope=f"{asked} openid offline_access")["code"]
+    assert mail.redeem(code).json()["scope"] == told
 
 
 def test_the_code_of_another_client_is_worthless(
