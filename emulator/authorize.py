@@ -20,7 +20,7 @@ from emulator.login_problems import LoginError
 from emulator.permissions import ADMINISTRATOR_ROLES
 from emulator.sessions import SignIn
 from emulator.sign_in_page import FIELDS, SignInPage
-from emulator.sign_in_view import ANY_TENANT, Client, SignInView, redirect_platform
+from emulator.sign_in_view import ANY_TENANT, Client, SignInView, redirect_platform, scope_of
 from emulator.store import Kind, Record
 from emulator.tenant import Tenant
 
@@ -40,6 +40,8 @@ class _Asked:
 
     params: Mapping[str, str]
     tenant_name: str
+    version: int
+    """1 for `/oauth2/authorize` with `resource`, 2 for `/oauth2/v2.0/authorize` with `scope`."""
     exchange: Exchange
     correlation_id: str
     page: SignInPage
@@ -62,7 +64,7 @@ class _Asked:
 
 
 class Authorize:
-    """Answers `/{tenant}/oauth2/v2.0/authorize` and `/{tenant}/v2.0/adminconsent`."""
+    """Answers `/{tenant}/oauth2/v2.0/authorize`, `/{tenant}/v2.0/adminconsent`, the older too."""
 
     def __init__(self, cloud: Cloud, origins: frozenset[str]) -> None:
         self._cloud = cloud
@@ -133,7 +135,10 @@ class Authorize:
         """Return the finished sign-in, None if the form is yet to be filled in."""
         if (response_type := asked.need("response_type")) != "code":
             raise problems.unsupported_response_type(response_type)
-        scope = asked.need("scope")
+        if asked.version == 1:
+            scope = scope_of(asked.params.get("resource", ""))
+        else:
+            scope = asked.need("scope")
         _check_challenge(asked)
         if "none" in asked.prompt:
             raise problems.no_session()
@@ -256,6 +261,7 @@ async def _asked(request: Request) -> _Asked:
     return _Asked(
         params=params,
         tenant_name=request.path_params["tenant"],
+        version=2 if "/v2.0/" in request.url.path else 1,
         exchange=request.scope["emulator.exchange"],
         correlation_id=params.get("client-request-id", str(uuid.uuid4())),
         page=SignInPage(request, params),

@@ -22,7 +22,7 @@ class SignIn:
     tenant_id: str
     user_id: str
     scope: str
-    """As it was asked for."""
+    """As it was asked for, by version 2.0; by 1.0, what its `resource` stands for."""
     redirect_uri: str = ""
     challenge: str = ""
     """PKCE's code challenge; empty without."""

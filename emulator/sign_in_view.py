@@ -192,6 +192,14 @@ def _offered(resource: Record, value: str, client: Client) -> str:
     raise problems.scope_not_offered(client.name, value, resource.body["appId"])
 
 
+def scope_of(resource: str) -> str:
+    """Write what version 1.0 asks for by `resource`, or by none, as a scope of 2.0.
+
+    With it come a refresh token and an ID token always.
+    """
+    return f"{resource}/.default openid offline_access" if resource else "openid offline_access"
+
+
 def redirect_platform(client: Client, redirect_uri: str) -> str | None:
     """Tell under which platform a redirect URI is registered: `web`, `spa` or `publicClient`."""
     for platform in ("web", "spa", "publicClient"):

@@ -19,7 +19,14 @@ from emulator.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
 from emulator.history import Exchange
 from emulator.login_problems import LoginError
 from emulator.sessions import SignIn
-from emulator.sign_in_view import ANY_TENANT, Client, SignInView, Wanted, redirect_platform
+from emulator.sign_in_view import (
+    ANY_TENANT,
+    Client,
+    SignInView,
+    Wanted,
+    redirect_platform,
+    scope_of,
+)
 from emulator.store import Json, Record
 from emulator.tenant import Tenant
 from emulator.tokens import Bearer
@@ -134,10 +141,11 @@ class TokenEndpoint:
     ) -> Json:
         user = view.user(sign_in.user_id)
         bearer = self._bearer(asked, view, client, public=public, user=user)
-        scope = asked.form.get("scope") or sign_in.scope
-        if asked.version == 1 and asked.form.get("resource"):
-            scope = f"{asked.form['resource']}/.default offline_access openid"
-        wanted = view.wanted(scope, client)
+        named = asked.form.get("scope" if asked.version == 2 else "resource", "")
+        scope = scope_of(named) if named and asked.version == 1 else named
+        wanted = view.wanted(scope or sign_in.scope, client)
+        if asked.version == 1 and wanted.resource is None:
+            raise problems.missing_parameter("resource")
         extra: Json = {}
         if "openid" in wanted.sign_in:
             extra["id_token"] = tokens.id_token(

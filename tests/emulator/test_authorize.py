@@ -105,6 +105,35 @@ def test_the_older_endpoint_answers_in_its_own_form(
     assert "preferred_username" not in identity
 
 
+def test_the_older_endpoints_know_the_resource_from_whichever_request_names_it(
+    mail: MailApp, mailbox: dict[str, str], tenant: Tenant
+) -> None:
+    exchange = "https://outlook.office365.com/"
+    client = {"client_id": mail.client_id, "client_secret": mail.secret}
+
+    def redeem(asked: dict[str, str], **others: str) -> httpx.Response:
+        params = {**mail.params(**asked), "scope": "ignored"}
+        address = f"{tenant.tenant_id}/oauth2/authorize"
+        code = authorize(tenant, mailbox, params, address=address)["code"]
+        proof = {"code": code, "redirect_uri": CALLBACK, "code_verifier": mail.verifier}
+        return post(grant_type="authorization_code", **proof, **others)
+
+    def post(**form: str) -> httpx.Response:
+        with tenant.http() as http:
+            return http.post(f"/{tenant.tenant_id}/oauth2/token", data=client | form)
+
+    reply = redeem({"resource": exchange}).json()
+    again = post(grant_type="refresh_token", refresh_token=reply["refresh_token"]).json()
+    late = redeem({}, resource=exchange).json()
+    for one in (reply, again, late):
+        assert (one["resource"], one["scope"]) == (exchange, "Mail.Send")
+        assert claims_of(one["access_token"])["aud"] == exchange
+        assert {"refresh_token", "id_token"} <= set(one)
+    nowhere = redeem({})
+    assert number(nowhere) == 900144
+    assert "'resource'" in nowhere.json()["error_description"]
+
+
 def test_a_users_token_of_version_2_has_none_of_version_1s_claims(
     mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
 ) -> None:
