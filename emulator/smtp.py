@@ -12,7 +12,7 @@ import logging
 import re
 import weakref
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session, TLSSetupException
@@ -138,6 +138,14 @@ class _Connection(SMTP):
         except AttributeError:
             return arg, ""
         return (arg, "") if address is None else (address, rest)
+
+    def _getparams(self, params: Sequence[str]) -> dict[str, str | bool] | None:
+        """Read parameters; MAIL's AUTH may be left out of account (RFC 4954, 5)."""
+        found = super()._getparams(params)
+        before_recipients = self.envelope is not None and not self.envelope.mail_from
+        if found and before_recipients and found.pop("AUTH", "") is True:
+            return None  # it has no value
+        return found
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         """Take a mail; from here to the reply that follows it, the connection sends."""

@@ -373,7 +373,9 @@ def test_three_connections_send_at_a_time_and_idle_ones_do_not_count(
         client.close()
 
 
-def test_what_is_no_address_is_refused(smtp: smtplib.SMTP, app: MailApp, address: str) -> None:
+def test_what_addresses_and_parameters_may_be(
+    smtp: smtplib.SMTP, app: MailApp, address: str
+) -> None:
     authenticate(smtp, address, app.token())
     smtp.docmd("MAIL", f"FROM:<{address}>")
     smtp.command_encoding = "utf-8"
@@ -390,6 +392,13 @@ def test_what_is_no_address_is_refused(smtp: smtplib.SMTP, app: MailApp, address
         ("RSET", "250 "),
         ("MAIL FROM:<bad bad>", "501 5.1.7 Invalid address ["),
         ("MAIL FROM:<山田@example.org>", "550 5.6.7 Non-ASCII addresses not permitted"),
+        ("MAIL FROM:<a@example.org> AUTH=<>", "250 "),
+        ("RCPT TO:<b@example.org> AUTH=<>", "555 "),
+        ("RSET", "250 "),
+        ("MAIL FROM:<a@example.org> SIZE=5 AUTH=e+3Dmc2@example.com", "250 "),
+        ("RSET", "250 "),
+        ("MAIL FROM:<a@example.org> AUTH", "501 "),
+        ("MAIL FROM:<a@example.org> RET=HDRS", "555 "),
         ("MAIL FROM:<山田@example.org> SMTPUTF8", "250 "),
         ("RCPT TO:<山田@例え.jp>", "250 "),
     ]:
