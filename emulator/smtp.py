@@ -40,8 +40,10 @@ _MAILBOX = re.compile(
 )
 """What RFC 5321 and, for other letters, RFC 6531 call so."""
 
-_REFUSED_COMMAND = re.compile(r"""(?<=["'])\S+(?=["'])|EXPN""")
-"""In the library's own replies."""
+_UNKNOWN = re.compile(r'500 Error: command "(.*)" not recognized', re.DOTALL)
+"""The library's own reply to a command that is none."""
+_LONGEST_SHOWN = 4
+"""Letters of a command that is none, shown: a secret that was sent by mistake is longer."""
 
 _Method = Callable[[str | None], Awaitable[None]]
 
@@ -188,8 +190,19 @@ class _Connection(SMTP):
             text = replies.hello_first(now)
         elif text.startswith(("504 ", "538 ")):
             text = replies.unknown_mechanism(now)
-        elif text.startswith(("500 Error: command", "454 ", "502 ")):
-            text = replies.unknown_command(_refused_command(text), now)
+        elif text.startswith("500 Error: command 'AUTH'"):  # after HELO
+            text = replies.unknown_command("AUTH", now)
+        elif text.startswith("454 TLS"):
+            text = replies.unknown_command("STARTTLS", now)
+        elif text.startswith("502 EXPN"):
+            text = replies.unknown_command("EXPN", now)
+        elif unknown := _UNKNOWN.fullmatch(text):
+            word = unknown[1]
+            self._dialogue.lines.append(f"C: {word if len(word) <= _LONGEST_SHOWN else MASK}")
+            text = replies.unknown_command(word, now)
+        elif text.startswith("502 5.5.1 Too many"):
+            self._dialogue.lines.append(f"C: {MASK}")
+            text = replies.too_many_errors(now)
         await self._say(text)
 
     async def _greeting(self) -> str | None:
@@ -351,14 +364,6 @@ def parse_xoauth2(said: bytes) -> tuple[str, str]:
     if not user or scheme.lower() != "bearer" or not token or not said.endswith(b"\x01\x01"):
         raise replies.malformed_xoauth2()
     return user, token
-
-
-def _refused_command(text: str) -> str:
-    """Read from the library's reply which command it refuses; empty if it does not say."""
-    if text.startswith("454 "):
-        return "STARTTLS"
-    found = _REFUSED_COMMAND.search(text)
-    return found[0] if found else ""
 
 
 def _refused(refusal: SmtpRefusal) -> AuthResult:

@@ -107,6 +107,11 @@ def unknown_command(word: str, now: datetime) -> str:
     return f"500 5.3.3 Unrecognized command '{said}' {bracket(now)}"
 
 
+def too_many_errors(now: datetime) -> str:
+    """Say why the connection ends (RFC 5321, 3.8)."""
+    return f"421 4.7.0 Too many unrecognized commands {bracket(now)}"
+
+
 def hello_first(now: datetime) -> str:
     """Refuse what comes before EHLO."""
     return f"503 5.5.2 Send hello first {bracket(now)}"
