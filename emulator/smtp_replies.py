@@ -21,14 +21,52 @@ RESETTING = "250 2.0.0 Resetting"
 OK = "250 2.0.0 OK"
 LOCAL_ERROR = "451 4.3.0 Error in processing"
 """Of this server itself, which no client should ever see."""
-UNDECODABLE = "501 5.5.2 Can't decode base64"
-"""aiosmtpd's own; Exchange's is not known."""
+CANNOT_VERIFY = "252 2.1.5 Cannot VRFY user"
+HELP = (
+    "214-This server supports the following commands:",
+    "214 HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH",
+)
 
 _UNSUCCESSFUL = "535 5.7.139 Authentication unsuccessful,"
+
+_WORDS_OF_LIBRARY = {
+    "500 Command line too long": "500 5.5.2 Command line too long",
+    "500 Line too long": "500 5.5.2 Line too long",
+    "501 Syntax: EHLO": "501 5.5.4 Invalid domain name",
+    "501 Syntax: HELO": "501 5.5.4 Invalid domain name",
+    "501 Syntax": "501 5.5.4 Invalid arguments",
+    "501 Error": "501 5.5.4 Invalid arguments",
+    "501 Not enough value": "501 5.5.4 Invalid arguments",
+    "501 Too many values": "501 5.5.4 Invalid arguments",
+    "502 5.5.1 Too many unrecognized": "421 4.7.0 Too many unrecognized commands",
+    "503 Already authenticated": "503 5.5.1 Already authenticated",
+    "503 Error: send": "503 5.5.2 Send hello first",
+    "503 Error: nested MAIL": "503 5.5.2 Sender already specified",
+    "503 Error: need MAIL": "503 5.5.2 Need mail command",
+    "503 Error: need RCPT": "503 5.5.2 Need rcpt command",
+    "504 5.5.4 Unrecognized authentication": "504 5.7.4 Unrecognized authentication type",
+    "538 5.7.11 Encryption required": "504 5.7.4 Unrecognized authentication type",
+    "552 Error": "552 5.3.4 Message size exceeds fixed maximum message size",
+    "555 MAIL FROM parameters": "555 5.5.4 Unsupported parameters",
+    "555 RCPT TO parameters": "555 5.5.4 Unsupported parameters",
+}
+"""How aiosmtpd's refusals begin, and what Exchange says; of two that fit, the first."""
+
+_COMMANDS_OF_LIBRARY = {
+    "454 TLS": "STARTTLS",
+    "500 Error: bad syntax": "",
+    "500 Error: command 'AUTH'": "AUTH",
+    "502 EXPN": "EXPN",
+}
+"""How its refusals of a command begin that is not offered, and which that is."""
 
 
 class SmtpRefusal(Exception):
     """A reply that refuses; its text is what goes over the wire."""
+
+
+UNDECODABLE = SmtpRefusal("501 5.5.2 Can't decode base64")
+"""aiosmtpd's own; Exchange's is not known."""
 
 
 def greeting(now: datetime) -> str:
@@ -96,25 +134,25 @@ def basic_authentication(removed: bool, now: datetime) -> SmtpRefusal:
     return SmtpRefusal(f"{_UNSUCCESSFUL} basic authentication is disabled. {bracket(now)}")
 
 
-def unknown_mechanism(now: datetime) -> str:
-    """Refuse a mechanism that is not offered, and all of them before STARTTLS."""
-    return f"504 5.7.4 Unrecognized authentication type {bracket(now)}"
-
-
 def unknown_command(word: str, now: datetime) -> str:
     """Refuse a command that is none, or is not offered; `word` is empty if it is not known."""
     said = f"Length: {len(word)}" if word else "unknown"
     return f"500 5.3.3 Unrecognized command '{said}' {bracket(now)}"
 
 
-def too_many_errors(now: datetime) -> str:
-    """Say why the connection ends (RFC 5321, 3.8)."""
-    return f"421 4.7.0 Too many unrecognized commands {bracket(now)}"
-
-
-def hello_first(now: datetime) -> str:
-    """Refuse what comes before EHLO."""
-    return f"503 5.5.2 Send hello first {bracket(now)}"
+def in_exchanges_words(text: str, now: datetime) -> str:
+    """Say what aiosmtpd wants to say as Exchange does; what is Exchange's stays as it is."""
+    if text.startswith("220 Ready"):
+        return START_TLS
+    if text.startswith("354 "):
+        return START_DATA
+    for beginning, word in _COMMANDS_OF_LIBRARY.items():
+        if text.startswith(beginning):
+            return unknown_command(word, now)
+    for beginning, instead in _WORDS_OF_LIBRARY.items():
+        if text.startswith(beginning):
+            return f"{instead} {bracket(now)}"
+    return text
 
 
 def tls_already(now: datetime) -> str:

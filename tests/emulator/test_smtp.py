@@ -445,10 +445,52 @@ def test_what_is_too_much_for_a_minute_goes_out_later(
     assert len(tenant.outbox()) == 5
 
 
-@pytest.mark.parametrize("said", ["no-base64!", base64.b64encode(b"user=x").decode()])
-def test_what_is_no_xoauth2(smtp: smtplib.SMTP, said: str) -> None:
-    code, text = smtp.docmd("AUTH", f"XOAUTH2 {said}")
-    assert (code, text) == (501, b"5.5.124 Invalid XOAUTH2 auth data")
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("no-base64!", b"5.5.2 Can't decode base64"),
+        (base64.b64encode(b"user=x").decode(), b"5.5.124 Invalid XOAUTH2 auth data"),
+    ],
+)
+def test_what_is_no_xoauth2(smtp: smtplib.SMTP, said: str, reply: bytes) -> None:
+    assert smtp.docmd("AUTH", f"XOAUTH2 {said}") == (501, reply)
+    assert smtp.docmd("AUTH", "XOAUTH2") == (334, b"")
+    assert smtp.docmd(said) == (501, reply)
+
+
+def test_what_is_no_base64_of_a_password(smtp: smtplib.SMTP) -> None:
+    assert smtp.docmd("AUTH", "LOGIN no-base64!")[0] == 501
+    assert smtp.docmd("AUTH", "LOGIN")[0] == 334
+    assert smtp.docmd("no-base64!")[0] == 501
+
+
+def test_every_reply_has_an_enhanced_code(tenant: Tenant, app: MailApp, address: str) -> None:
+    """Of a whole dialogue with mistakes in it, but for the greetings, 3yz and HELP (RFC 2034)."""
+    mailbox = f"MAIL FROM:<{address}>"
+    long = "NOOP ".ljust(20_000, "x")
+    with smtplib.SMTP(tenant.ready["smtp_host"], tenant.ready["smtp_port"]) as client:
+        early = [(client.docmd(said), start) for said, start in [
+            ("EHLO", "501 5.5.4 Invalid domain name ["), ("HELO a", "250 TYAPR01CA0001."),
+            ("AUTH XOAUTH2", "500 5.3.3 Unrecognized command 'Length: 4' ["),
+        ]]  # fmt: skip
+        client.ehlo()
+        client.starttls(context=tenant.ssl_context)
+        client.ehlo()
+        late = [(client.docmd(said), start) for said, start in [
+            ("AUTH", "501 5.5.4 Invalid arguments ["), ("AUTH XOAUTH2 a b", "501 5.5.4 "),
+            (f"AUTH XOAUTH2 {xoauth2(address, app.token())}", "235 2.7.0 "),
+            ("AUTH XOAUTH2", "503 5.5.1 "), ("", "500 5.3.3 Unrecognized command 'unknown' ["),
+            (long, "500 5.5.2 "), ("RCPT TO:<a@b>", "503 5.5.2 Need mail command ["),
+            ("DATA", "503 5.5.2 Need rcpt command ["), ("MAIL", "501 5.5.4 Invalid arguments ["),
+            (f"{mailbox} SIZE=999999999", "552 5.3.4 Message size exceeds fixed maximum "),
+            (f"{mailbox} BODY=X", "501 5.5.4 "), (f"{mailbox} RET=HDRS", "555 5.5.4 "),
+            (mailbox, "250 2.1.0 "), (mailbox, "503 5.5.2 Sender already specified ["),
+            ("RCPT TO:<Postmaster>", "250 2.1.5 "), ("VRFY a@b", "252 2.1.5 Cannot VRFY user"),
+            ("VRFY", "501 5.5.4 "), ("HELP", "214 This server supports the following commands:"),
+            ("RSET x", "501 5.5.4 "), ("STARTTLS x", "503 5.5.2 "), ("NOOP", "250 2.0.0 "),
+        ]]  # fmt: skip
+    for (code, text), start in [*early, *late]:
+        assert f"{code} {text.decode()}".startswith(start)
 
 
 @pytest.mark.parametrize("step", ["mail", "rcpt", "data", "message", "auth", "ehlo"])
