@@ -256,7 +256,7 @@ def _json(asked: _Asked) -> Any:
     """Read the request's JSON; None for an empty body. GraphError 400 if it is none."""
     if not asked.body:
         return None
-    if "json" not in asked.headers.get("content-type", ""):
+    if "json" not in asked.headers.get("content-type", "").lower():
         raise bad_request("Write requests are only supported on contained entities")
     try:
         document = json.loads(asked.body)

@@ -147,12 +147,13 @@ def masked(body: bytes, content_type: str) -> Any:
     if len(body) > _LARGEST_KEPT:
         return f"({content_type}, {len(body)} bytes)"
     text = body.decode("utf-8", "replace")
-    if "json" in content_type:
+    media_type = content_type.lower()
+    if "json" in media_type:
         try:
             return mask(json.loads(text))
         except ValueError:
             return f"({content_type}, {len(body)} bytes, not JSON)"
-    if "form-urlencoded" in content_type:
+    if "form-urlencoded" in media_type:
         return dict(_masked_pairs(parse_qsl(text, keep_blank_values=True)))
     return f"({content_type or 'no content type'}, {len(body)} bytes)"
 

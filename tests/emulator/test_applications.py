@@ -228,6 +228,14 @@ def test_what_is_no_json_object_is_refused(
     assert refused(response)[0] == 400
 
 
+def test_a_media_type_is_the_same_in_capitals(tenant: Tenant, graph: httpx.Client) -> None:
+    body = {"displayName": "x"}
+    headers = {"content-type": "Application/JSON; Charset=UTF-8"}
+    url = "/v1.0/applications"
+    assert created(graph.post(url, content=json.dumps(body).encode(), headers=headers))
+    assert tenant.history()[-1]["request"] == body
+
+
 class TestCompressed:
     def post(self, graph: httpx.Client, content: bytes, coding: str = "gzip") -> httpx.Response:
         headers = {"content-type": "application/json", "content-encoding": coding}
