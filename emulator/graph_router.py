@@ -23,15 +23,15 @@ class Router:
 
     def find(self, method: str, segments: tuple[Segment, ...]) -> tuple[Route, dict[str, Segment]]:
         """Return the route and its parameters. GraphError 400 or 405 if there is none."""
-        another_method = False
+        allowed: list[str] = []
         for pattern, route in self._routes.get(len(segments), ()):
             params = _match(pattern, segments)
             if params is not None:
                 if route.method == method:
                     return route, params
-                another_method = True
-        if another_method:
-            raise method_not_allowed()
+                allowed.append(route.method)
+        if allowed:
+            raise method_not_allowed(allowed)
         raise segment_not_found(self._unknown(segments))
 
     def _unknown(self, segments: tuple[Segment, ...]) -> str:

@@ -3,7 +3,7 @@
 Texts are Microsoft's where a source gives them; FIDELITY.md says which do not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from emulator.store import Json
@@ -128,10 +128,13 @@ def not_found(id_: str) -> GraphError:
     )
 
 
-def method_not_allowed() -> GraphError:
-    """405."""
+def method_not_allowed(allowed: Iterable[str]) -> GraphError:
+    """405, with the methods that are allowed (RFC 9110, 15.5.6)."""
     return GraphError(
-        405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."
+        405,
+        "Request_BadRequest",
+        "Specified HTTP method is not allowed for the request target.",
+        {"Allow": ", ".join(sorted(set(allowed)))},
     )
 
 

@@ -59,6 +59,8 @@ def test_each_request_has_its_own_reply(graph: httpx.Client) -> None:
     assert replies["2"]["body"]["error"]["code"] == "Request_ResourceNotFound"
     assert replies["3"]["body"]["error"]["code"] == "Authorization_RequestDenied"
     assert replies["4"]["headers"]["x-ms-resource-unit"] == "1"
+    assert replies["5"]["headers"]["Allow"] == graph.head("/v1.0/applications").headers["allow"]
+    assert replies["5"]["headers"]["Allow"] == "GET, POST"
     assert "body" not in replies["7"]
     assert {reply["headers"]["Cache-Control"] for reply in replies.values()} == {"no-cache"}
     types = {id_: reply["headers"].get("Content-Type") for id_, reply in replies.items()}
