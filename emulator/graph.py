@@ -55,8 +55,8 @@ from emulator.tenant import Tenant
 from emulator.throttle import resource_units
 from emulator.user_info import user_info
 
-_MOST_UNPACKED = 4 * 2**20
-"""Bytes of a compressed body, unpacked: far more than any object here has."""
+_LARGEST_BODY = 4 * 2**20
+"""Bytes, unpacked: far more than any object here has."""
 
 _ROUTES = (
     *graph_applications.ROUTES,
@@ -282,14 +282,16 @@ def _decoded(asked: _Asked) -> _Asked:
     """
     coding = asked.headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity":
+        if len(asked.body) > _LARGEST_BODY:
+            raise too_large()
         return asked
     if coding not in ("gzip", "x-gzip"):
         raise unsupported_coding(coding)
     try:
-        body = gzip.GzipFile(fileobj=io.BytesIO(asked.body)).read(_MOST_UNPACKED + 1)
+        body = gzip.GzipFile(fileobj=io.BytesIO(asked.body)).read(_LARGEST_BODY + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable_json() from error
-    if len(body) > _MOST_UNPACKED:
+    if len(body) > _LARGEST_BODY:
         raise too_large()
     asked.exchange.request = masked(body, asked.headers.get("content-type", ""))
     return replace(asked, body=body)

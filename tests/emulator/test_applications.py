@@ -254,6 +254,7 @@ class TestCompressed:
             (b'{"displayName": "x"}', "gzip", 400),
             (gzip.compress(b'{"displayName": "x"}', mtime=0)[:-12], "gzip", 400),
             (gzip.compress(b" " * (4 * 2**20 + 1), mtime=0), "gzip", 413),
+            (b" " * (4 * 2**20 + 1), "identity", 413),
             (b"x", "deflate", 415),
             (b"x", "gzip, gzip", 415),
         ],
