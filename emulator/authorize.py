@@ -29,6 +29,13 @@ _MENDED_IN_THE_FORM = (50034, 50126)
 _AFTER_THE_PASSWORD = (50057, 50105, 65001, 90094)
 """Refusals that the person is shown before they go back to the application."""
 
+_RESPONSE_MODES = ("", "query", "fragment", "form_post")
+_PROMPTS = {
+    1: ("", "login", "none", "consent", "select_account", "admin_consent"),
+    2: ("", "login", "none", "consent", "select_account", "create"),
+}
+"""By the endpoint's version; one of them, and no list as OpenID Connect has it."""
+
 _DIGEST_LENGTH = 43
 """Of an SHA-256 in base64url without padding; no verifier is shorter."""
 _LONGEST_VERIFIER = 128
@@ -58,9 +65,9 @@ class _Asked:
         return any(name in self.params for name in FIELDS if name != "pick")
 
     @property
-    def prompt(self) -> frozenset[str]:
-        """Read `prompt`: what the person is to be asked in any case."""
-        return frozenset(self.params.get("prompt", "").split())
+    def prompt(self) -> str:
+        """What the person is to be asked in any case; empty if nothing."""
+        return self.params.get("prompt", "")
 
 
 class Authorize:
@@ -135,12 +142,16 @@ class Authorize:
         """Return the finished sign-in, None if the form is yet to be filled in."""
         if (response_type := asked.need("response_type")) != "code":
             raise problems.unsupported_response_type(response_type)
+        if (mode := asked.params.get("response_mode", "")) not in _RESPONSE_MODES:
+            raise problems.unsupported_response_mode(mode)
+        if asked.prompt not in _PROMPTS[asked.version]:
+            raise problems.unsupported_prompt()
         if asked.version == 1:
             scope = scope_of(asked.params.get("resource", ""))
         else:
             scope = asked.need("scope")
         _check_challenge(asked)
-        if "none" in asked.prompt:
+        if asked.prompt == "none":
             raise problems.no_session()
         if not asked.submitted:
             return None
@@ -199,7 +210,7 @@ class Authorize:
         tenant = self._cloud.tenant(asked.tenant_name)
         whose = tenant.spec.display_name if tenant is not None else ""
         login = asked.params.get("login_hint", "")
-        wants_choice = "select_account" in asked.prompt or not (login or "login" in asked.prompt)
+        wants_choice = asked.prompt == "select_account" or not (login or asked.prompt == "login")
         chosen = asked.submitted or "pick" in asked.params
         if asked.page.known_accounts and wants_choice and not chosen:
             return asked.page.accounts(whose, client.name)

@@ -94,6 +94,20 @@ def unsupported_response_type(asked: str) -> LoginError:
     )
 
 
+def unsupported_response_mode(asked: str) -> LoginError:
+    """Refuse: the answer was asked for in a way that is none."""
+    return LoginError(
+        70007,
+        "invalid_request",
+        f"'{asked}' is not a supported value of 'response_mode' when requesting a token.",
+    )
+
+
+def unsupported_prompt() -> LoginError:
+    """Refuse: `prompt` is no word that it may be, or more than one."""
+    return LoginError(90023, "invalid_request", "Unsupported 'prompt' value.")
+
+
 def unknown_application(client_id: str, tenant: str) -> LoginError:
     """Refuse: the application is neither registered nor known in the tenant."""
     return LoginError(

@@ -498,6 +498,9 @@ def test_of_a_loopback_redirect_uri_nothing_but_the_port_may_vary(
         ({"response_type": "none"}, "AADSTS70005: "),
         ({"response_type": ""}, "AADSTS900144"),
         ({"scope": ""}, "AADSTS900144"),
+        ({"response_mode": "post"}, "AADSTS70007: 'post' is not a supported value of"),
+        ({"prompt": "consent select_account"}, "AADSTS90023: Unsupported 'prompt' value."),
+        ({"prompt": "admin_consent"}, "AADSTS90023"),  # of version 1.0
         ({"code_challenge": "abc"}, "AADSTS501491"),
         ({"code_challenge": "a" * 44}, "AADSTS501491"),  # with the padding
         ({"code_challenge": "a" * 129, "code_challenge_method": "plain"}, "AADSTS501491"),
