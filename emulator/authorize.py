@@ -4,6 +4,7 @@ The pages are `sign_in_page`'s. There are no sessions: every sign-in asks for th
 is not asked for on the way: what nobody has granted is refused (AADSTS65001).
 """
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ _PROMPTS = {
     2: ("", "login", "none", "consent", "select_account", "create"),
 }
 """By the endpoint's version; one of them, and no list as OpenID Connect has it."""
+
+_WITHOUT_PATH = re.compile(r"^(https?://[^/?#]+)(?=\?|$)", re.IGNORECASE)
+"""A redirect URI that Entra gives a slash."""
 
 _DIGEST_LENGTH = 43
 """Of an SHA-256 in base64url without padding; no verifier is shorter."""
@@ -286,5 +290,6 @@ def _redirect(asked: _Asked, redirect_uri: str, answer: dict[str, str]) -> Respo
     mode = asked.params.get("response_mode", "query")
     if mode == "form_post":
         return asked.page.post_back(redirect_uri, answer)
-    mark = "#" if mode == "fragment" else "&" if "?" in redirect_uri else "?"
-    return RedirectResponse(f"{redirect_uri}{mark}{urlencode(answer)}", 302)
+    address = _WITHOUT_PATH.sub(r"\1/", redirect_uri)
+    mark = "#" if mode == "fragment" else "&" if "?" in address else "?"
+    return RedirectResponse(f"{address}{mark}{urlencode(answer)}", 302)

@@ -572,6 +572,31 @@ def test_the_other_ways_of_answering(
     assert mail.redeem(back["code"]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("uri", "mode", "beginning"),
+    [
+        ("http://localhost:7071", "query", "http://localhost:7071/?error="),
+        ("http://localhost:7071", "fragment", "http://localhost:7071/#error="),
+        ("https://a.example", "query", "https://a.example/?error="),
+        ("https://a.example?b=c", "query", "https://a.example/?b=c&error="),
+        ("https://a.example/b", "query", "https://a.example/b?error="),
+        ("myapp://auth", "query", "myapp://auth?error="),
+    ],
+)
+def test_an_address_without_a_path_gets_a_slash(
+    tenant: Tenant, graph: httpx.Client, uri: str, mode: str, beginning: str
+) -> None:
+    uris = ["http://localhost", "https://a.example", "https://a.example?b=c"]
+    uris += ["https://a.example/b", "myapp://auth"]
+    public = {"redirectUris": uris}
+    app = make_application(graph, publicClient=public, signInAudience="AzureADMyOrg")
+    asked = {"client_id": app["appId"], "redirect_uri": uri, "response_mode": mode}
+    with tenant.http() as http:
+        query = urlencode({**asked, "response_type": "code", "scope": "openid", "prompt": "none"})
+        response = http.get(f"/{tenant.tenant_id}/oauth2/v2.0/authorize?{query}")
+    assert response.headers["location"].startswith(beginning)
+
+
 def test_what_nobody_consented_to_is_refused(
     mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
 ) -> None:
