@@ -21,7 +21,14 @@ from emulator.login_problems import LoginError
 from emulator.permissions import ADMINISTRATOR_ROLES
 from emulator.sessions import SignIn
 from emulator.sign_in_page import FIELDS, SignInPage
-from emulator.sign_in_view import ANY_TENANT, Client, SignInView, redirect_platform, scope_of
+from emulator.sign_in_view import (
+    ANY_TENANT,
+    FOR_WORK,
+    Client,
+    SignInView,
+    redirect_platform,
+    scope_of,
+)
 from emulator.store import Kind, Record
 from emulator.tenant import Tenant
 
@@ -136,11 +143,10 @@ class Authorize:
         tenant = self._cloud.tenant(asked.tenant_name)
         if tenant is None and asked.tenant_name not in ANY_TENANT:
             raise problems.unknown_tenant(asked.tenant_name)
-        if client.multi_tenant or tenant is client.home:
-            return
         if tenant is None:
-            raise problems.single_tenant_on_common(client.id, client.name)
-        raise problems.unknown_application(client.id, tenant.spec.display_name)
+            client.check_shared_address(asked.tenant_name)
+        elif not client.multi_tenant and tenant is not client.home:
+            raise problems.unknown_application(client.id, tenant.spec.display_name)
 
     def _signed_in(self, asked: _Asked, client: Client, redirect_uri: str) -> SignIn | None:
         """Return the finished sign-in, None if the form is yet to be filled in."""
@@ -179,10 +185,10 @@ class Authorize:
         if "refused_error" in asked.params:
             raise _ShownRefusal(asked.params)
         login = asked.params.get("login", "").strip().lower()
-        tenant = self._cloud.tenant(asked.tenant_name) or self._cloud.tenant(
-            login.rpartition("@")[2]
-        )
-        if tenant is None:
+        tenant = self._cloud.tenant(asked.tenant_name)
+        if asked.tenant_name in FOR_WORK:
+            tenant = self._cloud.tenant(login.rpartition("@")[2])
+        if tenant is None:  # nobody has a personal account here
             raise problems.unknown_user(asked.tenant_name)
         asked.exchange.tenant_id = tenant.id
         for user in tenant.live(Kind.USER):

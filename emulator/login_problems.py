@@ -288,6 +288,27 @@ def single_tenant_on_common(client_id: str, name: str) -> LoginError:
     )
 
 
+def not_for_consumers() -> LoginError:
+    """Refuse: `/consumers` for an application that personal accounts may not use."""
+    return LoginError(
+        70002,
+        "invalid_client",
+        "The client does not exist or is not enabled for consumers. If you are the application "
+        "developer, configure a new application through the App Registrations in the Azure Portal "
+        "at https://go.microsoft.com/fwlink/?linkid=2083908.",
+    )
+
+
+def no_tenant_named() -> LoginError:
+    """Refuse: an application asks for itself where no tenant is named."""
+    return LoginError(
+        50059,
+        "invalid_request",
+        "No tenant-identifying information found in either the request or implied by any provided "
+        "credentials.",
+    )
+
+
 def missing_principal(client_id: str, tenant_id: str) -> LoginError:
     """Refuse: the application is registered but has no service principal in the tenant."""
     return LoginError(

@@ -11,7 +11,8 @@ from emulator.replicas import View
 from emulator.store import Json, Kind, Record
 from emulator.tenant import Tenant
 
-ANY_TENANT = ("common", "organizations", "consumers")
+FOR_WORK = ("common", "organizations")
+ANY_TENANT = (*FOR_WORK, "consumers")
 _LOOPBACK = re.compile(r"http://(?P<host>localhost|127\.0\.0\.1)(:[0-9]*)?(?P<path>(/.*)?)")
 
 
@@ -36,6 +37,13 @@ class Client:
     def multi_tenant(self) -> bool:
         """Whether other tenants than its own may use it."""
         return bool(self.registration.body["signInAudience"] != "AzureADMyOrg")
+
+    def check_shared_address(self, name: str) -> None:
+        """Raise LoginError if the address `name` of no tenant in particular is not for it."""
+        if name == "consumers" and "Personal" not in self.registration.body["signInAudience"]:
+            raise problems.not_for_consumers()
+        if not self.multi_tenant:
+            raise problems.single_tenant_on_common(self.id, self.name)
 
 
 @dataclass(frozen=True)

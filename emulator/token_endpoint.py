@@ -21,6 +21,7 @@ from emulator.login_problems import LoginError
 from emulator.sessions import SignIn
 from emulator.sign_in_view import (
     ANY_TENANT,
+    FOR_WORK,
     Client,
     SignInView,
     Wanted,
@@ -203,15 +204,14 @@ class TokenEndpoint:
             found = self._cloud.registration(client_id)
             if found is None:
                 raise problems.unknown_application(client_id, asked.tenant_name)
-            client = Client(found[1], found[0])
-            if not client.multi_tenant:
-                raise problems.single_tenant_on_common(client.id, client.name)
+            Client(found[1], found[0]).check_shared_address(asked.tenant_name)
+            raise problems.no_tenant_named()
         raise problems.unknown_tenant(asked.tenant_name)
 
     def _view_of(self, asked: _Asked, sign_in: SignIn) -> SignInView:
         """See the tenant of a sign-in; it must be the one that the address names."""
         tenant = self._cloud.tenants[sign_in.tenant_id]
-        if asked.tenant_name not in ANY_TENANT and not tenant.answers_to(asked.tenant_name):
+        if asked.tenant_name not in FOR_WORK and not tenant.answers_to(asked.tenant_name):
             raise problems.malformed_code()
         return SignInView(self._cloud, tenant, self._origins)
 

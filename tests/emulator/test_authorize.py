@@ -553,6 +553,24 @@ def test_a_multi_tenant_application_finds_the_tenant_by_the_account(
     assert claims_of(reply["access_token"])["tid"] == tenant.tenant_id
 
 
+def test_nobody_has_a_personal_account(
+    tenant: Tenant, graph: httpx.Client, mailbox: dict[str, str]
+) -> None:
+    for audience, expected in (
+        ("AzureADMultipleOrgs", "AADSTS70002"),
+        ("AzureADandPersonalMicrosoftAccount", "does not exist in the consumers directory"),
+    ):
+        mail = MailApp(tenant, graph, signInAudience=audience)
+        code = authorize(tenant, mailbox, mail.params())["code"]
+        assert number(mail.redeem(code, tenant="consumers")) == 9002313
+        with tenant.http() as http:
+            page = http.get(f"/consumers/oauth2/v2.0/authorize?{urlencode(mail.params())}")
+            if page.status_code == 200:
+                login, password = mailbox["user_principal_name"], mailbox["password"]
+                page = Page(page).submit(http, login=login, passwd=password)
+        assert expected in page.text
+
+
 @pytest.mark.parametrize("mode", ["fragment", "form_post"])
 def test_the_other_ways_of_answering(
     mail: MailApp, tenant: Tenant, mailbox: dict[str, str], mode: str

@@ -140,6 +140,13 @@ def test_refusals(tenant: Tenant, form: dict[str, str], expected: tuple[int, str
     assert refused(tenant.sign_in(**form)) == expected
 
 
+def test_an_application_by_itself_must_name_a_tenant(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph, signInAudience="AzureADMultipleOrgs")
+    for name, expected in (("common", 50059), ("organizations", 50059), ("consumers", 70002)):
+        asked = tenant.sign_in(tenant=name, client_id=application["appId"], client_secret="x")
+        assert refused(asked)[2] == expected
+
+
 def test_a_secret_ends_and_its_application_is_told_so(tenant: Tenant, graph: httpx.Client) -> None:
     application = make_application(graph)
     make_principal(graph, application)
