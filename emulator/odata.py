@@ -92,9 +92,12 @@ class Options:
 
 
 def selected(options: Options, entity: EntityType, version: str) -> frozenset[str] | None:
-    """Return the properties that a reply shows; None for all that the version knows."""
+    """Return the properties that a reply shows; None for all that the version knows.
+
+    An empty `$select` is none.
+    """
     text = options.get("$select")
-    return entity.shown if text is None else _names(text, entity, version)
+    return _names(text, entity, version) if text else entity.shown
 
 
 def _names(text: str, entity: EntityType, version: str) -> frozenset[str] | None:

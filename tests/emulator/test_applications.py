@@ -456,6 +456,11 @@ class TestAskedOfOwners:
             assert "'microsoft.graph.directoryObject'" in message(response)
 
 
+def test_an_empty_selection_is_none(graph: httpx.Client) -> None:
+    url = f"/v1.0/applications/{make_application(graph)['id']}"
+    assert graph.get(f"{url}?$select=").json() == graph.get(url).json()
+
+
 def test_beta_knows_more_than_v1(graph: httpx.Client) -> None:
     application = make_application(graph)
     path = f"applications/{application['id']}?$select=oauth2RequirePostResponse"
