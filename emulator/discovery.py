@@ -49,7 +49,7 @@ def openid_configuration(origin: str, name: str, tenant: Tenant | None, version:
             "client_secret_basic",
         ],
         "jwks_uri": keys,
-        "response_modes_supported": ["query", "form_post"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code"],

@@ -1,16 +1,20 @@
 """The key that signs tokens, and what is published of it. It lives as long as the process."""
 
 import base64
-import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from emulator.store import Json
 
 _ALGORITHM = "RS256"
+_BEGINS, _ENDS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class SigningKey:
@@ -18,10 +22,10 @@ class SigningKey:
 
     def __init__(self) -> None:
         self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        public = self._private.public_key()
-        der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self.id = base64.urlsafe_b64encode(hashlib.sha256(der).digest()[:20]).decode().rstrip("=")
-        numbers = public.public_numbers()
+        certificate = _certificate(self._private)
+        self.id = _base64url(certificate.fingerprint(hashes.SHA1()))  # noqa: S303 (RFC 7517, 4.8)
+        der = certificate.public_bytes(Encoding.DER)
+        numbers = self._private.public_key().public_numbers()
         self.published: Json = {
             "keys": [
                 {
@@ -30,8 +34,9 @@ class SigningKey:
                     "alg": _ALGORITHM,
                     "kid": self.id,
                     "x5t": self.id,
-                    "n": _base64url(numbers.n),
-                    "e": _base64url(numbers.e),
+                    "n": _number(numbers.n),
+                    "e": _number(numbers.e),
+                    "x5c": [base64.b64encode(der).decode()],
                 }
             ]
         }
@@ -61,6 +66,24 @@ class SigningKey:
         )
 
 
-def _base64url(number: int) -> str:
-    raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+def _certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
+    """Sign the key by itself: some clients read it from a certificate. It outlives any clock."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "proself-mail embedded tenant")])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_BEGINS)
+        .not_valid_after(_ENDS)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _number(number: int) -> str:
+    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,8 +1,12 @@
 """What clients read before they sign in."""
 
+import base64
+
 import httpx
 import jwt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from tests.tenant import Tenant
 
@@ -67,8 +71,14 @@ def test_openid_configuration_leads_to_keys_that_verify_a_token(
 ) -> None:
     address = f"/{tenant.tenant_id}{version}/.well-known/openid-configuration"
     configuration = get(tenant, address).json()
-    with tenant.http() as http:
-        keys = jwt.PyJWKSet.from_dict(http.get(configuration["jwks_uri"]).json())
+    assert configuration["response_modes_supported"] == ["query", "fragment", "form_post"]
+    published = get(tenant, configuration["jwks_uri"]).json()
+    keys = jwt.PyJWKSet.from_dict(published)
+    [one] = published["keys"]
+    certificate = x509.load_der_x509_certificate(base64.b64decode(one["x5c"][0]))
+    thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA1()))  # noqa: S303
+    assert one["x5t"] == thumbprint.decode().rstrip("=")
+    assert certificate.public_key() == keys[one["kid"]].key
     token = tenant.token()
     key = keys[jwt.get_unverified_header(token)["kid"]]
     claims = jwt.decode(token, key, algorithms=["RS256"], audience=tenant.graph)
