@@ -10,6 +10,7 @@ from infra import operation, outputs, policy, settings, tenant
 
 operation.leave_at_once_when_told()
 operation.require_engine()
+operation.require_own_code(__file__)
 gc.disable()  # it lives for a second, of which looking for garbage would take 0.03
 atexit.register(gc.freeze)  # or the interpreter looks through all objects once more: 0.06 s
 stack = pulumi.get_stack()

@@ -8,6 +8,7 @@ included. The command line of the CLI that started us tells them apart.
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,21 @@ def require_engine() -> None:
             "`make setup` brings one and says how this shell finds it; or upgrade the `pulumi` on "
             "PATH."
         ) from error
+
+
+def require_own_code(program: str) -> None:
+    """Refuse a program that another checkout's Python runs. Raises `pulumi.RunError`.
+
+    With that one's code it would make what is declared there, and write its files there.
+    """
+    ours, infra = Path(program).resolve(), Path(__file__).resolve().parent
+    if infra not in ours.parents:
+        root = next(each for each in ours.parents if each.name == "infra").parent
+        raise pulumi.RunError(
+            f"The program of {root} would run with the code of {infra.parent}, whose Python is "
+            f"first on PATH. Next: Put {root / '.venv' / Path(sys.executable).parent.name} first "
+            "on PATH (`make setup` makes it there), then try again."
+        )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from infra.pipeline.identity import PipelineIdentity
 
 operation.leave_at_once_when_told()
 operation.require_engine()
+operation.require_own_code(__file__)
 configuration, where = settings.load()
 identity = PipelineIdentity("pipeline", configuration, where)
 pulumi.export("clientId", identity.application.client_id)

@@ -2,9 +2,12 @@
 
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
+
+import yaml
 
 from proself_mail import proself
 from tests.journey import Journey
@@ -33,6 +36,31 @@ def test_it_lies_in_out_unless_told_otherwise(journey: Journey) -> None:
     assert journey.up(stack).returncode == 0
     assert journey.outputs(stack)["configFile"] == "none"
     assert not folder.exists()
+
+
+def test_another_checkouts_program_is_not_run_with_this_ones_code(
+    journey: Journey, tmp_path: Path
+) -> None:
+    """Whose Python is first on PATH: its values would go to this one's files."""
+    other = tmp_path / "other"
+    shutil.copytree(CHECKOUT / "infra", other / "infra")
+    described = journey.folder / "Pulumi.yaml"
+    program = yaml.safe_load(described.read_text(encoding="utf-8"))
+    as_it_was = described.read_bytes()
+    journey.make_stack("dev")
+    described.write_text(yaml.safe_dump(program | {"main": str(other / "infra")}), encoding="utf-8")
+    try:
+        before = journey.mark()
+        done = journey.up("dev")
+        assert done.returncode != 0
+        said = " ".join((done.stdout + done.stderr).split())
+        assert f"The program of {other} would run with the code of {CHECKOUT}" in said
+        assert f"Next: Put {other / '.venv' / Path(sys.executable).parent.name} first" in said
+        assert "Traceback" not in said
+        assert journey.writes(before) == []
+        assert not journey.config_file.exists()
+    finally:
+        described.write_bytes(as_it_was)
 
 
 def test_a_write_that_fails_fails_the_update(journey: Journey) -> None:
