@@ -8,15 +8,13 @@ client certificate, a client secret, and the Azure CLI's sign-in.
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proself_mail import failure, retry_after, token_request
+from proself_mail import failure, retry_after, token_claims, token_request
 from proself_mail.command_line import leading
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.settings import TargetName
@@ -250,7 +248,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "Check the network and the proxy variables, then try again.",
         ) from error
     try:
-        return _read_claims(token.token)
+        return _caller(token_claims.read(token.token))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RemoteError(
             f"{source[:1].upper()}{source[1:]} gives a token that is none of Entra's.",
@@ -266,9 +264,7 @@ def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
     return NoAnswerYet(cause, next_step, asked_for)
 
 
-def _read_claims(token: str) -> Caller:
-    payload = token.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+def _caller(claims: Mapping[str, Any]) -> Caller:
     is_user = claims.get("idtyp") != "app" and "scp" in claims
     rights = claims.get("scp", "").split() if is_user else claims.get("roles", [])
     client_id = claims.get("appid") or claims.get("azp") or ""

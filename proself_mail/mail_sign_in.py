@@ -5,8 +5,7 @@ No refresh token is asked for, and the token is kept in memory alone.
 """
 
 import asyncio
-import base64
-import json
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 import msal
 import requests
 
-from proself_mail import loopback
+from proself_mail import loopback, token_claims
 from proself_mail.errors import RemoteError
 from proself_mail.outputs import Outputs
 from proself_mail.quotation import quoted
@@ -119,7 +118,9 @@ def _unreachable(target: Target, error: Exception) -> RemoteError:
 def _token(result: Mapping[str, Any], asked: Sequence[str]) -> MailToken:
     """Describe a token; where it cannot be read, by what was asked for."""
     token = str(result["access_token"])
-    claims = _claims(token)
+    claims: Mapping[str, Any] = {}
+    with contextlib.suppress(ValueError):
+        claims = token_claims.read(token)
     identity = result.get("id_token_claims") or {}
     name = identity.get("preferred_username") or claims.get("upn") or ""
     granted = claims.get("scp") or " ".join(s.rpartition("/")[2] for s in asked)
@@ -129,12 +130,3 @@ def _token(result: Mapping[str, Any], asked: Sequence[str]) -> MailToken:
         str(claims.get("aud") or EXCHANGE),
         frozenset(str(granted).split()),
     )
-
-
-def _claims(token: str) -> Mapping[str, Any]:
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, IndexError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
