@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from emulator.admin_input import AdminError, Fields
-from emulator.faults import Plan, read_rules
+from emulator.faults import Plan, Rule, read_rules
 from emulator.first_party import GRAPH_ROLES
 from emulator.replicas import Lag
 from emulator.tenant import DEFAULT_QUOTA
@@ -78,6 +78,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         sign_in_ratio=options.sign_in_stale_ratio,
     )
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    fault_seed, rules = options.faults
     return Config(
         ready_file=options.ready_file.absolute(),
         port=options.port,
@@ -94,7 +95,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         latency=options.latency_ms,
         lag=lag,
         throttle=options.throttle,
-        faults=Plan(options.faults.seed or seed, options.faults.rules),
+        faults=Plan(seed if fault_seed is None else fault_seed, rules),
         token_lifetime=options.token_lifetime_seconds,
     )
 
@@ -187,7 +188,7 @@ def _add_behaviour(group: "argparse._ArgumentGroup") -> None:
     add(
         "--faults",
         type=_plan,
-        default=Plan(0),
+        default=(None, ()),
         metavar="FILE",
         help="a plan of faults: JSON with seed and rules, as for POST /faults",
     )
@@ -203,10 +204,11 @@ def _or(value: timedelta | None, default: timedelta) -> timedelta:
     return default if value is None else value
 
 
-def _plan(path: str) -> Plan:
+def _plan(path: str) -> tuple[int | None, tuple[Rule, ...]]:
+    """Read a plan's seed and rules; without one of its own it takes the tenant's seed."""
     try:
         fields = Fields(json.loads(Path(path).read_text(encoding="utf-8")))
-        plan = Plan(fields.whole("seed", 0), read_rules(fields))
+        plan = fields.whole("seed", None), read_rules(fields)
         fields.done()
     except (OSError, ValueError, AdminError) as error:
         raise argparse.ArgumentTypeError(f"{path}: {error}") from error

@@ -212,6 +212,16 @@ def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], options: li
     assert f"argument {options[0]}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("seed", "expected"), [({}, 7), ({"seed": 0}, 0), ({"seed": 8}, 8)])
+def test_a_plan_of_faults_keeps_a_seed_of_its_own(
+    tmp_path: Path, seed: dict[str, int], expected: int
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(seed | {"rules": []}), encoding="utf-8")
+    arguments = ["--ready-file", "ready.json", "--seed", "7", "--faults", str(plan)]
+    assert parse(arguments).faults.seed == expected
+
+
 def test_a_bad_option_leaves_nothing_behind(tmp_path: Path) -> None:
     result = emulator("--ready-file", str(tmp_path / "ready.json"), "--stale-ratio", "1.5")
     assert result.returncode == 2
