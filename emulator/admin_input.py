@@ -1,6 +1,6 @@
 """Reads what is posted to the admin interface, and says in a sentence what it cannot use."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -138,9 +138,9 @@ class Fields:
         """Whether a field is there and still to be taken."""
         return name in self._left
 
-    def texts(self, name: str) -> list[str]:
-        """Return a field that is a list of strings; empty if it is not there."""
-        values = self.take(name, [])
+    def texts(self, name: str, default: Sequence[str] = ()) -> list[str]:
+        """Return a field that is a list of strings; the default if it is not there."""
+        values = self.take(name, list(default))
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise AdminError(f"{self.name_of(name)} must be a list of strings.")
         return values

@@ -117,23 +117,22 @@ def read_server(fields: Fields, now: ServerSwitches) -> Callable[[], None]:
 
 
 def _scopes(fields: Fields, now: TenantSwitches) -> list[str]:
-    given = fields.has("accepted_scopes")
-    scopes = fields.texts("accepted_scopes")
+    scopes = fields.texts("accepted_scopes", now.accepted_scopes)
     if set(scopes) - set(SCOPES):
         raise fields.refuse("accepted_scopes", f"a list of {' and '.join(SCOPES)}")
-    return scopes if given else now.accepted_scopes
+    return scopes
 
 
 def _mailbox(fields: Fields, tenant: TenantSwitches) -> tuple[str, MailboxSwitches]:
     address = fields.text("address").lower()
     now = tenant.mailboxes.get(address, MailboxSwitches())
     disabled = fields.take("smtp_auth_disabled", now.smtp_auth_disabled)
-    if disabled not in (True, False, None):
+    if not (disabled is None or isinstance(disabled, bool)):
         raise fields.refuse("smtp_auth_disabled", "true, false or null (as the organization)")
     return address, MailboxSwitches(
         smtp_auth_disabled=disabled,
         full=fields.flag("full", now.full),
         blocked=fields.flag("blocked", now.blocked),
         exists=fields.flag("exists", now.exists),
-        delegates=fields.texts("delegates") or now.delegates,
+        delegates=fields.texts("delegates", now.delegates),
     )

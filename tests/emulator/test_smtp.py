@@ -219,6 +219,12 @@ def test_a_shared_mailbox_is_opened_by_whom_it_is_shared_with(
     assert authenticate(smtp, shared, token).startswith("235 ")
     assert send(smtp, shared).startswith("250 ")
     assert tenant.outbox()[0]["user"] == address
+    tenant.smtp(mailboxes=[{"address": shared, "full": False}])
+    with connected(tenant) as another:  # what is left out stays as it was
+        assert authenticate(another, shared, token).startswith("235 ")
+    tenant.smtp(mailboxes=[{"address": shared, "delegates": []}])
+    with connected(tenant) as another:
+        assert authenticate(another, shared, token).startswith("535 5.7.3")
 
 
 def test_a_sign_in_name_that_is_no_address_cannot_send_as_itself(
@@ -590,6 +596,7 @@ def test_a_reset_empties_the_outbox_and_undoes_the_switches(
         {"accepted_scopes": ["IMAP"]},
         {"mailboxes": [{"full": True}]},
         {"mailboxes": [{"address": "a@b", "smtp_auth_disabled": 3}]},
+        {"mailboxes": [{"address": "a@b", "smtp_auth_disabled": 1}]},
         {"scripts": [{"at": "auth"}]},
         {"scripts": [{"at": "auth", "reply": "busy"}]},
         {"scripts": [{"at": "auth", "reply": "451 busy", "do": "drop"}]},
