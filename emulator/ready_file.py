@@ -86,22 +86,26 @@ def _of_tenant(spec: TenantSpec) -> Json:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Put a file that only this user can read in its place at once, whole."""
+    """Put a file that only this user can read in its place at once, whole, or leave nothing."""
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink()
+            raise
     except OSError as error:
         message = (
-            f"cannot write to {path.parent}: {error.strerror}. Next: give a --ready-file in a "
-            "folder that is there and is yours."
+            f"cannot write {path}: {error.strerror}. Next: give another --ready-file, in a folder "
+            "that is there and is yours."
         )
         raise OSError(error.errno, message) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    Path(temporary).replace(path)
 
 
 def remove(path: Path, content: bytes) -> None:
     """Remove a file that we wrote, unless another emulator's is in its place by now."""
     with contextlib.suppress(FileNotFoundError):
-        if path.read_bytes() == content:
+        if path.is_file() and path.read_bytes() == content:
             path.unlink()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -19,6 +20,7 @@ import psutil
 import pytest
 from cryptography import x509
 
+from emulator import ready_file
 from emulator.config import parse
 from tests.tenant import Tenant
 
@@ -190,6 +192,16 @@ def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert str(tmp_path / "missing") in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_ready_file_that_is_a_folder_leaves_no_secret_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "ready.json"
+    folder.mkdir()
+    cause = f"cannot write {re.escape(str(folder))}: .* Next: give another --ready-file"
+    with pytest.raises(OSError, match=cause):
+        ready_file.write(folder, b"a secret")
+    ready_file.remove(folder, b"a secret")  # as at every end, which hides no cause by its own
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize(
