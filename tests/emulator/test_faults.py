@@ -136,9 +136,15 @@ class TestConnections:
         assert tenant.sign_in().status_code == 200
 
     def test_a_slow_reply(self, tenant: Tenant, graph: httpx.Client) -> None:
-        tenant.faults({**CREATE, "strike": "slow", "seconds": 1, "times": 1})
+        tenant.faults({**CREATE, "name": "held", "strike": "slow", "seconds": 1, "times": 1})
+        applications(graph)  # opens the connection, which takes a while
         with pytest.raises(httpx.ReadTimeout):
-            graph.post("/v1.0/applications", json={"displayName": "App"}, timeout=0.2)
+            graph.post(
+                "/v1.0/applications",
+                json={"displayName": "App"},
+                timeout=httpx.Timeout(30, read=0.2),
+            )
+        until(lambda: tenant.struck()["held"])
         assert len(applications(graph)) == 1  # it was done before the reply was held back
 
     def test_the_rest_of_the_tenant_goes_on(self, tenant: Tenant, graph: httpx.Client) -> None:
