@@ -16,7 +16,7 @@ import httpx
 from tests import forked_process
 
 _START_SECONDS = 90
-_STOP_SECONDS = 5
+_STOP_SECONDS = 60
 
 
 class Tenant:

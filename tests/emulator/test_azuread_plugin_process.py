@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pulumi.runtime.proto import provider_pb2
 from emulator.azuread_plugin import write_launcher
 from tests.emulator.plugin_process import Plugin, environment_of, error_of
 from tests.tenant import Tenant
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +53,18 @@ def test_previews_are_supported_and_secrets_are_the_engines(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a process there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_at_once(executable: Path, number: signal.Signals) -> None:
-    """The engine sends SIGINT, and would wait five seconds for one that stays."""
-    with Plugin(executable, {}) as plugin:
+def test_a_signal_ends_it_at_once(executable: Path, tenant: Tenant, number: signal.Signals) -> None:
+    """Under a request, too: the engine sends SIGINT and waits five seconds for one that stays."""
+    match = {"method": "GET", "path": "/applications/*"}
+    tenant.faults({"name": "held", "match": match, "strike": "slow", "seconds": 60})
+    read = f"/applications/{uuid.uuid4()}"
+    with Plugin(executable, environment_of(tenant)) as plugin, ThreadPoolExecutor(1) as pool:
+        plugin.configure()
+        reading = pool.submit(plugin.read, "Application", read)
+        until(lambda: tenant.struck()["held"])
         plugin.process.send_signal(number)
-        assert plugin.process.wait(timeout=2) == -number
+        assert plugin.process.wait(timeout=30) == -number
+        assert isinstance(reading.exception(), grpc.RpcError)
 
 
 def test_it_outlives_a_closed_connection_but_not_the_engine(executable: Path) -> None:
@@ -82,15 +90,17 @@ def test_a_module_of_the_program_does_not_shadow_ours(executable: Path, tmp_path
 
 
 def test_unrelated_resources_do_not_wait_for_one_another(executable: Path) -> None:
-    """Eight reads of three slow requests each take as long as one, not as eight."""
+    """Of eight reads of three slow requests each, most have begun before one is done."""
     with Tenant("--latency-ms", "200") as slow, Plugin(executable, environment_of(slow)) as it:
         it.configure()
         resource_id, _ = it.create("Application", {"displayName": "Mail"})
-        started = time.monotonic()
+        before = slow.history()[-1]["n"]
         with ThreadPoolExecutor(8) as pool:
             reads = [pool.submit(it.read, "Application", resource_id) for _ in range(8)]
             assert all(read.result().id == resource_id for read in reads)
-        assert time.monotonic() - started < 3 * 0.2 * 4
+        asked = [each["path"] for each in slow.history(before)]
+    last = asked.index(f"/v1.0{resource_id}/owners")  # a read's last request
+    assert asked[:last].count(f"/v1.0{resource_id}") > 4, "the others wait for the first"
 
 
 def test_an_address_of_no_engine_is_refused(executable: Path) -> None:

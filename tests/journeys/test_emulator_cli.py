@@ -112,7 +112,7 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
     finally:
         stopped = subprocess.run([PROSELF_MAIL, "emulator", "stop", "--ready-file", ready_file])
     assert stopped.returncode == 0
-    assert process.wait(5) == 0
+    assert process.wait(60) == 0
     assert not ready_file.exists()
     assert not Path(ready["ca_file"]).exists()
 
@@ -124,7 +124,7 @@ def test_powershell_lines_quote_what_they_must(tmp_path: Path) -> None:
         lines = env_lines("--ready-file", str(ready_file), "--shell", "powershell").splitlines()
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(60)
     assert all(line.startswith("$env:") for line in lines)
     [ca] = [line for line in lines if line.startswith("$env:SSL_CERT_FILE")]
     assert "it''s" in ca
@@ -141,7 +141,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start(tmp_path / "tenant.json", "--port", str(port))
-        process.wait(20)
+        process.wait(60)
     output = (tmp_path / "tenant.log").read_text(encoding="utf-8")
     assert process.returncode == 2, output
     assert str(port) in output
@@ -166,7 +166,7 @@ def test_a_ready_file_of_something_else_ends_nothing(tmp_path: Path) -> None:
     process = start(ready_file)
     ready = json.loads(ready_file.read_text(encoding="utf-8"))
     process.terminate()
-    process.wait(5)
+    process.wait(60)
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
     try:
         ready_file.write_text(json.dumps(ready | {"pid": sleeper.pid}), encoding="utf-8")
