@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import yaml
 
 from proself_mail import proself
 from tests.journey import Journey
+from tests.waiting import until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -77,10 +77,7 @@ def test_a_write_that_fails_fails_the_update(journey: Journey) -> None:
         stdout=subprocess.PIPE,
         encoding="utf-8",
     ) as process:
-        deadline = time.monotonic() + 60
-        while not journey.writes(before):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: journey.writes(before))
         folder.write_text("in the way", encoding="utf-8")
         said, _ = process.communicate(timeout=60)
     journey.tenant.faults()

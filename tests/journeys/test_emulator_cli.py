@@ -5,13 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from proself_mail import rehearse
+from tests.waiting import until
 
 PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")
 
@@ -23,10 +23,7 @@ def start(ready_file: Path, *options: str) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
         )
-    deadline = time.monotonic() + 20
-    while not ready_file.exists() and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: ready_file.exists() or process.poll() is not None)
     return process
 
 

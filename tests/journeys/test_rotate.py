@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
 from datetime import timedelta
 
 import pytest
@@ -22,6 +21,7 @@ from tests.rotating import (
     signs_in,
     write_notes,
 )
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -174,9 +174,7 @@ def test_a_revocation_that_was_killed_is_finished_on_another_machine(journey: Jo
         assert process.stdin
         process.stdin.write(f"{STACK}\n")
         process.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not journey.tenant.struck()["removal"] and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: journey.tenant.struck()["removal"])
     journey.tenant.faults()
     assert leaked["keyId"] in passwords(journey)
     assert leaked["keyId"] not in [e["keyId"] for e in journey.outputs(STACK)["clientSecrets"]]
@@ -266,9 +264,7 @@ def test_an_update_killed_before_it_gave_the_notes_back_loses_none_of_them(
     # The first is the engine's, which blanks the notes; the others would bring them back.
     journey.tenant.faults({"name": "back", "nth": list(range(2, 99))} | rule)
     with journey.started("up", "--stack", STACK):
-        deadline = time.monotonic() + 60
-        while not journey.tenant.struck()["back"] and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: journey.tenant.struck()["back"])
     journey.tenant.faults()
     assert notes(journey) == ""
     assert first["keyId"] not in [e["keyId"] for e in journey.outputs(STACK)["clientSecrets"]]

@@ -5,7 +5,6 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,6 +27,7 @@ from tests.rotating import (
     signs_in,
 )
 from tests.tenant import Tenant
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -288,10 +288,7 @@ def test_an_interrupted_early_rotation_takes_its_entry_back(journey: Journey) ->
     as_it_is, before = path.read_bytes(), journey.mark()
     journey.tenant.faults(latency_ms=1000)  # there is time between the entry and the engine
     with journey.started("rotate", "--now", "--stack", STACK) as process:
-        deadline = time.monotonic() + 60
-        while path.read_bytes() == as_it_is and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert path.read_bytes() != as_it_is
+        until(lambda: path.read_bytes() != as_it_is)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from playwright.sync_api import expect
 from tests.browser import Visit
 from tests.journey import Journey
 from tests.tenant import Tenant
+from tests.waiting import until
 
 _OPENS = "[open(a[1], 'x').write(a[2]) for a in [__import__('sys').argv]]"
 """A browser that writes down where it was sent. Colons and semicolons separate several ones."""
@@ -44,12 +44,13 @@ class Sheet:
 
     def address(self) -> str:
         """Wait until the browser was sent somewhere."""
-        deadline = time.monotonic() + 60
-        while not self.opened.exists() or not self.opened.read_text(encoding="utf-8"):
+
+        def sent() -> str:
             assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        return self.opened.read_text(encoding="utf-8")
+            return self.opened.read_text(encoding="utf-8") if self.opened.exists() else ""
+
+        until(sent)
+        return sent()
 
     def end(self) -> tuple[int, str]:
         said = "".join(part or "" for part in self.process.communicate(timeout=60))

@@ -2,14 +2,12 @@
 
 import signal
 import sys
-import time
 
 import pytest
 
 from tests.journey import Journey
 from tests.removing import STACK, bearing, stack_id, tags, teardown
-
-PATIENCE_SECONDS = 60
+from tests.waiting import until
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
@@ -39,8 +37,5 @@ def killed_after(journey: Journey, before: int, writes: int) -> None:
     """Start the command and kill it as soon as the tenant has taken so many writes in all."""
     confirmed = ("--stack", STACK, "--confirm", journey.tenant.tenant_id)
     with journey.started("teardown", *confirmed) as process:
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while len(journey.writes(before)) < writes and process.poll() is None:
-            assert time.monotonic() < ends
-            time.sleep(0.02)
+        until(lambda: len(journey.writes(before)) >= writes or process.poll() is not None)
     assert process.returncode == -signal.SIGKILL

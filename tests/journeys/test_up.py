@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,6 +21,7 @@ import pytest
 
 from tests.journey import Journey
 from tests.tenant import Tenant
+from tests.waiting import until
 
 STACK = "dev"
 GRAPH = {"service": "graph"}
@@ -84,13 +84,6 @@ def assert_whole(journey: Journey, stack: Mapping[str, Any], *, by_the_engine: b
         assert same.returncode == 0, same.stdout
 
 
-def wait_for(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-
-
 def engine_is_below(process: "subprocess.Popen[str]") -> bool:
     """Say whether a running `proself-mail` has the engine's `up` under way."""
     below = psutil.Process(process.pid).children(recursive=True)
@@ -140,11 +133,11 @@ def test_it_proves_what_it_made_and_a_second_one_changes_nothing(journey: Journe
     journey.tenant.faults(latency_ms=150)
     before = journey.mark()
     first = start(journey)
-    wait_for(lambda: (journey.folder / "out" / STACK / ".update.lock").exists())
+    until(lambda: (journey.folder / "out" / STACK / ".update.lock").exists())
     second = up(journey)
     assert second.returncode == 3
     assert "Another `proself-mail` works on the stack" in " ".join(second.stderr.split())
-    wait_for(lambda: not lock.exists() and locks(journey))
+    until(lambda: not lock.exists() and locks(journey))
     third = up(checked_out_elsewhere(journey))
     assert third.returncode == 3, third.stderr
     told = " ".join(third.stderr.split())
@@ -268,7 +261,7 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(journey: Journey) -> Non
     journey.tenant.faults(latency_ms=150)
     before = journey.mark()
     process = start(journey)
-    wait_for(lambda: any(path.endswith("/applications") for _, path in journey.writes(before)))
+    until(lambda: any(path.endswith("/applications") for _, path in journey.writes(before)))
     assert engine_is_below(process)
     process.kill()
     process.communicate(timeout=100)
@@ -295,7 +288,7 @@ def test_ctrl_c_ends_in_order_and_says_what_is_left(journey: Journey) -> None:
     journey.tenant.faults(latency_ms=150)
     before = journey.mark()
     process = start(journey)
-    wait_for(lambda: any(path.endswith("/applications") for _, path in journey.writes(before)))
+    until(lambda: any(path.endswith("/applications") for _, path in journey.writes(before)))
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said

@@ -18,6 +18,7 @@ import pytest
 
 from proself_mail import facts, shell
 from proself_mail.errors import MissingTool
+from tests.waiting import until
 from tools import pulumi_cli, uv
 from tools.pulumi_cli import VERSION
 
@@ -152,10 +153,7 @@ def test_a_killed_build_is_not_taken_for_a_whole_one(
     elsewhere = tmp_path / "cache" / "pulumi" / ".unfinished-v3.1.0-x"
     elsewhere.mkdir(parents=True)  # may be another checkout's, under way
     slow = get(environment | {"FAKE_GO_SECONDS": "30"})
-    deadline = time.monotonic() + 20
-    while builds(tmp_path) == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: builds(tmp_path))
     os.killpg(slow.pid, signal.SIGKILL)
     slow.communicate()
     process = get(environment)
