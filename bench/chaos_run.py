@@ -24,6 +24,7 @@ import httpx
 import psutil
 import yaml
 
+from bench import ground
 from bench.chaos_judge import Judge
 from bench.look_alikes import grant_mail
 from bench.scenario import Scenario
@@ -84,9 +85,7 @@ class Run:
 
     def carry_out(self, scenario: Scenario, how: str) -> Outcome:
         """Run it and judge what it left."""
-        token = self._token(self._tenant.client_id, self._tenant.client_secret.reveal())
-        self._http.headers["Authorization"] = f"Bearer {token}"
-        self._make_stack(token)
+        self._make_stack(ground.sign_in(self._http, self._tenant))
         if scenario.foreign:
             self._plant_look_alikes()
         judge = Judge(self._http, self._stack_id)
@@ -249,7 +248,9 @@ class Run:
         server = tomllib.loads(path.read_text(encoding="utf-8"))["mail_server"]
         if server["client_id"] != ours["appId"]:
             found.append("the config file names another application")
-        elif not self._token(server["client_id"], server["client_secret"]):
+            return
+        secret = server["client_secret"]
+        if ground.ask_token(self._http, self._tenant, server["client_id"], secret).is_error:
             found.append("the config file's secret does not sign in")
 
     def _issued(self) -> list[str]:
@@ -269,17 +270,6 @@ class Run:
             for content in [path.read_bytes()]
             if any(secret in content for secret in secrets)
         ]
-
-    def _token(self, client_id: str, secret: str) -> str:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": client_id,
-            "client_secret": secret,
-            "scope": f"{self._tenant.graph}/.default",
-        }
-        url = f"{self._tenant.authority}/{self._tenant.tenant_id}/oauth2/v2.0/token"
-        answer = self._http.post(url, data=form)
-        return str(answer.json().get("access_token", ""))
 
     def _pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,10 +15,10 @@ from typing import Any
 
 import httpx
 
-from bench import process
+from bench import ground, process
 from bench.process import Run
 from bench.results import Results
-from proself_mail import embedded, rehearse, sandbox
+from proself_mail import embedded
 from proself_mail.embedded import EmbeddedTenant
 from proself_mail.sandbox import Sandbox
 
@@ -73,14 +72,7 @@ def _tenant(results: Results, rounds: int, seed: int) -> None:
 def _reads(tenant: EmbeddedTenant, count: int) -> Iterator[float]:
     trusted = ssl.create_default_context(cafile=str(tenant.ca_file))
     with httpx.Client(verify=trusted, trust_env=False) as http:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": tenant.client_id,
-            "client_secret": tenant.client_secret.reveal(),
-            "scope": f"{tenant.graph}/.default",
-        }
-        token = http.post(f"{tenant.authority}/{tenant.tenant_id}/oauth2/v2.0/token", data=form)
-        http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+        ground.sign_in(http, tenant)
         for _ in range(count):
             began = time.perf_counter()
             http.get(f"{tenant.graph}/v1.0/servicePrincipals?$top=1").raise_for_status()
@@ -89,12 +81,13 @@ def _reads(tenant: EmbeddedTenant, count: int) -> Iterator[float]:
 
 def _engine(results: Results, rounds: int, seed: int, latency_ms: int) -> None:
     found: dict[str, list[tuple[Run, int, int]]] = {name: [] for name, _ in _MAIN_JOB}
-    with _project(["--seed", str(seed), "--latency-ms", str(latency_ms)]) as (prepared, project):
+    options = ["--seed", str(seed), "--latency-ms", str(latency_ms)]
+    with ground.project(options) as (prepared, project):
         environment = dict(os.environ) | prepared.environment
         results.note("azuread_plugin", "stand-in" if prepared.plugin.is_stand_in else "real")
         for number in range(rounds):
             stack = f"round-{number}"
-            _init(stack, project, environment)
+            _init(stack, project, prepared)
             for name, arguments in _MAIN_JOB:
                 since = _last(prepared.tenant)
                 command = ["pulumi", "--non-interactive", *arguments, "--stack", stack]
@@ -117,7 +110,7 @@ def beside(results: Results, rounds: int, seed: int) -> None:
     """Measure what `proself-mail up` costs beside `pulumi up`, in turn, on stacks of their own."""
     ours = [sys.executable, "-m", "proself_mail", "up"]
     plain = ["pulumi", "--non-interactive", "up", "--yes"]
-    with _project(["--seed", str(seed)]) as (prepared, project):
+    with ground.project(["--seed", str(seed)]) as (prepared, project):
         environment = dict(os.environ) | prepared.environment
         for job in ("first", "nothing to do"):
             took: dict[str, list[float]] = {"ours": [], "plain": []}
@@ -125,7 +118,7 @@ def beside(results: Results, rounds: int, seed: int) -> None:
                 for name, command in (("plain", plain), ("ours", ours)):
                     stack = f"{name}-{number}"
                     if job == "first":
-                        _init(stack, project, environment)
+                        _init(stack, project, prepared)
                     done = process.run([*command, "--stack", stack], project, environment)
                     took[name].append(done.wall_seconds)
             results.add(f"pulumi up, {job}, 0 ms a request", "s", took["plain"])
@@ -134,24 +127,11 @@ def beside(results: Results, rounds: int, seed: int) -> None:
             results.add(f"proself-mail up costs more, {job}", "s", more)
 
 
-@contextmanager
-def _project(options: Sequence[str]) -> Iterator[tuple[Sandbox, Path]]:
-    with TemporaryDirectory() as folder:
-        ready_file = Path(folder) / "tenant.json"
-        with embedded.running(ready_file, options):
-            project = Path(folder) / "project"
-            project.mkdir()
-            rehearse.make_project(project)
-            yield sandbox.prepare(ready_file), project
-
-
-def _init(stack: str, project: Path, environment: dict[str, str]) -> None:
-    mailbox = "proself@contoso.example"
-    answers = ["--stack", stack, "--server", rehearse.SERVER, "--mailbox", mailbox]
-    places = ["--target", "embedded", "--environment", "test"]
-    config_file = ["--config-file", str(project / f"{stack}.toml")]
-    command = [sys.executable, "-m", "proself_mail", "init", *answers, *places, *config_file]
-    process.run(command, project, environment)
+def _init(stack: str, project: Path, prepared: Sandbox) -> None:
+    own = ["--stack", stack, "--config-file", str(project / f"{stack}.toml")]
+    told = [*ground.answers(prepared.tenant), *own]
+    command = [sys.executable, "-m", "proself_mail", "init", *told]
+    process.run(command, project, os.environ | prepared.environment)
 
 
 def one_after_another(exchanges: Sequence[dict[str, Any]]) -> int:

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import psutil
 import yaml
 
-from proself_mail import clock, embedded, rehearse, sandbox
+from bench import ground
+from proself_mail import clock
 from proself_mail.embedded import EmbeddedTenant
 
 STACK = "bench"
@@ -107,15 +107,7 @@ class Place:
 
     def token(self, client_id: str, secret: str) -> httpx.Response:
         """Sign in."""
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": client_id,
-            "client_secret": secret,
-            "scope": f"{self.tenant.graph}/.default",
-        }
-        return self.http.post(
-            f"{self.tenant.authority}/{self.tenant.tenant_id}/oauth2/v2.0/token", data=form
-        )
+        return ground.ask_token(self.http, self.tenant, client_id, secret)
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the stack file's `secrets`."""
@@ -147,26 +139,19 @@ def keep_only_the_tenants_ca(bundle: Path) -> None:
 @contextmanager
 def place(seed: int, latency_ms: int, every_days: int, overlap_days: int) -> Iterator[Place]:
     """Make a stack that is up."""
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "project"
-        folder.mkdir()
-        ready_file = Path(temporary) / "tenant.json"
-        options = ["--seed", str(seed), "--latency-ms", str(latency_ms)]
-        with embedded.running(ready_file, options) as tenant:
-            keep_only_the_tenants_ca(tenant.ca_file)
-            rehearse.make_project(folder)
-            prepared = sandbox.prepare(ready_file)
-            found = Place(tenant, folder, dict(os.environ) | prepared.environment)
-            answers = ["--server", rehearse.SERVER, "--mailbox", tenant.mailbox]
-            where = ["--target", "embedded", "--environment", "test"]
-            code, _, said = found.command("init", *answers, *where)
-            if code:
-                raise RuntimeError(said)
-            [entry] = found.entries()
-            lengths = {"everyDays": every_days, "overlapDays": overlap_days}
-            found.write_entries(entry | lengths)
-            code, found.up_seconds, said = found.command("up")
-            if code:
-                raise RuntimeError(said)
-            with found.http:
-                yield found
+    options = ["--seed", str(seed), "--latency-ms", str(latency_ms)]
+    with ground.project(options) as (prepared, folder):
+        tenant = prepared.tenant
+        keep_only_the_tenants_ca(tenant.ca_file)
+        found = Place(tenant, folder, dict(os.environ) | prepared.environment)
+        code, _, said = found.command("init", *ground.answers(tenant))
+        if code:
+            raise RuntimeError(said)
+        [entry] = found.entries()
+        lengths = {"everyDays": every_days, "overlapDays": overlap_days}
+        found.write_entries(entry | lengths)
+        code, found.up_seconds, said = found.command("up")
+        if code:
+            raise RuntimeError(said)
+        with found.http:
+            yield found

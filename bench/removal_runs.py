@@ -17,16 +17,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import Any
 from uuid import UUID
 
 import httpx
 
+from bench import ground
 from bench.look_alikes import LookAlikes
 from bench.place import keep_only_the_tenants_ca
 from bench.removal_judge import Judge
-from proself_mail import embedded, rehearse, sandbox, session, sweep
+from proself_mail import session, sweep
 from proself_mail.embedded import EmbeddedTenant
 from proself_mail.errors import Error
 from proself_mail.ownership import OfStack
@@ -58,7 +59,7 @@ class Runs:
         chance = random.Random(seed)  # noqa: S311
         stack_id = UUID(int=chance.getrandbits(128))
         self.admin.post("/reset").raise_for_status()
-        self._sign_in()
+        ground.sign_in(self.graph, self._tenant)
         planted = LookAlikes(chance, stack_id).plant(self.admin, self.graph)
         # What people did to their objects was done before; readers trail behind the removal alone.
         past = {"advance_seconds": 2 * _LAG_SECONDS}
@@ -107,17 +108,6 @@ class Runs:
         )
         return [each for report in reports or () for each in report.outcomes]
 
-    def _sign_in(self) -> None:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._tenant.client_id,
-            "client_secret": self._tenant.client_secret.reveal(),
-            "scope": f"{self._tenant.graph}/.default",
-        }
-        url = f"{self._tenant.authority}/{self._tenant.tenant_id}/oauth2/v2.0/token"
-        token = self.graph.post(url, data=form).raise_for_status().json()["access_token"]
-        self.graph.headers["Authorization"] = f"Bearer {token}"
-
 
 def _unheard(_: str) -> None:
     """Take what a run says; only its end is of interest."""
@@ -142,19 +132,15 @@ def _faults(seed: int, chance: random.Random) -> dict[str, Any]:
 
 def in_tenant(work: Callable[[Runs], Awaitable[Any]]) -> Any:
     """Let `work` have a tenant of its own, which this process' environment leads to."""
-    with TemporaryDirectory() as folder:
-        ready_file, project = Path(folder) / "tenant.json", Path(folder) / "project"
-        project.mkdir()
-        with embedded.running(ready_file, ["--deployer-role", *ROLES]) as tenant:
-            keep_only_the_tenants_ca(tenant.ca_file)
-            rehearse.make_project(project, tenant.tenant_id)
-            before = dict(os.environ)
-            os.environ.update(sandbox.prepare(ready_file).environment)
-            try:
-                return asyncio.run(_awaited(work(Runs(tenant, project))))
-            finally:
-                os.environ.clear()
-                os.environ.update(before)
+    with ground.project(["--deployer-role", *ROLES]) as (prepared, project):
+        keep_only_the_tenants_ca(prepared.tenant.ca_file)
+        before = dict(os.environ)
+        os.environ.update(prepared.environment)
+        try:
+            return asyncio.run(_awaited(work(Runs(prepared.tenant, project))))
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 async def _awaited(work: Awaitable[Any]) -> Any:

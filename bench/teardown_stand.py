@@ -6,12 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 
-from proself_mail import embedded, rehearse, sandbox
+from bench import ground
 from proself_mail.embedded import EmbeddedTenant
 
 
@@ -31,15 +30,8 @@ class Stand:
     def make(self, stack: str) -> None:
         """Set a stack up, in a tenant that behaves well."""
         self.faults()
-        given = {
-            "--stack": stack,
-            "--server": rehearse.SERVER,
-            "--mailbox": self.tenant.mailbox,
-            "--target": "embedded",
-            "--environment": "test",
-            "--config-file": str(self.config_file(stack)),
-        }
-        self.run(*ours("init", *(word for pair in given.items() for word in pair)))
+        own = ("--stack", stack, "--config-file", str(self.config_file(stack)))
+        self.run(*ours("init", *ground.answers(self.tenant), *own))
         self.run(*pulumi("up", "--yes", "--skip-preview", "--stack", stack))
 
     def config_file(self, stack: str) -> Path:
@@ -74,10 +66,5 @@ def pulumi(*arguments: str) -> list[str]:
 @contextlib.contextmanager
 def stand(*options: str) -> Iterator[Stand]:
     """Start a tenant with these command-line options, and a project in it."""
-    with TemporaryDirectory() as folder:
-        ready_file, project = Path(folder) / "tenant.json", Path(folder) / "project"
-        project.mkdir()
-        with embedded.running(ready_file, options) as tenant:
-            rehearse.make_project(project, tenant.tenant_id)
-            environment = dict(os.environ) | sandbox.prepare(ready_file).environment
-            yield Stand(tenant, project, environment)
+    with ground.project(options) as (prepared, project):
+        yield Stand(prepared.tenant, project, dict(os.environ) | prepared.environment)
