@@ -24,7 +24,6 @@ def _not_imitated(value: Any, name: str) -> str | None:
     )
 
 
-_STRINGS = Field(kind=Kind.SET)
 _UUIDS = Field(kind=Kind.SET, checks=(rules.is_uuid,))
 _REDIRECTS = Field(kind=Kind.SET, checks=(rules.is_uri,))
 _CLAIM: Fields = {
