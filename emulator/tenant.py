@@ -1,7 +1,7 @@
 """One tenant: its names, its objects, and how they are found.
 
-Graph's rules are in the `graph_*` modules, the sign-in's in `login` and `token_endpoint`; both read
-and write through this.
+Graph's rules are in the `graph_*` modules, the sign-in's in `authorize` and `token_endpoint`; both
+read and write through this.
 """
 
 from collections.abc import Iterator
