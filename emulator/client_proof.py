@@ -5,9 +5,10 @@ from typing import Any
 
 import jwt
 
-from emulator import login_problems as problems
+from emulator import client_problems as problems
 from emulator.clock import parse_time
 from emulator.cloud import Cloud
+from emulator.login_problems import missing_parameter
 from emulator.sign_in_view import Client, SignInView
 from emulator.store import Record
 
@@ -21,7 +22,7 @@ def prove(cloud: Cloud, view: SignInView, client: Client, form: dict[str, str]) 
     """
     if form.get("client_assertion"):
         if form.get("client_assertion_type") != _ASSERTION_TYPE:
-            raise problems.missing_parameter("client_assertion_type")
+            raise missing_parameter("client_assertion_type")
         return _prove_by_assertion(cloud, view, client, form["client_assertion"])
     if form.get("client_secret"):
         return _prove_by_secret(cloud, view, client, form["client_secret"])

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote_plus
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulator import client_problems, tokens
 from emulator import login_problems as problems
-from emulator import tokens
 from emulator.client_proof import prove
 from emulator.cloud import Cloud
 from emulator.faults import Rule, Strike
@@ -185,7 +185,7 @@ class TokenEndpoint:
         exchange.tenant_id = view.tenant.id
         offered = {"client_secret", "client_assertion"} & set(asked.form)
         if public and offered:
-            raise problems.public_with_credential()
+            raise client_problems.public_with_credential()
         if not public:
             exchange.credential = prove(self._cloud, view, client, asked.form)
         principal = view.enabled_principal(client)
@@ -261,7 +261,7 @@ def _strike(rule: Rule | None, asked: _Asked, headers: dict[str, str]) -> None:
     if rule is None:
         return
     if rule.strike is Strike.REFUSE_SECRET:
-        raise problems.wrong_secret(asked.form.get("client_id", ""))
+        raise client_problems.wrong_secret(asked.form.get("client_id", ""))
     if rule.strike is Strike.STATUS:
         if rule.retry_after_seconds is not None:
             headers["Retry-After"] = str(rule.retry_after_seconds)

@@ -16,7 +16,8 @@ SOURCES = {path.name: path.read_text(encoding="utf-8") for path in ROOM.glob("*.
 
 
 def test_every_refusal_of_the_sign_in_names_its_source() -> None:
-    numbers = re.findall(r"LoginError\(\s*(\d{5,7}),", SOURCES["login_problems.py"])
+    refusals = SOURCES["login_problems.py"] + SOURCES["client_problems.py"]
+    numbers = re.findall(r"LoginError\(\s*(\d{5,7}),", refusals)
     numbers += re.findall(r"no_matching_federation\((\d+)", SOURCES["client_proof.py"])
     assert len(numbers) > 30
     assert [one for one in numbers if one not in FIDELITY] == []
