@@ -37,12 +37,16 @@ def check(here: datetime, tenant: datetime) -> None:
     """Refuse to go on where our clock is far off the tenant's. Raises `ConfigurationError`."""
     off = abs(here - tenant)
     if off > facts.CLOCK_TOLERANCE:
+        moved = os.environ.get(OFFSET_VARIABLE)
         raise ConfigurationError(
-            f"This machine's clock says {format_instant(here)}, the tenant's "
+            f"This machine's clock{f', moved by {OFFSET_VARIABLE},' if moved else ''} says "
+            f"{format_instant(here)}, the tenant's "
             f"{format_instant(tenant)}: {_length(off)} apart, and at most "
             f"{_length(facts.CLOCK_TOLERANCE)} are tolerated. Which secrets are made depends on "
             "the time.",
-            "Set this machine's clock (enable time synchronisation), then try again.",
+            f"`unset {OFFSET_VARIABLE}`, or move the tenant's clock as far, then try again."
+            if moved
+            else "Set this machine's clock (enable time synchronisation), then try again.",
         )
 
 

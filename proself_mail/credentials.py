@@ -22,7 +22,6 @@ from proself_mail.target import Target
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.core.exceptions import AzureError
 
 # azure-identity is imported where it is used: 0.2 s, for which `session` finds a better time.
 
@@ -233,8 +232,14 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         ) from error
     except ClientAuthenticationError as error:
         said = token_request.first_line(error)
-        raise _no_token(
-            error,
+        asked_for = token_request.passes_in(error)
+        if asked_for is not None:  # of a tenant that has no time, which says nothing of a secret
+            raise NoAnswerYet(
+                f"The tenant gives {source} no token now: {said}.",
+                "Try again in some minutes.",
+                asked_for,
+            ) from error
+        raise RemoteError(
             f"The tenant refuses {source}: {said}.",
             failure.NO_TRUST
             if "AADSTS70021" in said
@@ -242,11 +247,12 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
         ) from error
     except AzureError as error:
-        raise _no_token(
-            error,
-            f"{target.authority} gives no token: {token_request.first_line(error)}.",
-            "Check the network and the proxy variables, then try again.",
-        ) from error
+        cause = f"{target.authority} gives no token: {token_request.first_line(error)}."
+        next_step = "Check the network and the proxy variables, then try again."
+        asked_for = token_request.passes_in(error)
+        if asked_for is None:
+            raise RemoteError(cause, next_step) from error
+        raise NoAnswerYet(cause, next_step, asked_for) from error
     try:
         return _caller(token_claims.read(token.token))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -254,14 +260,6 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             f"{source[:1].upper()}{source[1:]} gives a token that is none of Entra's.",
             "Sign in again (`az login --tenant TENANT`), then try again.",
         ) from error
-
-
-def _no_token(error: AzureError, cause: str, next_step: str) -> RemoteError:
-    """Return the error for a sign-in without a token: one that passes, where anything says so."""
-    asked_for = token_request.passes_in(error)
-    if asked_for is None:
-        return RemoteError(cause, next_step)
-    return NoAnswerYet(cause, next_step, asked_for)
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:

@@ -173,11 +173,9 @@ def _wait_for(process: "subprocess.Popen[bytes]", ready_file: Path, log: Path) -
     deadline = time.monotonic() + _STARTING.total_seconds()
     while not ready_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            said = log.read_text(encoding="utf-8").strip().splitlines() or ["nothing"]
-            raise RemoteError(
-                f"The embedded tenant did not start; it said: {said[-1]}",
-                f"See {log}; a port in use is avoided by `--port 0`.",
-            )
+            said = log.read_text(encoding="utf-8").strip().splitlines()
+            last = f"; it said: {said[-1]}" if said else ", and it said nothing."
+            raise RemoteError(f"The embedded tenant did not start{last}", f"See {log}.")
         time.sleep(0.01)
 
 

@@ -188,6 +188,20 @@ RULES = (
         f"tenant run `{leading('--ready-file F')}`.",
     ),
     Rule(
+        r"CLI crashed: .*(?:allocate memory|out of memory|pthread_create|OS thread|unavailable)",
+        Kind.PERMANENT,
+        "the Pulumi CLI has no memory or threads left on this machine",
+        "Raise its limits (a container's, `ulimit -a`), then run it again.",
+        source="P",
+    ),
+    Rule(
+        r"no space left on device|disk quota exceeded|file too large",
+        Kind.PERMANENT,
+        "there is no room left on a disk of this machine",
+        "Make room where the state, the stack files and temporary files lie, then run it again.",
+        source="P",
+    ),
+    Rule(
         r"is protected|because it is protected",
         Kind.PERMANENT,
         "the application of a production stack is protected",

@@ -7,9 +7,8 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 """
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -232,43 +231,62 @@ async def _append(at: RotatingStack, before: Plan, append: Append, say: Say) -> 
 
     It goes before those whose instant is still to come: they open then what they would have.
     """
-    file = at.stack.file
-    as_it_was = file.read_bytes()
     entries = at.settings.entries
     while (starts := clock.now()) in [each.starts for each in entries]:
         await asyncio.sleep(0.2)  # no two begin in the same second
     place = sum(each.starts < starts for each in entries)
     added = replace(entries[place - 1], starts=starts, revokes_earlier=append is Append.REVOKE)
     entry = secrets_keys(entries, (*entries[:place], added, *entries[place:]))
-    try:
-        await at.stack.engine.awaited(lambda: at.stack.configure(entry))
-        changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
-        rotated = await _apply(changed, await changed.plan(), say)
-    except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or at the end of all patience
-        if await _came_to_nothing(at, before):
-            try:
-                _put_back(file, as_it_was)
-                say(f"{at.stack.file_shown} is as it was: no secret was made")
-            except OSError as unwritable:  # the failure itself is what is to be told last
-                say(
-                    f"{at.stack.file_shown} cannot be put back ({unwritable.strerror}): bring it "
-                    "back from the repository's history, for no secret was made"
-                )
-        else:
-            say(f"{at.stack.file_shown} has a new entry all the same: commit it")
-        raise
+    with _spared(at.stack) as put_back:
+        try:
+            await at.stack.engine.awaited(lambda: at.stack.configure(entry))
+            changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
+            rotated = await _apply(changed, await changed.plan(), say)
+        except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or when patience ends
+            if await _came_to_nothing(at, before):
+                say(put_back())
+            else:
+                say(f"{at.stack.file_shown} has a new entry all the same: commit it")
+            raise
     return replace(rotated, appended_to=at.stack.file_shown)
 
 
-def _put_back(file: Path, content: bytes) -> None:
-    """Write a file as it was where it is not so, in one step. Raises `OSError`."""
-    if file.read_bytes() == content:
-        return
-    place = file.resolve()
+@contextmanager
+def _spared(stack: Stack) -> Iterator[Callable[[], str]]:
+    """Keep a copy of the stack file; give what puts that in its place and says how that went.
+
+    The CLI empties the file before it writes it, and a disk that is full by then would lose it.
+    Raises `ConfigurationError` where there is no room for a copy.
+    """
+    place = stack.file.resolve()
+    for left in whole_file.scratches(place):  # by one that was killed
+        with suppress(OSError):
+            left.unlink()
     try:
-        whole_file.write(place, content, lambda scratch: shutil.copymode(place, scratch))
-    except OSError:  # a full disk may still have room in its own place
-        file.write_bytes(content)
+        copy = whole_file.spare(place)
+    except OSError as error:
+        raise ConfigurationError(
+            f"No copy of {stack.file_shown} can be written beside it ({error.strerror}), and "
+            "without one an entry that comes to nothing could not be taken back.",
+            f"Make room in {place.parent}, or let yourself write there, then try again.",
+        ) from error
+
+    def put_back() -> str:
+        try:
+            if place.read_bytes() != copy.read_bytes():
+                whole_file.put_back(copy, place)
+        except OSError as error:  # the failure itself is what is to be told last
+            return (
+                f"{stack.file_shown} cannot be put back ({error.strerror}): bring it back from the "
+                "repository's history, for no secret was made"
+            )
+        return f"{stack.file_shown} is as it was: no secret was made"
+
+    try:
+        yield put_back
+    finally:
+        with suppress(OSError):
+            copy.unlink()
 
 
 async def _came_to_nothing(at: RotatingStack, before: Plan) -> bool:

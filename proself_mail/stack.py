@@ -379,9 +379,16 @@ def _words(error: CommandFailed) -> str:
     if error.code < 0:
         return "the engine was ended by a signal"
     text = f"{error.stdout}\n{error.stderr}".strip() or str(error)
+    if crash := _CRASH.search(text):
+        return f"the Pulumi CLI crashed: {crash[1]}"
     _, marked, said = text.partition("error: ")
     return _DISPLAY.split(said)[0].strip() if marked else text.splitlines()[-1]
 
 
+_CRASH = re.compile(
+    r"^((?:fatal error|panic|runtime|runtime/cgo): .*)$(?=[\s\S]*^goroutine \d|[\s\S]*^PC=0x)",
+    re.MULTILINE,
+)
+"""What Go's runtime says first, before its stacks and registers."""
 _DISPLAY = re.compile(r"^\s*(?:pulumi:pulumi:Stack\b|Diagnostics:|Resources:)", re.MULTILINE)
 """What the CLI goes on with, where an error is one of an update's."""

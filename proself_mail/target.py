@@ -218,7 +218,11 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
         reason = getattr(error, "reason", None) or error
         # One that cannot even be opened (URLError) is rather a wrong network than passing trouble.
         kind = NoAnswerYet if isinstance(reason, _LOST) or error is reason else RemoteError
-        ended = isinstance(reason, ConnectionRefusedError) and _is_loopback(_host(host))
+        # A proxy is asked for what NO_PROXY does not name, this machine included.
+        proxies, bypasses = urllib.request.getproxies(), urllib.request.proxy_bypass
+        by_proxy = "https" in proxies and not bypasses(_host(host))
+        refused = isinstance(reason, ConnectionRefusedError)
+        ended = refused and not by_proxy and _is_loopback(_host(host))
         raise kind(
             f"{host} cannot be reached: {reason}.",
             _ENDED

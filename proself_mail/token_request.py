@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -93,4 +94,7 @@ def first_line(error: Exception) -> str:
     Without the ids of this one answer, which would make each look like another.
     """
     lines = str(getattr(error, "message", None) or error).strip().splitlines()
-    return lines[0].partition(" Trace ID:")[0].rstrip(".") if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    # azure-identity quotes Entra's words, whose end with the closing mark may lie lines below.
+    return re.sub(r" error '(?=\()", " error: ", lines[0].partition(" Trace ID:")[0]).rstrip(".'")

@@ -3,10 +3,11 @@
 import contextlib
 import glob
 import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,17 +23,37 @@ def write(path: Path, content: bytes, prepare: Callable[[Path], object]) -> None
     `prepare` is given it while it is empty, to make it as it is to be. Raises `OSError`, and leaves
     what was there as it was then.
     """
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with _removed_if_in_vain(_beside(path, content, prepare)) as scratch:
+        _when_closed(lambda: scratch.replace(path))
+
+
+def spare(path: Path) -> Path:
+    """Write a copy of a file beside it, for `put_back`; return where. Raises `OSError`."""
+    return _beside(path, path.read_bytes(), lambda scratch: shutil.copymode(path, scratch))
+
+
+def put_back(copy: Path, path: Path) -> None:
+    """Put a `spare` in the place of its file, for which no room is needed. Raises `OSError`."""
+    _when_closed(lambda: copy.replace(path))
+
+
+def _beside(path: Path, content: bytes, prepare: Callable[[Path], object]) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with _removed_if_in_vain(Path(name)) as scratch, os.fdopen(handle, "wb") as file:
+        prepare(scratch)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return scratch
+
+
+@contextlib.contextmanager
+def _removed_if_in_vain(scratch: Path) -> Iterator[Path]:
     try:
-        with os.fdopen(handle, "wb") as file:
-            prepare(Path(scratch))
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _when_closed(lambda: Path(scratch).replace(path))
+        yield scratch
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(scratch).unlink()
+            scratch.unlink()
         raise
 
 

@@ -5,15 +5,23 @@ unknown, 5 part of several failed, 6 a person must act, 130 interrupted.
 """
 
 import argparse
+import errno
 from collections.abc import Sequence
 
 from proself_mail.cli import entering, making, proving, rehearsing, removing, rotating, terminal
 from proself_mail.cli.arguments import Parser
 from proself_mail.errors import Error
 
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
+_MAKE_ROOM = (
+    "Make room on its disks, that of temporary files included, and raise its limits (`ulimit -a`), "
+    "then run it again."
+)
+
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run one command and return its exit code. Raises `KeyboardInterrupt`."""
+    terminal.open_what_is_closed()
     terminal.let_no_output_fail()
     stack = None
     try:
@@ -26,6 +34,11 @@ def run(arguments: Sequence[str] | None) -> int:
     except Error as error:
         _complain(error.about(stack if isinstance(stack, str) else None))
         code = error.exit_code
+    except OSError as error:
+        if error.errno not in _EXHAUSTED and "temporary directory" not in str(error):
+            raise
+        _complain(Error(f"This machine is out of something: {error.strerror}.", _MAKE_ROOM))
+        code = Error.exit_code
     if unwritten := terminal.lost():
         cause = f"The results could not be written: {unwritten.strerror}."
         _complain(Error(cause, "Make room for them, then run it again."))

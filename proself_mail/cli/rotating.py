@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from proself_mail.cli.arguments import Commands
 from proself_mail.cli.terminal import ask, both, greet, say
 from proself_mail.errors import Error, Interrupted, PersonNeeded, Refused
-from proself_mail.quotation import one_line
 
 if TYPE_CHECKING:
     from proself_mail.reminder import Reminder
@@ -112,7 +111,7 @@ def _carry_out(
         if not (arguments.now or arguments.revoke):  # after which it is another one
             lines += rotation_report.days_left(plan)
         for line in lines:
-            report.commentary().print(one_line(line), markup=False)
+            report.show(report.commentary(), line)
         if arguments.revoke:
             _confirm_revocation(plan, stack)
 
@@ -169,7 +168,7 @@ def _confirm_revocation(plan: "Plan", stack: str) -> None:
         f"These client secrets die as soon as a new one is proven: {dying or 'none'}.",
         "Mail stops then, until somebody pastes the new one into Proself and signs in there.",
     ):
-        report.commentary().print(line, markup=False)
+        report.show(report.commentary(), line)
     typed = ask(f"Type the stack's name ({stack}) to go on: ")
     if typed != stack:
         raise Refused(

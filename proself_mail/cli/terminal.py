@@ -38,6 +38,22 @@ class _Lasting(io.FileIO):
         return memoryview(data).nbytes
 
 
+def open_what_is_closed() -> None:
+    """Have standard streams that were closed lead nowhere, as a daemon's do that are /dev/null.
+
+    Else files and connections get their numbers, and what is written there goes into them.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: its own
+            os.set_inheritable(nowhere, True)
+            setattr(
+                sys,
+                name,
+                os.fdopen(nowhere, "w" if number else "r", encoding="utf-8", closefd=False),
+            )
+
+
 def let_no_output_fail() -> None:
     """Have no command ended by what it writes; see `_Lasting`, and `lost` for its results.
 
@@ -96,7 +112,7 @@ def greet(opened: "Session") -> None:
     from proself_mail import report
 
     signed_in = f"Signed in to tenant {opened.caller.tenant_id} as {opened.caller.name}"
-    report.commentary().print(quotation.one_line(f"{signed_in}, by {opened.source}."), markup=False)
+    report.show(report.commentary(), f"{signed_in}, by {opened.source}.")
 
 
 def ask(question: str) -> str | None:

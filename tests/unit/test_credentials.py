@@ -132,7 +132,12 @@ def test_the_ids_of_one_answer_are_left_out() -> None:
     """What is waited for is told once: with them no answer is like the one before."""
     ids = "Trace ID: 7f1f Correlation ID: 9d2c Timestamp: 2026-11-27 05:00:00Z"
     told = own_sign_in(ClientAuthenticationError(f"AADSTS90033: A transient error. {ids}"))
-    assert told.cause == "The tenant refuses Azure CLI: AADSTS90033: A transient error."
+    said = "AADSTS90033: A transient error."
+    assert told.cause == f"The tenant gives Azure CLI no token now: {said}"
+    assert told.next_step == "Try again in some minutes."  # and not to make another secret
+    quoted = f"Microsoft Entra ID error '(temporarily_unavailable) {said} {ids}\nmore'"
+    told = own_sign_in(ClientAuthenticationError(quoted))
+    assert told.cause.endswith(f": Microsoft Entra ID error: (temporarily_unavailable) {said}")
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import rotate
+from proself_mail import rotate, whole_file
 from proself_mail.engine import Engine
-from proself_mail.errors import Error, Interrupted, RemoteError
+from proself_mail.errors import ConfigurationError, Error, Interrupted, RemoteError
 from proself_mail.patience import Patience
 from proself_mail.rotate import Append
 from tests import jumping
@@ -27,16 +27,13 @@ from tests.unit.test_settings import good
 AS_IT_WAS = b"config:\n  proself-mail:server: proself.example.jp\n"
 
 
-def came_to_nothing(
-    monkeypatch: pytest.MonkeyPatch, file: Path, written: bytes | None
-) -> list[str]:
+def appended(monkeypatch: pytest.MonkeyPatch, file: Path, written: bytes) -> list[str]:
     """Append an entry, which Pulumi refuses after it has written so much; return what is said."""
     file.write_bytes(AS_IT_WAS)
     file.chmod(0o640)
 
     def configure(_: object) -> None:
-        if written is not None:
-            file.write_bytes(written)
+        file.write_bytes(written)
         raise RemoteError("It may not be written.", "Let it.")
 
     async def nothing(*_: object) -> bool:
@@ -54,39 +51,53 @@ def came_to_nothing(
     return said
 
 
-def test_what_was_not_changed_is_not_written(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+def test_nothing_is_appended_where_no_copy_can_be_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
 ) -> None:
-    """As on a file system that may only be read."""
+    """As on a full disk, on which the CLI empties the file and then cannot write it."""
 
     def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
-    said = came_to_nothing(monkeypatch, tmp_path / "Pulumi.prod.yaml", None)
-    assert said == ["Pulumi.prod.yaml is as it was: no secret was made"]
-
-
-def test_a_full_disk_has_room_in_the_files_own_place(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(number, os.strerror(number))
 
     file = tmp_path / "Pulumi.prod.yaml"
     monkeypatch.setattr(tempfile, "mkstemp", refuse)
-    assert "is as it was" in came_to_nothing(monkeypatch, file, b"config:")[0]
+    with pytest.raises(ConfigurationError, match=os.strerror(number)) as refused:
+        appended(monkeypatch, file, b"")
+    assert f"Make room in {tmp_path}" in refused.value.next_step
     assert file.read_bytes() == AS_IT_WAS
 
-    put_back = rotate._put_back
 
-    def on_a_full_disk(place: Path, content: bytes) -> None:
-        monkeypatch.setattr(Path, "write_bytes", refuse)
-        put_back(place, content)
+def test_a_disk_that_is_full_by_then_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    (tmp_path / ".Pulumi.prod.yaml.killed00").write_bytes(b"left by one that was killed")
+    spare = whole_file.spare
 
-    monkeypatch.setattr(rotate, "_put_back", on_a_full_disk)
-    [said] = came_to_nothing(monkeypatch, file, b"config:")
-    assert "cannot be put back (No space left on device)" in said
+    def and_then_full(path: Path) -> Path:
+        copy = spare(path)
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(tempfile, "mkstemp", refuse)
+        return copy
+
+    monkeypatch.setattr(whole_file, "spare", and_then_full)
+    said = appended(monkeypatch, file, b"")
+    assert said == ["Pulumi.prod.yaml is as it was: no secret was made"]
+    assert file.read_bytes() == AS_IT_WAS
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_what_cannot_be_put_back_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(whole_file, "put_back", refuse)
+    [said] = appended(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"config:")
+    assert "cannot be put back (Read-only file system)" in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes")
@@ -98,7 +109,7 @@ def test_what_was_changed_is_put_back_whole_with_its_mode(
     linked.touch()
     file = tmp_path / "Pulumi.prod.yaml"
     file.symlink_to(linked)
-    came_to_nothing(monkeypatch, file, b"")
+    appended(monkeypatch, file, b"")
     assert linked.read_bytes() == AS_IT_WAS
     assert file.is_symlink()
     assert linked.stat().st_mode & 0o777 == 0o640

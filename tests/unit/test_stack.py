@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from proself_mail import backend
+from proself_mail import backend, failure
 from proself_mail.cli import rotating
 from proself_mail.cli.arguments import Parser
 from proself_mail.engine import CommandFailed, Engine
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.project import CHECKOUT, find_project
-from proself_mail.stack import Stack
+from proself_mail.stack import Stack, _words
 
 
 @pytest.mark.parametrize(
@@ -200,3 +200,34 @@ def test_another_users_project_above_a_folder_is_refused(
     project.chmod(0o666)
     with pytest.raises(Refused, match="others may write to it"):
         find_project(below)
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (
+            "runtime: cannot allocate memory\nruntime stack:\nruntime.throw({0x42a0ed0?, 0x1})\n"
+            "goroutine 1 gp=0xc000002380 m=0 mp=0x7fa2a0 [running]:\nr15 0x0\ngs 0x0",
+            "the Pulumi CLI has no memory or threads left on this machine",
+        ),
+        (
+            "fatal error: out of memory allocating heap arena map\n\ngoroutine 1 [running]:",
+            "the Pulumi CLI has no memory or threads left on this machine",
+        ),
+        (
+            "runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort\n"
+            "PC=0x7f00 m=0 sigcode=18446744073709551610\nrip 0x7f\ngs 0x0",
+            "the Pulumi CLI has no memory or threads left on this machine",
+        ),
+        (
+            "panic: runtime error: index out of range [1]\n\ngoroutine 1 [running]:\nmain.main()",
+            "the Pulumi CLI crashed: panic: runtime error: index out of range [1]",
+        ),
+        ("error: open /x: no space left on device", "there is no room left on a disk"),
+    ],
+)
+def test_a_cli_that_crashes_is_told_in_a_sentence(said: str, cause: str) -> None:
+    told = failure.classify(_words(CommandFailed(2, "", said))).error()
+    assert cause.lower() in told.cause.lower()
+    assert "goroutine" not in told.cause
+    assert "0x" not in told.cause

@@ -1,12 +1,14 @@
 """An environment that leads elsewhere than the stack's configuration is refused."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from proself_mail.errors import Refused
+from proself_mail import clock
+from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from proself_mail.settings import TargetName
-from proself_mail.target import check_environment
+from proself_mail.target import check_environment, reach
 from tests.unit.test_settings import OTHER_TENANT, TENANT
 
 CLOUD, EMBEDDED = TargetName.CLOUD, TargetName.EMBEDDED
@@ -68,3 +70,34 @@ def test_the_systems_own_roots_are_not_taken_for_an_embedded_tenants(tmp_path: P
     copy = tmp_path / "roots.pem"
     copy.write_text(Path(certifi.where()).read_text(encoding="utf-8"))
     check_environment(CLOUD, TENANT, {"SSL_CERT_FILE": str(copy)})
+
+
+@pytest.mark.parametrize(
+    ("proxies", "next_step"),
+    [
+        ({"no_proxy": "localhost"}, "has ended, with all that was in it"),
+        ({"https_proxy": "http://127.0.0.1:1", "no_proxy": "localhost"}, "has ended, with all"),
+        ({"https_proxy": "http://127.0.0.1:1", "no_proxy": ""}, "Check the network, the proxy"),
+    ],
+)
+def test_a_proxy_that_refuses_is_not_taken_for_a_tenant_that_has_ended(
+    monkeypatch: pytest.MonkeyPatch, proxies: dict[str, str], next_step: str
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RemoteError) as refused:
+        reach(EMBEDDED, TENANT, {"ARM_METADATA_HOSTNAME": "localhost:1"})
+    assert next_step in refused.value.next_step
+
+
+def test_a_clock_that_a_variable_moved_is_not_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = datetime.now(UTC)
+    with pytest.raises(ConfigurationError, match="This machine's clock says") as refused:
+        clock.check(there + timedelta(minutes=7), there)
+    assert "enable time synchronisation" in refused.value.next_step
+    monkeypatch.setenv(clock.OFFSET_VARIABLE, "420")
+    with pytest.raises(ConfigurationError, match=f"moved by {clock.OFFSET_VARIABLE}") as refused:
+        clock.check(there + timedelta(minutes=7), there)
+    assert f"`unset {clock.OFFSET_VARIABLE}`" in refused.value.next_step

@@ -115,12 +115,53 @@ def test_results_that_cannot_be_written_are_told() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_a_stream_that_is_closed_ends_no_command(closed: str) -> None:
-    script = f"'{sys.executable}' -m proself_mail explain AADSTS7000222 {closed}"
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["AADSTS7000222", "--table"])
+def test_a_stream_that_is_closed_ends_no_command(arguments: str, closed: str) -> None:
+    """It is as if it led nowhere: no file that is opened takes its number."""
+    script = f"'{sys.executable}' -m proself_mail explain {arguments} {closed}"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
+def test_an_input_that_is_closed_is_an_empty_one() -> None:
+    said = []
+    for closed in ("<&-", "</dev/null"):
+        script = f"'{sys.executable}' -m proself_mail explain {closed}"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+        said.append((done.returncode, done.stdout, done.stderr))
+    assert said[0] == said[1]
+    assert "Traceback" not in said[0][2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+def test_a_machine_that_is_out_of_something_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\nruntime: python\n", "utf-8")
+    script = f"ulimit -n 16; '{sys.executable}' -m proself_mail up --stack contoso.test"
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 4, done.stderr
+    assert "out of something: Too many open files. Next: Make room" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_so_is_one_without_a_place_for_temporary_files() -> None:
+    """What Python says of a disk that is full, or of a limit on the size of files."""
+    program = """
+import errno
+from proself_mail.cli import main, proving
+
+def explain(_):
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+proving._explain = explain
+main(["explain", "AADSTS7000222"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 4
+    said = " ".join(done.stderr.split())
+    assert "No usable temporary directory found in ['/tmp']. Next: Make room on its disks" in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's pipeline")
