@@ -5,8 +5,10 @@ It does not tell the operation. A program run by `pulumi refresh --run-program` 
 included. The command line of the CLI that started us tells them apart.
 """
 
+import csv
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +34,25 @@ _SWITCHES = frozenset(
 )
 """The CLI's flags without a value. Any other one before the subcommand takes the next word for its
 value: so the CLI's own parser does with flags that only the subcommand knows (`--stack`)."""
+_TARGETS = ("--target", "--target-replace")
+_EXCLUDE = "--exclude"
+_EXCLUDE_DEPENDENTS = "--exclude-dependents"
+_VALUED = frozenset(
+    {
+        *(*_TARGETS, _EXCLUDE, "--client", "--color", "--config", "--config-file", "--cwd"),
+        *("--event-log", "--exec-agent", "--exec-kind", "--import-file", "--memprofilerate"),
+        *("--message", "--otel-traces", "--output", "--override-env", "--parallel", "--path"),
+        *("--plan", "--policy-pack", "--policy-pack-config", "--profiling", "--replace"),
+        *("--save-plan", "--secrets-provider", "--stack", "--tracing", "--tracing-header"),
+        "--verbose",
+    }
+)
+"""The flags of `up`, `preview` and `watch` that take the next word for their value."""
+_VALUED_LETTERS = frozenset("cCmpstvx")
+_SWITCH_LETTERS = frozenset("defhjQry")
+_LONG = {"t": "--target", "x": _EXCLUDE}
+_TRUE = frozenset({"", "1", "t", "T", "true", "TRUE", "True"})
+"""What Go reads as true, and the value of a switch without one."""
 
 
 def leave_at_once_when_told() -> None:
@@ -103,15 +124,23 @@ def looks_ahead() -> bool:
 
 
 def is_whole() -> bool:
-    """Say whether nothing that is declared is left out of this run on purpose.
+    """Say whether nothing that is declared is left out of this run on purpose."""
+    given = _flags()
+    return not any(given.get(flag) for flag in (*_TARGETS, _EXCLUDE))
 
-    The CLI (since 3.208) takes each of its flags from the environment as well, which is ours too.
+
+def keeps(urn: str, above: Sequence[str]) -> bool:
+    """Say whether this run leaves in the state what the program does not declare so any more.
+
+    `above` are the URNs of all that it depends on, and nothing depends on it. The engine decides
+    (pulumi, pkg/resource/deploy/step_generator.go, `GenerateDeletes`): a target takes along what
+    depends on it and leaves everything else; what is excluded stays alone, or with its dependents.
     """
-    flags = ("--target", "--exclude", "-t")
-    variables = ("PULUMI_OPTION_TARGET", "PULUMI_OPTION_EXCLUDE")
-    return not any(each.startswith(flags) for each in _command_line()) and not any(
-        value and name.startswith(variables) for name, value in os.environ.items()
-    )
+    given = _flags()
+    if targets := [each for flag in _TARGETS for each in given.get(flag, ())]:
+        return not _match(targets, (urn, *above))
+    with_dependents = given.get(_EXCLUDE_DEPENDENTS, ("false",))[-1] in _TRUE
+    return _match(given.get(_EXCLUDE, ()), (urn, *above) if with_dependents else (urn,))
 
 
 def stack_files() -> Path | None:
@@ -149,6 +178,50 @@ def _command_line() -> Sequence[str]:
     except psutil.Error:
         pass  # a process that may not be looked at
     return ()
+
+
+def _flags() -> dict[str, list[str]]:
+    """Return the values of the CLI's flags, by their names as `_parsed` has them."""
+    found: dict[str, list[str]] = {}
+    for flag in (*_TARGETS, _EXCLUDE, _EXCLUDE_DEPENDENTS):
+        # The CLI (since 3.208) takes its flags from the environment as well, which is ours too.
+        variable = "PULUMI_OPTION_" + flag.removeprefix("--").replace("-", "_").upper()
+        if value := os.environ.get(variable):
+            found[flag] = next(csv.reader([value]), [value])
+    for flag, value in _parsed(_command_line()):
+        found.setdefault(flag, []).append(value)
+    return found
+
+
+def _parsed(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield flags with their values, as the CLI's own parser reads them (spf13/pflag, `parseArgs`).
+
+    Short ones may be combined, and the last one may have its value joined to it. Those that only
+    switch are yielded by their long names alone. What follows a letter that is not known here
+    may be anything, and is passed over.
+    """
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return
+        if word.startswith("--"):
+            flag, is_joined, value = word.partition("=")
+            yield flag, next(words, "") if flag in _VALUED and not is_joined else value
+        elif word.startswith("-"):
+            shorts = word[1:].lstrip("".join(_SWITCH_LETTERS))
+            if shorts[:1] in _VALUED_LETTERS:
+                value = shorts[1:].removeprefix("=") or next(words, "")
+                yield _LONG.get(shorts[0], f"-{shorts[0]}"), value
+
+
+def _match(targets: Sequence[str], urns: Sequence[str]) -> bool:
+    """Say whether one of the URNs is meant, as the engine matches them (`UrnTargets`)."""
+    return any(re.fullmatch(_pattern(target), urn) for target in targets for urn in urns)
+
+
+def _pattern(target: str) -> str:
+    segments = (map(re.escape, segment.split("*")) for segment in target.split("**"))
+    return ".*".join("[^:]*".join(each) for each in segments)
 
 
 def _command() -> psutil.Process | None:

@@ -8,8 +8,8 @@ what is not told within seconds is left to the plugin (docs/adr/0029).
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pulumi
 
+from infra import operation
 from proself_mail import credentials, identity, secret_policy, stamp
 from proself_mail.check import Outcome
 from proself_mail.directory import AppPolicy
@@ -29,6 +30,12 @@ from proself_mail.target import Target
 _PATIENCE = timedelta(seconds=10)
 _APPLICATION = "azuread:index/application:Application"
 _SECRET = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105
+_MAIL_APP = "proself-mail:index:MailApp"
+_ABOVE_SECRETS = {
+    *("pulumi:pulumi:Stack", _MAIL_APP, f"{_MAIL_APP}$pulumi:providers:azuread"),
+    f"{_MAIL_APP}${_APPLICATION}",
+}
+"""What a secret depends on, by types with their parents' as in a URN."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,10 @@ class Made:
     """When each secret ends, by its window's id."""
     stack_id: UUID | None = None
     """The UUID that the application bears; None where its stamp is damaged, or without one."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """The URN of each secret, by its window's id."""
+    above_secrets: Sequence[str] = ()
+    """The URNs of what they depend on."""
 
     @classmethod
     def read(cls, stack: str) -> Self | None:
@@ -64,23 +75,28 @@ class Made:
         identity.check(stack, settings.stack_id, self.stack_id, folder, is_set_up=is_set_up)
 
     def check(self, settings: Settings, now: datetime) -> None:
-        """Refuse a stack file that does not declare what lives. Raises `Refused`."""
-        if lost := vanishing(self.ends, settings.entries, now):
+        """Refuse a stack file by which this run would drop what lives. Raises `Refused`."""
+        undeclared_ones = vanishing(self.ends, settings.entries, now)
+        if lost := [each for each in undeclared_ones if not self._is_kept(each)]:
             raise Refused(sentence(undeclared(lost)), sentence(BRING_THE_NEWEST))
+
+    def _is_kept(self, window: str) -> bool:
+        return operation.keeps(self.secrets[window], self.above_secrets)
 
     @classmethod
     def _of(cls, resources: Mapping[str, Mapping[str, Any]]) -> Self:
-        application_id, ends, borne = None, {}, None
+        application_id, ends, borne, secrets = None, {}, None, {}
         for urn, resource in resources.items():
             name = urn.rpartition("::")[2]
             if resource["type"] == _APPLICATION:
                 application_id = resource["outputs"].get("objectId")
                 borne = stamp.read(resource["outputs"].get("tags") or ())
             elif resource["type"] == _SECRET:
-                ends[name.removeprefix(SECRET_PREFIX)] = datetime.fromisoformat(
-                    resource["outputs"]["endDate"]
-                )
-        return cls(application_id, ends, borne.stack_id if borne else None)
+                window = name.removeprefix(SECRET_PREFIX)
+                ends[window] = datetime.fromisoformat(resource["outputs"]["endDate"])
+                secrets[window] = urn
+        above = [urn for urn in resources if urn.split("::")[2] in _ABOVE_SECRETS]
+        return cls(application_id, ends, borne.stack_id if borne else None, secrets, above)
 
 
 def _resources(stack: str) -> Mapping[str, Mapping[str, Any]]:

@@ -18,22 +18,21 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
 
     `made` is what is there already; where it is None, neither it nor the policy is looked at.
     Raises `pulumi.RunError` where the environment leads elsewhere than the stack's configuration,
-    the tenant cannot be reached, a clock is wrong, a live secret is not declared or none would
+    the tenant cannot be reached, a clock is wrong, a live secret would be dropped or none would
     exist yet, the mail proof would stay open for too long, or the tenant's policy is known to
     refuse a secret.
     """
     tenant_id = str(settings.tenant_id)
     now = clock.now()
     with operation.without_traceback(stack):
-        # What is left out on purpose, or cannot be told, is no reason to refuse the rest.
-        whole = made if operation.is_whole() else None
         target.check_environment(settings.target, tenant_id)
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
-        if whole is not None:
-            whole.check(settings, now)
+        if made is not None:
+            made.check(settings, now)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
-        if whole is not None:
-            policy.check(settings, stack, where, whole, now)
+        # A secret that is left out on purpose is no reason to refuse the rest.
+        if made is not None and operation.is_whole():
+            policy.check(settings, stack, where, made, now)
     return where, now

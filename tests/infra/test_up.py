@@ -215,14 +215,19 @@ def test_no_input_deletes_or_replaces_a_live_secret(standing: Journey) -> None:
 
     before = standing.mark()
     standing.change("dev", secrets=[added])
-    refused = standing.up("dev")
-    assert refused.returncode != 0
-    assert "Your stack file is older than the state" in refused.stdout
+    for options in ((), ("--exclude", "**::consent")):
+        refused = standing.up("dev", *options)
+        assert refused.returncode != 0
+        assert "Your stack file is older than the state" in refused.stdout
     assert standing.writes(before) == []
     assert standing.outputs("dev")["clientSecrets"] == rotated
     for secret in (made["clientSecret"], rotated[1]["value"]):
         answer = standing.tenant.sign_in(client_id=made["clientId"], client_secret=secret)
         assert answer.status_code == 200, answer.text
+    part = standing.pulumi("up", "--stack", "dev", "-yft", "**::service-principal")
+    assert part.returncode == 0, part.stdout + part.stderr
+    listed = standing.pulumi("stack", "--stack", "dev", "--show-ids").stdout
+    assert all(secret["keyId"] in listed for secret in rotated)
 
 
 def test_production_without_consent_of_ours(journey: Journey) -> None:

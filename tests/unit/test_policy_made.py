@@ -8,6 +8,10 @@ import pytest
 
 from infra.policy import Made
 
+URN = (
+    "urn:pulumi:dev::x::proself-mail:index:MailApp$azuread:index/application:Application"
+    "::application"
+)
 APPLICATION = {
     "type": "azuread:index/application:Application",
     "outputs": {"objectId": "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"},
@@ -28,14 +32,15 @@ class Engine:
         self.asked.append(token.rpartition(":")[2])
         if len(self.asked) <= self._silent:
             raise RuntimeError("failed to load checkpoint: EOF")
-        outputs = {"clientId": "…"} if self.asked[-1] == "readStackOutputs" else {"a": APPLICATION}
+        outputs = {"clientId": "…"} if self.asked[-1] == "readStackOutputs" else {URN: APPLICATION}
         return SimpleNamespace(value={"outputs": outputs})
 
 
 def test_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is writing the state's file at that time."""
     engine = Engine(monkeypatch, 2)
-    assert Made.read("dev") == Made("0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11", {})
+    object_id = "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"
+    assert Made.read("dev") == Made(object_id, {}, above_secrets=[URN])
     assert engine.asked == [*["readStackOutputs"] * 3, "readStackResourceOutputs"]
 
 
