@@ -208,10 +208,13 @@ def leftovers(seen: Evidence) -> Check:
     name, found = "left by earlier runs", seen.stamped
     if isinstance(found, Unread):
         return unknown(name, found)
-    others = [e for e in found or () if e.object_id != seen.outputs.application_object_id]
-    if not others and not seen.state.pending:
+    replaced = sorted(seen.state.replaced_applications)
+    known = {seen.outputs.application_object_id, *replaced}
+    others = [each for each in found or () if each.object_id not in known]
+    if not others and not seen.state.pending and not replaced:
         return ok(name, "nothing")
     shown = [f"application {each.object_id}, which no state knows" for each in others]
+    shown += [f"application {each}, which was replaced and is not deleted yet" for each in replaced]
     shown += [f"{each} was cut short" for each in seen.state.pending]
     return fail(name, "; ".join(shown), f"{up(seen)}, which adopts or removes it, or says why not")
 

@@ -79,7 +79,7 @@ def check_state(name: str, found: State) -> None:
     strange = [each for each in found.others if each]
     strange += [
         resource
-        for resource in found.resources
+        for resource in (*found.resources, *(each.name for each in found.replaced))
         if resource not in _KNOWN and not resource.startswith(state.SECRET_PREFIX)
     ]
     if strange:

@@ -57,11 +57,16 @@ def plan(
     `description` is what names of this stack's secrets begin with. Raises `Refused` where nothing
     can be decided without a person.
     """
+    replaced = [each for each in stamped if each.object_id in state.replaced_applications]
+    to_go = [
+        f"the application {_shown(each)} was replaced, and an update deletes it"
+        for each in replaced
+    ]
     own = [each for each in stamped if each.object_id == state.application_id]
     others = [
         each
         for each in stamped  # Graph compares without regard to case
-        if each.object_id != state.application_id and stamp.stack_tag(stack_id) in each.tags
+        if each not in own and each not in replaced and stamp.stack_tag(stack_id) in each.tags
     ]
     if claimed := [each for each in others if stamp.read(each.tags) is None]:
         raise Refused(
@@ -74,7 +79,7 @@ def plan(
         if doubtful := [each for each in others if not is_empty(each, began)]:
             raise _in_doubt([*own, *doubtful], state)
         removals, reports = _secrets(own, state, began, description)
-        return Plan(purge=tuple(others), remove=removals, reports=reports)
+        return Plan(purge=tuple(others), remove=removals, reports=(*reports, *to_go))
     keep = _to_adopt(others, state, began, description)
     if keep is None:
         return Plan()

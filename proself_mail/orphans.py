@@ -57,6 +57,8 @@ class Orphans:
         self._tag = stack_tag(settings.stack_id)
         self._removed: set[str] = set()
         """Ids of what was removed and told so; readers that trail may go on showing it."""
+        self._replaced: set[str] = set()
+        """Object ids of applications that the engine has to delete, and forgets when it has."""
         self._narrowed: tuple[str, ...] = ()
         """What an adopted consent covered and the stack does not declare, as a sentence."""
 
@@ -206,13 +208,20 @@ class Orphans:
                 or not self._patience.trailing
                 or all(each is not None and now() - each > self._patience.settling for each in made)
             ):
-                return (*plans[-1].reports, *self._narrowed)
+                deleted = sorted(self._replaced - state.replaced_applications)
+                told = (
+                    f"the application {each}, which was replaced, is deleted" for each in deleted
+                )
+                return (*plans[-1].reports, *self._narrowed, *told)
             self._patience.wait_for("listings to agree that nothing is there twice")
             await self._patience.moment(0.5)
 
     def _plan(self, state: State, stamped: Sequence[ApplicationRecord]) -> Plan:
+        self._replaced |= state.replaced_applications
         standing = [
-            self.without_removed(each) for each in stamped if each.object_id not in self._removed
+            self.without_removed(each)
+            for each in stamped
+            if each.object_id not in self._removed | self._replaced
         ]
         return leftovers.plan(
             state,

@@ -144,10 +144,13 @@ def foreign_secrets(
     """Return the client secrets that the program did not make.
 
     `key_ids`, by their windows, are those that the state knows; the application's notes may know
-    more (`ledger`). Where nobody knows any, because no state is left and no rotation has come yet,
-    the one is ours that bears our name and came into being with the application.
+    more (`ledger`). Where nobody knows any of this application's, because no state is left, or it
+    knows those of one that replaced it, and no rotation has come yet, the one is ours that bears
+    our name and came into being with the application.
     """
-    known, damaged = Ledger.known(application.notes, key_ids)
+    held = {each.key_id for each in application.passwords}
+    its_own = {window: key for window, key in key_ids.items() if key in held}
+    known, damaged = Ledger.known(application.notes, its_own)
     foreign = known.foreign(application.passwords)
     if known.made or damaged:
         return foreign

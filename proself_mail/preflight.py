@@ -136,7 +136,8 @@ def _stamp(
     except Refused as refused:
         next_step = refused.about(stack).next_step
         return Check(name, Outcome.FAIL, refused.cause, next_step=next_step, is_guard=True)
-    others = [each for each in stamped if each.object_id != state.application_id]
+    known = {state.application_id, *state.replaced_applications}
+    others = [each for each in stamped if each.object_id not in known]
     shown = ", ".join(each.object_id for each in others)
     seen = [
         f"{quantity(len(others), 'application')} in no state: {shown}"

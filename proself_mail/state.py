@@ -53,11 +53,13 @@ class State:
     """Names of the projects that its resources are of."""
     others: tuple[str, ...] = ()
     """URNs of resources of other plugins."""
+    replaced: tuple[Resource, ...] = ()
+    """The plugin's that others of their names stand for now; the next update deletes them."""
 
     @property
     def holds_anything(self) -> bool:
         """Whether something was made or begun; the engine's own record of the stack is nothing."""
-        return bool(self.resources or self.pending or self.others)
+        return bool(self.resources or self.pending or self.others or self.replaced)
 
     @property
     def application_id(self) -> str | None:
@@ -65,6 +67,12 @@ class State:
         found = self.resources.get(APPLICATION)
         # Not from its outputs: a create that was cut short may have left none.
         return found.resource_id.rpartition("/")[2] if found else None
+
+    @property
+    def replaced_applications(self) -> frozenset[str]:
+        """Object ids of the applications among what was replaced."""
+        found = (each for each in self.replaced if each.name == APPLICATION)
+        return frozenset(each.resource_id.rpartition("/")[2] for each in found)
 
     @property
     def stack_id(self) -> UUID | None:
@@ -124,6 +132,7 @@ def read(deployment: Mapping[str, Any]) -> State:
     protected: list[str] = []
     projects: set[str] = set()
     others: list[str] = []
+    replaced: list[Resource] = []
     for each in deployment.get("resources") or ():
         projects.add(each["urn"].split("::")[1])
         if each.get("protect"):
@@ -133,7 +142,11 @@ def read(deployment: Mapping[str, Any]) -> State:
         elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):
             name = _name(each)
             found = _clear(each.get("outputs") or {})
-            resources[name] = Resource(name, each["id"], found, each.get("created") or "")
+            resource = Resource(name, each["id"], found, each.get("created") or "")
+            if each.get("delete"):
+                replaced.append(resource)
+            else:
+                resources[name] = resource
         elif each.get("custom") and not each["type"].startswith(("azuread:", "pulumi:providers:")):
             others.append(each["urn"])
     pending = tuple(
@@ -148,6 +161,7 @@ def read(deployment: Mapping[str, Any]) -> State:
         tuple(protected),
         frozenset(projects),
         tuple(others),
+        tuple(replaced),
     )
 
 

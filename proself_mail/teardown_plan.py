@@ -149,13 +149,11 @@ def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[It
         state.APPLICATION: Kind.APPLICATION,
         state.SERVICE_PRINCIPAL: Kind.SERVICE_PRINCIPAL,
     }
-    for name, kind in kinds.items():
-        resource = found.resources.get(name) if found else None
-        if found is None or resource is None:
-            continue
+    for resource in (*found.resources.values(), *found.replaced) if found else ():
+        kind = kinds.get(resource.name)
         object_id = resource.resource_id.rpartition("/")[2]
-        if object_id not in clients:
-            clients[object_id] = found.client_id or ""
+        if kind and object_id not in clients:
+            clients[object_id] = resource.outputs.get("clientId") or ""
             yield Item(kind, object_id, "", "is in the stack's state; no listing shows it")
 
 

@@ -159,6 +159,32 @@ def test_preflight_shows_what_runs_before_left(standing: Journey) -> None:
     assert "the recycle bin holds 1 application of this stack" in done.stdout
 
 
+def test_an_application_that_was_replaced_is_the_engines_to_delete(standing: Journey) -> None:
+    """Its deletion failed: the state holds both by one name, the one to go after the live one."""
+    live = standing.outputs(STACK)["applicationObjectId"]
+    body = standing.tenant.ask("GET", f"/applications/{live}")
+    body = {name: body[name] for name in ("displayName", "tags")}
+    with standing.tenant.http(standing.tenant.token()) as graph:  # which owns it then
+        old = graph.post("/v1.0/applications", json=body).json()["id"]
+        graph.post(f"/v1.0/applications/{old}/addPassword", json={}).raise_for_status()
+    file = state_file(standing)
+    state = json.loads(file.read_text(encoding="utf-8"))
+    resources = state["checkpoint"]["latest"]["resources"]
+    [application] = [each for each in resources if each["urn"].endswith("::application")]
+    of_old = json.loads(json.dumps(application).replace(live, old))
+    resources.append(of_old | {"delete": True})
+    file.write_text(json.dumps(state), encoding="utf-8")
+    for command, code in (("preflight", 0), ("verify", 1), ("up", 0)):
+        done = standing.proself_mail(command, "--stack", STACK, env={"COLUMNS": "300"})
+        assert done.returncode == code, done.stdout + done.stderr
+        [line] = [each for each in done.stdout.splitlines() if "was replaced" in each][-1:]
+        assert old in line
+        assert live not in line
+    assert standing.tenant.ask("GET", f"/applications/{live}")["id"] == live
+    with standing.tenant.http(standing.tenant.token()) as graph:
+        assert graph.get(f"/v1.0/applications/{old}").status_code == 404
+
+
 def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> None:
     file = standing.folder / f"Pulumi.{STACK}.yaml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ no password; one candidate is adopted; doubt stops; what is foreign is never tou
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -199,6 +199,24 @@ def test_doubt_stops_it(state: State, listing: list[ApplicationRecord]) -> None:
     claimed = any(each.tags in DOUBTFUL_TAGS for each in others)
     if two_candidates or claimed:
         assert decide(state, listing).plan is None
+
+
+@given(states, listings, st.data())
+def test_what_was_replaced_is_left_to_the_engine(
+    state: State, listing: list[ApplicationRecord], data: st.DataObject
+) -> None:
+    """Whatever it holds: the state knows it, and that it is to go."""
+    ids = [each.object_id for each in listing if each.object_id != state.application_id]
+    chosen = set(data.draw(st.lists(st.sampled_from(ids)))) if ids else set()
+    replaced = tuple(Resource(APPLICATION, f"/applications/{each}", {}) for each in chosen)
+    left = [each for each in listing if each.object_id not in chosen]
+    expected = decide(state, left).plan
+    found = decide(replace(state, replaced=replaced), listing).plan
+    assert (found is None) == (expected is None)
+    if found and expected:
+        told = chosen if state.application_id else set()
+        assert replace(found, reports=()) == replace(expected, reports=())
+        assert len(found.reports) == len(expected.reports) + len(told)
 
 
 @given(listings)

@@ -195,6 +195,26 @@ def test_what_is_there_twice_goes_and_nothing_else(seed: int) -> None:
     assert len(told) == 1, "the secret of another window is left alone and told of"
 
 
+def test_what_the_engine_deleted_may_be_shown_a_while_longer() -> None:
+    """It had been replaced, and the state does not know it any more."""
+    own = application(OWN, held=(secret(KEY),))
+    old = application("old", held=(secret(str(uuid.UUID(int=7))),))
+    directory = Trailing(random.Random(1), [own, old], lag=0)  # noqa: S311
+    of = orphans(directory)
+    others = {
+        name: Resource(name, name, {}) for name in (IDENTIFIER_URI, SERVICE_PRINCIPAL, CONSENT)
+    }
+    before = replace(
+        STATE,
+        resources={**STATE.resources, **others},
+        replaced=(Resource(APPLICATION, "/applications/old", {}),),
+    )
+    run(lambda: of.adoption(before, [own, old], ()))
+    told = run(lambda: of.clean(STATE, tenant_now, wrote=lambda: True))
+    assert list(directory.live) == [OWN, "old"]
+    assert told == ("the application old, which was replaced, is deleted",)
+
+
 def test_a_double_that_nobody_here_may_purge_does_not_stop_the_update() -> None:
     """Purging takes rights of its own, of an administrator's as a rule."""
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proself_mail.ownership import Due, OfStack, of_production
+from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.ownership import Due, OfStack, foreign_secrets, of_production
 from proself_mail.settings import Environment
 from proself_mail.stamp import Stamp
 
@@ -69,6 +70,15 @@ def test_due_is_what_is_for_tests_past_its_end_and_old_enough(
     )
     other = frozenset({UUID(int=9)})
     assert not Due(NOW, older_than, other).verdict(found.tags(), created).ours
+
+
+def test_the_first_secret_of_an_application_that_was_replaced_is_ours() -> None:
+    """The state knows the keys of another, which stands for it now; of its own it knows none."""
+    first = PasswordRecord("k1", "Proself SMTP OAuth 2026-11-24", NOW, NOW)
+    added = PasswordRecord("k2", "by hand", NOW, NOW)
+    old = ApplicationRecord("o", "c", "", NOW, (), "", (), (), 2, {}, (first, added))
+    assert foreign_secrets(old, {"20261124T000000Z": "k3"}) == (added,)
+    assert foreign_secrets(old, {"20261124T000000Z": "k2"}) == (first,)
 
 
 @given(stamps, noise)
