@@ -11,6 +11,7 @@ from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.directory import ApplicationRecord, consented
 from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import mended_by_refresh, of_application, unknown, up
+from proself_mail.mending import tainted, untaint
 from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, open_mail_proof
@@ -204,8 +205,10 @@ def stamped(seen: Evidence, found: ApplicationRecord) -> Check:
 
 
 def leftovers(seen: Evidence) -> Check:
-    """Look for other applications that bear the stack's stamp."""
+    """Look for other applications that bear the stack's stamp, and for what the state would do."""
     name, found = "left by earlier runs", seen.stamped
+    if marked := seen.state.tainted:
+        return fail(name, tainted(marked), f"`{untaint(seen.stack, marked)}` keeps what is there")
     if isinstance(found, Unread):
         return unknown(name, found)
     replaced = sorted(seen.state.replaced_applications)

@@ -110,6 +110,8 @@ _CREDENTIAL = re.compile(
 )
 """In a body that a diagnostic quotes, whole or cut off, however often it was quoted already."""
 _LIFETIME = r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allowed"
+_UNPROTECTING = re.compile(r" ?To unprotect the resource, .*")
+"""The engine's advice, by which what it protects would be gone."""
 _ENTRA = re.compile(r"AADSTS\d+: .*?(?= Trace ID|$)")
 
 
@@ -199,6 +201,14 @@ RULES = (
         Kind.PERMANENT,
         "there is no room left on a disk of this machine",
         "Make room where the state, the stack files and temporary files lie, then run it again.",
+        source="P",
+    ),
+    Rule(
+        r"marked for protection",
+        Kind.PERMANENT,
+        "an update would replace what a production stack protects",
+        "`pulumi preview --diff --stack S` shows what asks for that: undo it.",
+        ConfigurationError,
         source="P",
     ),
     Rule(
@@ -393,4 +403,5 @@ def _one_line(words: str) -> str:
     text = without_keys(_CREDENTIAL.sub(rf"\1{MASK}", " ".join(words.split())))
     if entra := _ENTRA.search(text):  # the rest is trace ids and the same as JSON
         return entra[0]
+    text = _UNPROTECTING.sub("", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -22,7 +22,7 @@ from proself_mail.directory import (
 )
 from proself_mail.errors import Refused
 from proself_mail.lock import Lock
-from proself_mail.mending import newest_file
+from proself_mail.mending import newest_file, tainted, untaint
 from proself_mail.quantity import quantity
 from proself_mail.schedule import open_windows, undeclared, vanishing
 from proself_mail.settings import Settings
@@ -127,6 +127,10 @@ def _stamp(
 ) -> Check:
     """Say what an update would find of earlier ones; FAIL where it would not know what to do."""
     name = _STAMP
+    if state.tainted:
+        mending = f"`{untaint(stack, state.tainted)}` keeps what is there; then try again"
+        detail = tainted(state.tainted)
+        return Check(name, Outcome.FAIL, detail, next_step=mending, is_guard=True)
     if began is None:
         return Check(name, Outcome.UNKNOWN, "another run is at work", required=False)
     try:

@@ -34,7 +34,7 @@ from proself_mail.errors import (
     Refused,
     RemoteError,
 )
-from proself_mail.mending import config_rm, secrets_keys
+from proself_mail.mending import config_rm, secrets_keys, tainted, untaint
 from proself_mail.patience import AGREEING, Patience, Say
 from proself_mail.project import CHECKOUT
 from proself_mail.rotating_stack import RotatingStack, rotating
@@ -94,6 +94,7 @@ async def run(
     stack = Stack(name, project)
     async with _no_longer(name, say) as (patience, limit), rotating(stack, patience) as at:
         greet(at.opened)
+        _check_marks(at)
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
             before = await at.plan()
@@ -176,6 +177,15 @@ async def _no_longer(name: str, say: Say) -> AsyncIterator[tuple[Patience, async
             f"minutes.{patience.waited_for}",
             f"`proself-mail rotate --stack {name}` goes on from here.",
         ) from None
+
+
+def _check_marks(at: RotatingStack) -> None:
+    """Refuse a stack of which the next update would replace something, whenever that comes."""
+    if marked := at.state.tainted:
+        raise Refused(
+            f"{tainted(marked)}.",
+            f"`{untaint(at.stack.name, marked)}` keeps what is there; then try again.",
+        )
 
 
 def _check_newest(plan: Plan, name: str) -> None:

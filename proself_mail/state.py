@@ -55,6 +55,8 @@ class State:
     """URNs of resources of other plugins."""
     replaced: tuple[Resource, ...] = ()
     """The plugin's that others of their names stand for now; the next update deletes them."""
+    tainted: tuple[str, ...] = ()
+    """URNs of what `pulumi state taint` marked: the next update replaces it."""
 
     @property
     def holds_anything(self) -> bool:
@@ -133,10 +135,13 @@ def read(deployment: Mapping[str, Any]) -> State:
     projects: set[str] = set()
     others: list[str] = []
     replaced: list[Resource] = []
+    tainted: list[str] = []
     for each in deployment.get("resources") or ():
         projects.add(each["urn"].split("::")[1])
         if each.get("protect"):
             protected.append(_name(each))
+        if each.get("taint") and not each.get("delete"):
+            tainted.append(each["urn"])
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
         elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):
@@ -162,6 +167,7 @@ def read(deployment: Mapping[str, Any]) -> State:
         frozenset(projects),
         tuple(others),
         tuple(replaced),
+        tuple(tainted),
     )
 
 

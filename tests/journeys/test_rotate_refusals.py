@@ -124,6 +124,27 @@ def test_a_uuid_that_is_not_the_stacks_own_is_refused(journey: Journey) -> None:
     told(0, "preflight")
 
 
+def test_what_is_marked_to_be_replaced_is_told_before(journey: Journey) -> None:
+    """By `pulumi state taint`: the engine would make another application without a question."""
+    urn = (
+        f"urn:pulumi:{STACK}::proself-mail::proself-mail:index:MailApp$"
+        "azuread:index/application:Application::application"
+    )
+    marked = journey.pulumi("state", "taint", urn, "--yes", "--stack", STACK)
+    assert marked.returncode == 0, marked.stderr
+    before = journey.mark()
+    mending = f"pulumi state untaint {shlex.quote(urn)} --stack {STACK}"
+    assert f"`{mending}`" in rotate(journey, "--dry-run", code=3)
+    for command, code in (("up", 3), ("preflight", 1), ("verify", 1)):
+        done = journey.proself_mail(command, "--stack", STACK)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert mending in done.stdout + done.stderr
+    assert journey.writes(before) == []
+    mended = journey.pulumi(*shlex.split(mending)[1:], "--yes")
+    assert mended.returncode == 0, mended.stderr
+    rotate(journey, "--dry-run")
+
+
 def test_a_secret_that_somebody_removed_is_told(journey: Journey, tmp_path: Path) -> None:
     made = journey.outputs(STACK)
     [first] = made["clientSecrets"]

@@ -336,6 +336,31 @@ def test_what_never_mends_names_cause_and_next_step() -> None:
     assert whole.cause == "The stack's secrets cannot be opened (incorrect passphrase)."
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (
+            'unable to replace resource "urn:…"\nas it is currently marked for protection. To '
+            "unprotect the resource, remove the `protect` flag from the resource in your Pulumi "
+            "program and run `pulumi up`",
+            "currently marked for protection",
+        ),
+        (
+            'resource "urn:…" cannot be deleted\nbecause it is protected. To unprotect the '
+            "resource, either remove the `protect` flag from the resource in your Pulumi program "
+            "and run `pulumi up`, or use the command:\n`pulumi state unprotect 'urn:…'`",
+            "because it is protected",
+        ),
+    ],
+)
+def test_the_engines_advice_on_protection_is_not_repeated(said: str, kept: str) -> None:
+    error = classify(said, "application").error()
+    assert isinstance(error, ConfigurationError)
+    assert kept in str(error)
+    assert "unprotect the resource" not in str(error)
+    assert "`protect`" not in str(error)
+
+
 def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
     assert isinstance(classify("stack is currently locked by 1 lock(s)").error(), Refused)
     assert isinstance(classify("incorrect passphrase").error(), ConfigurationError)
