@@ -8,7 +8,7 @@ what is not told within seconds is left to the plugin (docs/adr/0029).
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,9 +22,10 @@ from proself_mail import credentials, identity, secret_policy, stamp
 from proself_mail.check import Outcome
 from proself_mail.directory import AppPolicy
 from proself_mail.errors import CheckFailed, Refused, sentence
+from proself_mail.mending import foreign_in_state, state_delete
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
-from proself_mail.state import SECRET_PREFIX
+from proself_mail.state import SECRET_PREFIX, is_foreign
 from proself_mail.target import Target
 
 _PATIENCE = timedelta(seconds=10)
@@ -36,6 +37,7 @@ _ABOVE_SECRETS = {
     f"{_MAIL_APP}${_APPLICATION}",
 }
 """What a secret depends on, by types with their parents' as in a URN."""
+_ABOVE_FOREIGN = ("pulumi:pulumi:Stack", "pulumi:providers:")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Made:
     """The URN of each secret, by its window's id."""
     above_secrets: Sequence[str] = ()
     """The URNs of what they depend on."""
+    foreign: Sequence[str] = ()
+    """URNs of what this program never declares and this run would delete; parents come first."""
 
     @classmethod
     def read(cls, stack: str) -> Self | None:
@@ -74,8 +78,14 @@ class Made:
         is_set_up = self.application_id is not None
         identity.check(stack, settings.stack_id, self.stack_id, folder, is_set_up=is_set_up)
 
-    def check(self, settings: Settings, now: datetime) -> None:
-        """Refuse a stack file by which this run would drop what lives. Raises `Refused`."""
+    def check(self, settings: Settings, stack: str, now: datetime) -> None:
+        """Refuse to have what lives and is not declared deleted or dropped. Raises `Refused`.
+
+        That is a secret, or whatever somebody imported into the stack.
+        """
+        if self.foreign:
+            mending = sentence(state_delete(stack, self.foreign))
+            raise Refused(sentence(foreign_in_state(self.foreign)), f"{mending} Then try again.")
         undeclared_ones = vanishing(self.ends, settings.entries, now)
         if lost := [each for each in undeclared_ones if not self._is_kept(each)]:
             raise Refused(sentence(undeclared(lost)), sentence(BRING_THE_NEWEST))
@@ -88,6 +98,8 @@ class Made:
         application_id, ends, borne, secrets = None, {}, None, {}
         for urn, resource in resources.items():
             name = urn.rpartition("::")[2]
+            if is_foreign(urn):
+                continue
             if resource["type"] == _APPLICATION:
                 application_id = resource["outputs"].get("objectId")
                 borne = stamp.read(resource["outputs"].get("tags") or ())
@@ -96,7 +108,22 @@ class Made:
                 ends[window] = datetime.fromisoformat(resource["outputs"]["endDate"])
                 secrets[window] = urn
         above = [urn for urn in resources if urn.split("::")[2] in _ABOVE_SECRETS]
-        return cls(application_id, ends, borne.stack_id if borne else None, secrets, above)
+        return cls(
+            application_id,
+            ends,
+            borne.stack_id if borne else None,
+            secrets,
+            above,
+            _foreign(resources),
+        )
+
+
+def _foreign(resources: Collection[str]) -> Sequence[str]:
+    """Return the URNs of what this program never declares and this run would delete."""
+    # What was imported depends on these, and else on what was imported.
+    above = [urn for urn in resources if urn.split("::")[2].startswith(_ABOVE_FOREIGN)]
+    found = [urn for urn in resources if is_foreign(urn) and not operation.keeps(urn, above)]
+    return tuple(sorted(found, key=lambda urn: urn.count("$")))
 
 
 def _resources(stack: str) -> Mapping[str, Mapping[str, Any]]:

@@ -29,7 +29,7 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
         if made is not None:
-            made.check(settings, now)
+            made.check(settings, stack, now)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
         # A secret that is left out on purpose is no reason to refuse the rest.

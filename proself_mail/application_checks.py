@@ -11,7 +11,7 @@ from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.directory import ApplicationRecord, consented
 from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import mended_by_refresh, of_application, unknown, up
-from proself_mail.mending import tainted, untaint
+from proself_mail.mending import foreign_in_state, state_delete, tainted, untaint
 from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, open_mail_proof
@@ -220,6 +220,14 @@ def leftovers(seen: Evidence) -> Check:
     shown += [f"application {each}, which was replaced and is not deleted yet" for each in replaced]
     shown += [f"{each} was cut short" for each in seen.state.pending]
     return fail(name, "; ".join(shown), f"{up(seen)}, which adopts or removes it, or says why not")
+
+
+def foreign_resources(seen: Evidence) -> Check:
+    """Look for what the state holds and the program does not declare."""
+    name, found = "foreign resources", seen.state.foreign
+    if not found:
+        return ok(name, "none in the state")
+    return fail(name, foreign_in_state(found), state_delete(seen.stack, found))
 
 
 @of_application("drift")

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import yaml
 
-from proself_mail import state
 from proself_mail.directory import ApplicationRecord, DirectoryError, OrganizationRecord
 from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.mending import foreign_in_state, state_delete
 from proself_mail.ownership import OfStack, of_production
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Environment, Settings
@@ -57,7 +57,8 @@ def check_environment(name: str, configured: Settings) -> None:
             f"The stack {name} is for {configured.environment}: only test stacks are torn down.",
             "Nothing here removes it. Whoever really wants it gone lifts the protection by hand: "
             f"`pulumi state unprotect --all --stack {name}`, then "
-            f"`pulumi destroy --stack {name}`.",
+            f"`pulumi destroy --stack {name}`; but first `proself-mail verify --stack {name}`: "
+            "where it names foreign resources, those would be deleted too.",
         )
 
 
@@ -66,30 +67,21 @@ def check_state(name: str, found: State) -> None:
 
     It is dropped as a whole in the end, so everything in it must be known to be removed.
     """
-    if found.protected:
-        raise Refused(
-            f"The state of {name} protects {', '.join(found.protected)} from deletion.",
-            f"Think again. `pulumi state unprotect --all --stack {name}` lifts it.",
-        )
     if others := found.projects - {PROJECT}:
         raise Refused(
             f"The state of {name} is another project's: {', '.join(sorted(others))}.",
             "Bring this project's own state back from the backend's history.",
         )
-    strange = [each for each in found.others if each]
-    strange += [
-        resource
-        for resource in (*found.resources, *(each.name for each in found.replaced))
-        if resource not in _KNOWN and not resource.startswith(state.SECRET_PREFIX)
-    ]
-    if strange:
+    if found.foreign:
         raise Refused(
-            f"The state of {name} holds what this program does not make: {', '.join(strange)}.",
-            f"Remove that by `pulumi destroy --target URN --stack {name}` first.",
+            f"{name}: {foreign_in_state(found.foreign)}.",
+            f"{state_delete(name, found.foreign)}. Then try again.",
         )
-
-
-_KNOWN = {state.APPLICATION, state.IDENTIFIER_URI, state.SERVICE_PRINCIPAL, state.CONSENT}
+    if found.protected:
+        raise Refused(
+            f"The state of {name} protects {', '.join(found.protected)} from deletion.",
+            f"Think again. `pulumi state unprotect --all --stack {name}` lifts it.",
+        )
 
 
 def check_stamps(

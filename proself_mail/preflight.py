@@ -22,7 +22,13 @@ from proself_mail.directory import (
 )
 from proself_mail.errors import Refused
 from proself_mail.lock import Lock
-from proself_mail.mending import newest_file, tainted, untaint
+from proself_mail.mending import (
+    foreign_in_state,
+    newest_file,
+    state_delete,
+    tainted,
+    untaint,
+)
 from proself_mail.quantity import quantity
 from proself_mail.schedule import open_windows, undeclared, vanishing
 from proself_mail.settings import Settings
@@ -270,6 +276,20 @@ def clock(skew: timedelta) -> Check:
         "clock",
         Outcome.OK,
         f"the tenant's is {seconds:.0f} s {way} ours" if seconds else "agrees with the tenant's",
+    )
+
+
+def foreign(state: State, stack: str) -> Check:
+    """Find what an update would delete because the program does not declare it."""
+    name = "foreign resources"
+    if not state.foreign:
+        return Check(name, Outcome.OK, "none in the state")
+    return Check(
+        name,
+        Outcome.FAIL,
+        foreign_in_state(state.foreign),
+        next_step=f"{state_delete(stack, state.foreign)}; then try again",
+        is_guard=True,
     )
 
 

@@ -19,6 +19,17 @@ SERVICE_PRINCIPAL = "service-principal"
 CONSENT = "consent"
 SECRET_PREFIX = "secret-"  # noqa: S105
 """Names of the program's resources; a secret's goes on with its window's id."""
+_COMPONENT = "proself-mail:index:MailApp"
+_SECRET = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105
+_KINDS = {
+    APPLICATION: "azuread:index/application:Application",
+    IDENTIFIER_URI: "azuread:index/applicationIdentifierUri:ApplicationIdentifierUri",
+    SERVICE_PRINCIPAL: "azuread:index/servicePrincipal:ServicePrincipal",
+    CONSENT: "azuread:index/servicePrincipalDelegatedPermissionGrant:"
+    "ServicePrincipalDelegatedPermissionGrant",
+}
+"""What each is. One that the program comes to call otherwise keeps its entry here, beside the new
+one: a state has it by its former URN until the next `up`, which knows that by an alias."""
 
 _FOR_A_MOMENT = "TERRAFORM_UPDATE_"
 """How names begin by which the plugin asks a new object's replica for its attention."""
@@ -40,7 +51,7 @@ class State:
     """A stack's state."""
 
     resources: Mapping[str, Resource]
-    """The plugin's resources by name, those only that have an id."""
+    """The program's resources by name, those only that have an id."""
     pending: tuple[str, ...]
     """Names of resources whose operation was under way when the engine was killed."""
     unfinished: tuple[str, ...]
@@ -48,20 +59,20 @@ class State:
     outputs: Mapping[str, Any]
     """The stack's outputs, secrets in the clear."""
     protected: tuple[str, ...] = ()
-    """Names of resources that the engine refuses to delete."""
+    """Names of the program's resources that the engine refuses to delete."""
     projects: frozenset[str] = frozenset()
     """Names of the projects that its resources are of."""
-    others: tuple[str, ...] = ()
-    """URNs of resources of other plugins."""
+    foreign: tuple[str, ...] = ()
+    """URNs of what the program never declares, as by `pulumi import`; dependants come later."""
     replaced: tuple[Resource, ...] = ()
-    """The plugin's that others of their names stand for now; the next update deletes them."""
+    """The program's that others of their names stand for now; the next update deletes them."""
     tainted: tuple[str, ...] = ()
     """URNs of what `pulumi state taint` marked: the next update replaces it."""
 
     @property
     def holds_anything(self) -> bool:
         """Whether something was made or begun; the engine's own record of the stack is nothing."""
-        return bool(self.resources or self.pending or self.others or self.replaced)
+        return bool(self.resources or self.pending or self.foreign or self.replaced)
 
     @property
     def application_id(self) -> str | None:
@@ -133,18 +144,21 @@ def read(deployment: Mapping[str, Any]) -> State:
     outputs: Mapping[str, Any] = {}
     protected: list[str] = []
     projects: set[str] = set()
-    others: list[str] = []
+    foreign: list[str] = []
     replaced: list[Resource] = []
     tainted: list[str] = []
     for each in deployment.get("resources") or ():
         projects.add(each["urn"].split("::")[1])
+        if is_foreign(each["urn"]):
+            foreign.append(each["urn"])
+            continue
         if each.get("protect"):
             protected.append(_name(each))
         if each.get("taint") and not each.get("delete"):
             tainted.append(each["urn"])
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
-        elif each.get("custom") and each["type"].startswith("azuread:") and each.get("id"):
+        elif each["type"].startswith("azuread:") and each.get("id"):
             name = _name(each)
             found = _clear(each.get("outputs") or {})
             resource = Resource(name, each["id"], found, each.get("created") or "")
@@ -152,8 +166,6 @@ def read(deployment: Mapping[str, Any]) -> State:
                 replaced.append(resource)
             else:
                 resources[name] = resource
-        elif each.get("custom") and not each["type"].startswith(("azuread:", "pulumi:providers:")):
-            others.append(each["urn"])
     pending = tuple(
         _name(operation["resource"]) for operation in deployment.get("pending_operations") or ()
     )
@@ -165,10 +177,23 @@ def read(deployment: Mapping[str, Any]) -> State:
         outputs,
         tuple(protected),
         frozenset(projects),
-        tuple(others),
+        tuple(foreign),
         tuple(replaced),
         tuple(tainted),
     )
+
+
+def is_foreign(urn: str) -> bool:
+    """Say whether a resource is none of the program's, nor what the engine keeps for its own use.
+
+    The name alone does not tell: somebody may have imported another application by the same one.
+    """
+    kinds, name = urn.split("::", 3)[2:]
+    parents, _, kind = kinds.rpartition("$")
+    if kind in ("pulumi:pulumi:Stack", _COMPONENT) or kind.startswith("pulumi:providers:"):
+        return False
+    is_named = kind == (_SECRET if name.startswith(SECRET_PREFIX) else _KINDS.get(name))
+    return not is_named or parents.rpartition("$")[2] != _COMPONENT
 
 
 def mend(deployment: dict[str, Any]) -> None:
@@ -192,7 +217,7 @@ def _unfinished(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
         each
         for each in deployment.get("resources") or ()
         if each.get("initErrors")
-        and each["type"].startswith("azuread:")
+        and not is_foreign(each["urn"])
         and (_name(each).startswith(SECRET_PREFIX) or _name(each) == IDENTIFIER_URI)
     ]
 

@@ -135,7 +135,11 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     )
     now = opened.tenant_now()
     holders = lock.standing(stack.backend_folder, PROJECT, stack.name)
-    here = (preflight.clock(opened.skew), preflight.lock(stack.name, holders))
+    here = (
+        preflight.clock(opened.skew),
+        preflight.lock(stack.name, holders),
+        preflight.foreign(state, stack.name),
+    )
     if isinstance(bearers, Forbidden):
         return Looked((*found, *here, preflight.unseen(bearers)), state, ())
     # What an engine makes at this moment would be taken for something left behind.

@@ -37,6 +37,7 @@ CHECKS: Sequence[Callable[[Evidence], Check]] = (
     entra.owners,
     entra.stamped,
     entra.leftovers,
+    entra.foreign_resources,
     entra.drift,
     mailbox_checks.mailbox,
     mailbox_checks.config_file,

@@ -6,6 +6,7 @@ The tenant's history says so (`refused`).
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -192,6 +193,40 @@ def test_a_protected_application(standing: Journey) -> None:
 
     edit_state(standing, protect)
     assert "protects application from deletion" in refused(standing)
+
+
+def test_what_somebody_imported_into_the_stack(standing: Journey) -> None:
+    """Protected, as by default, and under the name of ours: no command has the engine delete it."""
+    [theirs] = standing.tenant.seed(applications=[{"display_name": "erp"}])["applications"]
+    kind = "azuread:index/application:Application"
+    urn = f"urn:pulumi:{STACK}::proself-mail::{kind}::application"
+    entry = {"urn": urn, "type": kind, "custom": True, "id": f"/applications/{theirs['id']}"}
+
+    def bring(document: Any) -> Any:
+        document["deployment"]["resources"].append(entry | {"protect": True})
+        return document
+
+    edit_state(standing, bring)
+    said = refused(standing)
+    assert "holds what this program does not make" in said
+    assert "unprotect" not in said
+    before = standing.mark()
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 3, done.stderr
+    typed = standing.up(STACK)
+    assert typed.returncode != 0
+    assert standing.writes(before) == []
+    checks = json.loads(standing.proself_mail("verify", "--stack", STACK, "--json").stdout)
+    failed = [each for each in checks["stacks"][0]["checks"] if each["outcome"] == "FAIL"]
+    assert [each["name"] for each in failed] == ["foreign resources"]
+    ups = done.stderr.rpartition("Next:")[2]  # below a table, in which a line is folded
+    told = (ups, typed.stdout + typed.stderr, said, failed[0]["next_step"])
+    lines = {line for each in told for line in re.findall(r"`pulumi (state [^`]*)`", each)}
+    [line] = lines
+    assert standing.pulumi(*shlex.split(line), "--yes").returncode == 0
+    done = standing.proself_mail("preflight", "--stack", STACK)
+    assert done.returncode == 0, done.stdout
+    assert standing.tenant.ask("GET", f"/applications/{theirs['id']}")["displayName"] == "erp"
 
 
 def test_a_state_of_another_project(standing: Journey) -> None:

@@ -1,5 +1,7 @@
 """What the program reads of the state, where the engine does not tell at once."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,13 +9,13 @@ import pulumi
 import pytest
 
 from infra.policy import Made
+from proself_mail.errors import Refused
+from tests.unit.test_settings import good
 
-URN = (
-    "urn:pulumi:dev::x::proself-mail:index:MailApp$azuread:index/application:Application"
-    "::application"
-)
+KIND = "azuread:index/application:Application"
+URN = f"urn:pulumi:dev::proself-mail::proself-mail:index:MailApp${KIND}::application"
 APPLICATION = {
-    "type": "azuread:index/application:Application",
+    "type": KIND,
     "outputs": {"objectId": "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"},
 }
 
@@ -21,8 +23,11 @@ APPLICATION = {
 class Engine:
     """Tells nothing for so many times, then what it is asked for."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, silent: int) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, silent: int, imported: Mapping[str, Any]
+    ) -> None:
         self.asked: list[str] = []
+        self._resources = {URN: APPLICATION, **imported}
         self._silent = silent
         monkeypatch.setattr(pulumi.runtime, "invoke", self.invoke)
         for name in ("get_organization", "get_project"):
@@ -32,13 +37,14 @@ class Engine:
         self.asked.append(token.rpartition(":")[2])
         if len(self.asked) <= self._silent:
             raise RuntimeError("failed to load checkpoint: EOF")
-        outputs = {"clientId": "…"} if self.asked[-1] == "readStackOutputs" else {URN: APPLICATION}
+        are_outputs = self.asked[-1] == "readStackOutputs"
+        outputs = {"clientId": "…"} if are_outputs else self._resources
         return SimpleNamespace(value={"outputs": outputs})
 
 
 def test_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is writing the state's file at that time."""
-    engine = Engine(monkeypatch, 2)
+    engine = Engine(monkeypatch, 2, {})
     object_id = "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"
     assert Made.read("dev") == Made(object_id, {}, above_secrets=[URN])
     assert engine.asked == [*["readStackOutputs"] * 3, "readStackResourceOutputs"]
@@ -46,6 +52,39 @@ def test_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_never_told_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a backend of the CLI's oldest layout, which knows no such name."""
-    engine = Engine(monkeypatch, 99)
+    engine = Engine(monkeypatch, 99, {})
     assert Made.read("dev") is None
     assert len(engine.asked) == 3
+
+
+def test_what_somebody_imported_is_not_ours_and_is_not_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even under the name of ours, and its own children are told first."""
+    imported = {"type": KIND, "outputs": {"objectId": "5d1b1f2c-0000-4000-8000-000000000000"}}
+    above = f"urn:pulumi:dev::proself-mail::{KIND}::application"
+    below = f"urn:pulumi:dev::proself-mail::{KIND}${KIND}::below"
+    Engine(monkeypatch, 0, {below: imported, above: imported})
+    found = Made.read("dev")
+    assert found is not None
+    assert found.application_id == "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"
+    with pytest.raises(Refused, match="what this program does not make") as refused:
+        found.check(good(), "dev", datetime(2027, 4, 1, tzinfo=UTC))
+    step = refused.value.next_step
+    assert 0 < step.index(f"'{below}' --force --stack dev`") < step.index(f"{above} --force")
+
+
+@pytest.mark.parametrize(
+    ("target", "is_refused"), [("**::consent", False), ("**::erp", True), ("**:Stack::**", True)]
+)
+def test_what_a_part_update_leaves_is_no_reason_to_refuse_it(
+    monkeypatch: pytest.MonkeyPatch, target: str, is_refused: bool
+) -> None:
+    stack = "urn:pulumi:dev::proself-mail::pulumi:pulumi:Stack::proself-mail-dev"
+    erp = f"urn:pulumi:dev::proself-mail::{KIND}::erp"
+    above: dict[str, Any] = {"type": "pulumi:pulumi:Stack", "outputs": {}}
+    Engine(monkeypatch, 0, {stack: above, erp: {"type": KIND, "outputs": {}}})
+    monkeypatch.setenv("PULUMI_OPTION_TARGET", target)
+    found = Made.read("dev")
+    assert found is not None
+    assert found.foreign == ((erp,) if is_refused else ())
