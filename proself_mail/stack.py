@@ -224,11 +224,17 @@ class Stack:
             return None
         return state.read(exported.get("deployment") or {})
 
-    def file_settings(self) -> Settings:
-        """Return the configuration that its file alone holds, whatever became of its state.
+    def last_settings(self) -> Settings:
+        """Return its configuration, or what its file alone holds where there is no stack any more.
 
         Raises `ConfigurationError` where there is no file or it cannot be used.
         """
+        try:
+            return self.settings()
+        except NoStackError:
+            return self._file_settings()
+
+    def _file_settings(self) -> Settings:
         path = self.file
         try:
             own = stack_file.values(path, PROJECT)
@@ -239,11 +245,17 @@ class Stack:
                 configuration.BRING_BACK,
             ) from error
         if not own:
-            self._check_not_lost()
             raise ConfigurationError(
                 f"There is no stack {self.name}: its file {path} is not there or holds none of "
                 "this project's keys.",
                 f"`pulumi stack ls` lists what there is. {configuration.BRING_BACK}",
+            )
+        if covered := [key for key, value in own.items() if stack_file.is_encrypted(value)]:
+            raise ConfigurationError(
+                f"There is no stack {self.name} any more, without which nothing decrypts "
+                f"{', '.join(f'`{key}`' for key in covered)} in its file {path}.",
+                f"`pulumi stack init {shell_word(self.name)}` makes it again, empty; then try "
+                "again.",
             )
         return configuration.parse(own, self.name, self._standing)
 

@@ -41,6 +41,13 @@ def values(path: Path, namespace: str) -> Mapping[str, object]:
     return {name: value for (space, _, name), value in split.items() if space == namespace}
 
 
+def is_encrypted(value: object) -> bool:
+    """Say whether a value, or anything in it, is one that `pulumi config set --secret` wrote."""
+    if isinstance(value, dict):
+        return value.keys() == {"secure"} or any(map(is_encrypted, value.values()))
+    return isinstance(value, list) and any(map(is_encrypted, value))
+
+
 def plain_values(text: str, namespace: str) -> Mapping[str, object] | None:
     """Return the values under a namespace, by their keys; None where only the engine can tell."""
     try:

@@ -70,7 +70,7 @@ async def run(
     for name in names:  # one stack may be given twice, with its organization and without
         named.setdefault(short_name(name), name)
     stacks = [Stack(name, project) for name in named.values()]
-    configured = {each.name: each.file_settings() for each in stacks}
+    configured = {each.name: await each.engine.awaited(each.last_settings) for each in stacks}
     for name, settings in configured.items():
         guards.check_environment(name, settings)
     first = _of_one_tenant(configured)

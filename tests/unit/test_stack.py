@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from proself_mail import backend, failure
 from proself_mail.cli import rotating
@@ -179,6 +180,38 @@ def test_a_configuration_that_is_plain_and_holds_is_read_without_the_engine(
     else:
         assert Stack("dev", tmp_path).settings().server == "proself.example.jp"
     assert bool(runs) == asked
+
+
+def test_what_is_encrypted_is_the_engines_to_read_and_lost_with_the_stack(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\n", encoding="utf-8")
+    example = (CHECKOUT / "stacks" / "Pulumi.example.yaml").read_text(encoding="utf-8")
+    mailbox = "mailbox: proself@example.jp"
+    start = 'from: "2027-04-01T00:00:00Z"'
+    assert mailbox in example
+    assert start in example
+    covered = example.replace(mailbox, "mailbox: {secure: v1:a}")
+    covered = covered.replace(start, "from: {secure: v1:b}")
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(covered, encoding="utf-8")
+    values = yaml.safe_load(example)["config"]
+    is_there = True
+
+    def run(*_: object, **__: object) -> str:
+        if is_there:
+            return json.dumps({key: {"objectValue": value} for key, value in values.items()})
+        raise CommandFailed(255, "", "error: no stack named 'dev' found")
+
+    monkeypatch.setattr(Engine, "run", run)
+    stack = Stack("dev", tmp_path)
+    assert stack.last_settings() == Stack("dev", tmp_path).settings()
+    is_there = False
+    with pytest.raises(ConfigurationError, match="nothing decrypts `mailbox`, `secrets`") as lost:
+        stack.last_settings()
+    assert "`pulumi stack init dev`" in lost.value.next_step
+    file.write_text(example, encoding="utf-8")
+    assert stack.last_settings().mailbox == "proself@example.jp"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its files have no mode and no owner's ID")
