@@ -27,7 +27,7 @@ from pydantic import (
 )
 from tomlkit.items import Table
 
-from proself_mail import facts, git_tree, private_file
+from proself_mail import facts, git_tree, private_file, whole_file
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.secret import MASK, Secret
 from proself_mail.settings import Settings
@@ -262,15 +262,18 @@ def check_writable(path: Path, settings: Settings) -> None:
 def left_behind(settings: Settings, stack: str, root: Path) -> Sequence[Path]:
     """Return this stack's files in the usual places of other names: it was renamed.
 
-    `stack` is its name now, `root` what relative paths begin at.
+    With what killed writes left beside them. `stack` is its name now, `root` what relative paths
+    begin at.
     """
     own = settings.config_file_path(stack, root)
     found = []
-    for path in sorted((root / "out").glob("*/proself.toml")):
-        with contextlib.suppress(OSError):
-            borne = _OURS.search(path.read_bytes())
-            if path != own and borne and borne[1] == str(settings.stack_id).encode():
-                found.append(path)
+    for folder in sorted((root / "out").glob("*")):
+        usual = folder / "proself.toml"
+        for path in (usual, *whole_file.scratches(usual)) if usual != own else ():
+            with contextlib.suppress(OSError):
+                borne = _OURS.search(path.read_bytes())
+                if borne and borne[1] == str(settings.stack_id).encode():
+                    found.append(path)
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import guards, inspection, remains, state, whole_file
+from proself_mail import guards, inspection, proself, remains, state, whole_file
 from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
 from proself_mail.errors import RemoteError
 from proself_mail.ownership import OfStack, Verdict
@@ -158,11 +158,15 @@ def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[It
 
 
 def _config_files(name: str, settings: Settings) -> list[Path]:
-    """Return the Proself config file, and what killed runs left of it: it holds a secret too."""
+    """Return the Proself config file, and what killed runs left of it: it holds a secret too.
+
+    With those of names that the stack had before.
+    """
+    earlier = proself.left_behind(settings, name, CHECKOUT)
     path = settings.config_file_path(name, CHECKOUT)
     if path is None:
-        return []
-    return [*([path] if os.path.lexists(path) else []), *whole_file.scratches(path)]
+        return [*earlier]
+    return [*([path] if os.path.lexists(path) else []), *whole_file.scratches(path), *earlier]
 
 
 def of_config_file(path: Path, name: str, settings: Settings) -> Verdict:
@@ -180,7 +184,8 @@ def of_config_file(path: Path, name: str, settings: Settings) -> Verdict:
     except (OSError, ValueError) as error:
         return Verdict(False, f"it is no Proself config file ({type(error).__name__})")
     # The file itself is put in its place whole; only beside it can a write be killed at its start.
-    if not text and path != settings.config_file_path(name, CHECKOUT):
+    own = settings.config_file_path(name, CHECKOUT)
+    if not text and own is not None and path in whole_file.scratches(own):
         return Verdict(True, "a write of this stack's config file was killed at its start")
     if names == str(settings.stack_id):
         return Verdict(True, "names this stack's UUID")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import teardown
+from proself_mail import teardown, teardown_plan
 from proself_mail.removal_item import Item, Kind, Result
 from proself_mail.settings import Settings
 from proself_mail.teardown_plan import StackPlan, of_config_file
@@ -26,6 +26,33 @@ def test_only_what_a_killed_write_left_may_be_empty(tmp_path: Path) -> None:
         each.touch()
     assert not of_config_file(path, STACK, own).ours
     assert of_config_file(cut_short, STACK, own).ours
+
+
+@pytest.mark.parametrize("place", [None, "none", "proself.toml"])
+def test_files_under_former_names_of_a_stack_go_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str | None
+) -> None:
+    """With what a killed write left beside them; nothing that is another's, or may be."""
+    monkeypatch.setattr(teardown_plan, "CHECKOUT", tmp_path)
+    own = good() if place is None else good(configFile=place)
+    is_ours = f'stack_id = "{own.stack_id}"'
+    is_theirs = f'stack_id = "{uuid.uuid4()}"'
+    out = tmp_path / "out"
+    left = [out / "old" / "proself.toml", out / "older" / ".proself.toml.0a1b2c_d"]
+    others = [out / "old" / ".proself.toml.0a1b2c_e", out / "other" / "proself.toml"]
+    empty = [out / "old" / ".proself.toml.0a1b2c_f", out / "empty" / "proself.toml"]
+    for paths, text in ((left, is_ours), (others, is_theirs), (empty, "")):
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    there = own.config_file_path(STACK, tmp_path)
+    if there is not None:
+        there.parent.mkdir(exist_ok=True)
+        there.write_text(is_ours, encoding="utf-8")
+    found = teardown_plan._config_files(STACK, own)
+    assert found == ([] if there is None else [there]) + left
+    assert all(of_config_file(path, STACK, own).ours for path in found)
+    assert not [path for path in (*others, *empty) if of_config_file(path, STACK, own).ours]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
