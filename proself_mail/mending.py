@@ -42,7 +42,7 @@ def untaint(stack: str, urns: Sequence[str]) -> str:
 def tainted(urns: Sequence[str]) -> str:
     """Say what bears such a mark."""
     names = ", ".join(urn.rpartition("::")[2] for urn in urns)
-    return f"`pulumi state taint` marked {names}, and an update replaces what is marked so"
+    return f"Pulumi's `state taint` marked {names}, and an update replaces what is marked so"
 
 
 def config_add_permission(stack: str, permissions: Sequence[str], permission: str) -> Sequence[str]:

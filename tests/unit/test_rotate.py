@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import rotate, whole_file
+from proself_mail import rotate, state, whole_file
 from proself_mail.engine import Engine
 from proself_mail.errors import ConfigurationError, Error, Interrupted, RemoteError
 from proself_mail.patience import Patience
@@ -189,7 +189,9 @@ def test_the_patience_with_the_tenant_begins_again_after_a_person_was_asked(
 
     @asynccontextmanager
     async def rotating(*_: object) -> AsyncIterator[object]:
-        yield SimpleNamespace(is_update_due=True, opened=None, settings=None, plan=answer)
+        yield SimpleNamespace(
+            is_update_due=True, opened=None, settings=None, plan=answer, state=state.read({})
+        )
 
     monkeypatch.setattr(rotate, "rotating", rotating)
     monkeypatch.setattr(rotate, "_append", answer)
