@@ -72,15 +72,20 @@ def check_state(name: str, found: State) -> None:
             f"The state of {name} is another project's: {', '.join(sorted(others))}.",
             "Bring this project's own state back from the backend's history.",
         )
-    if found.foreign:
-        raise Refused(
-            f"{name}: {foreign_in_state(found.foreign)}.",
-            f"{state_delete(name, found.foreign)}. Then try again.",
-        )
+    check_nothing_foreign(name, found)
     if found.protected:
         raise Refused(
             f"The state of {name} protects {', '.join(found.protected)} from deletion.",
             f"Think again. `pulumi state unprotect --all --stack {name}` lifts it.",
+        )
+
+
+def check_nothing_foreign(name: str, found: State) -> None:
+    """Refuse a state that holds what this program never made."""
+    if found.foreign:
+        raise Refused(
+            f"{name}: {foreign_in_state(found.foreign)}.",
+            f"{state_delete(name, found.foreign)}. Then try again.",
         )
 
 

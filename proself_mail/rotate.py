@@ -16,6 +16,7 @@ from pathlib import Path
 
 from proself_mail import (
     clock,
+    guards,
     lock,
     proself,
     rights,
@@ -94,7 +95,7 @@ async def run(
     stack = Stack(name, project)
     async with _no_longer(name, say) as (patience, limit), rotating(stack, patience) as at:
         greet(at.opened)
-        _check_marks(at)
+        _check_state(at)
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
             before = await at.plan()
@@ -179,8 +180,9 @@ async def _no_longer(name: str, say: Say) -> AsyncIterator[tuple[Patience, async
         ) from None
 
 
-def _check_marks(at: RotatingStack) -> None:
-    """Refuse a stack of which the next update would replace something, whenever that comes."""
+def _check_state(at: RotatingStack) -> None:
+    """Refuse a stack of which the next update would replace or delete something, if not today."""
+    guards.check_nothing_foreign(at.stack.name, at.state)
     if marked := at.state.tainted:
         raise Refused(
             f"{tainted(marked)}.",

@@ -18,7 +18,7 @@ import pytest
 
 from proself_mail import rotate, state, whole_file
 from proself_mail.engine import Engine
-from proself_mail.errors import ConfigurationError, Error, Interrupted, RemoteError
+from proself_mail.errors import ConfigurationError, Error, Interrupted, Refused, RemoteError
 from proself_mail.patience import Patience
 from proself_mail.rotate import Append
 from tests import jumping
@@ -182,6 +182,7 @@ def test_the_patience_with_the_tenant_begins_again_after_a_person_was_asked(
     """Who is to type the stack's name may be away for longer than a tenant may take."""
 
     plan = SimpleNamespace(is_due=True)
+    held: list[object] = []
 
     async def answer(*_: object) -> object:
         await asyncio.sleep(0.01)
@@ -190,7 +191,12 @@ def test_the_patience_with_the_tenant_begins_again_after_a_person_was_asked(
     @asynccontextmanager
     async def rotating(*_: object) -> AsyncIterator[object]:
         yield SimpleNamespace(
-            is_update_due=True, opened=None, settings=None, plan=answer, state=state.read({})
+            is_update_due=True,
+            opened=None,
+            settings=None,
+            plan=answer,
+            stack=SimpleNamespace(name="prod"),
+            state=state.read({"resources": held}),
         )
 
     monkeypatch.setattr(rotate, "rotating", rotating)
@@ -201,3 +207,6 @@ def test_the_patience_with_the_tenant_begins_again_after_a_person_was_asked(
         rotate.run("prod", Path(), print, append=Append.REVOKE, show=lambda _: time.sleep(0.4))
     )
     assert cast(Any, rotated) is plan
+    held.append({"urn": "urn:pulumi:prod::proself-mail::a:b:C::erp", "type": "a:b:C"})
+    with pytest.raises(Refused, match="what this program does not make"):  # due or not
+        asyncio.run(rotate.run("prod", Path(), print, dry_run=True))
