@@ -140,7 +140,7 @@ def test_a_permission_that_is_not_offered(stack: Journey) -> None:
     assert "pulumi config set --path 'permissions[1]' SMTP.Send" in next_step
 
 
-@pytest.mark.parametrize("seconds", [301, -301])
+@pytest.mark.parametrize("seconds", [320, -320])
 def test_a_clock_that_is_five_minutes_off(stack: Journey, seconds: int) -> None:
     cause, next_step = refused(stack, 2, {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": str(seconds)})
     assert "5 minutes apart" in cause
