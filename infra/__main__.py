@@ -23,4 +23,4 @@ with ThreadPoolExecutor(1) as beside:
     from infra.mail_app import MailApp, MailAppArgs
 where, now = entering.result()
 app = MailApp("proself", MailAppArgs.of(configuration, where, now))
-outputs.export(app, configuration, where)
+outputs.export(app, configuration, where, made, now)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from infra import operation
+from infra import operation, policy
 from proself_mail import proself
 from proself_mail.proself import ClientSecret, ProselfConfig
-from proself_mail.schedule import format_instant
+from proself_mail.schedule import format_instant, vanishing
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
 from proself_mail.target import Target
@@ -26,8 +26,17 @@ T = TypeVar("T")
 _PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
-def export(app: "MailApp", settings: Settings, target: Target) -> None:
-    """Export the stack's outputs; have the config file written when all is made."""
+def export(
+    app: "MailApp",
+    settings: Settings,
+    target: Target,
+    made: policy.Made | None,
+    now: datetime,
+) -> None:
+    """Export the stack's outputs; have the config file written when all is made.
+
+    `made` is what was there before, where that was looked at.
+    """
     client_id = app.application.client_id
     secrets = [
         pulumi.Output.all(
@@ -59,11 +68,14 @@ def export(app: "MailApp", settings: Settings, target: Target) -> None:
     pulumi.export("clientSecrets", all_secrets)
     pulumi.export("configFile", settings.config_file_shown(pulumi.get_stack()))
 
-    if config_file and operation.applies_changes() and not operation.is_under_proself_mail_up():
-        made = [app.identifier_uri.id, app.service_principal.id, client_id, all_secrets]
+    # A part-update by an older stack file keeps secrets of which that file knows nothing.
+    is_older = made is not None and vanishing(made.ends, settings.entries, now)
+    writes = operation.applies_changes() and not operation.is_under_proself_mail_up()
+    if config_file and writes and not is_older:
+        done = [app.identifier_uri.id, app.service_principal.id, client_id, all_secrets]
         if app.consent:
-            made.append(app.consent.id)
-        pulumi.Output.all(*made).apply(lambda found: _write(config_file, settings, found))
+            done.append(app.consent.id)
+        pulumi.Output.all(*done).apply(lambda found: _write(config_file, settings, found))
 
 
 def _where_made(output: pulumi.Output[T]) -> pulumi.Output[T | None]:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from proself_mail import facts, stamp
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.directory import ApplicationRecord, consented
+from proself_mail.errors import ConfigurationError
 from proself_mail.evidence import Evidence, Unread
 from proself_mail.judging import mended_by_refresh, of_application, unknown, up
 from proself_mail.mending import foreign_in_state, state_delete, tainted, untaint
+from proself_mail.outputs import check_agreement
 from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, open_mail_proof
@@ -228,6 +230,16 @@ def foreign_resources(seen: Evidence) -> Check:
     if not found:
         return ok(name, "none in the state")
     return fail(name, foreign_in_state(found), state_delete(seen.stack, found))
+
+
+def recorded(seen: Evidence) -> Check:
+    """Look whether the state holds what its outputs tell of, and they all of its secrets."""
+    name = "state"
+    try:
+        check_agreement(seen.state, seen.stack)
+    except ConfigurationError as error:
+        return fail(name, error.cause.rstrip("."), error.next_step.rstrip("."))
+    return ok(name, "agrees with its outputs")
 
 
 @of_application("drift")

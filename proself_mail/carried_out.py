@@ -4,14 +4,18 @@ Asked of the state, not of the tenant, by what shows a person values to enter or
 """
 
 from proself_mail.errors import ConfigurationError
-from proself_mail.outputs import outputs_of
+from proself_mail.outputs import check_agreement, outputs_of
 from proself_mail.settings import Settings
 from proself_mail.state import APPLICATION, CONSENT, State
 
 
 def check(name: str, settings: Settings, state: State) -> None:
-    """Raise `ConfigurationError` where a key was changed since the last `up` of a stack."""
+    """Raise `ConfigurationError` where a key was changed since the last `up` of a stack.
+
+    So it does where outputs and resources of its state are not of the same.
+    """
     outputs = outputs_of(state, name)
+    check_agreement(state, name)
     pairs = {
         "server": (settings.redirect_uri, outputs.redirect_uri),
         "tenantId": (str(settings.tenant_id), outputs.tenant_id),

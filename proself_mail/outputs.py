@@ -3,7 +3,7 @@
 The program exports them (`infra.outputs`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,44 @@ def outputs_of(found: State, name: str) -> Outputs:
             "`--exclude`) left some of them out.",
             f"{again}, then try again.",
         ) from None
+
+
+def are_secrets_told(state: State) -> bool:
+    """Say whether the outputs have just the client secrets that the state's resources are.
+
+    A part-update by an older stack file leaves out what that does not declare, and an update that
+    was cut short has not told the newest yet: what is pasted then is not what is booked. True where
+    it cannot be said: the outputs are covered, or not there.
+    """
+    told = _told(state)
+    return told is None or told == {*state.key_ids.values()}
+
+
+def check_agreement(state: State, name: str) -> None:
+    """Raise `ConfigurationError` where outputs and resources of a state are not of the same."""
+    told = _told(state) or frozenset()
+    known = {*state.key_ids.values()}
+    if untold := sorted(known - told):
+        raise ConfigurationError(
+            f"The outputs of the stack {name} lack what its state holds: {_secrets(untold)}. An "
+            "update was cut short, or of a part (`--target`, `--exclude`) by another stack file.",
+            f"`proself-mail up --stack {name}` completes them.",
+        )
+
+
+def _told(state: State) -> frozenset[str] | None:
+    """Return the key ids of the client secrets in the outputs; None where they are not to be seen.
+
+    Those of `State` without the values of secrets are covered.
+    """
+    found = state.outputs.get("clientSecrets")
+    if not isinstance(found, list):
+        return None
+    return frozenset(str(each.get("keyId")) for each in found if isinstance(each, dict))
+
+
+def _secrets(key_ids: Sequence[str]) -> str:
+    return ", ".join(f"the client secret {key_id}" for key_id in key_ids)
 
 
 def _outputs(found: Mapping[str, Any]) -> Outputs:

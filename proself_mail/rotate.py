@@ -140,6 +140,13 @@ async def acknowledge(
                 f"No client secret of the stack {name} signs in now.",
                 f"`proself-mail rotate {early}--stack {name}` makes one; then paste that.",
             )
+        if found.are_outputs_behind and key_id is None:
+            raise ConfigurationError(
+                f"The outputs of the stack {name}, which a person pastes from, have other client "
+                "secrets than its state: Proself may have an older one.",
+                f"`proself-mail rotate --stack {name}` brings them in order; then paste what "
+                f"`proself-mail sheet --stack {name}` shows, and acknowledge that.",
+            )
         chosen = key_id.lower() if key_id else live[-1]
         if chosen not in live:
             raise ConfigurationError(
@@ -337,7 +344,7 @@ async def _apply(
     settled = asyncio.ensure_future(spent_secrets.settled(at, plan.expired))
     try:
         is_forgotten = False
-        if looked and not (plan.add or plan.revoked):
+        if looked and not (plan.add or plan.revoked or plan.are_outputs_behind):
             record = up.begin(at.opened, at.stack, at.settings, looked)
             record = record.writing(at.opened.tenant_now())
             is_forgotten = await _forget(at, say) and not record.carries_on

@@ -11,6 +11,7 @@ from proself_mail.directory import ApplicationRecord, PasswordRecord
 from proself_mail.errors import Refused, sentence
 from proself_mail.ledger import Ledger
 from proself_mail.mending import newest_file
+from proself_mail.outputs import are_secrets_told
 from proself_mail.reminder import LiveSecret, Reminder, remind
 from proself_mail.schedule import (
     SecretsEntry,
@@ -44,6 +45,8 @@ class Plan:
     """Ours, valid still, to remove when the newest is proven: one of them leaked."""
     forget: tuple[str, ...]
     """Windows that have closed and that the state knows still."""
+    are_outputs_behind: bool
+    """Whether they have other secrets than the state: whoever looked for one found another."""
     foreign: tuple[PasswordRecord, ...]
     """Secrets that this product has no record of; left alone."""
     suspects: tuple[PasswordRecord, ...]
@@ -63,7 +66,7 @@ class Plan:
     @property
     def needs_engine(self) -> bool:
         """Whether the stack has to be brought up to date."""
-        return bool(self.add or self.forget)
+        return bool(self.add or self.forget or self.are_outputs_behind)
 
     @property
     def is_due(self) -> bool:
@@ -72,8 +75,12 @@ class Plan:
 
 
 def is_update_due(entries: Sequence[SecretsEntry], state: State, now: datetime) -> bool:
-    """Say whether a window has opened or closed that the state does not know so yet."""
-    return {window.id for window in open_windows(entries, now)} != state.key_ids.keys()
+    """Say whether a window has opened or closed that the state does not know so yet.
+
+    Or whether its outputs are behind it.
+    """
+    known = {window.id for window in open_windows(entries, now)} == state.key_ids.keys()
+    return not known or not are_secrets_told(state)
 
 
 def plan(
@@ -117,6 +124,7 @@ def plan(
             each for window, each in closed if window in leaked and not each.has_ended(surely)
         ),
         forget=tuple(window for window in state.key_ids if window not in is_open),
+        are_outputs_behind=not are_secrets_told(state),
         foreign=foreign,
         suspects=tuple(
             each

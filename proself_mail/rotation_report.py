@@ -27,6 +27,8 @@ def plan(of: Plan) -> Iterator[str]:
     yield from (f"To remove, revoked: {shown(each)}." for each in of.revoked)
     if of.forget:
         yield f"To take out of the state: {', '.join(of.forget)}."
+    if of.are_outputs_behind:
+        yield "To bring in order: the stack's outputs, which have other client secrets than it has."
     yield from (f"Note: {each}." for each in notes(of))
 
 
@@ -72,6 +74,11 @@ def end(of: "Rotation") -> Iterator[str]:
         yield (
             f"Made and proven: the client secret of the window {window.id}, until "
             f"{format_instant(window.expires)}."
+        )
+    if of.before.are_outputs_behind:
+        yield (
+            "Brought in order: the stack's outputs, which had other client secrets than it has. "
+            "What was pasted from them may be an older one."
         )
     yield from (f"Removed: {shown(each)}." for each in of.removed)
     if of.appended_to:

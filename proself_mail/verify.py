@@ -38,6 +38,7 @@ CHECKS: Sequence[Callable[[Evidence], Check]] = (
     entra.stamped,
     entra.leftovers,
     entra.foreign_resources,
+    entra.recorded,
     entra.drift,
     mailbox_checks.mailbox,
     mailbox_checks.config_file,

@@ -202,6 +202,8 @@ def test_what_a_run_leaves_out_takes_nothing_off_the_outputs(stack: Journey) -> 
     """A new secret is not known to a refresh that runs the program, nor to a part-update."""
     assert stack.up("dev").returncode == 0
     made = stack.outputs("dev")
+    file = stack.folder / "Pulumi.dev.yaml"
+    older = file.read_bytes()
     stack.tenant.seed(default_policy=policy(LIMIT))
     append(stack, everyDays=60, overlapDays=20)
     refresh = ("refresh", "--run-program", "--yes", "--skip-preview")
@@ -215,6 +217,14 @@ def test_what_a_run_leaves_out_takes_nothing_off_the_outputs(stack: Journey) -> 
         assert done.returncode == 0, done.stdout + done.stderr
         assert questions(stack, before) == 1
     assert len(stack.outputs("dev")["clientSecrets"]) == 2
+    written, newer = stack.config_file.read_bytes(), file.read_bytes()
+    file.write_bytes(older)
+    assert stack.up("dev", "--target", "**::consent").returncode == 0
+    assert stack.config_file.read_bytes() == written, "no older secret over the newest"
+    file.write_bytes(newer)
+    told = stack.proself_mail("rotate", "--acknowledge", "--stack", "dev")
+    assert told.returncode == 2, told.stderr
+    assert "Proself may have an older one" in " ".join(told.stderr.split())
 
 
 def test_a_live_secret_that_is_not_declared_is_refused(stack: Journey) -> None:

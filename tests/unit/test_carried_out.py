@@ -10,7 +10,7 @@ import pytest
 from proself_mail import carried_out, outputs
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
-from proself_mail.state import APPLICATION, CONSENT, Resource, State
+from proself_mail.state import APPLICATION, CONSENT, SECRET_PREFIX, Resource, State
 from tests.sheets import STACK, VALUE, client_secret, outputs_of
 from tests.unit.test_settings import OTHER_TENANT, good
 
@@ -28,8 +28,11 @@ def made(*, consent: bool = True) -> State:
     }
     if consent:
         resources[CONSENT] = {"claimValues": ["Mail.Send"]}
+    made = {name: Resource(name, name, found) for name, found in resources.items()}
+    name = SECRET_PREFIX + secret.window
+    made[name] = Resource(name, f"app/password/{secret.key_id}", {})
     return State(
-        {name: Resource(name, name, found) for name, found in resources.items()},
+        made,
         (),
         (),
         {
@@ -91,12 +94,24 @@ def test_a_stack_without_outputs_is_told_by_what_it_holds() -> None:
     """They are lost where the engine was stopped; what was made is there all the same."""
     with pytest.raises(ConfigurationError) as told:
         carried_out.check(STACK, good(), replace(made(), outputs={}))
-    assert "holds application, consent, and no outputs" in told.value.cause
+    assert "holds application, consent, secret-" in told.value.cause
     assert f"`proself-mail up --stack {STACK}`" in told.value.next_step
     with pytest.raises(ConfigurationError, match="nothing has been set up yet"):
         carried_out.check(STACK, good(), replace(made(), outputs={}, resources={}))
 
 
+def test_a_secret_of_the_state_that_the_outputs_lack_is_told() -> None:
+    """A part-update by an older stack file left it out: no older one is shown for the newest."""
+    newer = Resource(SECRET_PREFIX + "later", f"app/password/{NEWER}", {})
+    state = replace(made(), resources={**made().resources, newer.name: newer})
+    with pytest.raises(ConfigurationError, match=f"lack .* the client secret {NEWER}") as told:
+        carried_out.check(STACK, good(), state)
+    assert told.value.next_step.startswith(f"`proself-mail up --stack {STACK}`")
+    assert not outputs.are_secrets_told(state)
+    assert outputs.are_secrets_told(replace(state, outputs={"clientSecrets": None})), "covered"
+
+
+NEWER = "99999999-9999-4999-8999-999999999999"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 

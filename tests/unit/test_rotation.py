@@ -54,9 +54,13 @@ def test_what_is_foreseen_from_the_state_alone_is_what_the_plan_says(
         for each in open_windows(entries, T0 + made_on * DAY)
         for end in [each.expires]
     ]
-    state = State({each.name: each for each in made}, (), (), {})
+    told = {"clientSecrets": [{"keyId": ONE}]}
+    state = State({each.name: each for each in made}, (), (), told)
     assert rotation.is_update_due(entries, state, now) is due
     assert rotation.plan(entries, state, APPLICATION, now, now).needs_engine is due
+    behind = replace(state, outputs={"clientSecrets": [{"keyId": TWO}]})
+    assert rotation.is_update_due(entries, behind, now)
+    assert rotation.plan(entries, behind, APPLICATION, now, now).needs_engine
 
 
 def test_a_planned_rotation_is_taken_away_by_a_line_and_never_waited_for_after_a_leak() -> None:
