@@ -2,17 +2,18 @@
 
 The plugin asks nobody: the policy would refuse the secret when the application, its service
 principal and the consent are made already. It is optional, for few identities may see a policy:
-what is not told within seconds is left to the plugin (docs/adr/0029).
+what is not told within seconds is left to the plugin (docs/adr/0029). So is a second application
+refused here, where the state has lost the first.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import pulumi
@@ -20,13 +21,15 @@ import pulumi
 from infra import operation
 from proself_mail import credentials, identity, secret_policy, stamp
 from proself_mail.check import Outcome
-from proself_mail.directory import AppPolicy
+from proself_mail.directory import Directory, NotFound
 from proself_mail.errors import CheckFailed, Refused, sentence
 from proself_mail.mending import foreign_in_state, state_delete
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
 from proself_mail.state import SECRET_PREFIX, is_foreign
 from proself_mail.target import Target
+
+T = TypeVar("T")
 
 _PATIENCE = timedelta(seconds=10)
 _APPLICATION = "azuread:index/application:Application"
@@ -55,6 +58,8 @@ class Made:
     """The URNs of what they depend on."""
     foreign: Sequence[str] = ()
     """URNs of what this program never declares and this run would delete; parents come first."""
+    told_application_id: str | None = None
+    """The application that the outputs tell of."""
 
     @classmethod
     def read(cls, stack: str) -> Self | None:
@@ -66,7 +71,7 @@ class Made:
         # error. A backend of the CLI's oldest layout never knows the name.
         for wait in (0.02, 0.1, 0):
             with contextlib.suppress(Exception):
-                return cls._of(_resources(stack))
+                return cls._of(*_outputs_and_resources(stack))
             time.sleep(wait)
         return None
 
@@ -94,7 +99,7 @@ class Made:
         return operation.keeps(self.secrets[window], self.above_secrets)
 
     @classmethod
-    def _of(cls, resources: Mapping[str, Mapping[str, Any]]) -> Self:
+    def _of(cls, outputs: Mapping[str, Any], resources: Mapping[str, Mapping[str, Any]]) -> Self:
         application_id, ends, borne, secrets = None, {}, None, {}
         for urn, resource in resources.items():
             name = urn.rpartition("::")[2]
@@ -115,6 +120,7 @@ class Made:
             secrets,
             above,
             _foreign(resources),
+            outputs.get("applicationObjectId"),
         )
 
 
@@ -126,13 +132,15 @@ def _foreign(resources: Collection[str]) -> Sequence[str]:
     return tuple(sorted(found, key=lambda urn: urn.count("$")))
 
 
-def _resources(stack: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return type and outputs of each resource in the state, by URN."""
+def _outputs_and_resources(
+    stack: str,
+) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+    """Return the outputs in the state, and type and outputs of each resource, by URN."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     # On a stack that has no state yet the second question would end the engine.
-    if not _ask_engine("readStackOutputs", name=name):
-        return {}
-    return _ask_engine("readStackResourceOutputs", stackName=name)
+    if not (outputs := _ask_engine("readStackOutputs", name=name)):
+        return {}, {}
+    return outputs, _ask_engine("readStackResourceOutputs", stackName=name)
 
 
 def _ask_engine(function: str, **arguments: str) -> Mapping[str, Any]:
@@ -145,7 +153,9 @@ def check(settings: Settings, stack: str, where: Target, made: Made, now: dateti
     """Refuse client secrets that the tenant's policy would refuse. Raises `CheckFailed`."""
     if not secret_policy.is_due(settings.entries, made.ends, now):
         return
-    policy = asyncio.run(_ask(where, str(settings.tenant_id), made.application_id))
+    policy = asyncio.run(
+        _ask(where, str(settings.tenant_id), lambda tenant: tenant.app_policy(made.application_id))
+    )
     if policy is None:
         return
     found = secret_policy.judge(
@@ -155,8 +165,37 @@ def check(settings: Settings, stack: str, where: Target, made: Made, now: dateti
         raise CheckFailed(sentence(found.detail), sentence(found.next_step))
 
 
-async def _ask(where: Target, tenant_id: str, application_id: str | None) -> AppPolicy | None:
-    """Return the policy for an application, or for a new one; None where it cannot be seen."""
+def check_not_lost(stack: str, tenant_id: str, where: Target, made: Made) -> None:
+    """Refuse a state that has lost its application: a second one would be made. Raises `Refused`.
+
+    A refresh loses it as well, of one that is gone from the tenant; there another is to be made.
+    """
+    told = made.told_application_id
+    if told is None or made.application_id is not None:
+        return
+    if asyncio.run(_ask(where, tenant_id, lambda directory: _is_there(directory, told))) is False:
+        return
+    raise Refused(
+        f"The outputs of the stack {stack} tell of the application {told}, which its state does "
+        "not hold: it was taken out of the state, and a second one would be made.",
+        "If the backend's history has the state from before, bring that back: it has the client "
+        f"secrets. Else `proself-mail up --stack {stack}` takes the application in again, and "
+        "makes a new client secret for Proself.",
+    )
+
+
+async def _is_there(directory: Directory, application_id: str) -> bool:
+    try:
+        await directory.application(application_id)
+    except NotFound:
+        return False
+    return True
+
+
+async def _ask(
+    where: Target, tenant_id: str, question: Callable[[Directory], Awaitable[T]]
+) -> T | None:
+    """Return the tenant's answer; None where it cannot be seen."""
     try:
         from proself_mail import graph  # with azure-identity 0.5 s, where a secret is due alone
 
@@ -166,7 +205,7 @@ async def _ask(where: Target, tenant_id: str, application_id: str | None) -> App
                 caller = await credentials.sign_in(credential, where, source)
                 if caller.tenant_id != tenant_id:
                     return None
-                return await directory.app_policy(application_id)
+                return await question(directory)
     # Whatever stands in its way, the update may go on without this look: the plugin signs in for
     # itself, by more ways than ours, and has the words for what fails.
     except Exception:

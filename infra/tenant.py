@@ -18,9 +18,9 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
 
     `made` is what is there already; where it is None, neither it nor the policy is looked at.
     Raises `pulumi.RunError` where the environment leads elsewhere than the stack's configuration,
-    the tenant cannot be reached, a clock is wrong, a live secret would be dropped or none would
-    exist yet, the mail proof would stay open for too long, or the tenant's policy is known to
-    refuse a secret.
+    the tenant cannot be reached, a clock is wrong, the state has lost its application, a live
+    secret would be dropped or none would exist yet, the mail proof would stay open for too long, or
+    the tenant's policy is known to refuse a secret.
     """
     tenant_id = str(settings.tenant_id)
     now = clock.now()
@@ -28,7 +28,8 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
         target.check_environment(settings.target, tenant_id)
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
-        if made is not None:
+        if made is not None:  # in a part-update as well: its part may be the application
+            policy.check_not_lost(stack, tenant_id, where, made)
             made.check(settings, stack, now)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)

@@ -29,12 +29,13 @@ def application(seen: Evidence) -> Check:
     if isinstance(found, Unread):
         return unknown(name, found)
     if found is None:
+        another = mended_by_refresh(seen) if seen.state.application_id else f"{up(seen)} makes one"
         return fail(
             name,
             f"the tenant has no application with the object ID "
             f"{seen.outputs.application_object_id}",
             "if it was deleted within 30 days, restore it (Entra → App registrations → Deleted "
-            f"applications); else {mended_by_refresh(seen)}, with a new client ID for Proself",
+            f"applications); else {another}, with a new client ID for Proself",
         )
     if found.client_id != seen.outputs.client_id:
         return fail(

@@ -108,7 +108,8 @@ def _to_adopt(
     """Choose the application that the state is to take in, if any."""
     if len(found) == 1:
         secrets = [p for p in found[0].passwords if not _is_ours(p, began, description)]
-        if secrets:
+        # One that the stack's outputs tell of was in its state, and is no other stack's.
+        if secrets and state.outputs.get("applicationObjectId") != found[0].object_id:
             raise Refused(
                 f"The application {_shown(found[0])} bears this stack's stamp and holds "
                 f"{quantity(len(secrets), 'client secret')} not in the stack's state: another "

@@ -3,7 +3,7 @@
 The program exports them (`infra.outputs`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,12 +78,25 @@ def are_secrets_told(state: State) -> bool:
 
 def check_agreement(state: State, name: str) -> None:
     """Raise `ConfigurationError` where outputs and resources of a state are not of the same."""
-    told = _told(state) or frozenset()
-    known = {*state.key_ids.values()}
-    if untold := sorted(known - told):
+    known = {each.resource_id.rpartition("/")[2] for each in state.resources.values()}
+    lost = [
+        f"the {_MADE[key]} {told}"
+        for key in _MADE
+        if isinstance(told := state.outputs.get(key), str) and told not in {*known, _UNKNOWN}
+    ]
+    secrets = _told(state) or frozenset()
+    if lost := [*lost, *map(_secret, sorted(secrets - known))]:
         raise ConfigurationError(
-            f"The outputs of the stack {name} lack what its state holds: {_secrets(untold)}. An "
-            "update was cut short, or of a part (`--target`, `--exclude`) by another stack file.",
+            f"The outputs of the stack {name} tell of what its state does not hold: "
+            f"{', '.join(lost)}. It was taken out of the state, or a part of the stack destroyed.",
+            "If the backend's history has the state from before, bring that back: it has the "
+            f"client secrets. Else `proself-mail up --stack {name}` takes in again what is in "
+            "Entra, and makes a new client secret for Proself in place of one that is lost.",
+        )
+    if untold := ", ".join(map(_secret, sorted({*state.key_ids.values()} - secrets))):
+        raise ConfigurationError(
+            f"The outputs of the stack {name} lack what its state holds: {untold}. An update was "
+            "cut short, or of a part (`--target`, `--exclude`) by another stack file.",
             f"`proself-mail up --stack {name}` completes them.",
         )
 
@@ -99,8 +112,12 @@ def _told(state: State) -> frozenset[str] | None:
     return frozenset(str(each.get("keyId")) for each in found if isinstance(each, dict))
 
 
-def _secrets(key_ids: Sequence[str]) -> str:
-    return ", ".join(f"the client secret {key_id}" for key_id in key_ids)
+def _secret(key_id: str) -> str:
+    return f"the client secret {key_id}"
+
+
+_MADE = {"applicationObjectId": "application", "servicePrincipalObjectId": "service principal"}
+"""Outputs that are a resource's id, and what it is."""
 
 
 def _outputs(found: Mapping[str, Any]) -> Outputs:

@@ -9,6 +9,7 @@ from proself_mail import clock, notes, rotation, session, stack_folder, up
 from proself_mail.directory import ApplicationRecord, NotFound
 from proself_mail.errors import CheckFailed, ConfigurationError, Refused
 from proself_mail.ledger import Ledger
+from proself_mail.outputs import check_agreement
 from proself_mail.patience import AGREEING, Patience
 from proself_mail.rotation import Plan
 from proself_mail.session import Session
@@ -32,12 +33,13 @@ class RotatingStack:
     async def application(self) -> ApplicationRecord:
         """Read the stack's application.
 
-        Raises `ConfigurationError`, `CheckFailed` or `Refused`: none was made, it is gone, or it is
-        not this stack's.
+        Raises `ConfigurationError`, `CheckFailed` or `Refused`: none was made, or the state has
+        lost it; it is gone; or it is not this stack's.
         """
         name, object_id = self.stack.name, self.state.application_id
         directory = self.opened.directory
         if object_id is None:
+            check_agreement(self.state, name)
             raise ConfigurationError(
                 f"The stack {name} has no application yet: nothing has been set up.",
                 f"`proself-mail up --stack {name}`, then try again.",

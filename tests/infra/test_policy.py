@@ -244,6 +244,31 @@ def test_a_live_secret_that_is_not_declared_is_refused(stack: Journey) -> None:
         assert "undo the edit" in next_step
 
 
+def test_an_application_that_the_state_has_lost_is_made_no_second_time(stack: Journey) -> None:
+    assert stack.up("dev").returncode == 0
+    made = stack.outputs("dev")
+    urn = "urn:pulumi:dev::proself-mail::proself-mail:index:MailApp$azuread:index/application:"
+    lost = ("state", "delete", "--yes", "--target-dependents", f"{urn}Application::application")
+    assert stack.pulumi(*lost, "--stack", "dev").returncode == 0
+    for command in (UP, (*UP, "--target", "**::application")):
+        cause, next_step = refused(stack, *command)
+        assert f"the application {made['applicationObjectId']}, which its state does" in cause
+        assert "`proself-mail up --stack dev` takes the application in again" in next_step
+    checks = stack.proself_mail("verify", "--stack", "dev", "--json")
+    assert checks.returncode == 1
+    [wrong] = [e for e in json.loads(checks.stdout)["stacks"][0]["checks"] if e["name"] == "state"]
+    assert "the client secret" in wrong["detail"]
+    mended = stack.proself_mail("up", "--stack", "dev")
+    assert mended.returncode == 0, mended.stderr
+    again = stack.outputs("dev")
+    assert again["clientId"] == made["clientId"]
+    with stack.tenant.http(stack.tenant.token()) as graph:
+        graph.delete(f"/v1.0/applications/{made['applicationObjectId']}").raise_for_status()
+    anew = stack.up("dev", "--refresh")  # which loses it as well, and has seen that it is gone
+    assert anew.returncode == 0, anew.stdout
+    assert stack.outputs("dev")["clientId"] != made["clientId"]
+
+
 def test_a_secret_that_is_gone_is_due(stack: Journey) -> None:
     assert stack.up("dev").returncode == 0
     outputs = stack.outputs("dev")

@@ -10,7 +10,14 @@ import pytest
 from proself_mail import carried_out, outputs
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
-from proself_mail.state import APPLICATION, CONSENT, SECRET_PREFIX, Resource, State
+from proself_mail.state import (
+    APPLICATION,
+    CONSENT,
+    SECRET_PREFIX,
+    SERVICE_PRINCIPAL,
+    Resource,
+    State,
+)
 from tests.sheets import STACK, VALUE, client_secret, outputs_of
 from tests.unit.test_settings import OTHER_TENANT, good
 
@@ -28,11 +35,14 @@ def made(*, consent: bool = True) -> State:
     }
     if consent:
         resources[CONSENT] = {"claimValues": ["Mail.Send"]}
-    made = {name: Resource(name, name, found) for name, found in resources.items()}
-    name = SECRET_PREFIX + secret.window
-    made[name] = Resource(name, f"app/password/{secret.key_id}", {})
+    ids = {
+        APPLICATION: f"/applications/{given.application_object_id}",
+        SERVICE_PRINCIPAL: f"/servicePrincipals/{given.service_principal_object_id}",
+        SECRET_PREFIX + secret.window: f"app/password/{secret.key_id}",
+        **({CONSENT: "/oauth2PermissionGrants/g"} if consent else {}),
+    }
     return State(
-        made,
+        {name: Resource(name, its, resources.get(name, {})) for name, its in ids.items()},
         (),
         (),
         {
@@ -109,6 +119,17 @@ def test_a_secret_of_the_state_that_the_outputs_lack_is_told() -> None:
     assert told.value.next_step.startswith(f"`proself-mail up --stack {STACK}`")
     assert not outputs.are_secrets_told(state)
     assert outputs.are_secrets_told(replace(state, outputs={"clientSecrets": None})), "covered"
+
+
+def test_what_the_state_has_lost_is_told_before_what_was_changed() -> None:
+    """`pulumi state delete`, or `pulumi destroy --target`: no key of the stack's was changed."""
+    state = made()
+    kept = {name: each for name, each in state.resources.items() if name == SERVICE_PRINCIPAL}
+    with pytest.raises(ConfigurationError, match=r"does not hold: the application .*, the client"):
+        carried_out.check(STACK, good(), replace(state, resources=kept))
+    kept = {name: each for name, each in state.resources.items() if name != APPLICATION}
+    with pytest.raises(ConfigurationError, match=r"does not hold: the application [^,]*state"):
+        carried_out.check(STACK, good(), replace(state, resources=kept))
 
 
 NEWER = "99999999-9999-4999-8999-999999999999"

@@ -229,6 +229,17 @@ def test_a_live_secret_outside_the_state_stops_an_adoption(
         assert decide(state_of(application_id=None, secret=False), listing).plan is None
 
 
+def test_the_application_that_the_outputs_tell_of_is_taken_in_again() -> None:
+    """It was taken out of the state: its secrets are no other stack's."""
+    held = (password(KNOWN_KEY, BEGAN - timedelta(days=9), DESCRIPTION, WINDOW_END),)
+    lost = application(OWN_ID, WHOLE, BEGAN - timedelta(days=9), held)
+    for told, adopted in ((OWN_ID, lost), (str(uuid.UUID(int=9)), None)):
+        state = State({}, (), (), {"applicationObjectId": told})
+        plan = decide(state, [lost]).plan
+        assert (plan and plan.adopt) is adopted
+        assert plan is None or len(plan.reports) == 1, "the secret is told, and left alone"
+
+
 @given(states, listings)
 def test_every_secret_that_no_state_knows_is_removed_or_told(
     state: State, listing: list[ApplicationRecord]
