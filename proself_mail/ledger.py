@@ -68,6 +68,16 @@ class Ledger:
         """Return those that are not known to be ours."""
         return tuple(each for each in passwords if each.key_id not in self.made)
 
+    def lost(
+        self, passwords: Iterable[PasswordRecord], key_ids: Mapping[str, str]
+    ) -> tuple[PasswordRecord, ...]:
+        """Return those that are known to be ours and that the state does not have.
+
+        `key_ids` are as of `known`. Those of windows that have closed are among them.
+        """
+        kept = frozenset(key_ids.values())
+        return tuple(each for each in passwords if each.key_id in self.made.keys() - kept)
+
     def into(self, notes: str) -> str:
         """Return the notes with this in them instead of what they held of it; the rest stays."""
         kept = [line for line in notes.splitlines() if not line.startswith(_MARK)]

@@ -37,7 +37,6 @@ class LiveSecret:
 
     key_id: str
     window: str
-    starts: datetime
     expires: datetime
     overlap: timedelta
     """How long it goes on after its successor was made."""
@@ -61,21 +60,27 @@ class Reminder:
 
 
 def remind(
-    live: Sequence[LiveSecret], pasted: str | None, now: datetime, *, first: bool
+    live: Sequence[LiveSecret],
+    lost: Sequence[LiveSecret],
+    pasted: str | None,
+    now: datetime,
+    *,
+    first: bool,
 ) -> Reminder:
     """Say what a person is to be told.
 
-    `live` is in the order of the windows, at least one; `pasted` is the key id of the one that was
-    acknowledged last; `first` says that no window was ever open before these.
+    `live` is in the order of the windows, at least one; `lost` are those that sign in and that the
+    state does not have any more; `pasted` is the key id of the one that was acknowledged last;
+    `first` says that no window was ever open before these.
     """
-    newest = live[-1]
+    newest, either = live[-1], (*lost, *live)
     if pasted is not None:
-        found = next((each for each in live if each.key_id == pasted), None)
+        found = next((each for each in either if each.key_id == pasted), None)
         if found is None:
             return Reminder(Level.OVERDUE, newest, None, is_known=True)
         level = Level.NONE if found is newest else _how_soon(found, now)
         return Reminder(level, newest, found, is_known=True)
-    oldest = min(live, key=lambda each: each.expires)
+    oldest = min(either, key=lambda each: each.expires)  # of a window's the one that was lost
     if oldest is not newest:
         return Reminder(_how_soon(oldest, now), newest, oldest, is_known=False)
     # The only one left: Proself has it, or it has one that ended.

@@ -49,6 +49,11 @@ class Plan:
     """Whether they have other secrets than the state: whoever looked for one found another."""
     foreign: tuple[PasswordRecord, ...]
     """Secrets that this product has no record of; left alone."""
+    lost: tuple[PasswordRecord, ...]
+    """Ours, valid still, and gone from the state: no run replaces them, and Proself may have one.
+
+    They are removed when they have ended.
+    """
     suspects: tuple[PasswordRecord, ...]
     """Those of them that end with a revoked window: the leaked one may be among them."""
     vanished: tuple[Window, ...]
@@ -96,9 +101,9 @@ def plan(
     than the tenant's clock, and decides what has expired. Raises `Refused` where the entries lack
     a live secret that the state knows.
     """
-    if lost := vanishing(state.ends, entries, now):
+    if missing := vanishing(state.ends, entries, now):
         raise Refused(
-            sentence(undeclared(lost)),
+            sentence(undeclared(missing)),
             f"{sentence(newest_file('S', state.ends, entries, now))} Nothing was changed.",
         )
     ledger, damaged = Ledger.known(application.notes, state.key_ids)
@@ -109,6 +114,11 @@ def plan(
     ours = [(window, there[key]) for key, window in ledger.made.items() if key in there]
     closed = [(window, each) for window, each in ours if window not in is_open]
     foreign = ledger.foreign(application.passwords)
+    lost = tuple(
+        each
+        for each in ledger.lost(application.passwords, state.key_ids)
+        if not each.has_ended(now) and ledger.made[each.key_id] not in leaked
+    )
     keys = {
         window: key for window, key in state.key_ids.items() if window in is_open and key in there
     }
@@ -126,6 +136,7 @@ def plan(
         forget=tuple(window for window in state.key_ids if window not in is_open),
         are_outputs_behind=not are_secrets_told(state),
         foreign=foreign,
+        lost=lost,
         suspects=tuple(
             each
             for each in foreign
@@ -138,7 +149,7 @@ def plan(
         ledger=ledger,
         is_ledger_damaged=damaged,
         is_noted=ledger.is_in(application.notes),
-        reminder=_reminder(entries, windows, keys, ledger, now),
+        reminder=_reminder(entries, windows, keys, ledger, lost, now),
     )
 
 
@@ -147,16 +158,27 @@ def _reminder(
     windows: Sequence[Window],
     keys: Mapping[str, str],
     ledger: Ledger,
+    lost: Sequence[PasswordRecord],
     now: datetime,
 ) -> Reminder | None:
-    live = [
-        LiveSecret(keys[each.id], each.id, each.starts, each.expires, entries[each.entry].overlap)
-        for each in windows
-        if each.id in keys
-    ]
+    live = [each for each in windows if each.id in keys]
     if not live:
         return None
-    return remind(live, ledger.pasted, now, first=live[-1].starts == entries[0].starts)
+    overlap = entries[live[-1].entry].overlap
+    return remind(
+        [
+            LiveSecret(keys[each.id], each.id, each.expires, entries[each.entry].overlap)
+            for each in live
+        ],
+        [
+            LiveSecret(each.key_id, ledger.made[each.key_id], each.expires, overlap)
+            for each in lost
+            if each.expires
+        ],
+        ledger.pasted,
+        now,
+        first=live[-1].starts == entries[0].starts,
+    )
 
 
 def shown(password: PasswordRecord) -> str:

@@ -27,7 +27,7 @@ def plan(of: Plan) -> Iterator[str]:
     yield from (f"To remove, revoked: {shown(each)}." for each in of.revoked)
     if of.forget:
         yield f"To take out of the state: {', '.join(of.forget)}."
-    if of.are_outputs_behind:
+    if of.are_outputs_behind and not of.add:
         yield "To bring in order: the stack's outputs, which have other client secrets than it has."
     yield from (f"Note: {each}." for each in notes(of))
 
@@ -60,6 +60,12 @@ def notes(of: Plan) -> Iterator[str]:
         yield (
             f"the client secret {shown(each)} is recorded nowhere as ours and is left alone{unless}"
         )
+    for each in of.lost:
+        yield (
+            f"the client secret {shown(each)} is this stack's and no longer in its state: once "
+            "Proself has the newest, remove it in Entra (App registrations → Certificates & "
+            "secrets)"
+        )
     for window in of.vanished:
         yield f"the client secret of the window {window.id} was removed by somebody in Entra"
     if of.is_ledger_damaged:
@@ -75,7 +81,7 @@ def end(of: "Rotation") -> Iterator[str]:
             f"Made and proven: the client secret of the window {window.id}, until "
             f"{format_instant(window.expires)}."
         )
-    if of.before.are_outputs_behind:
+    if of.before.are_outputs_behind and not of.before.add:
         yield (
             "Brought in order: the stack's outputs, which had other client secrets than it has. "
             "What was pasted from them may be an older one."

@@ -73,30 +73,50 @@ def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecor
 def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     """Look for secrets that still work and that the stack does not know.
 
-    The service principal's own are none of the stack's, and sign in as the application too.
+    The service principal's own are none of the stack's, and sign in as the application too. Of the
+    stack's own its state has lost some, which no rotation replaces.
     """
     name = "foreign client secrets"
     ours, damaged = Ledger.known(found.notes, seen.state.key_ids)
     principal = seen.principal if isinstance(seen.principal, ServicePrincipalRecord) else None
     foreign = [p for p in ours.foreign(found.passwords) if not p.has_ended(seen.at)]
     others = [p for p in principal.passwords if not p.has_ended(seen.at)] if principal else []
-    if not foreign and not others:
+    revoked = _revoked(seen, found)  # which "client secrets" tells
+    lost = [
+        p
+        for p in ours.lost(found.passwords, seen.state.key_ids)
+        if not p.has_ended(seen.at) and p not in revoked
+    ]
+    if not foreign and not others and not lost:
         return ok(name, "none")
     shown = [
         f"{quoted(p.display_name)!r} (key ID {p.key_id}, until {rotation.until(p)})"
         for p in foreign
     ]
+    shown += [
+        f"{p.key_id}, the stack's own, which its state has lost (until {rotation.until(p)})"
+        for p in lost
+    ]
     shown += [f"{p.key_id} of the service principal (until {rotation.until(p)})" for p in others]
     where = f"Entra → App registrations → {quoted(found.display_name)} → Certificates & secrets"
+    steps = []
+    if lost:
+        steps.append(
+            "enter the newest in Proself "
+            f"(`proself-mail sheet --stack {seen.stack}` shows it), then remove what is lost "
+            f"({where})"
+        )
     if others and principal:
         by_graph = f"by Graph's removePassword of the service principal {principal.object_id}"
         where = f"{where}; {by_graph}" if foreign else by_graph
+    if foreign or others:
+        steps.append(f"find out who made it; if nobody needs it, remove it ({where})")
     return fail(
         name,
         f"{len(shown)} that the stack does not know can sign in as the application: "
         + ", ".join(shown)
         + "; the application's notes, which may know more, cannot be read" * damaged,
-        f"find out who made it; if nobody needs it, remove it ({where})",
+        "; ".join(steps),
     )
 
 
@@ -138,7 +158,7 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
     except Refused as error:
         return Check(name, Outcome.UNKNOWN, error.cause.rstrip("."), required=False)
     if plan.reminder is None:
-        return Check(name, Outcome.UNKNOWN, "none of ours is valid", required=False)
+        return Check(name, Outcome.UNKNOWN, "none that the stack knows is valid", required=False)
     reminder = plan.reminder
     if reminder.level is Level.OVERDUE:
         what = "the one that Proself has is not valid any more: mail has stopped"

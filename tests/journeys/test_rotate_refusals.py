@@ -184,6 +184,22 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey, tmp_path: Path
     ]
 
 
+def test_a_secret_that_the_state_has_lost_is_told_and_mail_goes_on(journey: Journey) -> None:
+    """`pulumi destroy` of a production stack loses it too, and `pulumi stack import`."""
+    [lost] = journey.outputs(STACK)["clientSecrets"]
+    rotate(journey, "--acknowledge")
+    component = f"urn:pulumi:{STACK}::proself-mail::proself-mail:index:MailApp$azuread:index/"
+    urn = f"{component}applicationPassword:ApplicationPassword::secret-{lost['id']}"
+    assert journey.pulumi("state", "delete", urn, "--yes", "--stack", STACK).returncode == 0
+    said = rotate(journey)
+    assert f"Mail stops at {lost['expires']}, when the client secret that Proself has ends" in said
+    assert "Paste the client secret of the window" in said
+    assert f"{lost['keyId']}, until {lost['expires']}) is this stack's and no longer in" in said
+    foreign = _check(journey, "foreign client secrets")
+    assert f"{lost['keyId']}, the stack's own, which its state has lost" in foreign["detail"]
+    assert "enter the newest in Proself" in foreign["next_step"]
+
+
 def _client_secrets(journey: Journey) -> dict[str, str]:
     return _check(journey, "client secrets")
 

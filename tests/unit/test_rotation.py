@@ -79,7 +79,7 @@ def test_a_planned_rotation_is_taken_away_by_a_line_and_never_waited_for_after_a
 
 def secret(key: str, starts: datetime) -> LiveSecret:
     window = f"{starts:%Y%m%dT%H%M%SZ}"
-    return LiveSecret(key, window, starts, starts + 180 * DAY, 30 * DAY)
+    return LiveSecret(key, window, starts + 180 * DAY, 30 * DAY)
 
 
 OLD, NEW = secret(ONE, T0), secret(TWO, T0 + 150 * DAY)
@@ -102,13 +102,48 @@ OLD, NEW = secret(ONE, T0), secret(TWO, T0 + 150 * DAY)
 def test_reminders_sharpen(
     live: list[LiveSecret], pasted: str | None, days: int, first: bool, level: Level, english: str
 ) -> None:
-    reminder = remind(live, pasted, T0 + days * DAY, first=first)
+    reminder = remind(live, (), pasted, T0 + days * DAY, first=first)
     assert reminder.level is level
     told, japanese = rotation_report.person("contoso.test", reminder)
     assert english in told
     assert "シークレット" in japanese
     assert not re.search(r"\[|Proself[^ -]", japanese.replace("proself-mail", "")), japanese
     assert rotation_report.title("contoso.test", reminder)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "days", "level", "english"),
+    [
+        (TWO, 1, Level.NOTICE, "Mail stops at 2027-09-28T00:00:00Z, when the client secret"),
+        (TWO, 170, Level.URGENT, "Soon: Mail stops"),
+        (None, 1, Level.NOTICE, "if Proself still has the older"),
+        (ONE, 1, Level.NONE, "Nobody has to act"),
+    ],
+)
+def test_mail_has_not_stopped_while_the_secret_of_proself_signs_in(
+    pasted: str | None, days: int, level: Level, english: str
+) -> None:
+    """The state has lost it, and another of the same window stands in its place."""
+    entries, now = [SecretsEntry(T0, 150 * DAY, 30 * DAY)], T0 + days * DAY
+    made = Resource(
+        SECRET_PREFIX + OLD.window, f"app/password/{ONE}", {"endDate": format_instant(OLD.expires)}
+    )
+    lost = PasswordRecord(TWO, "", T0, OLD.expires)
+    application = replace(
+        APPLICATION,
+        notes=Ledger({ONE: OLD.window, TWO: OLD.window}, pasted).into(""),
+        passwords=(PasswordRecord(ONE, "", T0, OLD.expires), lost),
+    )
+    state = State({made.name: made}, (), (), {})
+    plan = rotation.plan(entries, state, application, now, now)
+    assert plan.reminder
+    assert plan.reminder.level is level
+    assert english in rotation_report.person("contoso.test", plan.reminder)[0]
+    assert plan.lost == (lost,)
+    assert any(TWO in note and "remove it in Entra" in note for note in rotation_report.notes(plan))
+    ended = rotation.plan(entries, State({}, (), (), {}), application, OLD.expires, OLD.expires)
+    assert ended.lost == ()
+    assert lost in ended.expired
 
 
 @pytest.mark.parametrize(
