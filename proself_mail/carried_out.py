@@ -40,6 +40,6 @@ def check(name: str, settings: Settings, state: State) -> None:
     if changed:
         raise ConfigurationError(
             f"The configuration of {name} was changed since its last `up` "
-            f"({', '.join(changed)}): what was made does not fit it.",
+            f"({', '.join(changed)}), or a part of what was made destroyed: they do not fit.",
             f"`proself-mail up --stack {name}`, then try again.",
         )

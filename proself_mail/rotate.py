@@ -137,7 +137,7 @@ async def acknowledge(
         if not live:
             early = "" if found.add else "--now "
             raise ConfigurationError(
-                f"No client secret of the stack {name} signs in now.",
+                f"The stack {name} has no client secret in its state that signs in now.",
                 f"`proself-mail rotate {early}--stack {name}` makes one; then paste that.",
             )
         if found.are_outputs_behind and key_id is None:
