@@ -18,6 +18,7 @@ from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, open_mail_proof
 from proself_mail.stamp import Stamp
+from proself_mail.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL
 
 _GRANTS = "/oauth2PermissionGrants"
 _LOOPBACK = ("http://localhost", "http://127.0.0.1", "http://[::1]")
@@ -234,12 +235,16 @@ def foreign_resources(seen: Evidence) -> Check:
 
 
 def recorded(seen: Evidence) -> Check:
-    """Look whether the state holds what its outputs tell of, and they all of its secrets."""
+    """Look whether the state holds what was made, and its outputs tell of all its secrets."""
     name = "state"
     try:
         check_agreement(seen.state, seen.stack)
     except ConfigurationError as error:
         return fail(name, error.cause.rstrip("."), error.next_step.rstrip("."))
+    made = [APPLICATION, IDENTIFIER_URI, SERVICE_PRINCIPAL]
+    made += [CONSENT] if seen.settings.manages_grant else []
+    if lost := [each for each in made if each not in seen.state.resources]:
+        return fail(name, f"it does not hold {', '.join(lost)}", f"{up(seen)} takes that in again")
     return ok(name, "agrees with its outputs")
 
 

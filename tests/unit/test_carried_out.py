@@ -3,16 +3,19 @@
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from proself_mail import carried_out, outputs
+from proself_mail import application_checks, carried_out, outputs
+from proself_mail.check import Check, Outcome
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
 from proself_mail.state import (
     APPLICATION,
     CONSENT,
+    IDENTIFIER_URI,
     SECRET_PREFIX,
     SERVICE_PRINCIPAL,
     Resource,
@@ -130,6 +133,25 @@ def test_what_the_state_has_lost_is_told_before_what_was_changed() -> None:
     kept = {name: each for name, each in state.resources.items() if name != APPLICATION}
     with pytest.raises(ConfigurationError, match=r"does not hold: the application [^,]*state"):
         carried_out.check(STACK, good(), replace(state, resources=kept))
+
+
+def test_verify_tells_a_state_without_what_no_output_tells_of() -> None:
+    uri = Resource(IDENTIFIER_URI, "/applications/a/identifierUris/u", {})
+    state = replace(made(), resources={**made().resources, uri.name: uri})
+
+    def check(*lost: str, **changes: Any) -> Check:
+        left = {name: each for name, each in state.resources.items() if name not in lost}
+        seen = SimpleNamespace(
+            state=replace(state, resources=left), settings=good(**changes), stack=STACK
+        )
+        return application_checks.recorded(cast(Any, seen))
+
+    assert check().outcome is Outcome.OK
+    assert check(CONSENT, consent="by-administrator").outcome is Outcome.OK
+    found = check(CONSENT, IDENTIFIER_URI)
+    assert found.outcome is Outcome.FAIL
+    assert found.detail == "it does not hold identifier-uri, consent"
+    assert check(APPLICATION).outcome is Outcome.FAIL
 
 
 NEWER = "99999999-9999-4999-8999-999999999999"
