@@ -235,7 +235,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
         asked_for = token_request.passes_in(error)
         if asked_for is not None:  # of a tenant that has no time, which says nothing of a secret
             raise NoAnswerYet(
-                f"The tenant gives {source} no token now: {said}.",
+                f"The tenant gives no token to {source} now: {said}.",
                 "Try again in some minutes.",
                 asked_for,
             ) from error

@@ -133,7 +133,7 @@ def test_the_ids_of_one_answer_are_left_out() -> None:
     ids = "Trace ID: 7f1f Correlation ID: 9d2c Timestamp: 2026-11-27 05:00:00Z"
     told = own_sign_in(ClientAuthenticationError(f"AADSTS90033: A transient error. {ids}"))
     said = "AADSTS90033: A transient error."
-    assert told.cause == f"The tenant gives Azure CLI no token now: {said}"
+    assert told.cause == f"The tenant gives no token to Azure CLI now: {said}"
     assert told.next_step == "Try again in some minutes."  # and not to make another secret
     quoted = f"Microsoft Entra ID error '(temporarily_unavailable) {said} {ids}\nmore'"
     told = own_sign_in(ClientAuthenticationError(quoted))
