@@ -32,6 +32,7 @@ from proself_mail import embedded, lock, rehearse, sandbox
 from proself_mail.embedded import EmbeddedTenant
 
 _STACK = "chaos"
+_COMING_SECONDS = 10
 _LONGEST_SECONDS = 900
 _MOST_BATCHES = 300
 """Five times as many as the budget of a small tenant is good for."""
@@ -188,8 +189,9 @@ class Run:
     def _kill_midway(self, how: str) -> tuple[str, str, int]:
         """Kill us, the engine, the plugin or all at an instant that follows from the seed.
 
-        The instant is told in requests, which machines of any speed have in common. Where the
-        victim does not run then, we are it. Returns what was to be killed, what was and when,
+        The instant is told in requests, which machines of any speed have in common. A victim that
+        does not run then, as an engine between two updates, is waited for, and where it does not
+        run within seconds, we are it. Returns what was to be killed, what was and when,
         and the exit code of the run after it; of the only run, and blanks, where that ended before
         its instant: a second one would hide how.
         """
@@ -203,9 +205,13 @@ class Run:
             time.sleep(moment)
             if process.poll() is not None:
                 return "", "", process.returncode
-            if not _kill(process.pid, victim):
-                victim = "us"
-                _kill(process.pid, victim)
+            deadline = time.monotonic() + _COMING_SECONDS
+            while not _kill(process.pid, victim):
+                if process.poll() is not None:
+                    return "", "", process.returncode
+                if time.monotonic() > deadline:
+                    victim = "us"
+                time.sleep(0.03)
             if victim in ("us", "all"):
                 process.wait()
             else:
