@@ -20,7 +20,7 @@ from proself_mail.configuration import permission_not_offered
 from proself_mail.schedule import Window, format_instant, open_windows
 from proself_mail.settings import Audience, Environment, Settings
 from proself_mail.stamp import Stamp
-from proself_mail.state import SECRET_PREFIX
+from proself_mail.state import COMPONENT, SECRET_PREFIX
 from proself_mail.target import Target
 
 
@@ -94,7 +94,7 @@ class MailApp(pulumi.ComponentResource):
         """
         _check_only_one(name)
         _check_no_provider(opts)
-        super().__init__("proself-mail:index:MailApp", name, None, opts)
+        super().__init__(COMPONENT, name, None, opts)
         provider = azuread.Provider(
             "azuread",
             tenant_id=args.tenant_id,

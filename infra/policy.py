@@ -26,18 +26,22 @@ from proself_mail.errors import CheckFailed, Refused, sentence
 from proself_mail.mending import foreign_in_state, state_delete
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
-from proself_mail.state import SECRET_PREFIX, is_foreign
+from proself_mail.state import (
+    APPLICATION,
+    COMPONENT,
+    KINDS,
+    SECRET_KIND,
+    SECRET_PREFIX,
+    is_foreign,
+)
 from proself_mail.target import Target
 
 T = TypeVar("T")
 
 _PATIENCE = timedelta(seconds=10)
-_APPLICATION = "azuread:index/application:Application"
-_SECRET = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105
-_MAIL_APP = "proself-mail:index:MailApp"
 _ABOVE_SECRETS = {
-    *("pulumi:pulumi:Stack", _MAIL_APP, f"{_MAIL_APP}$pulumi:providers:azuread"),
-    f"{_MAIL_APP}${_APPLICATION}",
+    *("pulumi:pulumi:Stack", COMPONENT, f"{COMPONENT}$pulumi:providers:azuread"),
+    f"{COMPONENT}${KINDS[APPLICATION]}",
 }
 """What a secret depends on, by types with their parents' as in a URN."""
 _ABOVE_FOREIGN = ("pulumi:pulumi:Stack", "pulumi:providers:")
@@ -105,10 +109,10 @@ class Made:
             name = urn.rpartition("::")[2]
             if is_foreign(urn):
                 continue
-            if resource["type"] == _APPLICATION:
+            if resource["type"] == KINDS[APPLICATION]:
                 application_id = resource["outputs"].get("objectId")
                 borne = stamp.read(resource["outputs"].get("tags") or ())
-            elif resource["type"] == _SECRET:
+            elif resource["type"] == SECRET_KIND:
                 window = name.removeprefix(SECRET_PREFIX)
                 ends[window] = datetime.fromisoformat(resource["outputs"]["endDate"])
                 secrets[window] = urn

@@ -19,9 +19,10 @@ SERVICE_PRINCIPAL = "service-principal"
 CONSENT = "consent"
 SECRET_PREFIX = "secret-"  # noqa: S105
 """Names of the program's resources; a secret's goes on with its window's id."""
-_COMPONENT = "proself-mail:index:MailApp"
-_SECRET = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105
-_KINDS = {
+COMPONENT = "proself-mail:index:MailApp"
+"""The type of what the program's resources are below."""
+SECRET_KIND = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105
+KINDS = {
     APPLICATION: "azuread:index/application:Application",
     IDENTIFIER_URI: "azuread:index/applicationIdentifierUri:ApplicationIdentifierUri",
     SERVICE_PRINCIPAL: "azuread:index/servicePrincipal:ServicePrincipal",
@@ -190,10 +191,10 @@ def is_foreign(urn: str) -> bool:
     """
     kinds, name = urn.split("::", 3)[2:]
     parents, _, kind = kinds.rpartition("$")
-    if kind in ("pulumi:pulumi:Stack", _COMPONENT) or kind.startswith("pulumi:providers:"):
+    if kind in ("pulumi:pulumi:Stack", COMPONENT) or kind.startswith("pulumi:providers:"):
         return False
-    is_named = kind == (_SECRET if name.startswith(SECRET_PREFIX) else _KINDS.get(name))
-    return not is_named or parents.rpartition("$")[2] != _COMPONENT
+    is_named = kind == (SECRET_KIND if name.startswith(SECRET_PREFIX) else KINDS.get(name))
+    return not is_named or parents.rpartition("$")[2] != COMPONENT
 
 
 def mend(deployment: dict[str, Any]) -> None:
