@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -224,6 +225,7 @@ def _pattern(target: str) -> str:
     return ".*".join("[^:]*".join(each) for each in segments)
 
 
+@cache  # which is asked several times, and what is above this process stays
 def _command() -> psutil.Process | None:
     """Return the CLI that started us; None where none is found above us.
 
