@@ -22,6 +22,7 @@ from proself_mail.target import Target
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import AzureError
 
 # azure-identity is imported where it is used: 0.2 s, for which `session` finds a better time.
 
@@ -214,7 +215,7 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
     Raises `ConfigurationError` where there is nothing to sign in with, `RemoteError` where the
     tenant refuses, and `NoAnswerYet` where it gives no answer, or none within seconds.
     """
-    from azure.core.exceptions import AzureError, ClientAuthenticationError
+    from azure.core.exceptions import AzureError
     from azure.identity import CredentialUnavailableError
 
     try:
@@ -230,29 +231,8 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             else "`az login --tenant TENANT`, or set ARM_CLIENT_ID and ARM_CLIENT_SECRET; in a "
             "pipeline ARM_USE_OIDC. Then try again.",
         ) from error
-    except ClientAuthenticationError as error:
-        said = token_request.first_line(error)
-        asked_for = token_request.passes_in(error)
-        if asked_for is not None:  # of a tenant that has no time, which says nothing of a secret
-            raise NoAnswerYet(
-                f"The tenant gives no token to {source} now: {said}.",
-                "Try again in some minutes.",
-                asked_for,
-            ) from error
-        raise RemoteError(
-            f"The tenant refuses {source}: {said}.",
-            failure.NO_TRUST
-            if "AADSTS70021" in said
-            else "Check the client ID, and make a new client secret if it has expired "
-            "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again.",
-        ) from error
     except AzureError as error:
-        cause = f"{target.authority} gives no token: {token_request.first_line(error)}."
-        next_step = "Check the network and the proxy variables, then try again."
-        asked_for = token_request.passes_in(error)
-        if asked_for is None:
-            raise RemoteError(cause, next_step) from error
-        raise NoAnswerYet(cause, next_step, asked_for) from error
+        raise _no_token(error, target, source) from error
     try:
         return _caller(token_claims.read(token.token))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -260,6 +240,30 @@ async def sign_in(credential: AsyncTokenCredential, target: Target, source: str)
             f"{source[:1].upper()}{source[1:]} gives a token that is none of Entra's.",
             "Sign in again (`az login --tenant TENANT`), then try again.",
         ) from error
+
+
+def _no_token(error: AzureError, target: Target, source: str) -> RemoteError:
+    """Return the error for a sign-in without a token: one that passes, where anything says so."""
+    from azure.core.exceptions import ClientAuthenticationError
+
+    said, asked_for = token_request.first_line(error), token_request.passes_in(error)
+    if not isinstance(error, ClientAuthenticationError):
+        cause = f"{target.authority} gives no token: {said}."
+        next_step = "Check the network and the proxy variables, then try again."
+    elif asked_for is not None:  # of a tenant that has no time, which says nothing of a secret
+        cause = f"The tenant gives no token to {source} now: {said}."
+        next_step = "Try again in some minutes."
+    else:
+        cause = f"The tenant refuses {source}: {said}."
+        next_step = (
+            failure.NO_TRUST
+            if "AADSTS70021" in said
+            else "Check the client ID, and make a new client secret if it has expired "
+            "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again."
+        )
+    if asked_for is None:
+        return RemoteError(cause, next_step)
+    return NoAnswerYet(cause, next_step, asked_for)
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
