@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from proself_mail import forms
@@ -166,7 +166,7 @@ def parse(
     `ConfigurationError` naming everything that is wrong, each with the command that mends it;
     only then `look` is asked how the stack stands.
     """
-    decoded = _decoded(values)
+    decoded = lists_read(Settings, values)
     try:
         return Settings.model_validate(decoded)
     except ValidationError as error:
@@ -206,16 +206,12 @@ def _is_of_secrets(problem: Problem) -> bool:
 
 def wrong(values: Mapping[str, object], mend: Mend) -> Sequence[Problem]:
     """Return everything that `parse` would refuse, with what `mend` writes for it."""
-    decoded = _decoded(values)
+    decoded = lists_read(Settings, values)
     try:
         Settings.model_validate(decoded)
     except ValidationError as error:
         return _problems(error, _Repair(decoded, mend, _PROPOSED, keeps_secrets=False))
     return ()
-
-
-def _decoded(values: Mapping[str, object]) -> Mapping[str, object]:
-    return {key: _decode(key, value) for key, value in values.items()}
 
 
 def _problems(error: ValidationError, repair: _Repair) -> Sequence[Problem]:
@@ -229,16 +225,20 @@ def _problems(error: ValidationError, repair: _Repair) -> Sequence[Problem]:
     ]
 
 
-def _decode(key: str, value: object) -> object:
-    field = next((f for f in Settings.model_fields.values() if f.alias == key), None)
-    if key == "configFile" and value == "none":
+def lists_read(model: type[BaseModel], values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return values as a model takes them: the engine gives a list as JSON, and all else as text.
+
+    What is no JSON stays as it is, for pydantic to say that it is no list.
+    """
+    lists = {each.alias for each in model.model_fields.values() if _is_list(each.annotation)}
+    return {key: _listed(each) if key in lists else each for key, each in values.items()}
+
+
+def _listed(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
         return value
-    if isinstance(value, str) and field is not None and _is_list(field.annotation):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value  # pydantic says that it is no list
-    return value
 
 
 def _is_list(annotation: Any) -> bool:

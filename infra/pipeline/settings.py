@@ -4,10 +4,9 @@ Its own small set, apart from a mail stack's (`proself_mail.settings`): one iden
 stacks of one tenant.
 """
 
-import json
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import pulumi
@@ -24,7 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from infra import operation
-from proself_mail import clock, target
+from proself_mail import clock, configuration, target
 from proself_mail.settings import TargetName
 from proself_mail.target import Target
 
@@ -145,29 +144,15 @@ class Settings(_Model):
         return self
 
 
-_LISTS = ("owners", "environments", "serviceConnections")
-"""What the engine gives as JSON; any other value may begin with a bracket."""
-
-
-def _decoded(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value  # pydantic says that it is no list
-
-
 def load() -> tuple[Settings, Target]:
     """Return the settings, and the target that the environment leads to.
 
     Raises `pulumi.RunError` where they cannot be used or do not fit together.
     """
-    values: dict[str, Any] = {}
-    for key, value in get_config_env().items():
-        namespace, _, name = key.partition(":")
-        if namespace == PROJECT:
-            values[name] = _decoded(value) if name in _LISTS else value
+    found = ((*key.partition(":"), value) for key, value in get_config_env().items())
+    values = {name: value for namespace, _, name, value in found if namespace == PROJECT}
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(configuration.lists_read(Settings, values))
     except ValidationError as error:
         problems = "; ".join(
             (f"`{'.'.join(map(str, each['loc']))}`: " if each["loc"] else "")
