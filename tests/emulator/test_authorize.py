@@ -339,16 +339,21 @@ def test_user_info_tells_what_the_scopes_allow(
         assert nobody.get(url).json()["error"]["code"] == "InvalidAuthenticationToken"
 
 
-def test_a_granted_scope_is_named_once(
-    mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
-) -> None:
+def consent_to_graph(mail: MailApp, graph: httpx.Client, scope: str) -> None:
+    """Give admin consent to delegated permissions of Microsoft Graph."""
     grant = {
         "clientId": mail.principal["id"],
         "consentType": "AllPrincipals",
         "resourceId": principal_of(graph, GRAPH_APP_ID)["id"],
-        "scope": "User.Read openid profile email offline_access",
+        "scope": scope,
     }
     created(graph.post("/v1.0/oauth2PermissionGrants", json=grant))
+
+
+def test_a_granted_scope_is_named_once(
+    mail: MailApp, mailbox: dict[str, str], graph: httpx.Client
+) -> None:
+    consent_to_graph(mail, graph, "User.Read openid profile email offline_access")
     code = mail.authorize(mailbox, scope="User.Read openid profile")["code"]
     reply = mail.redeem(code).json()
     assert reply["scope"] == "email openid profile User.Read"
@@ -380,13 +385,7 @@ def test_a_granted_scope_is_named_once(
 def test_the_scopes_of_a_token_are_told_as_they_were_asked_for(
     mail: MailApp, mailbox: dict[str, str], graph: httpx.Client, asked: str, told: str
 ) -> None:
-    grant = {
-        "clientId": mail.principal["id"],
-        "consentType": "AllPrincipals",
-        "resourceId": principal_of(graph, GRAPH_APP_ID)["id"],
-        "scope": "User.Read",
-    }
-    created(graph.post("/v1.0/oauth2PermissionGrants", json=grant))
+    consent_to_graph(mail, graph, "User.Read")
     code = mail.authorize(mailbox, scope=f"{asked} openid offline_access")["code"]
     assert mail.redeem(code).json()["scope"] == told
 
@@ -656,13 +655,7 @@ def test_two_resources_may_be_signed_in_for_but_a_token_is_for_one(
 ) -> None:
     scope = f"{MAIL_SEND} https://graph.microsoft.com/User.Read"
     assert "AADSTS65001" in mail.authorize(mailbox, scope=scope)["error_description"]
-    body = {
-        "clientId": mail.principal["id"],
-        "consentType": "AllPrincipals",
-        "resourceId": principal_of(graph, GRAPH_APP_ID)["id"],
-        "scope": "User.Read",
-    }
-    assert graph.post("/v1.0/oauth2PermissionGrants", json=body).status_code == 201
+    consent_to_graph(mail, graph, "User.Read")
     code = mail.authorize(mailbox, scope=scope)["code"]
     both = mail.redeem(code, scope=scope)
     assert number(both) == 28000
