@@ -78,7 +78,7 @@ def are_secrets_told(state: State) -> bool:
 
 def check_agreement(state: State, name: str) -> None:
     """Raise `ConfigurationError` where outputs and resources of a state are not of the same."""
-    known = {each.resource_id.rpartition("/")[2] for each in state.resources.values()}
+    known = {each.graph_id for each in state.resources.values()}
     lost = [
         f"the {_MADE[key]} {told}"
         for key in _MADE

@@ -46,6 +46,11 @@ class Resource:
     created: str = ""
     """When the engine recorded it, RFC 3339."""
 
+    @property
+    def graph_id(self) -> str:
+        """Its id at Graph, which the plugin's ends with: an object's, or a secret's key id."""
+        return self.resource_id.rpartition("/")[2]
+
 
 @dataclass(frozen=True)
 class State:
@@ -80,13 +85,13 @@ class State:
         """Object id of the application; none where the state knows of none."""
         found = self.resources.get(APPLICATION)
         # Not from its outputs: a create that was cut short may have left none.
-        return found.resource_id.rpartition("/")[2] if found else None
+        return found.graph_id if found else None
 
     @property
     def replaced_applications(self) -> frozenset[str]:
         """Object ids of the applications among what was replaced."""
         found = (each for each in self.replaced if each.name == APPLICATION)
-        return frozenset(each.resource_id.rpartition("/")[2] for each in found)
+        return frozenset(each.graph_id for each in found)
 
     @property
     def stack_id(self) -> UUID | None:
@@ -114,7 +119,7 @@ class State:
     def key_ids(self) -> Mapping[str, str]:
         """Key ids of the client secrets, by their windows' ids."""
         return {
-            name.removeprefix(SECRET_PREFIX): resource.resource_id.rpartition("/")[2]
+            name.removeprefix(SECRET_PREFIX): resource.graph_id
             for name, resource in self.resources.items()
             if name.startswith(SECRET_PREFIX)
         }

@@ -151,7 +151,7 @@ def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[It
     }
     for resource in (*found.resources.values(), *found.replaced) if found else ():
         kind = kinds.get(resource.name)
-        object_id = resource.resource_id.rpartition("/")[2]
+        object_id = resource.graph_id
         if kind and object_id not in clients:
             clients[object_id] = resource.outputs.get("clientId") or ""
             yield Item(kind, object_id, "", "is in the stack's state; no listing shows it")
