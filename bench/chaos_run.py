@@ -1,7 +1,5 @@
 """One run under faults and what it left, judged by the tenant with its faults taken away."""
 
-import base64
-import json
 import os
 import random
 import signal
@@ -28,7 +26,7 @@ from bench import ground
 from bench.chaos_judge import Judge
 from bench.look_alikes import grant_mail
 from bench.scenario import Scenario
-from proself_mail import embedded, lock, rehearse, sandbox
+from proself_mail import embedded, lock, rehearse, sandbox, token_claims
 from proself_mail.embedded import EmbeddedTenant
 
 _STACK = "chaos"
@@ -110,8 +108,7 @@ class Run:
         return outcome
 
     def _make_stack(self, token: str) -> None:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = token_claims.read(token)
         values = {
             "tenantId": self._tenant.tenant_id,
             "target": "embedded",
