@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from infra import operation, outputs, policy, settings, tenant
+from infra import operation, outputs, settings, tenant
+from infra.made import Made
 
 operation.leave_at_once_when_told()
 operation.require_engine()
@@ -14,7 +15,7 @@ operation.require_own_code(__file__)
 gc.disable()  # it lives for a second, of which looking for garbage would take 0.03
 atexit.register(gc.freeze)  # or the interpreter looks through all objects once more: 0.06 s
 stack = pulumi.get_stack()
-made = policy.Made.read(stack) if operation.looks_ahead() else None
+made = Made.read(stack) if operation.looks_ahead() else None
 configuration = settings.load(stack, made)
 outputs.check_config_file(configuration)
 with ThreadPoolExecutor(1) as beside:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 
-from infra import operation, policy
+from infra import operation
+from infra.made import Made
 from proself_mail import proself
 from proself_mail.proself import ClientSecret, ProselfConfig
 from proself_mail.schedule import format_instant, vanishing
@@ -30,7 +31,7 @@ def export(
     app: "MailApp",
     settings: Settings,
     target: Target,
-    made: policy.Made | None,
+    made: Made | None,
     now: datetime,
 ) -> None:
     """Export the stack's outputs; have the config file written when all is made.

@@ -6,14 +6,15 @@ error that is shown without a traceback.
 
 from pulumi.runtime.config import get_config_env
 
-from infra import operation, policy
+from infra import operation
+from infra.made import Made
 from proself_mail import clock, configuration
 from proself_mail.configuration import Standing
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack_name import file_name
 
 
-def load(stack: str, made: policy.Made | None) -> Settings:
+def load(stack: str, made: Made | None) -> Settings:
     """Return the settings of the stack of this name. Raises `pulumi.RunError` without usable ones.
 
     `made` is what is there already; where it is None, whose UUID they have is not looked at.
@@ -37,7 +38,7 @@ def load(stack: str, made: policy.Made | None) -> Settings:
 
 def _standing(stack: str) -> Standing:
     """Say what the state tells about what the configuration should be."""
-    made = policy.Made.read(stack)
+    made = Made.read(stack)
     if made is None:
         return Standing(clock.now(), None, None)
     is_set_up = bool(made.application_id or made.ends)

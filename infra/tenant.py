@@ -1,19 +1,20 @@
 """The tenant that this run is to work on, looked at before anything is registered.
 
-Here and in `policy` the program itself speaks to the network, beside the plugin. It asks, without a
-sign-in, what time it is there: a clock that is wrong here would make the wrong secrets, and the
-plugin has no answer to it (docs/adr/0005).
+Here and in `questions` the program itself speaks to the network, beside the plugin. Here it asks,
+without a sign-in, what time it is there: a clock that is wrong here would make the wrong secrets,
+and the plugin has no answer to it (docs/adr/0005).
 """
 
 from datetime import datetime
 
-from infra import operation, policy
+from infra import operation, questions
+from infra.made import Made
 from proself_mail import clock, target
 from proself_mail.settings import Settings
 from proself_mail.target import Target
 
 
-def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Target, datetime]:
+def enter(settings: Settings, stack: str, made: Made | None) -> tuple[Target, datetime]:
     """Return the target's addresses, and the time; `stack` is the stack's name.
 
     `made` is what is there already; where it is None, neither it nor the policy is looked at.
@@ -29,11 +30,11 @@ def enter(settings: Settings, stack: str, made: policy.Made | None) -> tuple[Tar
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
         if made is not None:  # in a part-update as well: its part may be the application
-            policy.check_not_lost(stack, tenant_id, where, made)
+            questions.check_not_lost(stack, tenant_id, where, made)
             made.check(settings, stack, now)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
         # A secret that is left out on purpose is no reason to refuse the rest.
         if made is not None and operation.is_whole():
-            policy.check(settings, stack, where, made, now)
+            questions.check_policy(settings, stack, where, made, now)
     return where, now

@@ -125,6 +125,15 @@ def state_delete(stack: str, foreign: Sequence[str]) -> str:
     return f"{', '.join(lines)}: the state forgets it, and it stays as it is in the tenant"
 
 
+def lost_from_state(stack: str) -> str:
+    """Say how what a state has lost comes back: two sentences."""
+    return (
+        "If the backend's history has the state from before, bring that back: it has the client "
+        f"secrets. Else `proself-mail up --stack {shell_word(stack)}` takes in again what is in "
+        "Entra, and makes a new client secret for Proself in place of one that is lost."
+    )
+
+
 def in_stack(stack: str) -> Mend:
     """Return what writes the lines for one stack."""
 

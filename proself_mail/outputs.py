@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from proself_mail.errors import ConfigurationError
+from proself_mail.mending import lost_from_state
 from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.state import State
@@ -89,9 +90,7 @@ def check_agreement(state: State, name: str) -> None:
         raise ConfigurationError(
             f"The outputs of the stack {name} tell of what its state does not hold: "
             f"{', '.join(lost)}. It was taken out of the state, or a part of the stack destroyed.",
-            "If the backend's history has the state from before, bring that back: it has the "
-            f"client secrets. Else `proself-mail up --stack {name}` takes in again what is in "
-            "Entra, and makes a new client secret for Proself in place of one that is lost.",
+            lost_from_state(name),
         )
     if untold := ", ".join(map(_secret, sorted({*state.key_ids.values()} - secrets))):
         raise ConfigurationError(

@@ -38,7 +38,7 @@ PURE = {
 }
 """Modules without I/O. What `infra` may know of beside them is named here."""
 INFRA_MAY = PURE | {"proself", "target", "clock", "identity", "project"}
-INFRA_ASKS = {"infra/policy.py": {"credentials", "graph"}}
+INFRA_ASKS = {"infra/questions.py": {"credentials", "graph"}}
 """Where `infra` itself asks the tenant something as the signed-in identity, and by what."""
 
 

@@ -253,7 +253,7 @@ def test_an_application_that_the_state_has_lost_is_made_no_second_time(stack: Jo
     for command in (UP, (*UP, "--target", "**::application")):
         cause, next_step = refused(stack, *command)
         assert f"the application {made['applicationObjectId']}, which its state does" in cause
-        assert "`proself-mail up --stack dev` takes the application in again" in next_step
+        assert "`proself-mail up --stack dev` takes in again what is in Entra" in next_step
     checks = stack.proself_mail("verify", "--stack", "dev", "--json")
     assert checks.returncode == 1
     [wrong] = [e for e in json.loads(checks.stdout)["stacks"][0]["checks"] if e["name"] == "state"]

@@ -1,28 +1,23 @@
-"""The tenant's policy on client secrets, asked before anything is registered where one is due.
+"""What the engine's state says is made, before the program declares anything.
 
-The plugin asks nobody: the policy would refuse the secret when the application, its service
-principal and the consent are made already. It is optional, for few identities may see a policy:
-what is not told within seconds is left to the plugin (docs/adr/0029). So is a second application
-refused here, where the state has lost the first.
+Two refusals are drawn from it that no provider gives: of another stack's UUID, and of an update
+that would delete or drop what lives and is not declared.
 """
 
-import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from uuid import UUID
 
 import pulumi
 
 from infra import operation
-from proself_mail import credentials, identity, secret_policy, stamp
-from proself_mail.check import Outcome
-from proself_mail.directory import Directory, NotFound
-from proself_mail.errors import CheckFailed, Refused, sentence
+from proself_mail import identity, stamp
+from proself_mail.errors import Refused, sentence
 from proself_mail.mending import foreign_in_state, state_delete
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
@@ -34,11 +29,7 @@ from proself_mail.state import (
     SECRET_PREFIX,
     is_foreign,
 )
-from proself_mail.target import Target
 
-T = TypeVar("T")
-
-_PATIENCE = timedelta(seconds=10)
 _ABOVE_SECRETS = {
     *("pulumi:pulumi:Stack", COMPONENT, f"{COMPONENT}$pulumi:providers:azuread"),
     f"{COMPONENT}${KINDS[APPLICATION]}",
@@ -151,66 +142,3 @@ def _ask_engine(function: str, **arguments: str) -> Mapping[str, Any]:
     found: Mapping[str, Any] = pulumi.runtime.invoke(f"pulumi:pulumi:{function}", arguments).value
     outputs: Mapping[str, Any] = found["outputs"]
     return outputs
-
-
-def check(settings: Settings, stack: str, where: Target, made: Made, now: datetime) -> None:
-    """Refuse client secrets that the tenant's policy would refuse. Raises `CheckFailed`."""
-    if not secret_policy.is_due(settings.entries, made.ends, now):
-        return
-    policy = asyncio.run(
-        _ask(where, str(settings.tenant_id), lambda tenant: tenant.app_policy(made.application_id))
-    )
-    if policy is None:
-        return
-    found = secret_policy.judge(
-        policy, stack, settings.entries, made.ends, now, is_made=made.application_id is not None
-    )
-    if found.outcome is Outcome.FAIL:
-        raise CheckFailed(sentence(found.detail), sentence(found.next_step))
-
-
-def check_not_lost(stack: str, tenant_id: str, where: Target, made: Made) -> None:
-    """Refuse a state that has lost its application: a second one would be made. Raises `Refused`.
-
-    A refresh loses it as well, of one that is gone from the tenant; there another is to be made.
-    """
-    told = made.told_application_id
-    if told is None or made.application_id is not None:
-        return
-    if asyncio.run(_ask(where, tenant_id, lambda directory: _is_there(directory, told))) is False:
-        return
-    raise Refused(
-        f"The outputs of the stack {stack} tell of the application {told}, which its state does "
-        "not hold: it was taken out of the state, and a second one would be made.",
-        "If the backend's history has the state from before, bring that back: it has the client "
-        f"secrets. Else `proself-mail up --stack {stack}` takes the application in again, and "
-        "makes a new client secret for Proself.",
-    )
-
-
-async def _is_there(directory: Directory, application_id: str) -> bool:
-    try:
-        await directory.application(application_id)
-    except NotFound:
-        return False
-    return True
-
-
-async def _ask(
-    where: Target, tenant_id: str, question: Callable[[Directory], Awaitable[T]]
-) -> T | None:
-    """Return the tenant's answer; None where it cannot be seen."""
-    try:
-        from proself_mail import graph  # with azure-identity 0.5 s, where a secret is due alone
-
-        async with asyncio.timeout(_PATIENCE.total_seconds()):
-            credential, source = credentials.choose(where, tenant_id)
-            async with graph.connect(credential, where) as directory:
-                caller = await credentials.sign_in(credential, where, source)
-                if caller.tenant_id != tenant_id:
-                    return None
-                return await question(directory)
-    # Whatever stands in its way, the update may go on without this look: the plugin signs in for
-    # itself, by more ways than ours, and has the words for what fails.
-    except Exception:
-        return None

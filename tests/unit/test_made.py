@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.policy import Made
+from infra.made import Made
 from proself_mail.errors import Refused
 from tests.unit.test_settings import good
 
