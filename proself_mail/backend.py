@@ -8,11 +8,13 @@ documentation of backends, and `pulumi whoami --verbose`.
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 import yaml
+
+_FILE = "file://"
 
 
 def url(project: Path) -> str:
@@ -39,17 +41,29 @@ def file_url(path: Path) -> str:
 
 
 def folder(project: Path) -> Path | None:
-    """Return the folder that a file backend keeps its stacks in; none for any other backend."""
-    parts = urlsplit(url(project))
-    if parts.scheme != "file":
-        return None
-    if parts.netloc in ("~", "."):  # file://~ is the CLI's own way to write the home folder
-        # The CLI runs in the project's folder, whatever folder it was called from.
-        root = Path.home() if parts.netloc == "~" else project
-        return root / unquote(parts.path).lstrip("/")
-    if parts.netloc.endswith(":"):  # file://C:/…
-        return Path(url2pathname(f"/{parts.netloc}{parts.path}"))
-    return Path(url2pathname(parts.path))
+    """Return the folder that a file backend keeps its stacks in; none for any other backend.
+
+    As the CLI reads the address (pulumi `backend/diy`, `massageBlobPath`): what follows `file://`
+    is a path, and no host. A relative one starts in the project's folder, where the CLI is run.
+    """
+    address = url(project)
+    if not address.startswith(_FILE):
+        parts = urlsplit(address)  # file:/…, which the CLI hands on to its storage as it is
+        is_path = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+        return Path(unquote(parts.path)) if is_path else None
+    path = unquote(re.split(r"[?#]", address.removeprefix(_FILE), maxsplit=1)[0])
+    if path.startswith("~"):
+        return _home() / path[2:]
+    return Path(os.path.normpath(project.resolve() / path))
+
+
+def _home() -> Path:
+    """Return the home folder of whom we run as, which HOME may differ from: Go asks the system."""
+    if sys.platform == "win32":
+        return Path.home()
+    import pwd
+
+    return Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def drop_cut_attributes(place: Path, project: str) -> bool:

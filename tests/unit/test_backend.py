@@ -1,0 +1,78 @@
+"""Where a file backend keeps its stacks: in the folder that the CLI takes for it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proself_mail import backend
+from tools import pulumi_cli
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="paths without a drive")
+
+
+def placed(monkeypatch: pytest.MonkeyPatch, project: Path, address: str) -> Path | None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", address)
+    return backend.folder(project)
+
+
+@posix
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file://not/there",
+        "file://../not/there",
+        "file://~/not/there",
+        "file://~not",
+        "file:///not%20there/./at?no_tmp_dir=true",
+        "file:///not/there#any",
+        "file:/not/there",
+    ],
+)
+def test_the_folder_is_the_one_that_the_cli_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
+) -> None:
+    """A lock that is looked for elsewhere holds nobody up."""
+    (tmp_path / "Pulumi.yaml").write_text("name: any\nruntime: python\n", encoding="utf-8")
+    found = placed(monkeypatch, tmp_path, address)
+
+    # Of a HOME that is not the user's, as with sudo, the CLI knows nothing.
+    environment = {**os.environ, "HOME": str(tmp_path), "PULUMI_HOME": str(tmp_path / "home")}
+    asked = subprocess.run(
+        [pulumi_cli.locate().path, "stack", "ls", "--non-interactive"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+    )
+
+    told = re.search(r"stat (.+): no such file or directory", asked.stderr)
+    assert told, asked.stderr
+    assert str(found) == told[1]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "https://api.pulumi.com",
+        "s3://bucket?region=eu",
+        "postgres://state@host/db",
+        "file:state",
+    ],
+)
+def test_another_backend_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: any\n", encoding="utf-8")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    assert placed(monkeypatch, tmp_path, address) is None
+
+
+def test_an_address_that_we_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "with space % and # 共有"
+    assert placed(monkeypatch, tmp_path, backend.file_url(folder)) == folder
