@@ -23,6 +23,7 @@ import psutil
 
 from proself_mail import engine_environment
 from proself_mail.errors import Refused
+from proself_mail.schedule import format_instant
 from proself_mail.stack_name import short_name
 
 _SCRATCH = ".tmp"
@@ -101,7 +102,7 @@ class Holder:
             return False
 
     def __str__(self) -> str:
-        return f"{self.user}@{self.host} (process {self.pid}) since {self.since:%H:%M:%S} UTC"
+        return f"{self.user}@{self.host} (process {self.pid}) since {format_instant(self.since)}"
 
 
 _WRITTEN = timedelta(seconds=10)
