@@ -20,15 +20,21 @@ def find_project(start: Path) -> Path:
 
     As `pulumi` does: the folder itself or the nearest above it with a Pulumi.yaml of this
     project's name; else the checkout that this program is run from. Raises `ConfigurationError`
-    where one on the way is no YAML, for it may be the one that is meant, and `Refused` where it is
-    not to be trusted.
+    where one on the way cannot be read or is no YAML, for it may be the one that is meant, and
+    `Refused` where it is not to be trusted.
     """
     for folder in (start, *start.parents):
         path = folder / "Pulumi.yaml"
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             continue
+        except OSError as error:
+            raise ConfigurationError(
+                f"{path} cannot be read: {error.strerror or error}. It may be the project that is "
+                "meant.",
+                "Make it a file that you may read, or work in another folder.",
+            ) from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigurationError(
                 f"{path} is no YAML: {' '.join(str(error).split())}.",

@@ -235,6 +235,21 @@ def test_another_users_project_above_a_folder_is_refused(
         find_project(below)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a link is an administrator's to make there")
+def test_a_project_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """The next one above, or the checkout, is another project with other stacks."""
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\n", encoding="utf-8")
+    (tmp_path / "a" / "Pulumi.yaml").mkdir()  # which is none to Pulumi either
+    assert find_project(below) == tmp_path
+    assert find_project(tmp_path / "Pulumi.yaml") == tmp_path
+    unreadable = below / "Pulumi.yaml"
+    unreadable.symlink_to(unreadable)
+    with pytest.raises(ConfigurationError, match=r"a/b/Pulumi\.yaml cannot be read"):
+        find_project(below)
+
+
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
