@@ -163,8 +163,9 @@ def parse(
     """Validate a stack's configuration: our keys without their namespace, as Pulumi gives them.
 
     Lists and objects may be JSON text, which is how a program receives them. Raises
-    `ConfigurationError` naming everything that is wrong, each with the command that mends it;
-    only then `look` is asked how the stack stands.
+    `ConfigurationError` naming everything that is wrong, each with the command that mends it: every
+    value that has not its form, or where all have it, everything that does not go together. Only
+    then `look` is asked how the stack stands.
     """
     decoded = lists_read(Settings, values)
     try:

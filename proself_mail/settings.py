@@ -10,13 +10,19 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proself_mail import facts
 from proself_mail.errors import ConfigurationError
@@ -182,29 +188,42 @@ class Settings(_Model):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        for cause, key, value in self._contradictions():
-            raise _Contradiction(cause, key, value)
+        found = [
+            InitErrorDetails(type=_Contradiction(cause, key, value), input=None)
+            for cause, key, value in self._contradictions()
+        ]
+        if found:
+            raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
 
     def _contradictions(self) -> Iterator[tuple[str, str, str | None]]:
-        starts = [entry.starts for entry in self.secrets]
-        for place, (earlier, later) in enumerate(pairwise(starts), 1):
-            if later <= earlier:
-                yield (
-                    "the entries of `secrets` must stand in the order of their `from`, and "
-                    f"`secrets[{place}]` does not begin after the one before it",
-                    f"secrets[{place}].from",
-                    format_instant(earlier + timedelta(days=1)),
-                )
-        for place, each in enumerate(self.permissions):
-            if each in self.permissions[:place]:
-                yield "`permissions` names one permission twice", f"permissions[{place}]", None
+        """Tell them in an order in which what mends one leaves the places of the next."""
+        earlier = self.secrets[0].starts
+        for place, entry in enumerate(self.secrets[1:], 1):
+            if entry.starts > earlier:
+                earlier = entry.starts
+                continue
+            earlier += timedelta(days=1)  # where it will begin, and the next one is to come after
+            yield (
+                "the entries of `secrets` must stand in the order of their `from`, and "
+                f"`secrets[{place}]` does not begin after the one before it",
+                f"secrets[{place}].from",
+                format_instant(earlier),
+            )
         if MAIL_SEND not in self.permissions:
             yield (
                 f"`permissions` lacks {MAIL_SEND}, which Proself needs",
                 f"permissions[{place_of_mail_send(self.permissions)}]",
                 MAIL_SEND,
             )
+        # From the end, for what stands behind one that goes moves up.
+        for place, each in reversed([*enumerate(self.permissions)]):
+            if each in self.permissions[:place]:
+                yield (
+                    f"`permissions[{place}]` names {each} again",
+                    f"permissions[{place}]",
+                    None,
+                )
         if self.environment is Environment.PRODUCTION and self.delete_after is not None:
             yield (
                 "`deleteAfter` is for test stacks, and this one's `environment` is production",

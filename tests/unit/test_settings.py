@@ -135,7 +135,7 @@ def good(**changes: object) -> Settings:
         ({"permissions": "Mail.Send"}, "not a list", "pulumi config rm permissions"),
         (
             {"permissions": '["Mail.Send", "Mail.Send"]'},
-            "twice",
+            "`permissions[1]` names Mail.Send again",
             "pulumi config rm --path 'permissions[1]'",
         ),
         (
@@ -306,6 +306,9 @@ def told(values: Mapping[str, object], standing: Standing) -> str:
         {"stackId": "1"},
         {"target": "Cloud"},
         {"consent": "administrator"},
+        {"permissions": '["SMTP.Send", "SMTP.Send", "User.Read", "SMTP.Send"]'},
+        {"permissions": '["SMTP.Send", "mail.send", "SMTP.Send", "mail.send"]'},
+        {"secrets": json.dumps(json.loads(secrets()) * 3)},
     ],
     ids=str,
 )
@@ -404,6 +407,25 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as refused:
         parse(GOOD | {"server": "https://x", "mailbox": "y", "audience": "z"}, STACK)
     assert all(f"`{key}`" in refused.value.cause for key in ("server", "mailbox", "audience"))
+
+
+def test_all_that_does_not_go_together_is_told_at_once() -> None:
+    values: dict[str, object] = {
+        **GOOD,
+        "environment": "production",
+        "deleteAfter": "2027-04-01T00:00:00Z",
+        "mailboxTenantId": OTHER_TENANT,
+        "permissions": '["SMTP.Send", "SMTP.Send"]',
+        "proselfTenantId": "",
+        "secrets": json.dumps(json.loads(secrets()) * 2),
+    }
+    with pytest.raises(ConfigurationError) as refused:
+        parse(values, STACK)
+    for cause in ("order of their `from`", "lacks Mail.Send", "SMTP.Send again", "for test stacks",
+                  "needs `audience` multi", "AADSTS50194"):  # fmt: skip
+        assert cause in refused.value.cause
+    lines = re.findall(r"`(pulumi [^`]*)`", refused.value.next_step)
+    assert parse(typed(values, lines), STACK).permissions == ("SMTP.Send", "Mail.Send")
 
 
 def test_an_empty_configuration_leads_to_init() -> None:
