@@ -86,7 +86,14 @@ def permissions(seen: Evidence, found: ApplicationRecord) -> Check:
 
 def consent(seen: Evidence) -> Check:
     """Read the admin consent back."""
-    name, settings = "consent", seen.settings
+    name, settings, asked_in = "consent", seen.settings, seen.outputs.mailbox_tenant_id
+    if asked_in != str(settings.mailbox_tenant):
+        return fail(
+            name,
+            f"the last up asked for it in the tenant {asked_in}, and the mailbox's is "
+            f"{settings.mailbox_tenant} now",
+            up(seen),
+        )
     if settings.mailbox_tenant != settings.tenant_id:
         return Check(
             name,

@@ -19,6 +19,10 @@ def check(name: str, settings: Settings, state: State) -> None:
     pairs = {
         "server": (settings.redirect_uri, outputs.redirect_uri),
         "tenantId": (str(settings.tenant_id), outputs.tenant_id),
+        "mailboxTenantId": (
+            _elsewhere(str(settings.tenant_id), str(settings.mailbox_tenant)),
+            _elsewhere(outputs.tenant_id, outputs.mailbox_tenant_id),
+        ),
     }
     if application := state.resources.get(APPLICATION):
         made = application.outputs
@@ -43,3 +47,11 @@ def check(name: str, settings: Settings, state: State) -> None:
             f"({', '.join(changed)}), or a part of what was made destroyed: they do not fit.",
             f"`proself-mail up --stack {name}`, then try again.",
         )
+
+
+def _elsewhere(tenant_id: str, mailbox_tenant_id: str) -> str:
+    """Return the mailbox's tenant where it is another; blank where it goes with the application's.
+
+    So that a `tenantId` that was changed is told by its own name alone.
+    """
+    return "" if mailbox_tenant_id == tenant_id else mailbox_tenant_id

@@ -69,7 +69,7 @@ def expected_of(stack: str, settings: Settings, outputs: Outputs) -> Expected:
     """Return what a stack expects of Proself's sign-in."""
     return Expected(
         names=names_of(stack, settings, outputs),
-        authority=outputs.consent_url.partition(f"/{settings.mailbox_tenant}/")[0],
+        authority=outputs.consent_url.partition(f"/{outputs.mailbox_tenant_id}/")[0],
         single_tenant=settings.audience is Audience.SINGLE,
         tenants=frozenset({str(settings.tenant_id), str(settings.mailbox_tenant)}),
     )

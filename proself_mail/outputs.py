@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from proself_mail.errors import ConfigurationError
 from proself_mail.mending import lost_from_state
@@ -35,6 +36,11 @@ class Outputs:
     def newest(self) -> ClientSecret:
         """The secret for Proself."""
         return self.client_secrets[-1]
+
+    @property
+    def mailbox_tenant_id(self) -> str:
+        """The mailbox's tenant at the last `up`, whose administrator consents at `consent_url`."""
+        return urlsplit(self.consent_url).path.removeprefix("/").partition("/")[0]
 
 
 def outputs_of(found: State, name: str) -> Outputs:

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import application_checks, carried_out, outputs
+from proself_mail import application_checks, carried_out, explain, outputs
 from proself_mail.check import Check, Outcome
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
+from proself_mail.settings import Settings
 from proself_mail.state import (
     APPLICATION,
     CONSENT,
@@ -101,6 +102,43 @@ def test_a_consent_that_is_still_to_be_given_or_to_go_is_refused() -> None:
     more = good(consent="by-administrator", permissions=["Mail.Send", "SMTP.Send"])
     with pytest.raises(ConfigurationError, match=r"changed since .*\(permissions\)"):
         carried_out.check(STACK, more, made(consent=False))
+
+
+def test_a_mailbox_that_moved_to_another_tenant_is_told() -> None:
+    """An administrator of the one would be sent to where the other's consents."""
+    before, after = (
+        good(audience="multi", mailboxTenantId=f"{OTHER_TENANT[:-1]}{each}") for each in "67"
+    )
+    there = outputs_of(before, [client_secret()])
+    state = made(consent=False)
+    application = state.resources[APPLICATION]
+    multi = {**application.outputs, "signInAudience": "AzureADMultipleOrgs"}
+    state = replace(
+        state,
+        resources={**state.resources, APPLICATION: replace(application, outputs=multi)},
+        outputs={**state.outputs, "consentUrl": there.consent_url},
+    )
+    carried_out.check(STACK, before, state)
+    with pytest.raises(ConfigurationError, match=r"changed since .*\(mailboxTenantId\)"):
+        carried_out.check(STACK, after, state)
+    at_home = good(audience="multi", consent="by-administrator")
+    with pytest.raises(ConfigurationError, match=r"changed since .*\(mailboxTenantId\)"):
+        carried_out.check(STACK, at_home, state)
+
+    def check(settings: Settings) -> Check:
+        seen = SimpleNamespace(settings=settings, outputs=there, stack=STACK)
+        return application_checks.consent(cast(Any, seen))
+
+    found = check(before)
+    assert (found.outcome, found.required) == (Outcome.UNKNOWN, False)
+    assert found.next_step.endswith(f" {there.consent_url}"), "an address to be copied"
+    for moved in (after, at_home):
+        found = check(moved)
+        assert found.outcome is Outcome.FAIL
+        assert str(moved.mailbox_tenant) in found.detail
+        assert found.next_step == f"`proself-mail up --stack {STACK}`"
+    expected = explain.expected_of(STACK, after, there)
+    assert expected.authority == "https://login.microsoftonline.com"
 
 
 def test_a_stack_without_outputs_is_told_by_what_it_holds() -> None:
