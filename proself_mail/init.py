@@ -83,7 +83,7 @@ async def run(answers: Answers, project: Path) -> Made:
     unknown = str(uuid.UUID(int=0))
     _configuration(answers, answers.mailbox_tenant_id or unknown, unknown, _entry(clock.now()))
     stack = Stack(answers.stack, project, answers.secrets_provider)
-    async with session.sign_in(answers.target, _tenant(answers)) as opened:
+    async with session.sign_in(answers.target, answers.tenant_id) as opened:
         caller = opened.caller
         policy = asyncio.ensure_future(opened.directory.app_policy())
         limit = await _limit(policy)
@@ -152,6 +152,27 @@ def _configuration(
     return values
 
 
+def tenant(option: str | None) -> str | None:
+    """Return the tenant to sign in to, by --tenant or else a variable, as tokens spell it.
+
+    None takes whichever is signed in to. Raises `ConfigurationError` for anything but an ID: a
+    stack is pinned to its tenant by that, and by no domain's name.
+    """
+    given = {"--tenant": option} | {
+        variable: os.environ.get(variable) for variable in ("ARM_TENANT_ID", "AZURE_TENANT_ID")
+    }
+    for name, value in given.items():
+        if value:
+            try:
+                return str(uuid.UUID(value))
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"{name} is {value!r}, not a UUID.",
+                    "Give it the Directory (tenant) ID of Entra's overview page, then try again.",
+                ) from error
+    return None
+
+
 def check_options(given: Mapping[str, str]) -> None:
     """Refuse options whose values no stack can have, by the names of their keys.
 
@@ -194,13 +215,6 @@ def _nested(values: Mapping[str, str]) -> Mapping[str, object]:
         {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     ]
     return nested
-
-
-def _tenant(answers: Answers) -> str | None:
-    """Return the tenant to sign in to, as tokens spell it; None takes whichever it is."""
-    ambient = os.environ.get("ARM_TENANT_ID") or os.environ.get("AZURE_TENANT_ID")
-    given = answers.tenant_id or ambient
-    return given.lower() if given else None
 
 
 def check_name(name: str, project: Path) -> None:

@@ -113,6 +113,7 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
             tenant.mailbox,
             TargetName.EMBEDDED,
             Environment.TEST,
+            tenant_id=tenant.tenant_id,
             config_file=str(folder / "proself.toml"),
         )
         made = await init.run(answers, folder)

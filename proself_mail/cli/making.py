@@ -47,6 +47,7 @@ def _init(arguments: argparse.Namespace) -> int:
     # Whatever is known to be wrong is told before a person is asked for the rest.
     init.check_secrets_provider(arguments.secrets_provider, project)
     init.check_options(_given(arguments))
+    tenant_id = init.tenant(arguments.tenant)
     if arguments.stack:
         init.check_name(arguments.stack, project)
     answers = init.Answers(
@@ -63,7 +64,7 @@ def _init(arguments: argparse.Namespace) -> int:
         environment=arguments.environment or _choose("Environment", Environment),
         audience=arguments.audience,
         consent=arguments.consent,
-        tenant_id=arguments.tenant,
+        tenant_id=tenant_id,
         mailbox_tenant_id=arguments.mailbox_tenant_id,
         display_name=arguments.display_name,
         config_file=arguments.config_file,
