@@ -19,7 +19,8 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
     """Write the identity into a stack's configuration; return its file, or None for no change.
 
     `object_id` is the service principal's (`objectId` of `infra/pipeline`), and the tenant is asked
-    whether it is one. Raises `CheckFailed` where it is not.
+    whether it is one. Raises `CheckFailed` where it is not, and `Refused` where the file is another
+    stack's.
     """
     try:
         identity = UUID(object_id)
@@ -30,7 +31,7 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
             "the stack of the pipeline's identity.",
         ) from error
     stack = Stack(name, project)
-    settings = await stack.engine.awaited(stack.settings)
+    settings, _ = await session.read(stack, covered=True)
     async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
         try:
             await opened.directory.service_principal_by_id(str(identity))

@@ -13,7 +13,7 @@ from proself_mail.directory import Directory
 from proself_mail.errors import Refused
 from proself_mail.patience import Patience
 from proself_mail.settings import Settings, TargetName
-from proself_mail.stack import Stack, no_stack
+from proself_mail.stack import Stack
 from proself_mail.state import State
 from proself_mail.target import Target
 
@@ -38,21 +38,14 @@ class Session:
 async def read(
     stack: Stack, *, covered: bool = False, ahead: Sequence[str] = ()
 ) -> tuple[Settings, State]:
-    """Read a stack's configuration and state, while what signing in will need is imported.
+    """Read a stack (`Stack.read`), while what signing in will need is imported.
 
-    With `covered` the state comes without the values of secrets, which takes the CLI half as long.
-    `ahead` are modules that the command needs later. Raises `ConfigurationError` where there is no
-    such stack or its configuration cannot be used, and `Refused` where it has the UUID of another.
+    `ahead` are modules that the command needs later. Raises as that.
     """
-    settings, state, _ = await asyncio.gather(
-        stack.engine.awaited(stack.settings),
-        stack.engine.awaited(stack.covered_state if covered else stack.state),
-        asyncio.to_thread(import_ahead, *ahead),
+    known, _ = await asyncio.gather(
+        stack.read(covered=covered), asyncio.to_thread(import_ahead, *ahead)
     )
-    if state is None:
-        raise no_stack(stack.name)
-    stack.check_identity(settings, state)
-    return settings, state
+    return known
 
 
 def import_ahead(*others: str) -> None:

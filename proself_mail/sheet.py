@@ -6,7 +6,6 @@ Entra is what was made, not what is there now, which is `verify`'s. Screens and 
 a person.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -123,12 +122,10 @@ async def read(name: str, project: Path) -> Sheet:
     """Make a stack's sheet.
 
     Raises `ConfigurationError` where nothing was set up yet, or the configuration cannot be used or
-    was changed and not carried out, which nobody should enter into Proself; and as `of`.
+    was changed and not carried out, which nobody should enter into Proself; `Refused` where it is
+    another stack's; and as `of`.
     """
-    stack = Stack(name, project)
-    settings, state = await asyncio.gather(
-        stack.engine.awaited(stack.settings), stack.engine.awaited(stack.state)
-    )
+    settings, state = await Stack(name, project).read()
     carried_out.check(name, settings, state)
     return of(name, settings, outputs_of(state, name), clock.now())
 

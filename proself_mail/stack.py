@@ -4,6 +4,7 @@ The same program and the same engine as `pulumi` typed by a person. It decides n
 about a failure is the operations'.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -147,6 +148,21 @@ class Stack:
             return list(stack_file.values(self.file, PROJECT))
         except stack_file.UNREADABLE:
             return None
+
+    async def read(self, *, covered: bool = False) -> tuple[Settings, State]:
+        """Return its configuration and its state, with `covered` without the values of secrets.
+
+        Those take the CLI twice as long. Raises `ConfigurationError` where there is no such stack
+        or its configuration cannot be used, and `Refused` where that has the UUID of another.
+        """
+        settings, found = await asyncio.gather(
+            self.engine.awaited(self.settings),
+            self.engine.awaited(self.covered_state if covered else self.state),
+        )
+        if found is None:
+            raise no_stack(self.name)
+        self.check_identity(settings, found)
+        return settings, found
 
     def settings(self) -> Settings:
         """Return its configuration, validated. Raises `ConfigurationError`.

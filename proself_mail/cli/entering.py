@@ -37,7 +37,7 @@ def _config(arguments: argparse.Namespace) -> int:
             "Leave them or --write out.",
         )
     stack = Stack(arguments.stack, find_project(Path.cwd()))
-    settings, state = stack.settings(), stack.state()
+    settings, state = asyncio.run(stack.read())
     outputs = outputs_of(state, arguments.stack)
     carried_out.check(arguments.stack, settings, state)
     config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)

@@ -118,6 +118,7 @@ _PASTE = "Paste the message, then end it by Ctrl-D (Windows: Ctrl-Z and Enter)."
 
 def _explain(arguments: argparse.Namespace) -> int:
     from proself_mail import diagnosis_view, explain, report
+    from proself_mail.outputs import outputs_of
     from proself_mail.project import find_project
     from proself_mail.stack import Stack
 
@@ -126,8 +127,9 @@ def _explain(arguments: argparse.Namespace) -> int:
         return 0
     expected = None
     if arguments.stack:
-        stack = Stack(arguments.stack, find_project(Path.cwd()))
-        expected = explain.expected_of(arguments.stack, stack.settings(), stack.outputs())
+        settings, state = asyncio.run(Stack(arguments.stack, find_project(Path.cwd())).read())
+        outputs = outputs_of(state, arguments.stack)
+        expected = explain.expected_of(arguments.stack, settings, outputs)
     text = " ".join(arguments.text)
     if not arguments.text:
         if sys.stdin.isatty():

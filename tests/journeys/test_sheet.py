@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -201,3 +202,26 @@ def test_what_was_not_carried_out_is_not_entered(stack: Journey) -> None:
             assert "Next: `proself-mail up --stack dev`" in said
     finally:
         path.write_text(whole, encoding="utf-8")
+
+
+def test_another_stacks_file_is_not_read(stack: Journey) -> None:
+    """Its UUID would go into the config file, which the stack's own file then leaves alone."""
+    path = stack.folder / "Pulumi.dev.yaml"
+    whole, before = path.read_text(encoding="utf-8"), stack.config_file.read_bytes()
+    try:
+        stack.change("dev", stackId=str(uuid.uuid4()))
+        foreign = path.read_bytes()
+        for command in (
+            ["config", "--write"],
+            ["config"],
+            ["sheet"],
+            ["explain", "AADSTS7000222"],
+            ["handover", "--to", str(uuid.uuid4())],
+        ):
+            done = stack.proself_mail(*command, "--stack", "dev")
+            assert (done.returncode, done.stdout) == (3, ""), done.stderr
+            assert "If this is another stack's file" in " ".join(done.stderr.split())
+        assert path.read_bytes() == foreign
+    finally:
+        path.write_text(whole, encoding="utf-8")
+    assert stack.config_file.read_bytes() == before
