@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import CheckFailed, ConfigurationError
 from proself_mail.mending import lost_from_state
 from proself_mail.proself import ClientSecret
+from proself_mail.schedule import format_instant
 from proself_mail.secret import Secret
 from proself_mail.state import State
 
@@ -70,6 +71,17 @@ def outputs_of(found: State, name: str) -> Outputs:
             "`--exclude`) left some of them out.",
             f"{again}, then try again.",
         ) from None
+
+
+def check_newest(found: Outputs, name: str, now: datetime) -> None:
+    """Raise `CheckFailed` where the newest secret has ended: nobody should enter it in Proself."""
+    ended = found.newest.expires
+    if ended <= now:
+        raise CheckFailed(
+            f"The newest client secret of {name} ended at {format_instant(ended)}: Proself could "
+            "not sign in with it.",
+            f"`proself-mail rotate --stack {name}` makes the next one, then try again.",
+        )
 
 
 def are_secrets_told(state: State) -> bool:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from proself_mail import carried_out, clock, facts, faq
 from proself_mail.command_line import powershell_word
-from proself_mail.errors import CheckFailed
-from proself_mail.outputs import Outputs, outputs_of
+from proself_mail.outputs import Outputs, check_newest, outputs_of
 from proself_mail.proself import ClientSecret, Label, ProselfConfig, Screen
 from proself_mail.refusal import Text
 from proself_mail.schedule import format_instant, open_windows
@@ -135,13 +134,8 @@ def of(name: str, settings: Settings, outputs: Outputs, now: datetime) -> Sheet:
 
     Raises `CheckFailed` where the newest secret has ended: nobody should enter it into Proself.
     """
+    check_newest(outputs, name, now)
     newest = outputs.newest
-    if newest.expires <= now:
-        raise CheckFailed(
-            f"The newest client secret of {name} ended at {format_instant(newest.expires)}: "
-            "Proself could not sign in with it.",
-            f"`proself-mail rotate --stack {name}` makes the next one, then try again.",
-        )
     config = ProselfConfig.of(settings, outputs.client_id, newest).without_secret()
     windows = open_windows(settings.entries, now)
     return Sheet(

@@ -23,9 +23,9 @@ def add_config(commands: Commands) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from proself_mail import carried_out, proself
+    from proself_mail import carried_out, clock, proself
     from proself_mail.mending import config_rm
-    from proself_mail.outputs import outputs_of
+    from proself_mail.outputs import check_newest, outputs_of
     from proself_mail.project import CHECKOUT, find_project
     from proself_mail.proself import ProselfConfig
     from proself_mail.stack import Stack
@@ -40,6 +40,8 @@ def _config(arguments: argparse.Namespace) -> int:
     settings, state = asyncio.run(stack.read())
     outputs = outputs_of(state, arguments.stack)
     carried_out.check(arguments.stack, settings, state)
+    if not arguments.without_secret:
+        check_newest(outputs, arguments.stack, clock.now())
     config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)
     if arguments.write:
         path = settings.config_file_path(arguments.stack, CHECKOUT)

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,18 @@ def test_another_stacks_file_is_not_read(stack: Journey) -> None:
     finally:
         path.write_text(whole, encoding="utf-8")
     assert stack.config_file.read_bytes() == before
+
+
+def test_a_secret_that_has_ended_is_not_handed_out(stack: Journey) -> None:
+    """What else stands there is shown without it."""
+    later = {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": str(timedelta(days=181).total_seconds())}
+    secret, before = stack.outputs("dev")["clientSecret"], stack.config_file.stat()
+    for command in (["config"], ["config", "--json"], ["config", "--write"], ["sheet"]):
+        done = stack.proself_mail(*command, "--stack", "dev", env=later)
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        assert "Proself could not sign in with it." in " ".join(done.stderr.split())
+    assert stack.config_file.stat() == before
+    shown = stack.proself_mail("config", "--stack", "dev", "--without-secret", env=later)
+    assert shown.returncode == 0, shown.stderr
+    assert "mail_server" in shown.stdout
+    assert secret not in shown.stdout
