@@ -8,7 +8,7 @@ owns the application; a grant that was made stays (docs/adr/0020).
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import session
+from proself_mail import session, stack_folder
 from proself_mail.directory import NotFound
 from proself_mail.errors import CheckFailed, ConfigurationError
 from proself_mail.settings import Consent
@@ -19,8 +19,8 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
     """Write the identity into a stack's configuration; return its file, or None for no change.
 
     `object_id` is the service principal's (`objectId` of `infra/pipeline`), and the tenant is asked
-    whether it is one. Raises `CheckFailed` where it is not, and `Refused` where the file is another
-    stack's.
+    whether it is one. Raises `CheckFailed` where it is not, and `Refused` where another command
+    works on the stack or the file is another stack's.
     """
     try:
         identity = UUID(object_id)
@@ -31,6 +31,12 @@ async def run(name: str, project: Path, object_id: str) -> str | None:
             "the stack of the pipeline's identity.",
         ) from error
     stack = Stack(name, project)
+    # A rotation that comes to nothing puts the file back as it was before, without this change.
+    with stack_folder.alone(project, name):
+        return await _change(stack, identity)
+
+
+async def _change(stack: Stack, identity: UUID) -> str | None:
     settings, _ = await session.read(stack, covered=True)
     async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
         try:

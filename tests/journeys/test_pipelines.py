@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from proself_mail import stack_folder
 from tests import workflow
 from tests.arguments import arguments
 from tests.journey import Journey
@@ -53,6 +54,12 @@ def identity(journey: Journey, checkout: Path) -> Identity:
     nobody = journey.proself_mail("handover", "--stack", STACK, "--to", str(uuid.uuid4()))
     assert nobody.returncode == 1, nobody.stderr
     assert "`pulumi -C infra/pipeline up --refresh --stack NAME`" in " ".join(nobody.stderr.split())
+    file = journey.folder / f"Pulumi.{STACK}.yaml"
+    as_it_was = file.read_bytes()
+    with stack_folder.alone(journey.folder, STACK):
+        busy = journey.proself_mail("handover", "--stack", STACK, "--to", found.object_id)
+    assert busy.returncode == 3, busy.stderr
+    assert file.read_bytes() == as_it_was
     handed = journey.proself_mail("handover", "--stack", STACK, "--to", found.object_id)
     assert handed.returncode == 0, handed.stderr
     assert journey.writes(before) == []
@@ -60,7 +67,7 @@ def identity(journey: Journey, checkout: Path) -> Identity:
     assert up.returncode == 0, up.stderr
     assert "consent" not in up.stdout, "it has been given"
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
-    shutil.copy(journey.folder / f"Pulumi.{STACK}.yaml", checkout / "stacks")
+    shutil.copy(file, checkout / "stacks")
     return found
 
 
