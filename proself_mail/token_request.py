@@ -96,5 +96,8 @@ def first_line(error: Exception) -> str:
     lines = str(getattr(error, "message", None) or error).strip().splitlines()
     if not lines:
         return type(error).__name__
-    # azure-identity quotes Entra's words, whose end with the closing mark may lie lines below.
-    return re.sub(r" error '(?=\()", " error: ", lines[0].partition(" Trace ID:")[0]).rstrip(".'")
+    words, cut, _ = lines[0].partition(" Trace ID:")
+    words, quoted = re.subn(r" error '(?=\()", " error: ", words.rstrip("."))
+    # azure-identity quotes Entra's words so; the closing mark stands after what was cut off, if it
+    # is in this line at all. Any other is of Entra's own words.
+    return words.removesuffix("'").rstrip(".") if quoted and not cut else words

@@ -141,6 +141,21 @@ def test_the_ids_of_one_answer_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("AADSTS7: x 'y'. Trace ID: 1 Timestamp: 2", "AADSTS7: x 'y'"),
+        ("Authentication failed: AADSTS7: x for 'y'.", "Authentication failed: AADSTS7: x for 'y'"),
+        ("E error '(code) AADSTS7: x 'y'. Trace ID: 1\nmore'", "E error: (code) AADSTS7: x 'y'"),
+        ("E error '(code) AADSTS7: x 'y'. Trace ID: 1'", "E error: (code) AADSTS7: x 'y'"),
+        ("E error '(code) AADSTS7: x 'y'.'", "E error: (code) AADSTS7: x 'y'"),
+        ("E error '(code) AADSTS7: x.\nTrace ID: 1'", "E error: (code) AADSTS7: x"),
+    ],
+)
+def test_of_entras_own_quotation_marks_none_is_lost(said: str, told: str) -> None:
+    assert token_request.first_line(ClientAuthenticationError(said)) == told
+
+
+@pytest.mark.parametrize(
     "error",
     [
         ClientAuthenticationError("ERROR: the token cache cannot be read"),  # the Azure CLI's
