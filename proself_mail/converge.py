@@ -84,7 +84,7 @@ class Done:
     is_consented: bool | None
     """Whether they show everybody's consent; none where it cannot be seen."""
     changes: Mapping[str, int]
-    """Resources by what was done to them, over all runs of the engine."""
+    """How many of the tenant's resources by operation, over all runs of the engine, as told."""
     runs: int
     """How often the engine ran."""
     config_file: Path | None
@@ -113,6 +113,7 @@ class Update:
         self._record = record
         self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
         self._changes: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
         self._state: State
         self._runs = 0
         self._ends = deque[Kind | None](maxlen=_LAST_OF_THE_SAME)
@@ -213,6 +214,7 @@ class Update:
         self._record = before.writing(self._session.tenant_now())
         observed = await self._stack.updating(self._say, environment)
         self._changes.update(observed.changes)
+        self._told.update(observed.told)
         if not observed.began_something:
             self._record = before
             before.save()
@@ -337,7 +339,7 @@ class Update:
             self._state,
             seen.result().application,
             seen.result().is_consented,
-            self._changes,
+            self._told,
             self._runs,
             path,
             (*clean.result(), *self._further(seen.result())),

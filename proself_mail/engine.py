@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -213,7 +214,10 @@ class Observed:
 
     failures: list[Failure] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
-    """How many resources by operation, such as create, update, same."""
+    """How many resources by operation, such as create, update, same; those that only the engine
+    knows too, such as a provider."""
+    told: Counter[str] = field(default_factory=Counter)
+    """How many by operation of those in the tenant of which a line was said."""
     failed_creates: set[str] = field(default_factory=set)
     """Names of resources whose creation failed."""
     began_something: bool = False
@@ -266,6 +270,7 @@ class Observer:
         }
         kind = str(metadata["type"]).rpartition(":")[2]
         if (word := words.get(metadata["op"])) and str(metadata["type"]).startswith("azuread:"):
+            self.observed.told[metadata["op"]] += 1
             self._say(f"  {word:<8} {kind} {name_of(metadata['urn'])}")
 
     def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:

@@ -65,10 +65,14 @@ def test_what_was_made_is_said_without_its_properties() -> None:
     state = {"outputs": {"value": SECRET}, "inputs": {"value": SECRET}}
     kind = "azuread:index/applicationPassword:ApplicationPassword"
     metadata = {"op": "create", "urn": URN, "type": kind, "new": state, "old": state}
+    provider = metadata | {"type": "pulumi:providers:azuread"}
     _, said, observer, _ = send(
-        {"resOutputsEvent": {"metadata": metadata}}, {"resOpFailedEvent": {"metadata": metadata}}
+        {"resOutputsEvent": {"metadata": provider}},
+        {"resOutputsEvent": {"metadata": metadata}},
+        {"resOpFailedEvent": {"metadata": metadata}},
     )
     assert said == ["  made     ApplicationPassword secret-w"]
+    assert observer.observed.told == {"create": 1}
     assert observer.observed.failed_creates == {"secret-w"}
 
 
