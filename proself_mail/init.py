@@ -24,7 +24,7 @@ from proself_mail.mending import Literal, config_rm
 from proself_mail.project import CHECKOUT
 from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.settings import Consent, Environment, Settings, TargetName
-from proself_mail.stack import Stack
+from proself_mail.stack import Stack, from_its_file
 from proself_mail.stack_name import LONGEST_STACK_NAME, is_stack_name
 from tools import stacks
 
@@ -40,6 +40,8 @@ _SUCH_AS = {
     PLACEHOLDERS["server"]: "proself.example.jp",
     PLACEHOLDERS["mailbox"]: "proself@example.jp",
 }
+_ELSEWHERE = "name another place by `--config-file PATH`"
+"""Of the Proself config file: no key can be set of a stack that is yet to be made."""
 _OURS = ("default", "passphrase")
 _KEY_SERVICES = ("awskms://", "azurekeyvault://", "gcpkms://", "hashivault://")
 """Secrets providers (Pulumi, stack.ValidateSecretsProvider)."""
@@ -91,7 +93,7 @@ async def run(answers: Answers, project: Path) -> Made:
         values = _configuration(answers, caller.tenant_id, caller.object_id, entry)
         settings = parse(_nested(values), answers.stack)
         if path := settings.config_file_path(answers.stack, CHECKOUT):
-            proself.check_writable(path, settings)
+            proself.check_writable(path, settings, _ELSEWHERE)
         checks = await preflight.look(
             opened.directory,
             caller,
@@ -253,9 +255,7 @@ def check_name(name: str, project: Path) -> None:
         raise Refused(
             f"{stack.file_shown} exists already: it holds the UUID and the schedule of a stack "
             f"{name}.",
-            "If that stack is on another backend, `pulumi login` there; "
-            f"`pulumi stack init {name}` makes it on this one from that file. Or choose another "
-            "name.",
+            f"{from_its_file(name)} Or choose another name.",
         )
 
 

@@ -242,20 +242,21 @@ _OURS = re.compile(rb'^stack_id *= *"?([^"\n]*)', re.MULTILINE)
 _ELSEWHERE = "name another place by `pulumi config set configFile PATH --plaintext --stack S`"
 
 
-def check_writable(path: Path, settings: Settings) -> None:
+def check_writable(path: Path, settings: Settings, elsewhere: str = _ELSEWHERE) -> None:
     """Look whether a stack's file could be written there, without writing.
 
     Raises as `write` does, and `Refused` where `configFile` names a place in which another stack's
     is, or of which git would take it into a commit. What lies in this stack's usual place is of an
-    earlier stack of its name, and git ignores it.
+    earlier stack of its name, and git ignores it. `elsewhere` says how a person names another
+    place: by default, that of a stack which is there.
     """
-    private_file.check(path, _ELSEWHERE)
-    other = _check_replaceable(path)
-    check_kept_from_git(path, settings)
+    private_file.check(path, elsewhere)
+    other = _check_replaceable(path, elsewhere)
+    check_kept_from_git(path, settings, elsewhere)
     if settings.config_file and other not in (None, str(settings.stack_id)):
         raise Refused(
             f"{path} is the Proself config file of another stack, {other}; it is left as it is.",
-            f"If that stack is no more, delete it; or {_ELSEWHERE}; then try again.",
+            f"If that stack is no more, delete it; or {elsewhere}; then try again.",
         )
 
 
@@ -277,13 +278,13 @@ def left_behind(settings: Settings, stack: str, root: Path) -> Sequence[Path]:
     return found
 
 
-def check_kept_from_git(path: Path, settings: Settings) -> None:
+def check_kept_from_git(path: Path, settings: Settings, elsewhere: str = _ELSEWHERE) -> None:
     """Refuse a place of `configFile` of which git would take the file into a commit."""
     if settings.config_file and git_tree.would_take(path):
         raise Refused(
             f"{path} lies in a working tree of git, which would take the file with the client "
             "secret into a commit.",
-            f"Have git ignore it, or {_ELSEWHERE}, then try again.",
+            f"Have git ignore it, or {elsewhere}, then try again.",
         )
 
 
@@ -292,11 +293,11 @@ def write(path: Path, config: ProselfConfig) -> None:
 
     Raises `Refused` where something else is there, and as `private_file.write`.
     """
-    _check_replaceable(path)
+    _check_replaceable(path, _ELSEWHERE)
     private_file.write(path, config.to_toml(), _ELSEWHERE)
 
 
-def _check_replaceable(path: Path) -> str | None:
+def _check_replaceable(path: Path, elsewhere: str) -> str | None:
     """Return the UUID of the stack whose Proself config file is there; None where nothing is.
 
     One that was edited by hand and cannot be read any more is one still. Raises `Refused` for
@@ -307,12 +308,12 @@ def _check_replaceable(path: Path) -> str | None:
             return None
         found = _OURS.search(path.read_bytes()) if path.is_file() else None
     except OSError as error:
-        raise private_file.unwritable(path, error.strerror or str(error), _ELSEWHERE) from error
+        raise private_file.unwritable(path, error.strerror or str(error), elsewhere) from error
     if found:
         return found[1].decode(errors="replace")
     raise Refused(
         f"{path} is there already and is no Proself config file; it is left as it is.",
-        f"Move it away, or {_ELSEWHERE}, then try again.",
+        f"Move it away, or {elsewhere}, then try again.",
     )
 
 

@@ -32,12 +32,11 @@ class NoStackError(ConfigurationError):
     """The backend has no stack of this name."""
 
 
-def no_stack(name: str) -> NoStackError:
-    """Return the error for a stack that is not there."""
-    return NoStackError(
-        f"There is no stack {name} on this backend.",
-        f"`proself-mail init --stack {short_name(name)}` makes it; `pulumi stack ls` "
-        "lists what there is.",
+def from_its_file(name: str) -> str:
+    """Say how a stack comes to this backend of which there is the file alone."""
+    return (
+        f"If that stack is on another backend, `pulumi login` there; `pulumi stack init {name}` "
+        "makes it on this one from that file."
     )
 
 
@@ -160,9 +159,23 @@ class Stack:
             self.engine.awaited(self.covered_state if covered else self.state),
         )
         if found is None:
-            raise no_stack(self.name)
+            raise self.missing()
         self.check_identity(settings, found)
         return settings, found
+
+    def missing(self) -> NoStackError:
+        """Return the error for a backend that does not have it."""
+        listed = "`pulumi stack ls` lists what there is."
+        if self.is_configured:
+            return NoStackError(
+                f"There is no stack {self.name} on this backend, though its file "
+                f"{self.file_shown} is there.",
+                f"{from_its_file(self.name)} {listed}",
+            )
+        return NoStackError(
+            f"There is no stack {self.name} on this backend.",
+            f"`proself-mail init --stack {short_name(self.name)}` makes it; {listed}",
+        )
 
     def settings(self) -> Settings:
         """Return its configuration, validated. Raises `ConfigurationError`.
@@ -385,7 +398,7 @@ class Stack:
     def _converted(self, error: CommandFailed) -> Error:
         words = _words(error)
         if _MISSING.search(error.stderr) or "failed to load stack" in words:
-            return no_stack(self.name)
+            return self.missing()
         return failure.classify(words).error()
 
 

@@ -74,9 +74,8 @@ def _init(arguments: argparse.Namespace) -> int:
     console = report.output()
     console.print(report.checks(made.checks))
     file = shell.path_from(Path.cwd(), made.file)
-    report.show(
-        console, f"\nStack {answers.stack} is made: {file}. Next: look at it, commit it, and"
-    )
+    console.print()
+    report.show(console, f"Stack {answers.stack} is made: {file}. Next: look at it, commit it, and")
     show_command(console, f"proself-mail up --stack {answers.stack}")
     return 0
 

@@ -58,8 +58,8 @@ def test_it_asks_nothing_and_writes_a_stack_that_comes_up(journey: Journey) -> N
     assert entry["from"].endswith("Z")
     assert "deleteAfter" in made
     assert "OK" in done.stdout
-    said = " ".join(done.stdout.split())
-    assert "is made: Pulumi.contoso.test.yaml. Next:" in said
+    _, _, said = done.stdout.partition("\n\n")
+    assert said.startswith("Stack contoso.test is made: Pulumi.contoso.test.yaml. Next:")
     assert done.stdout.endswith("\n  proself-mail up --stack contoso.test\n")
     up = journey.up("contoso.test")
     assert up.returncode == 0, up.stdout
@@ -180,6 +180,7 @@ def test_it_asks_a_person_for_what_is_missing(journey: Journey) -> None:
         ({"environment": "dev"}, {}, 2, "'dev'", "`--environment test` or"),
         ({"stack": "a b"}, {}, 2, "not a stack's name", "contoso.test"),
         ({"stack": "example"}, {}, 2, "the sample", "contoso.test"),
+        ({"config-file": __file__}, {}, 3, "no Proself config file", "by `--config-file PATH`,"),
         # Also before a person is asked for what is missing.
         ({"secrets-provider": "foo", "stack": None}, {}, 2, "'foo' is no secrets", "awskms://"),
         ({"secrets-provider": "awskms", "stack": None}, {}, 2, "no secrets provider", "awskms://"),

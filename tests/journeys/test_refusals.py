@@ -350,6 +350,17 @@ def test_a_stack_that_is_not_there(stack: Journey) -> None:
     assert "is not the name of a stack of this project" in " ".join(typed.stderr.split())
 
 
+def test_a_stack_whose_file_alone_is_there(stack: Journey, tmp_path: Path) -> None:
+    """On another backend than the one that is chosen here: `init` would refuse its name."""
+    elsewhere = {"PULUMI_BACKEND_URL": tmp_path.as_uri()}
+    done = stack.proself_mail("verify", "--stack", "dev", env=elsewhere)
+    cause, _, step = " ".join(done.stderr.split()).partition(" Next: ")
+    assert done.returncode == 2
+    assert "no stack dev on this backend, though its file Pulumi.dev.yaml is there." in cause
+    assert "`pulumi login` there; `pulumi stack init dev` makes it on this one from that" in step
+    assert "proself-mail init" not in step
+
+
 @pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.yaml"])
 def test_a_file_that_is_no_yaml(stack: Journey, name: str) -> None:
     (stack.folder / name).write_text("config: [unclosed", encoding="utf-8")
