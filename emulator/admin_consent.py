@@ -12,6 +12,14 @@ from emulator.store import Json, Kind, Record
 from emulator.tenant import Tenant
 
 
+def requested(tenant: Tenant, client: Client, scope: str) -> list[tuple[Record, set[str]]]:
+    """List what `consent` would grant: the service principal of each resource, and the names.
+
+    LoginError if one of them cannot be granted.
+    """
+    return _named_scopes(tenant, client, scope) or _required(tenant, client)
+
+
 def consent(tenant: Tenant, client: Client, scope: str) -> str:
     """Grant what `scope` names, or all delegated permissions that the application requires.
 

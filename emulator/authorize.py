@@ -1,7 +1,8 @@
 """The authorize and admin consent endpoints: who signs in, to what, and where the answer goes.
 
 The pages are `sign_in_page`'s. There are no sessions: every sign-in asks for the password. Consent
-is not asked for on the way: what nobody has granted is refused (AADSTS65001).
+is asked for at its own endpoint alone, and of administrators: what nobody has granted is refused on
+the way to an application (AADSTS65001).
 """
 
 import re
@@ -112,16 +113,46 @@ class Authorize:
             client, redirect_uri = self._client(asked)
         except LoginError as error:
             return self._error_page(asked, error)
-        if not asked.submitted:
-            return self._form(asked, client, asked.page.consent_note())
+        question = self._cloud.sessions.asked(asked.params.get("question", ""), client.id)
         try:
-            tenant, user = self._authenticated(asked)
-            if not ADMINISTRATOR_ROLES & set(user.linked("directoryRoles")):
-                raise problems.consent_needs_administrator()
-            granted = admin_consent.consent(tenant, client, asked.params.get("scope", ""))
+            if question:
+                return self._answered(asked, client, redirect_uri, question)
+            if "question" in asked.params or not asked.submitted:
+                return self._form(asked, client, asked.page.consent_note())
+            return self._question(asked, client)
         except LoginError as error:
             return self._refused(asked, client, redirect_uri, error)
+
+    def _question(self, asked: _Asked, client: Client) -> Response:
+        """Show an administrator what there is to consent to. LoginError if nobody may consent."""
+        tenant, user = self._authenticated(asked)
+        if not ADMINISTRATOR_ROLES & set(user.linked("directoryRoles")):
+            raise problems.consent_needs_administrator()
+        scope = asked.params.get("scope", "")
+        requested = admin_consent.requested(tenant, client, scope)
+        question = self._cloud.sessions.new_question(
+            SignIn(client_id=client.id, tenant_id=tenant.id, user_id=user.id, scope=scope)
+        )
+        return asked.page.consent(
+            tenant.spec.display_name,
+            client.name,
+            {str(resource.body["displayName"]): sorted(names) for resource, names in requested},
+            question,
+        )
+
+    def _answered(
+        self, asked: _Asked, client: Client, redirect_uri: str, question: SignIn
+    ) -> Response:
+        """Grant what was shown, or tell the application that it was declined."""
+        tenant = self._cloud.tenant(question.tenant_id)
+        assert tenant is not None  # noqa: S101  it asked
+        asked.exchange.tenant_id, asked.exchange.caller_id = tenant.id, question.user_id
         answer = {"admin_consent": "True", "tenant": tenant.id}
+        if "cancel" in asked.params:
+            error = problems.admin_consent_declined()
+            refused = {"error": error.error, "error_description": self._description(asked, error)}
+            return _redirect(asked, redirect_uri, refused | answer)
+        granted = admin_consent.consent(tenant, client, question.scope)
         return _redirect(asked, redirect_uri, answer | ({"scope": granted} if granted else {}))
 
     def _client(self, asked: _Asked) -> tuple[Client, str]:

@@ -296,6 +296,15 @@ def consent_declined() -> LoginError:
     return LoginError(65004, "access_denied", "User declined to consent to access the app.")
 
 
+def admin_consent_declined() -> LoginError:
+    """Refuse: the administrator was shown the permissions and pressed Cancel."""
+    return LoginError(
+        65004,
+        "consent_required",
+        "The resource owner or authorization server denied the request.",
+    )
+
+
 def consent_needs_administrator() -> LoginError:
     """Someone else than an administrator wanted to consent for the whole tenant."""
     return LoginError(

@@ -1,4 +1,4 @@
-"""What interactive sign-ins leave behind: authorization codes and refresh tokens."""
+"""What interactive sign-ins leave behind: codes, refresh tokens, and who is asked to consent."""
 
 import base64
 import hashlib
@@ -38,13 +38,14 @@ class _Kept:
 
 
 class Sessions:
-    """Codes and refresh tokens that were handed out."""
+    """Codes, refresh tokens and questions that were handed out."""
 
     def __init__(self, clock: Clock, vault: Vault) -> None:
         self._clock = clock
         self._vault = vault
         self._codes: dict[str, _Kept] = {}
         self._refresh_tokens: dict[str, _Kept] = {}
+        self._questions: dict[str, _Kept] = {}
         self._redeemed: set[str] = set()
 
     def new_code(self, sign_in: SignIn) -> str:
@@ -85,6 +86,17 @@ class Sessions:
             raise problems.malformed_code()
         if kept.ends <= self._clock.now():
             raise problems.expired_grant()
+        return kept.sign_in
+
+    def new_question(self, sign_in: SignIn) -> str:
+        """Note that an administrator is asked to consent; good for ten minutes and one answer."""
+        return self._keep(self._questions, "", sign_in, _CODE_LIFETIME)
+
+    def asked(self, question: str, client_id: str) -> SignIn | None:
+        """Return who answers a question and what it was; none where that is too late."""
+        kept = self._questions.pop(question, None)
+        if kept is None or not _is_of(kept.sign_in, client_id) or kept.ends <= self._clock.now():
+            return None
         return kept.sign_in
 
     def _keep(

@@ -1,4 +1,4 @@
-"""What a person sees who signs in: the form, the known accounts, a refusal.
+"""What a person sees who signs in: the form, the known accounts, a consent, a refusal.
 
 Plain HTML, as little of Entra's look as makes it feel at home. What is decided is `authorize`'s.
 """
@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from emulator.web_pages import Look, language_of
 
-FIELDS = ("login", "passwd", "cancel", "pick", "refused_error", "refused_description")
+FIELDS = ("login", "passwd", "cancel", "pick", "question", "refused_error", "refused_description")
 """What the forms themselves add to the parameters that they carry along."""
 
 _COOKIE = "known-accounts"
@@ -52,6 +52,19 @@ class SignInPage:
             application=application,
             accounts=self.known_accounts,
             carried=self._carried(),
+        )
+
+    def consent(
+        self, tenant: str, application: str, permissions: Mapping[str, list[str]], question: str
+    ) -> HTMLResponse:
+        """Show an administrator what is asked for, names by resource, to accept or to cancel."""
+        return _LOOK.page(
+            "consent.html",
+            language=self._language,
+            tenant=tenant,
+            application=application,
+            permissions=permissions,
+            carried=[*self._carried(), ("question", question)],
         )
 
     def consent_note(self) -> str:

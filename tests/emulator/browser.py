@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -59,8 +60,8 @@ def authorize(
         page = Page(http.get(f"/{address}?{urlencode(params)}"))
         login, password = user["user_principal_name"], user["password"]
         response = page.submit(http, login=login, passwd=password)
-        if response.status_code == 200:  # a refusal, which the user reads before going on
-            assert "AADSTS" in response.text
+        if response.status_code == 200:  # a refusal or a consent, read before going on
+            assert re.search("AADSTS|Permissions requested", response.text)
             response = Page(response).submit(http)
         return answer(response)
 

@@ -712,6 +712,64 @@ class TestAdminConsent:
         claims = claims_of(reply["access_token"])
         assert (claims["tid"], claims["scp"]) == (other["tenant_id"], "Mail.Send")
 
+    def question(self, tenant: Tenant, mail: MailApp, http: httpx.Client, **others: str) -> Page:
+        """Sign in as the other tenant's administrator and return what there is to consent to."""
+        other = tenant.ready["tenants"][1]
+        params = {"client_id": mail.client_id, "state": "s", "redirect_uri": CALLBACK} | others
+        form = Page(http.get(f"/{other['tenant_id']}/v2.0/adminconsent?{urlencode(params)}"))
+        user = other["users"][0]
+        return Page(form.submit(http, login=user["user_principal_name"], passwd=user["password"]))
+
+    @pytest.mark.parametrize(
+        ("language", "words"),
+        [
+            ("en", "Permissions requested Proself mail asks for these permissions, for everyone"),
+            ("ja", "要求されているアクセス許可 「Proself mail」が、組織全体について次の"),
+        ],
+    )
+    def test_the_permissions_are_read_before_they_are_granted(
+        self, tenant: Tenant, mail: MailApp, language: str, words: str
+    ) -> None:
+        smtp = "https://outlook.office.com/SMTP.Send"
+        other = tenant.ready["tenants"][1]
+        with tenant.http() as http:
+            http.headers["accept-language"] = language
+            page = self.question(tenant, mail, http, scope=f"{MAIL_SEND} {smtp} User.Read")
+            assert page.status == 200
+            shown = " ".join(page.text.split())
+            assert words in shown
+            assert "Office 365 Exchange Online Mail.Send SMTP.Send Microsoft Graph User" in shown
+            address = f"{other['tenant_id']}/oauth2/v2.0/authorize"
+            refused = authorize(tenant, other["users"][1], mail.params(), address=address)
+            assert "AADSTS65001" in refused["error_description"], "nothing is granted yet"
+            assert answer(page.submit(http))["admin_consent"] == "True"
+        assert self.grants(tenant, mail)["Microsoft Graph"] == "User.Read"
+
+    def test_a_consent_that_is_declined_grants_nothing(self, tenant: Tenant, mail: MailApp) -> None:
+        with tenant.http() as http:
+            page = self.question(tenant, mail, http)
+            back = answer(page.submit(http, cancel="1"))
+            assert back.pop("error_description").startswith(
+                "AADSTS65004: The resource owner or authorization server denied the request."
+            )
+            other = tenant.ready["tenants"][1]["tenant_id"]
+            expected = {"error": "consent_required", "admin_consent": "True", "tenant": other}
+            assert back == expected | {"state": "s"}
+            again = page.submit(http)  # after the Back button
+        assert again.status_code == 200
+        assert "passwd" in Page(again).fields
+
+    def test_what_was_shown_is_what_is_granted(self, tenant: Tenant, mail: MailApp) -> None:
+        with tenant.http() as http:
+            page = self.question(tenant, mail, http, scope=MAIL_SEND)
+            answer(page.submit(http, scope=f"{MAIL_SEND} User.Read"))
+            assert self.grants(tenant, mail) == {"Office 365 Exchange Online": "Mail.Send"}
+            page = self.question(tenant, mail, http, scope="User.Read")
+            tenant.advance(601)
+            late = page.submit(http)
+        assert late.status_code == 200
+        assert "passwd" in Page(late).fields
+
     def test_the_registered_permissions_are_the_default(
         self, tenant: Tenant, mail: MailApp
     ) -> None:
