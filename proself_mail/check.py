@@ -30,6 +30,8 @@ class Check:
     permission: str = ""
     """What the identity needs for the look."""
     next_step: str = ""
+    next_step_ja: str = ""
+    """The same in Japanese, of what a person does in Proself."""
     passes_in: timedelta | None = None
     """How long until what could not be looked at may well be; None where waiting is no help."""
     is_guard: bool = False

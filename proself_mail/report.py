@@ -127,8 +127,11 @@ class _Folded:
         return Measurement.get(console, options, Text(self.text))
 
 
-def checks(found: Iterable[Check]) -> Table:
-    """Lay checks out: state, name, what was seen; below it the next step where one is due."""
+def checks(found: Iterable[Check], *, japanese_first: bool = False) -> Table:
+    """Lay checks out: state, name, what was seen; below it the next step where one is due.
+
+    One that is in both languages has a line of its own for each.
+    """
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", max_width=28)
@@ -137,20 +140,21 @@ def checks(found: Iterable[Check]) -> Table:
         detail = one_line(check.detail)
         if not check.required and check.outcome is Outcome.UNKNOWN:
             detail += " (optional)"
-        if check.next_step:
-            detail += f"\nNext: {one_line(check.next_step)}"
+        steps = [("Next", check.next_step), ("対処", check.next_step_ja)]
+        for label, step in reversed(steps) if japanese_first else steps:
+            detail += f"\n{label}: {one_line(step)}" if step else ""
         state = Text(check.outcome, style=_STYLES[check.outcome])
         table.add_row(state, check.name, _Folded(detail))
     return table
 
 
-def show_checks(console: Console, found: Sequence[Check]) -> None:
+def show_checks(console: Console, found: Sequence[Check], *, japanese_first: bool = False) -> None:
     """Print checks, and below them, unfolded, what is to be copied of their next steps.
 
     Of what failed, the commands that a step begins with: one in the midst of a sentence has
     conditions. Of every step the addresses, which a table breaks.
     """
-    console.print(checks(found))
+    console.print(checks(found, japanese_first=japanese_first))
     command = "`((?:pulumi|proself-mail) [^`]*)`"
     begun = (
         re.match(rf"(?:{command}(?:, then )?)+", each.next_step)

@@ -168,10 +168,17 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
         words = "the newest" if reminder.in_proself is reminder.newest else "an older one"
         ends = format_instant(reminder.in_proself.expires)
         what = f"{words}, {reminder.in_proself.key_id}, until {ends}"
-    due = () if reminder.level is Level.NONE else rotation_report.person(seen.stack, reminder)
-    if reminder.level.is_red:
-        return Check(name, Outcome.FAIL, what, next_step=" ".join(due), needs_person=True)
-    return Check(name, Outcome.OK, what, next_step=" ".join(due))
+    if reminder.level is Level.NONE:
+        return ok(name, what)
+    english, japanese = rotation_report.person(seen.stack, reminder)
+    return Check(
+        name,
+        Outcome.FAIL if reminder.level.is_red else Outcome.OK,
+        what,
+        next_step=english,
+        next_step_ja=japanese,
+        needs_person=reminder.level.is_red,
+    )
 
 
 def secret_signs_in(seen: Evidence) -> Check:

@@ -27,7 +27,7 @@ def show(found: Found, *, japanese_first: bool) -> None:
         if isinstance(each, Error):
             console.print(quotation.one_line(f"Could not be looked at: {each}"), markup=False)
         else:
-            report.show_checks(console, each.checks)
+            report.show_checks(console, each.checks, japanese_first=japanese_first)
             console.print(f"\n{verdict(each)}", markup=False)
             diagnosis_view.show(console, each.diagnoses, japanese_first=japanese_first)
     if not found:
@@ -78,6 +78,7 @@ def _check(check: Check) -> dict[str, Any]:
         "required": check.required,
         "permission": check.permission,
         "next_step": check.next_step,
+        "next_step_ja": check.next_step_ja,
         "needs_person": check.needs_person,
     }
 
@@ -101,7 +102,8 @@ def _page(found: Found) -> Iterator[str]:
         yield "| | check | seen | next |"
         yield "|---|---|---|---|"
         for check in each.checks:
-            step = check.next_step or (f"needs {check.permission}" if check.permission else "")
+            both = " ".join(filter(None, (check.next_step, check.next_step_ja)))
+            step = both or (f"needs {check.permission}" if check.permission else "")
             yield f"| {_MARKS[check.outcome]} {check.outcome} | {check.name} | " + (
                 f"{markdown.text(check.detail)} | {markdown.text(step)} |"
             )

@@ -34,7 +34,10 @@ def add_verify(commands: Commands) -> None:
     verify.add_argument("--smtp-host", metavar="HOST", help="with --mail: a relay")
     verify.add_argument("--smtp-port", metavar="PORT", type=port, help="with --mail: its port")
     verify.add_argument(
-        "--timeout", type=minutes, metavar="MINUTES", help="for the sign-in (default: 5)"
+        "--timeout",
+        type=minutes,
+        metavar="MINUTES",
+        help="with --mail: for the sign-in (default: 5)",
     )
     verify.set_defaults(run=_verify)
 
@@ -49,6 +52,18 @@ def _verify(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--mail needs a person for one stack, and --all is about every one.",
             "Give --stack instead of --all.",
+        )
+    of_the_mail = {
+        "--smtp-host": arguments.smtp_host,
+        "--smtp-port": arguments.smtp_port,
+        "--timeout": arguments.timeout,
+    }
+    given = [option for option, value in of_the_mail.items() if value is not None]
+    if given and not arguments.mail:
+        raise ConfigurationError(
+            f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} for a mail, and none is "
+            "sent without --mail.",
+            f"Give --mail too, or leave {'it' if len(given) == 1 else 'them'} out.",
         )
     unseen: Error | None = None
     if arguments.all:

@@ -21,8 +21,9 @@ from rich.console import Console
 from proself_mail import report
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.cli import commands, proving, terminal
+from proself_mail.cli.arguments import Parser
 from proself_mail.cli.terminal import both, is_japanese, say
-from proself_mail.errors import Error
+from proself_mail.errors import ConfigurationError, Error
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
 
@@ -317,6 +318,36 @@ def test_japanese_is_folded_in_a_table_of_checks_too(capsys: pytest.CaptureFixtu
     assert max(map(cell_len, lines)) <= 80
     assert "Next: Proself にシークレットを設定し" in lines[0]  # not broken at its space
     assert min(map(cell_len, lines[:-1])) >= 76
+
+
+def test_a_next_step_in_both_languages_begins_with_the_readers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    check = Check(
+        "secret in Proself", Outcome.FAIL, "no", next_step="Paste.", next_step_ja="入力。"
+    )
+    for japanese_first in (False, True):
+        report.show_checks(report.output(), [check], japanese_first=japanese_first)
+        steps = [line.split()[-2:] for line in capsys.readouterr().out.splitlines()[1:]]
+        both = [["Next:", "Paste."], ["対処:", "入力。"]]
+        assert steps == (both[::-1] if japanese_first else both)
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        (["--smtp-host", "h", "--smtp-port", "25"], "--smtp-host and --smtp-port are for a mail"),
+        (["--timeout", "1"], "--timeout is for a mail"),
+    ],
+)
+def test_what_is_of_a_mail_is_refused_where_none_is_sent(options: list[str], cause: str) -> None:
+    parser = Parser()
+    proving.add_verify(parser.add_subparsers())
+    for what in (["--stack", "dev"], ["--all"]):
+        arguments = parser.parse_args(["verify", *what, *options])
+        with pytest.raises(ConfigurationError, match=cause) as refused:
+            arguments.run(arguments)
+        assert "Give --mail too" in refused.value.next_step
 
 
 def test_below_a_table_of_checks_its_commands_stand_unfolded(
