@@ -126,11 +126,13 @@ def _sheet(arguments: argparse.Namespace) -> int:
     again = sheet_server.serve(made, person, arguments.port or 0)
     console.print("The page was closed, and nothing is served any more.")
     if again:
-        console.print(
+        for sentence in both(
             f"Its address was opened again ({quantity(again, 'time')}) and gave nothing then. If "
             "you did not see the sheet yourself, somebody else did: revoke the secret.",
-            markup=False,
-        )
+            f"シートのアドレスが再び開かれました ({again} 回。何も表示されていません)。ご自身で"
+            "シートを見ていない場合は、ほかの人が見ています。シークレットを失効させてください。",
+        ):
+            report.show(console, sentence)
         show_command(console, f"proself-mail rotate --revoke --stack {made.stack}")
     console.print("Once a mail from Proself has arrived:")
     show_command(console, made.acknowledge)

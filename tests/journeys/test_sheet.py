@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -89,9 +90,12 @@ def test_the_page_has_the_stacks_values_and_ends_the_command(
             expect(page.locator("#said")).not_to_be_empty()
             assert visitor.clipboard(page) == value
         assert made["clientSecret"] not in page.content()
+        assert made["clientSecret"] not in httpx.get(address).text
         page.close()
         code, said = sheet.end()
     assert code == 0, said
+    assert "somebody else did: revoke the secret." in " ".join(said.split())
+    assert "シークレットを失効させてください。" in re.sub(r"\s", "", said)
     assert "The page was closed" in said
     assert "rotate --acknowledge --stack dev" in said
     assert address not in said, "told only where no browser opened"
