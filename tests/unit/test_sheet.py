@@ -34,7 +34,8 @@ FAQ = [
 
 
 def html(sheet: Sheet) -> str:
-    return written(sheet, None).html
+    """Return the page, without what keeps the words of a command together."""
+    return re.sub(r'<span class="word">(.*?)</span>', r"\1", written(sheet, None).html)
 
 
 def assert_in_order(text: str, parts: list[str]) -> None:

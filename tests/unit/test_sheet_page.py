@@ -28,6 +28,26 @@ SECRET = '[data-value="mail_server.client_secret"]'
 REVEAL = '[data-reveal="mail_server.client_secret"]'
 
 
+_BROKEN = """() => {
+  const seen = [...document.querySelectorAll(".command code, tbody td:not(.made)")]
+  const broken = []
+  for (const each of seen) {
+    const walk = document.createTreeWalker(each, NodeFilter.SHOW_TEXT)
+    for (let node; (node = walk.nextNode()); ) {
+      for (const word of node.data.matchAll(/(?<![\\w-])--?[a-z][\\w-]*|[ァ-ヶー]+ID/gi)) {
+        const range = document.createRange()
+        range.setStart(node, word.index)
+        range.setEnd(node, word.index + word[0].length)
+        const lines = new Set([...range.getClientRects()].map(one => Math.round(one.top)))
+        if (lines.size > 1) broken.push(word[0])
+      }
+    }
+  }
+  return broken
+}"""
+"""Options of commands, and names of fields in the record, that are broken over two lines."""
+
+
 def written(folder: Path, *, secret: bool = False, full: bool = False) -> str:
     """Write a sheet to a file and return its address; `full` has everything that one can have."""
     if full:
@@ -126,6 +146,7 @@ def test_paper_never_gets_the_secret(tmp_path: Path, visit: Visit) -> None:
     assert VALUE not in text
     assert VALUE[:8] not in text
     assert "印刷されません" in text
+    assert "このファイルにはシークレットが含まれています" not in text
     assert len(pdf.pages) <= 4
     assert {(round(each.mediabox.width), round(each.mediabox.height)) for each in pdf.pages} == {
         (595, 842)  # A4, in points
@@ -195,6 +216,9 @@ def test_everybody_can_use_it(tmp_path: Path, visit: Visit, scheme: str) -> None
             page.set_viewport_size({"width": width, "height": 844})
             assert violations(page) == [], (language, width)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("[data-language=ja]").click()
+    page.set_viewport_size({"width": 360, "height": 640})
+    assert page.evaluate(_BROKEN) == [], "a command breaks inside an option, or a label"
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert visitor.complaints == []
