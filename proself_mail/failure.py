@@ -248,7 +248,8 @@ RULES = (
         r"incorrect passphrase|passphrase must be set|could not read passphrase|decrypt",
         Kind.PERMANENT,
         "the stack's secrets cannot be opened",
-        "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase.",
+        "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase, in every shell: "
+        f"`{TYPED_PASSPHRASE}` lets you type it, unseen; then try again.",
         ConfigurationError,
     ),
     Rule(

@@ -159,8 +159,11 @@ class _Work:
                 report = await self._stack(stack, planned)
             done += 1
             word = "not all removed" if report.failed else "removed"
-            seconds = report.took.total_seconds()
-            self._say(f"[{done}/{len(pairs)}] {planned.name}: {word} in {seconds:.1f} s")
+            ended = f"{word} in {report.took.total_seconds():.1f} s"
+            self._say(
+                f"[{done}/{len(pairs)}] {planned.name}: "
+                f"{ended if report.outcomes else 'nothing was left'}"
+            )
             return report
 
         return tuple(await asyncio.gather(*(one(*each) for each in pairs)))

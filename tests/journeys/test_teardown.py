@@ -71,6 +71,7 @@ def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> Non
 
     again = teardown(standing)
     assert again.returncode == 0, again.stderr
+    assert f"{STACK}: nothing was left\n" in again.stderr
     assert len(standing.writes(before)) == 3
 
 

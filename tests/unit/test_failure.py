@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proself_mail.command_line import leading
+from proself_mail.command_line import TYPED_PASSPHRASE, leading
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.failure import Kind, classify
 from tools import failures
@@ -334,6 +334,7 @@ def test_what_never_mends_names_cause_and_next_step() -> None:
     assert f"`{leading('--ready-file F')}`" in missing.next_step
     whole = classify("incorrect passphrase").error()
     assert whole.cause == "The stack's secrets cannot be opened (incorrect passphrase)."
+    assert f"`{TYPED_PASSPHRASE}`" in whole.next_step
 
 
 @pytest.mark.parametrize(
