@@ -32,7 +32,7 @@ def journey(stack_to_rotate: Journey) -> Journey:
 
 def test_nothing_due_changes_nothing(journey: Journey) -> None:
     before = journey.mark()
-    done = journey.proself_mail("rotate", "--stack", STACK)
+    done = journey.proself_mail("rotate", "--stack", STACK, env={"COLUMNS": "80"})
     assert done.returncode == 0, done.stderr
     assert "Nothing is due" in done.stdout
     assert journey.writes(before) == []
