@@ -1,6 +1,5 @@
 """The admin interface: a port of its own on loopback, for tests and for whoever rehearses."""
 
-import json
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -11,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulator import exchange_switches, seeding
+from emulator import exchange_switches, json_text, seeding
 from emulator.admin_input import AdminError, Fields
 from emulator.clock import graph_time
 from emulator.cloud import Cloud
@@ -226,8 +225,8 @@ def _lag(fields: Fields | None, default: Lag) -> Lag:
 
 async def _body(request: Request) -> object:
     try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError) as error:
+        return json_text.read(await request.body())
+    except ValueError as error:
         raise AdminError("The body must be JSON.") from error
 
 

@@ -24,6 +24,7 @@ from emulator import (
     graph_passwords,
     graph_policies,
     graph_principals,
+    json_text,
     odata_path,
 )
 from emulator.cloud import Cloud
@@ -259,10 +260,8 @@ def _json(asked: _Asked) -> Any:
     if "json" not in asked.headers.get("content-type", "").lower():
         raise bad_request("Write requests are only supported on contained entities")
     try:
-        document = json.loads(asked.body)
-        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
-        return document
-    except (ValueError, RecursionError) as error:
+        return json_text.read(asked.body)
+    except ValueError as error:
         raise unreadable_json() from error
 
 

@@ -68,4 +68,4 @@ def claimed_client(authorization: str) -> str | None:
     except jwt.InvalidTokenError:
         return None
     client_id = claims.get("appid")
-    return client_id if isinstance(client_id, str) else None
+    return client_id if isinstance(client_id, str) and client_id.isprintable() else None

@@ -1,6 +1,5 @@
 """What the tenant was asked and what it answered, secrets masked, for tests and people to read."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from emulator import json_text
 from emulator.clock import graph_time
 from emulator.store import Json
 
@@ -112,6 +112,11 @@ class Dialogue:
     time: datetime
     lines: list[str] = field(default_factory=list)
 
+    def note(self, line: str) -> None:
+        """Write down what was said; bytes that are no UTF-8, now surrogates, as numbers."""
+        said = line.encode("utf-8", "surrogateescape")
+        self.lines.append(said.decode("utf-8", "backslashreplace"))
+
     def as_json(self) -> Json:
         """Return the form in which the admin port shows it."""
         return {"time": graph_time(self.time), "lines": self.lines}
@@ -150,7 +155,7 @@ def masked(body: bytes, content_type: str) -> Any:
     media_type = content_type.lower()
     if "json" in media_type:
         try:
-            return mask(json.loads(text))
+            return mask(json_text.read(text))
         except ValueError:
             return f"({content_type}, {len(body)} bytes, not JSON)"
     if "form-urlencoded" in media_type:

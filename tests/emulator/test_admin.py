@@ -1,5 +1,6 @@
 """The admin interface: history, clock, seeds, secrets, and its refusals."""
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -168,6 +169,27 @@ class TestHistory:
         assert signed_in["response"]["error_uri"].endswith("?code=7000215")
         assert signed_in["request"]["client_id"] == tenant.client_id
 
+    @pytest.mark.parametrize(
+        "content",
+        ['{"x":NaN}', '{"x":-Infinity}', '{"x":1e999}', r'{"x":"\ud800"}', "[" * 900 + "]" * 900],
+    )
+    @pytest.mark.parametrize("path", ["/v1.0/applications", "/contoso/oauth2/v2.0/token"])
+    def test_what_json_cannot_say_again_is_kept_by_its_size(
+        self, tenant: Tenant, graph: httpx.Client, path: str, content: str
+    ) -> None:
+        reply = graph.post(path, content=content, headers={"content-type": JSON})
+        asked = tenant.history()[-1]
+        assert asked["request"] == f"({JSON}, {len(content)} bytes, not JSON)"
+        assert asked["status"] == reply.status_code == 400
+        assert "Unable to read JSON" in reply.text or "AADSTS900144" in reply.text
+
+    def test_a_token_for_a_client_that_json_cannot_say_again(self, tenant: Tenant) -> None:
+        claims = base64.urlsafe_b64encode(rb'{"appid":"\ud800"}').decode().rstrip("=")
+        header = base64.urlsafe_b64encode(b'{"alg":"RS256"}').decode().rstrip("=")
+        with tenant.http(f"{header}.{claims}.{header}") as http:
+            assert http.get("/v1.0/applications").status_code == 401
+        assert tenant.history()[-1]["client"] is None
+
     def test_a_very_large_reply_is_kept_by_its_size(
         self, tenant: Tenant, graph: httpx.Client
     ) -> None:
@@ -234,6 +256,13 @@ class TestReset:
         tenant.reset()
         assert tenant.sign_in().status_code == 200
         assert sign_in(tenant, tenant.ready["users"][0])
+
+
+@pytest.mark.parametrize("content", [r'"\ud800"', "NaN", "[" * 900 + "]" * 900])
+def test_what_json_cannot_say_again_is_not_seeded(tenant: Tenant, content: str) -> None:
+    seed = f'{{"applications": [{{"display_name": "x", "body": {{"notes": {content}}}}}]}}'
+    assert ask(tenant, "POST", "/seed", content=seed).json() == {"error": "The body must be JSON."}
+    assert ask(tenant, "GET", "/objects").status_code == 200
 
 
 class TestClock:
