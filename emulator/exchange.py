@@ -74,7 +74,7 @@ class Mail:
 
     def as_json(self) -> Json:
         """Return the form in which the admin port shows it."""
-        text = self.content.get_body(("plain", "html"))
+        headers = _headers(self.content)
         return {
             "time": graph_time(self.time),
             "tenant": self.mailbox.tenant.id,
@@ -83,10 +83,10 @@ class Mail:
             "mailbox": self.mailbox.address,
             "from": header_address(self.content),
             "envelope_from": self.envelope_from,
-            "to": list(self.envelope_to),
-            "subject": str(self.content["subject"] or ""),
-            "headers": [[name, str(value)] for name, value in self.content.items()],
-            "text": str(text.get_content()) if text is not None else "",
+            "to": [_shown(address) for address in self.envelope_to],
+            "subject": next((text for name, text in headers if name.lower() == "subject"), ""),
+            "headers": headers,
+            "text": _text(self.content),
         }
 
 
@@ -225,6 +225,35 @@ def _addresses(message: EmailMessage, header: str) -> list[str]:
     """Read the addresses of a header, however often it stands there."""
     values = map(str, message.get_all(header, []))
     return [address for _, address in email.utils.getaddresses(values)]
+
+
+def _headers(message: EmailMessage) -> list[tuple[str, str]]:
+    """Read the headers of a mail; one that Python's parser fails on stays as it came."""
+    found = []
+    for name, raw in message.raw_items():
+        try:
+            text = str(message.policy.header_fetch_parse(name, raw))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            text = str(raw)
+        found.append((name, _shown(text)))
+    return found
+
+
+def _text(message: EmailMessage) -> str:
+    """Read the text of a mail; what its character set cannot be read by, as far as it is ASCII."""
+    part = message.get_body(("plain", "html"))
+    if part is None:
+        return ""
+    try:
+        return _shown(str(part.get_content()))
+    except (LookupError, ValueError):  # a character set that is none, or none of texts
+        content = part.get_payload(decode=True)
+        return content.decode("ascii", "backslashreplace") if isinstance(content, bytes) else ""
+
+
+def _shown(text: str) -> str:
+    """Write half of a surrogate pair, which no text in JSON may have, by its number."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def header_address(message: EmailMessage) -> str:

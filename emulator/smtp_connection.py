@@ -55,7 +55,7 @@ class Connection(SMTP):
             said = argument or ""
             if command == "AUTH":
                 said = f"{said.partition(' ')[0]} {MASK}"
-            self._dialogue.lines.append(f"C: {command} {said}".rstrip())
+            self._dialogue.note(f"C: {command} {said}".rstrip())
             scripted = await self.scripted(step) if step is not None else None
             if scripted is not None:
                 await self._say(scripted)
@@ -132,11 +132,11 @@ class Connection(SMTP):
             text = await self._greeting() or text
         elif unknown := _UNKNOWN.fullmatch(text):
             word = unknown[1]
-            self._dialogue.lines.append(f"C: {word if len(word) <= _LONGEST_SHOWN else MASK}")
+            self._dialogue.note(f"C: {word if len(word) <= _LONGEST_SHOWN else MASK}")
             text = replies.unknown_command(word, now)
         else:
             if text.startswith(_UNHEARD):
-                self._dialogue.lines.append(f"C: {MASK}")
+                self._dialogue.note(f"C: {MASK}")
             text = replies.in_exchanges_words(text, now)
         await self._say(text)
 
@@ -151,7 +151,7 @@ class Connection(SMTP):
             raise
 
     async def _say(self, text: str) -> None:
-        self._dialogue.lines.append(f"S: {text}")
+        self._dialogue.note(f"S: {text}")
         await super().push(text)
         if text.startswith("421") and self.transport is not None:
             self.transport.close()

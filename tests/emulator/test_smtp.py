@@ -575,6 +575,34 @@ def test_after_many_unknown_commands_the_connection_ends_and_says_so(
     assert heard[-5:] == ["C: FLY", "C: GET", "C: ***", "C: FLY", "C: ***"]
 
 
+def test_a_dialogue_shows_bytes_that_are_no_text(tenant: Tenant) -> None:
+    with smtplib.SMTP(tenant.ready["smtp_host"], tenant.ready["smtp_port"]) as client:
+        for encoding in ("cp932", "utf-8"):
+            client.command_encoding = encoding
+            client.docmd("NOOP", "東京PC")
+    heard = [line for line in tenant.dialogues()[-1] if line.startswith("C: NOOP")]
+    assert heard == [r"C: NOOP \x93\x8c\x8b\x9ePC", "C: NOOP 東京PC"]
+
+
+def test_the_outbox_shows_mails_whose_texts_are_none(
+    tenant: Tenant, smtp: smtplib.SMTP, app: MailApp, address: str
+) -> None:
+    authenticate(smtp, address, app.token())
+    smtp.command_encoding = "latin-1"
+    for charset in ("unicode_escape", "rot13", "no-such", "undefined"):
+        smtp.docmd("MAIL", f"FROM:<{address}> SMTPUTF8")
+        assert smtp.docmd("RCPT", "TO:<é@example.org>")[0] == 250
+        text = (
+            f"From: {address}\r\nSubject: =?unicode_escape?q?=5Cud800?=\r\n"
+            f"Content-Type: text/plain; charset={charset}\r\n\r\n\\ud800\r\n"
+        )
+        assert smtp.data(text.encode())[0] == 250
+    mails = tenant.outbox()
+    assert [mail["text"].strip() for mail in mails] == [r"\ud800"] * 4
+    assert {mail["subject"] for mail in mails} == {"=?unicode_escape?q?=5Cud800?="}
+    assert mails[0]["to"] == [r"\udce9@example.org"]
+
+
 def test_a_reset_empties_the_outbox_and_undoes_the_switches(
     tenant: Tenant, smtp: smtplib.SMTP, app: MailApp, address: str
 ) -> None:
