@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from emulator import json_text
 from emulator.entities import TYPES
 from emulator.entity_type import EntityType
+from emulator.odata_types import whole_number
 from emulator.problems import GraphError, bad_syntax, unsupported_query
 from emulator.store import Json
 
@@ -179,12 +181,12 @@ def page_size(options: Options, entity: EntityType) -> int:
     text = options.get("$top")
     if text is None:
         return entity.page_size
-    if not text.isdecimal():
+    size = whole_number(text)
+    if size is None:
         raise bad_syntax(
             f"Invalid value '{text}' for $top query option found. The $top query option requires "
             "a non-negative integer value."
         )
-    size = int(text)
     if not 1 <= size <= entity.max_page_size:
         raise unsupported_query(
             f"Invalid page size specified: '{size}'. Must be between 1 and "
@@ -250,8 +252,10 @@ def _encode(rank: str, ordinal: int) -> str:
 
 def _decode(token: str) -> tuple[str, int]:
     try:
-        rank, ordinal = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return str(rank), int(ordinal)
+        rank, ordinal = json_text.read(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if type(rank) is not str or type(ordinal) is not int or ordinal < 0:
+            raise ValueError
+        return rank, ordinal
     except (ValueError, TypeError) as error:
         raise GraphError(
             400,

@@ -3,6 +3,8 @@
 Sources: the types of Graph's reference, as msgraph-sdk has them, and OData 4.01 Part 2 on literals.
 """
 
+import re
+
 from odata_query import ast
 
 from emulator.entity_type import EntityType
@@ -43,10 +45,18 @@ def of_literal(node: ast._Node) -> str | None:
     return _LITERALS.get(type(node))
 
 
+def whole_number(text: str) -> int | None:
+    """Read a number that is not negative, of ASCII digits and within 32 bits; None for no such."""
+    number = int(text) if _DIGITS.fullmatch(text) else _TOO_LARGE
+    return number if number < _TOO_LARGE else None
+
+
 def compares(one: str | None, other: str | None) -> bool:
     """Say whether values of two types can be compared; those that are not known can."""
     return one is None or other is None or one == other or {one, other} == _INSTANTS
 
 
+_DIGITS = re.compile(r"[0-9]{1,10}")
+_TOO_LARGE = 2**31
 _INSTANTS = {"Edm.Date", "Edm.DateTimeOffset"}
 """A day is the instant of its beginning."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from emulator.odata_types import whole_number
 from emulator.problems import GraphError, throttled
 
 SIZES = {"S": 3500, "M": 5000, "L": 8000}
@@ -28,8 +29,8 @@ def resource_units(method: str, path: str, query: Mapping[str, str]) -> int:
         return 1
     units = 2 if path.strip("/").split("/")[0].lower() in _DEAR else 1
     units -= "$select" in query
-    top = query.get("$top", "")
-    units -= top.isdecimal() and int(top) < _FEW
+    top = whole_number(query.get("$top", ""))
+    units -= top is not None and top < _FEW
     units += "$expand" in query
     return max(units, 1)
 

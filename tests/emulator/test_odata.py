@@ -1,5 +1,6 @@
 """Query options: filters, selections, searches, orders, counts and pages."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -486,12 +487,13 @@ class TestPages:
         url = "/v1.0/applications?$top=125&$filter=startswith(displayName,'Foreign')"
         assert [len(page) for page in self.walk(graph, url)] == [125, 125]
 
-    @pytest.mark.parametrize("top", ["0", "1000", "-1", "many"])
+    @pytest.mark.parametrize("top", ["0", "1000", "-1", "many", "١", "9" * 5000])
     def test_a_size_that_is_none(self, graph: httpx.Client, top: str) -> None:
         assert refused(query(graph, top=top))[0] == 400
 
-    def test_a_token_that_is_none(self, graph: httpx.Client) -> None:
-        response = query(graph, skiptoken="nonsense")
+    @pytest.mark.parametrize("token", ["nonsense", '["", 1e999]', '["", -1]', "[1, 1]", "[" * 900])
+    def test_a_token_that_is_none(self, graph: httpx.Client, token: str) -> None:
+        response = query(graph, skiptoken=base64.urlsafe_b64encode(token.encode()).decode())
         assert refused(response) == (400, "Directory_ExpiredPageToken")
 
     def test_thousands_are_listed_and_found(self, tenant: Tenant, graph: httpx.Client) -> None:
