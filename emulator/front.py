@@ -34,7 +34,7 @@ class Front:
         """Pass one request on, and note it and its reply."""
         started = time.perf_counter()
         cloud = self._cloud
-        body = await _whole_body(receive)
+        body, complete = await _body(receive)
         path = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         whole_path = f"{path}?{query}" if query else path
@@ -42,6 +42,8 @@ class Front:
         exchange.request = masked(body, _header(scope["headers"], b"content-type"))
         service, client_id = _origin_of(path, _header(scope["headers"], b"authorization"), body)
         exchange.client_id = client_id
+        if not complete:  # and so not to be acted on (RFC 9112, 8)
+            return
         rule = (
             cloud.faults.decide(service, scope["method"], plain_path(path), client_id)
             if service not in _ELSEWHERE
@@ -139,14 +141,14 @@ async def _cut(scope: Scope, receive: Receive) -> None:
         pass
 
 
-async def _whole_body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> tuple[bytes, bool]:
+    """Read a request's body, and say whether it came to its end before the client left."""
     chunks = []
-    more = True
-    while more:
-        message = await receive()
+    while (message := await receive())["type"] == "http.request":
         chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return b"".join(chunks), True
+    return b"".join(chunks), False
 
 
 def _note(exchange: Exchange, reply: tuple[Message, Message], rule: Rule | None) -> None:

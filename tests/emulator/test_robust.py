@@ -34,6 +34,7 @@ from emulator.sign_in_view import Client, SignInView
 from emulator.store import Kind, Record
 from tests.emulator.objects import make_application, make_principal
 from tests.tenant import Tenant
+from tests.waiting import until
 
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -228,6 +229,34 @@ def test_a_request_that_names_no_host(tenant: Tenant, path: str) -> None:
     ):
         connection.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    ("length", "end"), [("Content-Length: {}", ""), ("Transfer-Encoding: chunked", "0\r\n\r\n")]
+)
+def test_a_request_that_is_cut_off_is_not_carried_out(
+    tenant: Tenant, length: str, end: str, whole: bool
+) -> None:
+    body = '{"displayName": "cut off"}'
+    size = len(body) if whole else 1000
+    content = body if "{}" in length else f"{len(body):x}\r\n{body}\r\n{end if whole else ''}"
+    head = (
+        "POST /v1.0/applications HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {tenant.token()}\r\n{length.format(size)}\r\n\r\n"
+    )
+    address = ("127.0.0.1", urlsplit(tenant.authority).port)
+    with (
+        socket.create_connection(address) as plain,
+        tenant.ssl_context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(f"{head}{content}".encode())
+    until(lambda: [one for one in tenant.writes() if one["status"] or not whole])
+    [asked] = tenant.writes()
+    assert asked["request"] == json.loads(body)
+    assert (asked["status"] == 201) is asked["delivered"] is whole
+    listed = tenant.ask("GET", "/applications?$filter=displayName eq 'cut off'")["value"]
+    assert bool(listed) is whole
 
 
 @given(text=st.text(string.printable, max_size=40))
