@@ -50,6 +50,16 @@ def public_with_credential() -> LoginError:
     )
 
 
+def no_federation(client_id: str, name: str) -> LoginError:
+    """Refuse: an assertion for an application that has no federated credential."""
+    return LoginError(
+        70025,
+        "invalid_client",
+        f"The client '{client_id}'({name}) has no configured federated identity credentials.",
+        status=401,
+    )
+
+
 def no_matching_federation(number: int, part: str, value: str) -> LoginError:
     """No federated credential of the application fits that part of the assertion."""
     return LoginError(

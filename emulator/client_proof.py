@@ -48,7 +48,10 @@ def _prove_by_assertion(cloud: Cloud, view: SignInView, client: Client, assertio
         claims: dict[str, Any] = jwt.decode(assertion, options={"verify_signature": False})
     except jwt.InvalidTokenError as error:
         raise problems.malformed_assertion() from error
-    credential = _matching(view.federated_credentials(client), claims)
+    credentials = view.federated_credentials(client)
+    if not credentials:
+        raise problems.no_federation(client.id, client.name)
+    credential = _matching(credentials, claims)
     _check_signature(cloud, assertion, str(credential.body["issuer"]))
     _check_time(cloud.clock.now(), claims)
     return credential.id

@@ -303,6 +303,17 @@ def test_an_assertion_of_no_time_at_all_is_refused(
     assert refused(response) == (400, "invalid_request", 50027)
 
 
+def test_an_assertion_for_an_application_that_trusts_nobody_is_refused(
+    tenant: Tenant, graph: httpx.Client, issuer_key: rsa.RSAPrivateKey
+) -> None:
+    made = make_application(graph)
+    make_principal(graph, made)
+    response = ask_with_assertion(tenant, made["appId"], assertion(issuer_key))
+    assert refused(response) == (401, "invalid_client", 70025)
+    said = f"The client '{made['appId']}'(App) has no configured federated identity credentials."
+    assert said in response.json()["error_description"]
+
+
 def test_an_assertion_signed_by_another_key_is_refused(tenant: Tenant, federated: str) -> None:
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     response = ask_with_assertion(tenant, federated, assertion(stranger))
