@@ -255,11 +255,9 @@ def _no_token(error: AzureError, target: Target, source: str) -> RemoteError:
         next_step = "Try again in some minutes."
     else:
         cause = f"The tenant refuses {source}: {said}."
-        next_step = (
-            failure.NO_TRUST
-            if "AADSTS70021" in said
-            else "Check the client ID, and make a new client secret if it has expired "
-            "(AADSTS7000222) or was copied wrongly (AADSTS7000215); then try again."
+        known = failure.classify(said) if "AADSTS" in said else None
+        next_step = (known and known.next_step) or (
+            "Check the client ID, the tenant and what it signs in with, then try again."
         )
     if asked_for is None:
         return RemoteError(cause, next_step)

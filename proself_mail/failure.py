@@ -91,13 +91,13 @@ _BACKEND = (
     "Look at PULUMI_BACKEND_URL and at what it needs to sign in; `pulumi login` chooses a backend "
     "where it is not set, and `pulumi whoami --verbose` names the one in use."
 )
-NO_TRUST = (
+_TAKES_MINUTES = "One that was just made takes minutes to work: then run it again."
+_NO_TRUST = (
     "Compare the subject, the issuer and the audience that these words name with the federated "
     "credentials of that application (`infra/pipeline` makes them). GitHub gives a repository that "
     "was made, renamed or transferred since July 2026 a subject with ids, "
     "repo:OWNER@ID/NAME@ID:environment:X; then `repository` there has to be OWNER@ID/NAME@ID, as "
-    "between `repo:` and the next colon. One that was just made takes minutes to work: then run "
-    "it again."
+    f"between `repo:` and the next colon. {_TAKES_MINUTES}"
 )
 """What a person does where no federated credential fits a job (AADSTS70021 and its like).
 
@@ -131,11 +131,19 @@ class Rule(NamedTuple):
 RULES = (
     # What never mends comes first: a policy's refusal may quote an object that lags too.
     Rule(
-        r"AADSTS7000215|AADSTS7000222|AADSTS700016|AADSTS90002|AADSTS700027|AADSTS53003",
+        r"AADSTS7000215|AADSTS7000222",
         Kind.PERMANENT,
         "the tenant refuses the sign-in",
-        "Check ARM_CLIENT_ID, ARM_CLIENT_SECRET and the tenant; make a new secret for the "
-        "signing-in application if its own has expired.",
+        "Check ARM_CLIENT_ID and ARM_CLIENT_SECRET; make a new client secret for the signing-in "
+        "application if its own has expired (AADSTS7000222).",
+        source="M",
+    ),
+    Rule(
+        r"AADSTS700016|AADSTS90002|AADSTS700027|AADSTS53003",
+        Kind.PERMANENT,
+        "the tenant refuses the sign-in",
+        "Check ARM_CLIENT_ID, the tenant, and what the application proves itself by: its secret, "
+        "its certificate or the job's ID token.",
         source="M",
     ),
     Rule(
@@ -315,8 +323,24 @@ RULES = (
         r"AADSTS70021",
         Kind.PERMANENT,
         "the tenant knows no federated credential for this job",
-        NO_TRUST,
+        _NO_TRUST,
         source="M",
+    ),
+    Rule(
+        r"AADSTS70025\b",
+        Kind.PERMANENT,
+        "the application that the job signs in as trusts no job at all",
+        "See that ARM_CLIENT_ID is the client ID of the pipeline's own identity, and that it has "
+        f"federated credentials (`infra/pipeline` makes them). {_TAKES_MINUTES}",
+        source="–",
+    ),
+    Rule(
+        r"AADSTS700024\b",
+        Kind.PERMANENT,
+        "the job's ID token, or what a certificate has signed, is out of its time",
+        "Run it again, for an ID token is good for some minutes only; and see that this machine's "
+        "clock is right.",
+        source="–",
     ),
     Rule(
         r"AADSTS\d",

@@ -169,6 +169,24 @@ def test_our_own_sign_in_that_is_refused_for_good_is_told_at_once(error: AzureEr
     assert not isinstance(own_sign_in(error), NoAnswerYet)
 
 
+@pytest.mark.parametrize(
+    ("said", "next_step"),
+    [
+        ("AADSTS70025: The client 'x'(y) has no configured", "ARM_CLIENT_ID is the client ID of"),
+        ("AADSTS700213: No matching federated identity record", "Compare the subject"),
+        ("AADSTS700024: Client assertion is not within its", "Run it again"),
+        ("AADSTS700222: AAD-issued tokens may not be used", "tells what the code means"),
+        ("AADSTS700025: Client is public", "tells what the code means"),
+        ("AADSTS90002: Tenant 'x' not found.", "Check ARM_CLIENT_ID, the tenant"),
+        ("Unexpected response from OIDC token endpoint.", "Check the client ID, the tenant"),
+    ],
+)
+def test_a_refusal_of_what_has_no_secret_wants_no_new_one(said: str, next_step: str) -> None:
+    told = own_sign_in(ClientAuthenticationError(said)).next_step
+    assert next_step in told
+    assert "new client secret" not in told
+
+
 def test_our_own_sign_in_leaves_the_tenant_alone_as_long_as_it_says() -> None:
     told = own_sign_in(
         ClientAuthenticationError("x", response=answered(429, **{"Retry-After": "7"}))

@@ -172,6 +172,7 @@ GRAPH_404 = (
             Kind.PERMANENT,
         ),
         ("AADSTS70021: No matching federated identity record found.", Kind.PERMANENT),
+        ("AADSTS70025: The client 'x'(y) has no configured federated credentials.", Kind.PERMANENT),
         (
             'clientCredentialsToken: received HTTP status 503 with response: {"error":'
             '"temporarily_unavailable","error_description":"AADSTS90033: A transient error has '
