@@ -56,6 +56,11 @@ class Config:
     faults: Plan = field(default_factory=lambda: Plan(0))
     token_lifetime: timedelta = _TOKEN_LIFETIME
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The same as addresses have them: one of IPv6 in brackets (RFC 3986, 3.2.2)."""
+        return tuple(f"[{name}]" if ":" in name else name for name in self.hostnames)
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong and what to do next, in one line without its usage."""
@@ -230,8 +235,10 @@ def _whole(text: str) -> int:
 
 def _hostname(text: str) -> str:
     try:
-        if not ipaddress.ip_address(text).is_loopback:
+        address = ipaddress.ip_address(text[1:-1] if text[:1] + text[-1:] == "[]" else text)
+        if not address.is_loopback:
             raise argparse.ArgumentTypeError(f"{text} is no loopback address")
+        return str(address)
     except ValueError:
         if _HOST_NAME.fullmatch(text) is None:
             raise argparse.ArgumentTypeError(f"{text!r} is no host name") from None

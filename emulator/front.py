@@ -33,6 +33,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, and note it and its reply."""
         started = time.perf_counter()
+        scope = {**scope, "headers": list(map(_plain, scope["headers"]))}
         cloud = self._cloud
         body, complete = await _body(receive)
         path = scope["raw_path"].decode("latin-1")
@@ -98,6 +99,12 @@ class Front:
         date = format_datetime(self._cloud.clock.now(), usegmt=True).encode()
         start["headers"] = [*start["headers"], (b"date", date)]
         return start, {"type": "http.response.body", "body": b"".join(chunks)}
+
+
+def _plain(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Write the host in small letters: it is the same in capitals (RFC 9110, 4.2.3)."""
+    name, value = header
+    return name, value.lower() if name == b"host" else value
 
 
 def _origin_of(path: str, authorization: str, body: bytes) -> tuple[str, str | None]:

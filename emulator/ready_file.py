@@ -49,7 +49,7 @@ def refuse_second(ready_file: Path) -> None:
 
 def content(config: Config, specs: tuple[TenantSpec, ...], ports: Ports, bundle: Path) -> Json:
     """Return what leads clients to the tenants, the first of them at the top."""
-    host = f"{config.hostnames[0]}:{ports.tenant}"
+    host = f"{config.hosts[0]}:{ports.tenant}"
     proself = [f"{name}:{ports.proself}" for name in config.proself_hostnames]
     shared: Json = {
         "metadata_host": host,

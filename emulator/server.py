@@ -87,11 +87,11 @@ async def _serve(config: Config) -> None:
     ports = Ports(*map(_port_of, (sockets, admin_sockets, smtp_sockets, proself_sockets)))
     identity = Identity(config.hostnames, config.proself_hostnames)
     cloud = Cloud(config)
-    names = dict.fromkeys([*config.hostnames, "localhost", "127.0.0.1", "[::1]"])
+    names = dict.fromkeys([*config.hosts, "localhost", "127.0.0.1", "[::1]"])
     suffixes = (f":{ports.tenant}", "") if ports.tenant == _HTTPS_PORT else (f":{ports.tenant}",)
     origins = frozenset(f"https://{name}{suffix}" for name in names for suffix in suffixes)
     world = World(
-        authority=f"https://{config.hostnames[0]}:{ports.tenant}",
+        authority=f"https://{config.hosts[0]}:{ports.tenant}",
         smtp_port=ports.smtp,
         trust=identity.client_context(),
         now=lambda: cloud.clock.now(),

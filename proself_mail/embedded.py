@@ -126,7 +126,7 @@ class EmbeddedTenant:
         names = [name.strip() for key in _NO_PROXY for name in ambient.get(key, "").split(",")]
         if "*" in names:
             return "*"  # which Python takes for all hosts only where it stands alone
-        host = self.metadata_host.rpartition(":")[0]
+        host = self.metadata_host.rpartition(":")[0].strip("[]")
         ours = ("localhost", "127.0.0.1", "::1", host)
         return ",".join(dict.fromkeys(name for name in (*names, *ours) if name))
 

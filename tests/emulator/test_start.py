@@ -20,7 +20,9 @@ import pytest
 from cryptography import x509
 
 from emulator import ready_file
+from emulator.cloud import Cloud
 from emulator.config import parse
+from emulator.ready_file import Ports
 from tests.tenant import Tenant
 
 asked_to_end = pytest.mark.skipif(
@@ -161,6 +163,20 @@ def test_it_answers_to_every_name_it_was_given() -> None:
                 assert secure.version() in ("TLSv1.2", "TLSv1.3")
 
 
+@pytest.mark.parametrize("given", ["::1", "[::1]"])
+def test_an_address_of_ipv6_stands_in_brackets(given: str) -> None:
+    config = parse(["--ready-file", "ready.json", "--hostname", given])
+    ready = ready_file.content(config, Cloud(config).specs, Ports(1, 2, 3, 4), Path("ca.pem"))
+    assert (ready["metadata_host"], ready["authority"]) == ("[::1]:1", "https://[::1]:1")
+    assert (ready["smtp_host"], ready["smtp_port"]) == ("::1", 3)
+
+
+def test_it_is_reached_by_an_address_of_ipv6() -> None:
+    with Tenant("--hostname", "::1") as tenant:
+        assert tenant.sign_in().status_code == 200
+        assert tenant.ask("GET", "/applications")["value"]
+
+
 def test_only_this_machine_reaches_it(running_tenant: Tenant) -> None:
     sockets = psutil.Process(running_tenant.ready["pid"]).net_connections("tcp")
     listening = {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
@@ -208,6 +224,8 @@ def test_a_ready_file_that_is_a_folder_leaves_no_secret_behind(tmp_path: Path) -
         ["--lag-seconds", "-1"],
         ["--port", "70000"],
         ["--hostname", "192.0.2.1"],
+        ["--hostname", "[192.0.2.1]"],
+        ["--hostname", "[localhost]"],
         ["--hostname", "https://localhost"],
         ["--tenant", "con.toso"],
         ["--deployer-role", "Everything.All"],

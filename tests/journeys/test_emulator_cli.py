@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from proself_mail import rehearse
+from proself_mail.embedded import EmbeddedTenant
 from tests.waiting import until
 
 PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")
@@ -112,6 +113,17 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
     assert process.wait(60) == 0
     assert not ready_file.exists()
     assert not Path(ready["ca_file"]).exists()
+
+
+def test_an_address_of_ipv6_is_asked_by_no_proxy(tmp_path: Path) -> None:
+    texts = [
+        *("ca_file", "authority", "graph", "tenant_id", "client_id", "client_secret", "admin_url"),
+        *("mailbox", "mailbox_password", "smtp_host"),
+    ]
+    ready = {"metadata_host": "[::1]:8443", "pid": 1, "smtp_port": 587, **dict.fromkeys(texts, "")}
+    (tmp_path / "ready.json").write_text(json.dumps(ready), encoding="utf-8")
+    led = EmbeddedTenant.read(tmp_path / "ready.json").environment({})
+    assert led["NO_PROXY"] == led["no_proxy"] == "localhost,127.0.0.1,::1"
 
 
 def test_powershell_lines_quote_what_they_must(tmp_path: Path) -> None:
