@@ -10,7 +10,8 @@ from emulator.problems import GraphError, bad_syntax
 from emulator.store import Json
 
 _MOST = 20
-_METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
+_WRITES = ("POST", "PATCH", "PUT")
+_METHODS = ("GET", *_WRITES, "DELETE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +66,22 @@ def _item(request: object, version: str) -> Item:
     headers = request.get("headers") or {}
     if not isinstance(depends_on, list) or not isinstance(headers, dict):
         raise bad_syntax("Invalid batch payload format.")
+    plain_headers = {str(name).lower(): str(value) for name, value in headers.items()}
+    body = request.get("body")
+    if str(method).upper() in _WRITES and not plain_headers.get("content-type"):
+        raise bad_syntax(
+            f"Write request id : {id_} does not contain Content-Type header or body."
+            if body is None
+            else f"Write request with id '{id_}' does not contain a Content-Type header."
+        )
     path, _, query = url.partition("?")
     return Item(
         id=id_,
         method=str(method).upper(),
         path=f"/{version}/{path.lstrip('/')}",
         query=query,
-        headers={str(name).lower(): str(value) for name, value in headers.items()},
-        body=request.get("body"),
+        headers=plain_headers,
+        body=body,
         depends_on=tuple(str(other) for other in depends_on),
     )
 

@@ -31,7 +31,7 @@ def test_each_request_has_its_own_reply(graph: httpx.Client) -> None:
             "headers": JSON,
             "body": {"displayName": "x"},
         },
-        {"id": "5", "method": "PUT", "url": "/applications"},
+        {"id": "5", "method": "PUT", "url": "/applications", "headers": JSON, "body": {}},
         {
             "id": "6",
             "method": "GET",
@@ -131,6 +131,31 @@ def test_the_id_that_comes_twice_is_named(graph: httpx.Client) -> None:
     response = graph.post("/v1.0/$batch", json={"requests": requests})
     assert refused(response) == (400, "BadRequest")
     assert message(response) == "Request Id A has to be unique in a batch."
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            {"body": {"displayName": "x"}},
+            "Write request with id '2' does not contain a Content-Type header.",
+        ),
+        ({}, "Write request id : 2 does not contain Content-Type header or body."),
+    ],
+)
+def test_a_write_that_does_not_say_what_it_is_has_the_whole_batch_refused(
+    tenant: Tenant, graph: httpx.Client, body: dict[str, Any], said: str
+) -> None:
+    made = make_application(graph)
+    before = tenant.history()[-1]["n"]
+    requests = [
+        {"id": "1", "method": "DELETE", "url": f"/applications/{made['id']}"},
+        {"id": "2", "method": "POST", "url": "/applications"} | body,
+    ]
+    response = graph.post("/v1.0/$batch", json={"requests": requests})
+    assert (refused(response), message(response)) == ((400, "BadRequest"), said)
+    assert len(tenant.history(before)) == 1
+    assert send(graph, requests[0])["1"]["status"] == 204
 
 
 def test_twenty_are_the_most(graph: httpx.Client) -> None:
