@@ -40,14 +40,15 @@ from emulator.odata import Options
 from emulator.odata_path import Segment
 from emulator.problems import (
     GraphError,
-    bad_request,
     concurrency_violation,
+    invalid_version,
     not_found,
     server_error,
     throttled,
     too_large,
     unreadable_json,
     unsupported_coding,
+    untyped_body,
 )
 from emulator.recycle_bin import purge_old
 from emulator.replicas import View
@@ -58,6 +59,8 @@ from emulator.user_info import user_info
 
 _LARGEST_BODY = 4 * 2**20
 """Bytes, unpacked: far more than any object here has."""
+
+_VERSIONS = ("v1.0", "beta")
 
 _ROUTES = (
     *graph_applications.ROUTES,
@@ -236,8 +239,13 @@ def _strike(rule: Rule, path: str) -> None:
 def _below_version(
     tenant: Tenant, segments: tuple[Segment, ...]
 ) -> tuple[str, tuple[Segment, ...]]:
-    """Split the version off; `myorganization` or the tenant's own name may follow it."""
-    version, *rest = segments
+    """Split the version off; `myorganization` or the tenant's own name may follow it.
+
+    GraphError 400 if it is none.
+    """
+    version, *rest = segments or ("",)
+    if str(version).lower() not in _VERSIONS:
+        raise invalid_version()
     name = rest[0] if rest else None
     if isinstance(name, str) and (name.lower() == "myorganization" or tenant.answers_to(name)):
         rest = rest[1:]
@@ -254,11 +262,17 @@ def _encoded(segments: tuple[Segment, ...]) -> str:
 
 
 def _json(asked: _Asked) -> Any:
-    """Read the request's JSON; None for an empty body. GraphError 400 if it is none."""
-    if not asked.body:
+    """Read the request's JSON; None without one, and where nobody reads it.
+
+    GraphError 400 if it is none, or not said to be.
+    """
+    if not asked.body or asked.method in ("GET", "DELETE"):
         return None
-    if "json" not in asked.headers.get("content-type", "").lower():
-        raise bad_request("Write requests are only supported on contained entities")
+    content_type = asked.headers.get("content-type", "")
+    if not content_type:
+        raise untyped_body()
+    if "json" not in content_type.lower():
+        raise unreadable_json()
     try:
         return json_text.read(asked.body)
     except ValueError as error:
@@ -279,7 +293,7 @@ def _decoded(asked: _Asked) -> _Asked:
 
     GraphError 413 if more is in it than any request has.
     """
-    coding = asked.headers.get("content-encoding", "identity").strip().lower()
+    coding = asked.headers.get("content-encoding", "").strip().lower() or "identity"
     if coding == "identity":
         if len(asked.body) > _LARGEST_BODY:
             raise too_large()

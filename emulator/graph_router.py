@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from emulator.graph_call import Route
 from emulator.odata_path import Key, Segment, is_cast
-from emulator.problems import method_not_allowed, segment_not_found
+from emulator.problems import method_not_allowed, segment_not_found, uncontained
 
 
 class Router:
@@ -30,6 +30,12 @@ class Router:
                 if route.method == method:
                     return route, params
                 allowed.append(route.method)
+        references = self._routes.get(len(segments) + 1, ())
+        if method != "GET" and any(
+            route.method == method and _match(pattern, (*segments, "$ref")) is not None
+            for pattern, route in references
+        ):
+            raise uncontained()
         if allowed:
             raise method_not_allowed(allowed)
         raise segment_not_found(self._unknown(segments))

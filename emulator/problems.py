@@ -91,6 +91,26 @@ def unreadable_json() -> GraphError:
     )
 
 
+def untyped_body() -> GraphError:
+    """400: a body, and nothing says what it is."""
+    return bad_syntax(
+        "Write requests (excluding DELETE) must contain the Content-Type header declaration."
+    )
+
+
+def uncontained() -> GraphError:
+    """400: a write to what a relationship leads to, where only the reference can be written."""
+    return bad_syntax(
+        "Write requests are only supported on contained entities or navigation properties with "
+        "bindings."
+    )
+
+
+def invalid_version() -> GraphError:
+    """400: the path begins with no version of Graph's."""
+    return bad_syntax("Invalid version.")
+
+
 def unsupported_coding(coding: str) -> GraphError:
     """415: the body is compressed in a way that is not known."""
     return GraphError(

@@ -241,6 +241,9 @@ class TestCompressed:
         headers = {"content-type": "application/json", "content-encoding": coding}
         return graph.post("/v1.0/applications", content=content, headers=headers)
 
+    def test_no_coding_is_none(self, graph: httpx.Client) -> None:
+        assert self.post(graph, b'{"displayName": "x"}', "").status_code == 201
+
     @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
     def test_a_body_is_unpacked(self, tenant: Tenant, graph: httpx.Client, coding: str) -> None:
         body = {"displayName": "packed"}
@@ -415,6 +418,37 @@ def test_owners_come_and_go(tenant: Tenant, graph: httpx.Client) -> None:
     assert refused(graph.get(f"{url}/{user}/$ref")) == (404, "Request_ResourceNotFound")
     assert refused(graph.delete(f"{url}/{user}/$ref"))[0] == 404
     assert owners(graph, application) == [me]
+
+
+def test_what_a_relationship_leads_to_is_written_by_reference_alone(
+    tenant: Tenant, graph: httpx.Client
+) -> None:
+    user = tenant.ready["users"][1]["id"]
+    url = f"/v1.0/applications/{make_application(graph)['id']}/owners"
+    for response in (graph.post(url, json={}), graph.delete(f"{url}/{user}")):
+        assert refused(response) == (400, "BadRequest")
+        assert message(response).startswith(
+            "Write requests are only supported on contained entities"
+        )
+    assert refused(graph.patch(url, json={}))[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("content_type", "said"),
+    [
+        ({}, "Write requests (excluding DELETE) must contain the Content-Type header declaration."),
+        ({"content-type": "text/plain"}, "Unable to read JSON request payload."),
+    ],
+)
+def test_a_body_says_that_it_is_json(
+    graph: httpx.Client, content_type: dict[str, str], said: str
+) -> None:
+    content = b'{"displayName": "x"}'
+    response = graph.post("/v1.0/applications", content=content, headers=content_type)
+    assert refused(response) == (400, "BadRequest")
+    assert message(response).startswith(said)
+    url = f"/v1.0/applications/{make_application(graph)['id']}"
+    assert graph.request("DELETE", url, content=content, headers=content_type).status_code == 204
 
 
 class TestAskedOfOwners:
