@@ -9,12 +9,12 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from emulator import admin_consent
+from emulator import admin_consent, parameters
 from emulator import login_problems as problems
 from emulator.cloud import Cloud
 from emulator.history import Exchange
@@ -64,6 +64,8 @@ class _Asked:
     exchange: Exchange
     correlation_id: str
     page: SignInPage
+    duplicated: str
+    """The name of a parameter that is in the address, or in the form, twice; empty for none."""
 
     def need(self, name: str) -> str:
         """Return a parameter that must be there. LoginError AADSTS900144 if not."""
@@ -157,6 +159,8 @@ class Authorize:
 
     def _client(self, asked: _Asked) -> tuple[Client, str]:
         """Find the application and check where the answer goes. LoginError if either is wrong."""
+        if asked.duplicated:
+            raise problems.duplicated_parameter(asked.duplicated)
         client_id = asked.need("client_id")
         found = self._cloud.registration(client_id)
         if found is None:
@@ -306,10 +310,10 @@ class _ShownRefusal(LoginError):
 
 async def _asked(request: Request) -> _Asked:
     """Read the parameters of the address and of the form; the form's go first."""
-    params = dict(request.query_params)
+    params, duplicated = parameters.read(request.url.query)
     if request.method == "POST":
-        body = (await request.body()).decode("utf-8", "replace")
-        params |= dict(parse_qsl(body, keep_blank_values=True))
+        form, in_form = parameters.read((await request.body()).decode("utf-8", "replace"))
+        params, duplicated = params | form, duplicated or in_form
     return _Asked(
         params=params,
         tenant_name=request.path_params["tenant"],
@@ -317,6 +321,7 @@ async def _asked(request: Request) -> _Asked:
         exchange=request.scope["emulator.exchange"],
         correlation_id=params.get("client-request-id", str(uuid.uuid4())),
         page=SignInPage(request, params),
+        duplicated=duplicated,
     )
 
 

@@ -40,6 +40,17 @@ def missing_credential() -> LoginError:
     )
 
 
+def missing_own_credential() -> LoginError:
+    """Refuse: an application that asks for itself sent neither."""
+    return LoginError(
+        7000216,
+        "invalid_client",
+        "'client_assertion', 'client_secret' or 'request' is required for the "
+        "'client_credentials' grant type.",
+        status=401,
+    )
+
+
 def public_with_credential() -> LoginError:
     """Refuse: a public client sent a secret or assertion."""
     return LoginError(

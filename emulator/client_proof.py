@@ -26,6 +26,8 @@ def prove(cloud: Cloud, view: SignInView, client: Client, form: dict[str, str]) 
         return _prove_by_assertion(cloud, view, client, form["client_assertion"])
     if form.get("client_secret"):
         return _prove_by_secret(cloud, view, client, form["client_secret"])
+    if form.get("grant_type") == "client_credentials":
+        raise problems.missing_own_credential()
     raise problems.missing_credential()
 
 

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from emulator import discovery
@@ -15,7 +15,7 @@ from emulator.authorize import Authorize
 from emulator.cloud import Cloud
 from emulator.front import GRAPH_PATHS, Front
 from emulator.graph import Graph
-from emulator.login_problems import LoginError, transient, unknown_tenant
+from emulator.login_problems import LoginError, only_posts, transient, unknown_tenant
 from emulator.pipelines import Pipelines
 from emulator.problems import server_error
 from emulator.resource_manager import resource_manager_routes
@@ -78,6 +78,15 @@ def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelin
         problem.status = 500
         return _refused(cloud, request, problem)
 
+    async def unknown_address(request: Request, _: Exception) -> Response:
+        """Answer what is nobody's; a client with a token means Graph."""
+        if request.headers.get("authorization", "").lower().startswith("bearer "):
+            return await graph.respond(request)
+        return PlainTextResponse("Not Found", 404)
+
+    def token_by_get(request: Request) -> Response:
+        return _refused(cloud, request, only_posts(request.method))
+
     def for_scripts(path: str, endpoint: Callable[[Request], Any], *methods: str) -> Route:
         """Make a route that scripts of any web page may use."""
         return Route(path, endpoint, methods=[*methods, "OPTIONS"], middleware=[_CROSS_ORIGIN])
@@ -98,6 +107,8 @@ def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelin
             for_scripts("/{tenant}/discovery/keys", keys, "GET"),
             for_scripts("/{tenant}/oauth2/v2.0/token", token, "POST"),
             for_scripts("/{tenant}/oauth2/token", token, "POST"),
+            Route("/{tenant}/oauth2/v2.0/token", token_by_get),
+            Route("/{tenant}/oauth2/token", token_by_get),
             Route("/{tenant}/oauth2/v2.0/authorize", authorize.respond, methods=["GET", "POST"]),
             Route("/{tenant}/oauth2/authorize", authorize.respond, methods=["GET", "POST"]),
             Route(
@@ -108,7 +119,7 @@ def tenant_application(cloud: Cloud, origins: frozenset[str], pipelines: Pipelin
             for_scripts("/beta/{rest:path}", graph.respond, *graph_methods),
             for_scripts(discovery.USER_INFO, graph.respond, "GET", "POST"),
         ],
-        exception_handlers={Exception: failed},
+        exception_handlers={404: unknown_address, Exception: failed},
     )
     return Front(app, cloud)
 

@@ -59,6 +59,24 @@ def missing_parameter(name: str) -> LoginError:
     )
 
 
+def duplicated_parameter(name: str) -> LoginError:
+    """Refuse: a parameter is there more than once."""
+    return LoginError(
+        9000411,
+        "invalid_request",
+        f"The request is not properly formatted. The parameter '{name}' is duplicated.",
+    )
+
+
+def only_posts(method: str) -> LoginError:
+    """Refuse: tokens are asked for by another method than POST."""
+    return LoginError(
+        900561,
+        "invalid_request",
+        f"The endpoint only accepts POST, OPTIONS requests. Received a {method} request.",
+    )
+
+
 def unknown_instance() -> LoginError:
     """Refuse: another host than this one was asked about."""
     return LoginError(50049, "invalid_instance", "Unknown or invalid instance.")

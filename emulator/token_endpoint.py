@@ -5,12 +5,12 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator import client_problems, tokens
+from emulator import client_problems, parameters, tokens
 from emulator import login_problems as problems
 from emulator.client_proof import prove
 from emulator.cloud import Cloud
@@ -65,8 +65,9 @@ class TokenEndpoint:
         origin = f"{request.url.scheme}://{request.headers['host']}"
         correlation_id = request.headers.get("client-request-id", str(uuid.uuid4()))
         rule: Rule | None = request.scope["emulator.rule"]
+        form, duplicated = _form(await request.body(), request.headers)
         asked = _Asked(
-            form=_form(await request.body(), request.headers),
+            form=form,
             tenant_name=request.path_params["tenant"],
             origin=origin,
             version=2 if "/v2.0/" in request.url.path else 1,
@@ -82,6 +83,8 @@ class TokenEndpoint:
         }
         try:
             _strike(rule, asked, headers)
+            if duplicated:
+                raise problems.duplicated_parameter(duplicated)
             body, status = self._answer(asked), 200
         except LoginError as error:
             now, trace_id = self._cloud.clock.now(), headers["x-ms-request-id"]
@@ -270,14 +273,17 @@ def _strike(rule: Rule | None, asked: _Asked, headers: dict[str, str]) -> None:
         raise error
 
 
-def _form(body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
-    """Read the form; client id and secret may come by HTTP Basic authentication instead."""
-    form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+def _form(body: bytes, headers: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Read the form, and the name of what is in it twice; empty for none.
+
+    Client id and secret may come by HTTP Basic authentication instead.
+    """
+    form, duplicated = parameters.read(body.decode("utf-8", "replace"))
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
             client_id, _, secret = base64.b64decode(value).decode().partition(":")
         except ValueError:
-            return form
+            return form, duplicated
         form |= {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
-    return form
+    return form, duplicated

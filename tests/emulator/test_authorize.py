@@ -440,6 +440,17 @@ def test_silent_sign_in_finds_nobody(mail: MailApp, tenant: Tenant) -> None:
     assert back["error"] == "login_required"
 
 
+@pytest.mark.parametrize("endpoint", ["oauth2/v2.0/authorize", "v2.0/adminconsent"])
+def test_a_parameter_that_comes_twice_is_told_on_a_page(
+    mail: MailApp, tenant: Tenant, endpoint: str
+) -> None:
+    query = urlencode(mail.params(prompt="login"))
+    with tenant.http() as http:
+        response = http.get(f"/{tenant.tenant_id}/{endpoint}?{query}&prompt=consent")
+    assert response.status_code == 400
+    assert "AADSTS9000411: The request is not properly formatted. The parameter " in response.text
+
+
 @pytest.mark.parametrize(
     ("others", "expected"),
     [

@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from tests.emulator.objects import message, refused
 from tests.tenant import Tenant
 
 
@@ -122,6 +123,23 @@ def test_instance_discovery_knows_no_other_host(tenant: Tenant, query: str, expe
     error = "invalid_instance" if expected == 50049 else "invalid_request"
     assert (response.status_code, response.json()["error"]) == (400, error)
     assert response.json()["error_codes"] == [expected]
+
+
+@pytest.mark.parametrize("path", ["/me?$select=id", "/v1.0None?$top=1", "/v2.0/me", "/"])
+def test_an_address_without_a_version_of_graphs(tenant: Tenant, path: str) -> None:
+    with tenant.http(tenant.token()) as http:
+        response = http.get(path)
+        assert http.get("/V1.0/applications").status_code == 200
+    assert (refused(response), message(response)) == ((400, "BadRequest"), "Invalid version.")
+    assert get(tenant, path).status_code == 404  # which may mean the sign-in as well
+
+
+def test_a_host_in_capitals_is_the_same(tenant: Tenant) -> None:
+    port = tenant.metadata_host.rpartition(":")[2]
+    headers = {"host": f"LOCALHOST:{port}"}
+    with tenant.http() as http:
+        metadata = http.get("/metadata/endpoints?api-version=2022-09-01", headers=headers).json()
+    assert metadata["microsoftGraphResourceId"].startswith(f"https://localhost:{port}")
 
 
 def test_the_date_is_the_tenants_own(tenant: Tenant) -> None:

@@ -74,6 +74,24 @@ def test_the_tenant_is_known_by_its_domains(tenant: Tenant) -> None:
         assert tenant.sign_in(tenant=name).status_code == 200
 
 
+def test_a_parameter_that_comes_twice(tenant: Tenant) -> None:
+    form = "grant_type=client_credentials&scope=a&client_id=x&scope=a"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    with tenant.http() as http:
+        url = f"/{tenant.tenant_id}/oauth2/v2.0/token"
+        response = http.post(url, content=form, headers=headers)
+    assert refused(response) == (400, "invalid_request", 9000411)
+    assert "not properly formatted. The parameter 'scope' is" in response.text
+
+
+@pytest.mark.parametrize("endpoint", ["oauth2/token", "oauth2/v2.0/token"])
+def test_tokens_are_not_to_be_read(tenant: Tenant, endpoint: str) -> None:
+    with tenant.http() as http:
+        response = http.get(f"/{tenant.tenant_id}/{endpoint}")
+    assert refused(response) == (400, "invalid_request", 900561)
+    assert "only accepts POST, OPTIONS requests. Received a GET request." in response.text
+
+
 def test_the_older_endpoint_takes_a_resource(tenant: Tenant) -> None:
     with tenant.http() as http:
         response = http.post(
@@ -115,7 +133,7 @@ def test_the_secret_may_come_by_basic_authentication(tenant: Tenant) -> None:
     ("form", "expected"),
     [
         ({"client_secret": "wrong"}, (401, "invalid_client", 7000215)),
-        ({"client_secret": ""}, (401, "invalid_client", 7000218)),
+        ({"client_secret": ""}, (401, "invalid_client", 7000216)),
         (
             {"client_id": "5d5e0a8e-0000-0000-0000-000000000000"},
             (400, "unauthorized_client", 700016),
