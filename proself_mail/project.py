@@ -1,8 +1,10 @@
 """The Pulumi project that a command is about: which one, and where its stacks' files lie."""
 
+import contextlib
 import os
 import stat
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,27 +45,44 @@ def find_project(start: Path) -> Path:
             ) from error
         if isinstance(document, dict) and document.get("name") == PROJECT:
             if folder != CHECKOUT:  # whose code is running already
-                _check_trusted(path)
+                _check_trusted(folder, document)
             return folder
     return CHECKOUT
 
 
-def _check_trusted(project_file: Path) -> None:
+def _check_trusted(folder: Path, document: Mapping[str, Any]) -> None:
     """Refuse another user's, who would decide what runs and where it may delete.
 
-    As git does with a repository above a folder (its `safe.directory`).
+    As git does with a repository above a folder (its `safe.directory`): the folder's owner counts,
+    for the file in it may be a link to one of ours. That its group may write is how one is shared.
     """
     if sys.platform == "win32":
         return
-    found = project_file.stat()
-    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
-        raise Refused(
-            f"{project_file} is another user's, or others may write to it (owner {found.st_uid}, "
-            f"mode {stat.S_IMODE(found.st_mode):04o}). It says which program runs, and in which "
-            "tenants may be deleted.",
-            "Work in a folder of your own; or if it is yours, make yourself its owner and "
-            f"`chmod o-w {project_file}`.",
-        )
+    for path in (folder, folder / "Pulumi.yaml", *_led_to(folder, document)):
+        with contextlib.suppress(FileNotFoundError):
+            for found in (path.lstat(), path.stat()):
+                # A link's mode says nothing.
+                shared = found.st_mode & stat.S_IWOTH and not stat.S_ISLNK(found.st_mode)
+                if found.st_uid not in (os.geteuid(), 0) or shared:
+                    raise Refused(
+                        f"{path} is another user's, or others may write to it (owner "
+                        f"{found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}). Which program "
+                        "runs, and in which tenants may be deleted, is said there.",
+                        "Work in a folder of your own; or if it is yours, make yourself its owner "
+                        f"and `chmod o-w {path}`.",
+                    )
+
+
+def _led_to(folder: Path, document: Mapping[str, Any]) -> Iterator[Path]:
+    """Give what a project runs and reads, but for what this program runs from itself."""
+    runtime = document.get("runtime")
+    options = runtime.get("options") if isinstance(runtime, dict) else None
+    venv = options.get("virtualenv") if isinstance(options, dict) else None
+    for told in (document.get("main"), venv, document.get("stackConfigDir")):
+        if isinstance(told, str):
+            path = Path(os.path.normpath(folder / told))
+            if not path.is_relative_to(CHECKOUT) and path != Path(sys.prefix):
+                yield path
 
 
 def document(project: Path) -> dict[str, Any]:

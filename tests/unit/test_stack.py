@@ -215,24 +215,37 @@ def test_what_is_encrypted_is_the_engines_to_read_and_lost_with_the_stack(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its files have no mode and no owner's ID")
+@pytest.mark.parametrize("what", [".", "Pulumi.yaml", "infra", "stacks", ".venv"])
 def test_another_users_project_above_a_folder_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """It says which program runs, and in which tenants may be deleted."""
-    project = tmp_path / "Pulumi.yaml"
-    project.write_text("name: proself-mail\n", encoding="utf-8")
-    below = tmp_path / "a" / "b"
-    below.mkdir(parents=True)
-    assert find_project(below) == tmp_path
+    """It says which program runs, and in which tenants may be deleted.
+
+    Its Pulumi.yaml may be a link to one of this user's, beside a program of its own.
+    """
+    folder, path = tmp_path / "project", tmp_path / "project" / what
+    below = folder / "a" / "b"
+    for each in (below, folder / "infra", folder / "stacks", folder / ".venv"):
+        each.mkdir(parents=True)
+    (tmp_path / "Pulumi.yaml").write_bytes((CHECKOUT / "Pulumi.yaml").read_bytes())
+    (folder / "Pulumi.yaml").symlink_to(tmp_path / "Pulumi.yaml")
+    (folder / "infra").chmod(0o775)
+    assert find_project(below) == folder
+    really = Path.lstat
+
+    def lstat(self: Path) -> os.stat_result:
+        found = really(self)
+        return os.stat_result((*found[:4], 4712, *found[5:])) if self == path else found
+
     with monkeypatch.context() as patch:
-        patch.setattr(os, "geteuid", lambda: 4711)
-        patch.setattr(Path, "stat", lambda _: os.stat_result((0o100644, *[4712] * 9)))
-        with pytest.raises(Refused, match=r"is another user's.*owner 4712, mode 0644"):
+        patch.setattr(Path, "lstat", lstat)
+        with pytest.raises(Refused, match=r"is another user's.*owner 4712, mode 0"):
             find_project(below)
         assert find_project(CHECKOUT / "docs") == CHECKOUT
-    project.chmod(0o666)
-    with pytest.raises(Refused, match="others may write to it"):
+    path.chmod(path.stat().st_mode | 0o1002)
+    with pytest.raises(Refused, match="others may write to it") as refused:
         find_project(below)
+    assert f"`chmod o-w {path}`" in refused.value.next_step
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a link is an administrator's to make there")
