@@ -181,7 +181,8 @@ def _wait_for(process: "subprocess.Popen[bytes]", ready_file: Path, log: Path) -
 
 def command() -> list[str]:
     """Return the command line that starts one in the foreground, without its options."""
-    return [sys.executable, "-m", "emulator"]
+    # -P: the folder that it is typed in may hold another `emulator`, and be anybody's.
+    return [sys.executable, "-P", "-m", "emulator"]
 
 
 def stop(ready_file: Path) -> None:

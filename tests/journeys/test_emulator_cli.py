@@ -21,6 +21,7 @@ def start(ready_file: Path, *options: str) -> subprocess.Popen[bytes]:
     with ready_file.with_suffix(".log").open("w") as log:
         process = subprocess.Popen(
             [PROSELF_MAIL, "emulator", "start", "--ready-file", str(ready_file), *options],
+            cwd=ready_file.parent,
             stdout=log,
             stderr=log,
         )
@@ -144,6 +145,15 @@ def test_powershell_lines_quote_what_they_must(tmp_path: Path) -> None:
         "Remove-Item Env:ARM_CLIENT_ID -ErrorAction SilentlyContinue",
         "Remove-Item Env:PROSELF_MAIL_BEFORE -ErrorAction SilentlyContinue",
     ]
+
+
+def test_a_module_of_the_folder_that_it_is_typed_in_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "emulator").mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        (tmp_path / "emulator" / name).write_text("raise SystemExit(41)", encoding="utf-8")
+    process = start(tmp_path / "tenant.json", "--port", "-1")
+    assert process.wait(60) == 2
+    assert "--port" in (tmp_path / "tenant.log").read_text(encoding="utf-8")
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
