@@ -9,7 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from proself_mail.directory import ApplicationRecord, Directory, ServicePrincipalRecord
+from proself_mail.directory import (
+    ApplicationRecord,
+    DeletedItem,
+    Directory,
+    ServicePrincipalRecord,
+)
 from proself_mail.ownership import Ours
 from proself_mail.patience import Patience
 from proself_mail.removal_item import Item, Kind
@@ -99,7 +104,7 @@ async def look(directory: Directory, patience: Patience, tag: str, ours: Ours) -
         if principal.client_id in of_ours:
             kept_principals[principal.object_id] = principal
         elif principal.client_id not in of_others:
-            why = await _why_not(directory, patience, principal, ours)
+            why = await why_not(directory, patience, principal, ours)
             if not why:
                 kept_principals[principal.object_id] = principal
             else:
@@ -112,8 +117,11 @@ async def look(directory: Directory, patience: Patience, tag: str, ours: Ours) -
     return Remains(tuple(kept.values()), tuple(kept_principals.values()), tuple(left), tagged)
 
 
-async def _why_not(
-    directory: Directory, patience: Patience, principal: ServicePrincipalRecord, ours: Ours
+async def why_not(
+    directory: Directory,
+    patience: Patience,
+    principal: ServicePrincipalRecord | DeletedItem,
+    ours: Ours,
 ) -> str:
     """Say why a service principal is not ours that no application of ours was seen for.
 

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proself_mail.directory import (
+    ApplicationRecord,
+    DeletedItem,
     Directory,
     DirectoryError,
     Forbidden,
@@ -31,7 +33,7 @@ from proself_mail.errors import Error
 from proself_mail.inspection import Inspector
 from proself_mail.ownership import Ours, principal_additions
 from proself_mail.patience import AGREEING, SETTLING, Patience
-from proself_mail.remains import Remains, look
+from proself_mail.remains import Remains, look, why_not
 from proself_mail.removal_item import Item, Kind, Outcome, Result
 from proself_mail.schedule import format_instant
 
@@ -90,6 +92,8 @@ class Removal:
         self._keep = keep_in_recycle_bin
         self._inspector = inspector
         self._objects: dict[str, _Progress] = {}
+        self._clients: set[str] = set()
+        """Client IDs of the applications that the tenant has shown to be ours."""
         self._until: float | None = None
 
     def know(self, items: Iterable[Item], clients: Mapping[str, str]) -> None:
@@ -116,7 +120,8 @@ class Removal:
             return Outcome(each.item, Result.FAILED, failure)
         if each.deleted and self._keep:
             return Outcome(each.item, Result.KEPT, f"in the recycle bin {_how_long(each.item)}")
-        return Outcome(each.item, Result.REMOVED if each.deleted else Result.GONE)
+        seen = each.deleted and each.looked_at
+        return Outcome(each.item, Result.REMOVED if seen else Result.GONE)
 
     async def run(self, *, until: float | None = None) -> tuple[Outcome, ...]:
         """Remove all of it in the time there is, and tell what became of each.
@@ -196,10 +201,12 @@ class Removal:
     async def _carry_out(self, seen: Remains) -> bool:
         """Do what can be done about what is there; say whether anything was accepted."""
         self.know(seen.items(self._ours), seen.clients)
+        self._clients.update(each.client_id for each in seen.applications)
         live = {each.object_id for each in seen.objects if not each.deleted}
         for each in seen.objects:
-            if each.deleted:
-                self._objects[each.object_id].deleted = True
+            known = self._objects[each.object_id]
+            known.client_id = each.client_id  # which the state may have told wrong
+            known.deleted = known.deleted or each.deleted is not None
         accepted = [await self._delete_applications(), await self._delete_lone_principals(live)]
         if not self._keep:
             await self._look_in_bin(live)
@@ -305,9 +312,13 @@ class Removal:
             if verdict.ours and self._inspector is not None:
                 each.failure = _grown(await self._inspector.added(again))
             if not each.failure:
+                self._take_for_ours(each, again)
+                # The state may name another as its service principal, which nobody looked at.
+                its_own = await self._directory.service_principal(again.client_id)
                 await self._directory.delete_application(each.item.id)
                 for principal in self._principals_of(each):
-                    principal.looked_at = principal.looked_at or not principal.deleted
+                    is_its_own = its_own is not None and principal.item.id == its_own.object_id
+                    principal.looked_at |= is_its_own and not principal.deleted
 
         return await self._delete(each, look_and_delete)
 
@@ -348,23 +359,40 @@ class Removal:
             each.failure = _refusal(error, "read it")
             return False
         is_application = each.item.kind is Kind.APPLICATION
-        if is_application:
-            verdict = self._ours.verdict(found.tags, each.item.created)
-            each.failure = "" if verdict.ours else verdict.why
-        if not each.failure and self._inspector is not None:
-            try:
+        try:
+            if is_application:
+                verdict = self._ours.verdict(found.tags, each.item.created)
+                each.failure = "" if verdict.ours else verdict.why
+                if verdict.ours:
+                    self._take_for_ours(each, found)
+            elif found.client_id not in self._clients:
+                if self._is_awaited(found.client_id):
+                    return False
+                each.failure = await why_not(self._directory, self._patience, found, self._ours)
+            if not each.failure and self._inspector is not None:
                 each.failure = _grown(
                     await self._inspector.added_in_bin(found)
                     if is_application
                     else principal_additions(found)
                 )
-            except DirectoryError as error:
-                each.failure = _refusal(error, "read it")
+        except DirectoryError as error:
+            each.failure = _refusal(error, "read it")
         if each.failure:
             return False
         each.others = found.deleted is None or self._tenant_now() - found.deleted < SETTLING
         self._note_deleted(each)
         return True
+
+    def _take_for_ours(self, each: _Progress, found: ApplicationRecord | DeletedItem) -> None:
+        """Note whose service principals are ours: the tenant's word counts, not the state's."""
+        each.client_id = found.client_id
+        self._clients.add(found.client_id)
+
+    def _is_awaited(self, client_id: str) -> bool:
+        """Say whether an application is still to be looked at that may be of this client ID."""
+        now = asyncio.get_running_loop().time()
+        applications = [e for e in self._open(Kind.APPLICATION) if e.client_id == client_id]
+        return any(not e.looked_at and _is_recent(e, now) for e in applications)
 
     def _note_deleted(self, each: _Progress) -> None:
         each.deleted = each.looked_at = True

@@ -88,6 +88,32 @@ LIVE = replace(IN_BIN, deleted=None)
 PRINCIPAL = Item(Kind.SERVICE_PRINCIPAL, "p", "Proself mail", "")
 
 
+class Foreign(Bin):
+    """Its service principal is of another application, and our state names it as ours."""
+
+    def __init__(self, tags: tuple[str, ...], *, live: bool) -> None:
+        super().__init__(0.0)
+        self._tags, self._live = tags, live
+
+    async def application(self, object_id: str) -> ApplicationRecord:
+        if not self._live:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return replace(APPLICATION, deleted=None)
+
+    async def delete_application(self, _: str) -> None:
+        self._live = False
+
+    async def applications_of(self, client_id: str) -> tuple[ApplicationRecord, ...]:
+        return (replace(APPLICATION, object_id="b", client_id=client_id, tags=()),)
+
+    async def deleted_service_principal(self, _: str) -> ServicePrincipalRecord | None:
+        return None
+
+    async def deleted_item(self, object_id: str) -> DeletedItem:
+        found = await super().deleted_item(object_id)
+        return found if object_id == "a" else replace(found, client_id="d", tags=self._tags)
+
+
 def removed(
     directory: Bin, *items: Item, now: datetime = GONE + timedelta(days=1)
 ) -> tuple[dict[str, Result], float]:
@@ -140,3 +166,14 @@ def test_none_is_waited_for_where_the_application_was_deleted_long_ago() -> None
     assert directory.purged == ["a"]
     assert results == {"a": Result.REMOVED}
     assert seconds < 2
+
+
+@pytest.mark.parametrize("tags", [(), TAGS])
+@pytest.mark.parametrize("live", [False, True])
+def test_another_applications_service_principal_is_not_purged(
+    live: bool, tags: tuple[str, ...]
+) -> None:
+    directory = Foreign(tags, live=live)
+    results, _ = removed(directory, LIVE if live else IN_BIN, PRINCIPAL)
+    assert directory.purged == ["a"]
+    assert results == {"a": Result.REMOVED, "p": Result.FAILED}
