@@ -6,18 +6,19 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from proself_mail import private_file
 from proself_mail.errors import ConfigurationError, Refused
 
 
 @contextlib.contextmanager
 def hold(file: Path, refusal: str) -> Iterator[None]:
-    """Hold the lock of `file`, whose folder is made where it is missing, 0700.
+    """Hold the lock of `file`, 0600, whose folder is made where it is missing, 0700.
 
     Raises `Refused` where another holds it, `ConfigurationError` where it cannot be made.
     """
-    held = FileLock(file)
+    held = FileLock(file, mode=0o600)
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_file.make_folder(file.parent)
         held.acquire(timeout=0)
     except Timeout:
         raise Refused(refusal, "Wait for it to end, then try again.") from None

@@ -10,6 +10,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from proself_mail import private_file
+from proself_mail.errors import Error
+
 
 def publish(
     summary: str,
@@ -23,12 +26,13 @@ def publish(
     has to be printed for Azure Pipelines, or of what could not be written; none otherwise.
     """
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.write_text(summary, encoding="utf-8")
+        private_file.write(file, summary)
         _show_on_github(summary, environment)
         if path := environment.get("GITHUB_OUTPUT"):
             with Path(path).open("a", encoding="utf-8") as told:
                 told.writelines(f"{name}={value}\n" for name, value in outputs.items())
+    except Error as error:
+        return f"The summary could not be kept: {error}"
     except OSError as error:
         return _not_kept(error)
     return _on_azure(file) if is_azure(environment) else None

@@ -51,11 +51,11 @@ def write(path: Path, text: str, elsewhere: str = "") -> None:
 
     Folders that are missing are made 0700. `elsewhere` says how a person names another place,
     where one can. Raises `ConfigurationError` where the folder cannot be made or written, and
-    `Refused` where others could put another file in its place.
+    `Refused` where it is another user's, or others could put another file in its place.
     """
     folder = path.parent
     try:
-        _make_private_folders(folder)
+        make_folder(folder)
         _check_folder(folder)
         whole_file.write(path, text.encode(), _restrict)
     except OSError as error:
@@ -91,7 +91,7 @@ def make_own_folder(folder: Path) -> None:
     `ConfigurationError` where it cannot be made.
     """
     try:
-        _make_private_folders(folder)
+        make_folder(folder)
         found = folder.lstat()
     except OSError as error:
         raise unwritable(folder, error.strerror or str(error), "") from error
@@ -114,7 +114,11 @@ def unwritable(path: Path, reason: str, elsewhere: str) -> ConfigurationError:
     )
 
 
-def _make_private_folders(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each 0700. Raises `OSError`.
+
+    By `mkdir` with `parents` only the last one is: those above it get what the umask leaves.
+    """
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
@@ -124,7 +128,15 @@ def _make_private_folders(folder: Path) -> None:
 def _check_folder(folder: Path) -> None:
     if sys.platform == "win32":
         return
-    mode = folder.stat().st_mode
+    found = folder.stat()
+    mode = found.st_mode
+    # Whose program is running could have it write anywhere: the owner of a checkout that root runs.
+    if found.st_uid not in (os.geteuid(), 0, Path(__file__).stat().st_uid):
+        raise Refused(
+            f"{folder} is another user's (owner {found.st_uid}), and a client secret is to lie "
+            "there.",
+            "Move it away, or make yourself its owner, then try again.",
+        )
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
         raise Refused(
             f"Others may write in {folder} (mode {stat.S_IMODE(mode):04o}), and a client secret "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import private_file
+from proself_mail import exclusive, private_file
 from proself_mail.errors import ConfigurationError, Refused
 
 
@@ -50,6 +50,37 @@ def test_a_folder_of_programs_is_this_users_alone(
     monkeypatch.setattr(os, "geteuid", lambda: own.stat().st_uid + 1)
     with pytest.raises(Refused, match="is not this user's alone"):
         private_file.make_own_folder(own)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders have no mode and no owner's ID")
+def test_a_folder_of_another_user_takes_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the umask is when folders are made; one of root's may be there."""
+    file = tmp_path / "out" / "dev" / "proself.toml"
+    before = os.umask(0)
+    try:
+        with exclusive.hold(file.with_name(".update.lock"), "busy"):
+            private_file.write(file, "secret")
+            modes = [each.stat().st_mode & 0o777 for each in file.parent.iterdir()]
+    finally:
+        os.umask(before)
+    assert modes == [0o600, 0o600]
+    assert [each.stat().st_mode & 0o777 for each in list(file.parents)[:2]] == [0o700, 0o700]
+    really = Path.stat
+    owner = 4712
+
+    def stat(self: Path, **options: bool) -> os.stat_result:
+        found = really(self, **options)
+        return os.stat_result((*found[:4], owner, *found[5:])) if self == file.parent else found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    for refused in (private_file.check, lambda path: private_file.write(path, "other")):
+        with pytest.raises(Refused, match=r"is another user's \(owner 4712\)"):
+            refused(file)
+    assert file.read_text(encoding="utf-8") == "secret"
+    owner = 0
+    private_file.write(file, "other")
 
 
 def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
