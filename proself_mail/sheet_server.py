@@ -1,9 +1,10 @@
 """Serves the setup sheet to one person, once, for as long as the page is open.
 
-One address on loopback gives the page, the first time that it is asked for; with it goes a token by
-which that page, and no other, asks for the secret. A connection that the page holds open tells that
-it is there still. Nothing is logged, and the secret is in no page, address or header: it goes out
-as the body of an answer, each time that the person asks for it.
+Two addresses on loopback, one for a file that leads there and one to be typed, give the page, the
+first time that either is asked for; with it goes a token by which that page, and no other, asks for
+the secret. A connection that the page holds open tells that it is there still. Nothing is logged,
+and the secret is in no page, address or header: it goes out as the body of an answer, each time
+that the person asks for it.
 """
 
 import contextlib
@@ -60,9 +61,12 @@ class Person:
     """Where the person is who reads the sheet."""
 
     open_browser: Callable[[str], object]
-    """Takes the address; says something false where it knows that no browser opened."""
+    """Takes an address; says something false where it knows that no browser opened.
+
+    Who hands it on keeps it out of arguments, which every user of the machine can read.
+    """
     tell: Callable[[str], None]
-    """Hears the address where no browser opened it."""
+    """Hears another address, to be typed, where no browser opened the first one."""
     patience: timedelta = PATIENCE
 
 
@@ -86,7 +90,7 @@ def _wait_for_visit(server: "_Server", person: Person) -> None:
     failed = threading.Event()
 
     def browse() -> None:
-        if not person.open_browser(server.address):
+        if not person.open_browser(server.origin + server.by_file):
             failed.set()
 
     # Some browsers' launchers return only when the browser is closed.
@@ -102,12 +106,12 @@ def _wait_for_visit(server: "_Server", person: Person) -> None:
             )
         if not told and (failed.is_set() or waited > _BROWSER):
             told = True
-            person.tell(server.address)
+            person.tell(server.origin + server.typed)
 
 
 class _Server(LoopbackServer):
     def __init__(self, sheet: Sheet, port: int) -> None:
-        self._path = f"/{secrets.token_urlsafe(32)}"
+        self.by_file, self.typed = (f"/{secrets.token_urlsafe(32)}" for _ in range(2))
         self.token = secrets.token_urlsafe(32)
         self.secret = sheet.newest.value
         self.page = sheet_page.served(sheet, self.token)
@@ -123,10 +127,17 @@ class _Server(LoopbackServer):
             instead="leave --port out",
         )
         self.origin = f"http://{self.netloc}"
-        self.address = self.origin + self._path
 
-    def is_address(self, path: str) -> bool:
-        return hmac.compare_digest(path.encode(), self._path.encode())
+    def opens(self, path: str, site: str) -> bool:
+        """Say whether a visit is a person's; `site` is where it comes from, as browsers tell it.
+
+        Absent in old ones; `none` is what a person typed, or a program had opened. A file that
+        leads here is of another site, as a page is that somebody else made.
+        """
+        for ours, sites in ((self.typed, ("none",)), (self.by_file, ("none", "cross-site"))):
+            if hmac.compare_digest(path.encode(), ours.encode()):
+                return site in sites
+        return False
 
     def open(self) -> bool:
         """Give the page away; say whether this was the first time."""
@@ -168,8 +179,7 @@ class _Handler(LoopbackHandler):
     server: _Server
 
     def do_GET(self) -> None:  # noqa: N802
-        # Absent in old browsers; `none` is what a person typed, or a program had opened.
-        from_a_page = self.headers.get("sec-fetch-site", "none") != "none"
+        site = self.headers.get("sec-fetch-site", "none")
         ahead = "prefetch" in self.headers.get("sec-purpose", "")
         if not self.is_for_us():
             self._refuse(421, _FOREIGN)
@@ -177,7 +187,7 @@ class _Handler(LoopbackHandler):
             self._refuse(503, _FOREIGN)
         elif self.path == "/":  # what the page makes of its address: it was loaded anew
             self._refuse(410, _SPENT)
-        elif from_a_page or not self.server.is_address(self.path):
+        elif not self.server.opens(self.path, site):
             self._refuse(404, _FOREIGN)
         elif self.server.open():
             self.reply(200, self.server.page.html, self.server.page.policy)

@@ -68,7 +68,10 @@ PATIENCE = timedelta(seconds=30)
 
 @dataclass
 class Serving:
-    """A server in a thread, and the client that speaks to it as a browser would."""
+    """A server in a thread, and the client that speaks to it as a browser would.
+
+    The address is the one that a person types.
+    """
 
     address: str
     http: httpx.Client
@@ -112,13 +115,9 @@ def serve() -> Iterator[Serve]:
         addresses: Queue[str] = Queue()
         result: Future[int] = Future()
 
-        def browse(address: str) -> bool:
-            addresses.put(address)
-            return True
-
         def work() -> None:
             try:
-                person = Person(browse, print, PATIENCE)
+                person = Person(lambda _: False, addresses.put, PATIENCE)
                 result.set_result(sheet_server.serve(sheet_of(**changes), person))  # type: ignore[arg-type]
             except BaseException as error:
                 result.set_exception(error)

@@ -85,7 +85,7 @@ def add_sheet(commands: Commands) -> None:
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
-    from proself_mail import report, sheet, sheet_file, sheet_server
+    from proself_mail import private_link, report, sheet, sheet_file, sheet_server, stack_folder
     from proself_mail.project import find_project
 
     out, with_secret = arguments.out, arguments.with_secret
@@ -101,7 +101,8 @@ def _sheet(arguments: argparse.Namespace) -> int:
         )
     if out:
         sheet_file.check(out, arguments.stack, with_secret=with_secret)
-    made = asyncio.run(sheet.read(arguments.stack, find_project(Path.cwd())))
+    project = find_project(Path.cwd())
+    made = asyncio.run(sheet.read(arguments.stack, project))
     if out:
         sheet_file.write(out, made, with_secret=with_secret)
         report.output().print(str(out), markup=False, soft_wrap=True)
@@ -120,10 +121,12 @@ def _sheet(arguments: argparse.Namespace) -> int:
         "or by Ctrl-C here; the secret is kept nowhere.",
         markup=False,
     )
-    person = sheet_server.Person(
-        webbrowser.open, _tell_sheet_address, arguments.timeout or sheet_server.PATIENCE
-    )
-    again = sheet_server.serve(made, person, arguments.port or 0)
+    folder = stack_folder.path(project, made.stack)
+    with private_link.opening(folder, webbrowser.open) as open_browser:
+        person = sheet_server.Person(
+            open_browser, _tell_sheet_address, arguments.timeout or sheet_server.PATIENCE
+        )
+        again = sheet_server.serve(made, person, arguments.port or 0)
     console.print("The page was closed, and nothing is served any more.")
     if again:
         for sentence in both(

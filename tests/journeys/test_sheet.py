@@ -4,6 +4,7 @@ import re
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import uuid
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import httpx
 import pytest
@@ -76,8 +79,10 @@ def test_the_page_has_the_stacks_values_and_ends_the_command(
     made, before = stack.outputs("dev"), stack.mark()
     visitor = visit(permissions=["clipboard-read", "clipboard-write"])
     with running(stack, tmp_path) as sheet:
-        address = sheet.address()
-        page = visitor.page(address)
+        opened = sheet.address()
+        page = visitor.page(opened)
+        page.wait_for_url("http://127.0.0.1:*/")
+        address = _kept_private(opened)
         for key, value in (
             ("this_server.host_name", "https://proself.example.jp"),
             ("mail_server.user_id", "proself@contoso.example"),
@@ -98,10 +103,32 @@ def test_the_page_has_the_stacks_values_and_ends_the_command(
     assert "シークレットを失効させてください。" in re.sub(r"\s", "", said)
     assert "The page was closed" in said
     assert "rotate --acknowledge --stack dev" in said
-    assert address not in said, "told only where no browser opened"
+    assert "http://127.0.0.1" not in said, "told only where no browser opened"
+    assert not _file(opened).parent.exists()
     assert made["clientSecret"] not in said
     assert stack.tenant.history(before) == [], "the sheet needs no tenant"
     assert visitor.complaints == []
+
+
+def _kept_private(opened: str) -> str:
+    """Return the address that a file leads to, which is this user's alone.
+
+    A browser's arguments, which name the file, are for everybody to read.
+    """
+    file = _file(opened)
+    assert "127.0.0.1" not in opened
+    [address] = set(re.findall(r"http://127\.0\.0\.1:\d+/[\w-]{43}", file.read_text("utf-8")))
+    assert address.rpartition("/")[2] not in opened
+    if sys.platform != "win32":
+        modes = [stat.S_IMODE(each.stat().st_mode) for each in (file, file.parent)]
+        assert modes == [0o600, 0o700]
+    return str(address)
+
+
+def _file(opened: str) -> Path:
+    parts = urlsplit(opened)
+    assert parts.scheme == "file"
+    return Path(url2pathname(parts.path))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C goes to a whole console there")

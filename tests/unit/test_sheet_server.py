@@ -64,6 +64,25 @@ def test_another_pages_visit_gets_nothing_and_spends_nothing(serve: Serve) -> No
     assert at.result.result(20) == 0
 
 
+def test_a_file_leads_there_by_an_address_of_its_own() -> None:
+    """For browsers it is of another site; no page of this machine's other servers is."""
+    seen: dict[str, int] = {}
+
+    def browse(address: str) -> bool:
+        with httpx.Client(trust_env=False) as browser:
+            for site in ("same-site", "same-origin", "cross-site"):
+                answer = browser.get(address, headers={"sec-fetch-site": site})
+                seen[site] = answer.status_code
+            token = re.findall(r'data-token="([\w-]+)"', answer.text)[0]
+            origin = address.rpartition("/")[0]
+            headers = {"origin": origin, "x-sheet-token": token}
+            browser.post(origin + "/closed", headers=headers)
+        return True
+
+    assert sheet_server.serve(sheet_of(), Person(browse, print, PATIENCE)) == 0
+    assert seen == {"same-site": 404, "same-origin": 404, "cross-site": 200}
+
+
 def test_another_pages_request_gets_no_secret_and_ends_nothing(serve: Serve) -> None:
     at = serve()
     token = at.visit()
