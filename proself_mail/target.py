@@ -150,7 +150,8 @@ def reach(
     """Ask the tenant, without a sign-in, for the target's addresses and for its time.
 
     The environment must have passed `check_environment`. Raises `RemoteError` where nothing
-    answers, `ConfigurationError` where there is no such tenant.
+    answers, `ConfigurationError` where there is no such tenant, and `Refused` where an embedded
+    one's addresses lead off this machine.
     """
     if name is TargetName.CLOUD:
         _, date = _get(CLOUD.discovery(tenant_id), tenant_id)
@@ -166,6 +167,13 @@ def reach(
         raise RemoteError(
             f"{metadata_host} answers, but not as a tenant.", ENTER_EMBEDDED
         ) from error
+    for told in (authority, graph):  # where the client secret goes, and tokens
+        if not told.startswith("https://") or not _is_loopback(_host(told)):
+            raise Refused(
+                "This stack's target is the embedded tenant, but what answers at "
+                f"{metadata_host} leads to {told}, which is no HTTPS on this machine.",
+                ENTER_EMBEDDED,
+            )
     return Target(name, authority, graph, metadata_host), date
 
 
@@ -230,7 +238,7 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
             else "Check the network, the proxy variables and the trusted certificates "
             "(SSL_CERT_FILE), then try again.",
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:  # the last of lists within lists
         raise RemoteError(
             f"{host} answers, but not as a tenant.",
             "Check that no proxy stands between, then try again.",

@@ -1,10 +1,16 @@
 """An environment that leads elsewhere than the stack's configuration is refused."""
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from emulator.tls import Identity
 from proself_mail import clock
 from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from proself_mail.settings import TargetName
@@ -101,3 +107,65 @@ def test_a_clock_that_a_variable_moved_is_not_the_machines(monkeypatch: pytest.M
     with pytest.raises(ConfigurationError, match=f"moved by {clock.OFFSET_VARIABLE}") as refused:
         clock.check(there + timedelta(minutes=7), there)
     assert f"`unset {clock.OFFSET_VARIABLE}`" in refused.value.next_step
+
+
+@contextmanager
+def answering(body: bytes, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve what is no embedded tenant, over TLS that this process trusts; give its host."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    identity = Identity(["localhost"], [])
+    (folder / "ca.pem").write_bytes(identity.authority_pem)
+    patch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+    patch.setenv("no_proxy", "localhost")
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = identity.server_context().wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"localhost:{server.server_port}"
+        server.shutdown()
+
+
+HERE, AWAY = "https://localhost:1", "https://192.0.2.2:1"
+
+
+@pytest.mark.parametrize(
+    ("authority", "graph", "told"),
+    [
+        (AWAY, HERE, AWAY),
+        (HERE, AWAY, AWAY),
+        (HERE, "http://localhost:1", "http://localhost:1"),
+        ("https://[x", HERE, "https://[x"),
+        (HERE, HERE, ""),
+    ],
+)
+def test_addresses_that_lead_off_the_machine_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority: str, graph: str, told: str
+) -> None:
+    """The client secret would go there."""
+    led = {"authentication": {"loginEndpoint": authority}, "microsoftGraphResourceId": graph}
+    with answering(json.dumps(led).encode(), tmp_path, monkeypatch) as host:
+        environment = {"ARM_METADATA_HOSTNAME": host}
+        if not told:
+            assert reach(EMBEDDED, TENANT, environment)[0].graph == HERE
+            return
+        with pytest.raises(Refused) as refused:
+            reach(EMBEDDED, TENANT, environment)
+    assert f"{host} leads to {told}, which is no HTTPS on this machine" in refused.value.cause
+
+
+def test_an_answer_without_bottom_is_no_tenants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        answering(b"[" * 200_000, tmp_path, monkeypatch) as host,
+        pytest.raises(RemoteError, match="answers, but not as a tenant"),
+    ):
+        reach(EMBEDDED, TENANT, {"ARM_METADATA_HOSTNAME": host})
