@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from emulator import tls
 from emulator.config import Config
 from emulator.store import Json
 from emulator.tenant import TenantSpec
@@ -30,15 +31,58 @@ class Ports:
     proself: int
 
 
-def refuse_second(ready_file: Path) -> None:
-    """Raise OSError if the emulator that a ready file describes serves still."""
+def bundle_of(ready_file: Path) -> Path:
+    """Return the file of certificates that belongs to a ready file, beside it."""
+    return ready_file.with_name(f"{ready_file.stem}-ca.pem")
+
+
+def refuse_taken(ready_file: Path) -> None:
+    """Raise OSError if an emulator serves by a ready file, or something else is in its place.
+
+    What one that was killed left there may be replaced, and a file without content.
+    """
+    ready = _content(ready_file)
+    if ready and not _is_ready_file(ready):
+        raise _taken(ready_file, "no ready file")
+    if (bundle := _content(bundle_of(ready_file))) and not tls.is_bundle(bundle):
+        raise _taken(bundle_of(ready_file), "no file of certificates of an embedded tenant")
+    if ready:
+        _refuse_second(ready_file, json.loads(ready))
+
+
+def _content(path: Path) -> bytes | None:
+    """Return what a file has; None where there is none. Raises OSError where it cannot be read."""
     try:
-        ready = json.loads(ready_file.read_text(encoding="utf-8"))
+        return path.read_bytes()
+    except OSError as error:
+        if path.is_file():
+            raise _taken(path, "not to be read") from error
+        return None
+
+
+def _is_ready_file(content: bytes) -> bool:
+    try:
+        ready = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(ready, dict) and {"pid", "admin_url", "client_secret"} <= set(ready)
+
+
+def _taken(path: Path, what: str) -> OSError:
+    message = (
+        f"{path} is there already and is {what}; it is left as it is. Next: give another "
+        "--ready-file."
+    )
+    return OSError(errno.EEXIST, message)
+
+
+def _refuse_second(ready_file: Path, ready: Json) -> None:
+    try:
         pid, port = int(ready["pid"]), int(urlsplit(ready["admin_url"]).port or 0)
         with socket.create_connection(("127.0.0.1", port), timeout=1):
             lives = psutil.pid_exists(pid)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
-        return  # there is none, or it is no ready file, or left by one that was killed
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError):
+        return  # it was killed
     if lives:
         message = (
             f"another embedded tenant, process {pid}, serves by {ready_file}. Next: end that "

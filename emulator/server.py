@@ -79,7 +79,7 @@ def run(config: Config) -> None:
 
 
 async def _serve(config: Config) -> None:
-    ready_file.refuse_second(config.ready_file)
+    ready_file.refuse_taken(config.ready_file)
     sockets = _listen(config.port)
     admin_sockets = _listen(config.admin_port)
     smtp_sockets = _listen(config.smtp_port)
@@ -117,7 +117,7 @@ async def _serve(config: Config) -> None:
     smtp = SmtpServer(cloud, identity)
     smtp_servers = [await loop.create_server(smtp.connection, sock=one) for one in smtp_sockets]
     await asyncio.gather(*(server.serving.wait() for server, _ in servers))
-    bundle = config.ready_file.with_name(f"{config.ready_file.stem}-ca.pem")
+    bundle = ready_file.bundle_of(config.ready_file)
     ready = ready_file.content(config, cloud.specs, ports, bundle)
     files = {
         bundle: identity.bundle(),

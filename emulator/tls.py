@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+_AUTHORITY = "proself-mail embedded tenant, authority for one day"
 _LIFETIME = timedelta(days=1)
 _CLOCK_SKEW = timedelta(minutes=5)
 
@@ -70,6 +71,15 @@ class Identity:
         return self.authority_pem + system_roots()
 
 
+def is_bundle(content: bytes) -> bool:
+    """Say whether PEM begins with an authority as an `Identity` makes one."""
+    try:
+        first = x509.load_pem_x509_certificate(content)
+    except ValueError:
+        return False
+    return first.subject == _name(_AUTHORITY)
+
+
 def system_roots() -> bytes:
     """PEM of the certificates that the system trusts; Mozilla's where it keeps no file of them."""
     path = ssl.get_default_verify_paths().cafile
@@ -86,7 +96,7 @@ class _Authority:
     """One authority, which lives as long as it takes to sign what it is asked for."""
 
     def __init__(self, hostnames: Sequence[str], now: datetime) -> None:
-        name = _name("proself-mail embedded tenant, authority for one day")
+        name = _name(_AUTHORITY)
         allowed: list[x509.GeneralName] = [
             x509.DNSName("localhost"),
             x509.IPAddress(ipaddress.ip_network("127.0.0.0/8")),

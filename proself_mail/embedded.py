@@ -71,10 +71,12 @@ class EmbeddedTenant:
             )
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             what = getattr(error, "strerror", None) or "it is not the ready file of one"
-            shown = shell_word(str(ready_file))
+            start = f"`proself-mail emulator start --ready-file {shell_word(str(ready_file))}`"
             raise ConfigurationError(
                 f"No embedded tenant is described by {ready_file}: {what}.",
-                f"`proself-mail emulator start --ready-file {shown}` starts one.",
+                f"{start} starts one."
+                if isinstance(error, FileNotFoundError)
+                else "Give --ready-file the file that `proself-mail emulator start` wrote.",
             ) from error
 
     def environment(self, ambient: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -200,7 +202,8 @@ def stop(ready_file: Path) -> None:
     if child := _STARTED.pop(tenant.pid, None):
         child.wait()  # it has ended, and is not to be warned of
     # It takes its files with it where it is asked to end; Windows just ends it.
-    for left in (ready_file, tenant.ca_file):
+    # Its certificates lie beside it; the file may name any other.
+    for left in (ready_file, ready_file.with_name(f"{ready_file.stem}-ca.pem")):
         left.unlink(missing_ok=True)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import psutil
 import pytest
@@ -101,12 +102,39 @@ class TestOneReadyFile:
                 assert second["tenant_id"] != first.tenant_id
 
     @asked_to_end
-    @pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": 1, "admin_url": "x"}'])
-    def test_what_is_no_ready_file_is_replaced(self, tmp_path: Path, content: str) -> None:
-        (tmp_path / "ready.json").write_text(content, encoding="utf-8")
+    def test_an_empty_file_is_replaced(self, tmp_path: Path) -> None:
+        """As mktemp makes one."""
+        for name in ("ready.json", "ready-ca.pem"):
+            (tmp_path / name).touch()
         with serving(tmp_path / "ready.json") as ready:
             assert ready["tenant_id"]
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("ready.json", "[]"),
+            ("ready.json", "name: proself-mail\n"),
+            ("ready.json", '{"pid": 1, "admin_url": "x"}'),
+            ("ready.json", "[" * 100_000),
+            ("ready-ca.pem", "theirs"),
+            ("ready-ca.pem", certifi.contents()),
+        ],
+        ids=["list", "yaml", "json", "deep", "text", "roots"],
+    )
+    def test_what_is_something_else_is_left(self, tmp_path: Path, name: str, content: str) -> None:
+        (tmp_path / name).write_text(content, encoding="utf-8", newline="")
+        with pytest.raises(OSError, match=r"is there already and is no .* --ready-file"):
+            ready_file.refuse_taken(tmp_path / "ready.json")
+        assert [each.name for each in tmp_path.iterdir()] == [name]
+        assert (tmp_path / name).read_bytes() == content.encode()
+
+    def test_a_ready_file_without_an_emulator_may_be_replaced(self, tmp_path: Path) -> None:
+        described = {"pid": 1, "client_secret": "x"}
+        for url in ("x", "http://127.0.0.1:1", 1):
+            text = json.dumps(described | {"admin_url": url})
+            (tmp_path / "ready.json").write_text(text, encoding="utf-8")
+            ready_file.refuse_taken(tmp_path / "ready.json")
 
     @asked_to_end
     def test_an_older_one_that_ends_leaves_a_newers_files_alone(self) -> None:

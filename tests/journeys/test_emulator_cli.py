@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from proself_mail import rehearse
+from proself_mail import embedded, rehearse
 from proself_mail.embedded import EmbeddedTenant
+from proself_mail.errors import ConfigurationError
 from tests.waiting import until
 
 PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")
@@ -179,6 +180,18 @@ def test_without_one_running_the_next_step_is_named(tmp_path: Path, action: str)
     assert "emulator start --ready-file" in " ".join(done.stderr.split())
 
 
+def test_a_file_of_something_else_is_no_place_to_start_one(tmp_path: Path) -> None:
+    project = tmp_path / "Pulumi.yaml"
+    project.write_text("name: mine\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as failed:
+        embedded.stop(project)
+    assert "it is not the ready file of one" in failed.value.cause
+    assert "Pulumi.yaml" not in failed.value.next_step
+    assert start(project).wait(60) == 2
+    assert "is no ready file; it is left" in (tmp_path / "Pulumi.log").read_text(encoding="utf-8")
+    assert project.read_text(encoding="utf-8") == "name: mine\n"
+
+
 def test_a_ready_file_of_something_else_ends_nothing(tmp_path: Path) -> None:
     """The process id of a dead tenant may be another program's by now."""
     ready_file = tmp_path / "tenant.json"
@@ -187,10 +200,14 @@ def test_a_ready_file_of_something_else_ends_nothing(tmp_path: Path) -> None:
     process.terminate()
     process.wait(60)
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+    theirs = tmp_path / "theirs.pem"
+    theirs.touch()
     try:
-        ready_file.write_text(json.dumps(ready | {"pid": sleeper.pid}), encoding="utf-8")
+        described = ready | {"pid": sleeper.pid, "ca_file": str(theirs)}
+        ready_file.write_text(json.dumps(described), encoding="utf-8")
         subprocess.run([PROSELF_MAIL, "emulator", "stop", "--ready-file", ready_file], check=True)
         assert sleeper.poll() is None
+        assert theirs.exists()
     finally:
         sleeper.kill()
         sleeper.wait()
