@@ -2,12 +2,14 @@
 
 The same variables as the plugin's choose it, and no others, so that one identity does both halves
 of an `up`: AZURE_CLIENT_ID and its like count where the plugin reads them, in a pod of Kubernetes.
-In this order, workload identity first: GitHub Actions, Azure Pipelines, a token, its file; then a
-client certificate, a client secret, and the Azure CLI's sign-in.
+In its order too: a client certificate, a client secret, workload identity (GitHub Actions, Azure
+Pipelines, a token, its file), and the Azure CLI's sign-in. What leads the plugin elsewhere is
+refused: a managed identity, before the Azure CLI; nothing at all without it.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 
 _IN_POD = "ARM_USE_AKS_WORKLOAD_IDENTITY"
 """With it the plugin takes what Kubernetes gives a pod where it is not given its own variables."""
+_CERTIFICATE, _CERTIFICATE_PATH = "ARM_CLIENT_CERTIFICATE", "ARM_CLIENT_CERTIFICATE_PATH"
+_WAYS = (
+    f"ARM_CLIENT_ID with ARM_CLIENT_SECRET, {_CERTIFICATE_PATH}, {_CERTIFICATE} or "
+    "ARM_USE_OIDC=true"
+)
 
 
 @dataclass(frozen=True)
@@ -52,35 +59,38 @@ def choose(
     """Return the credential that the environment provides, and what to call it.
 
     A blank `tenant_id` is the one that the Azure CLI is signed in to. Nothing is asked of the
-    tenant yet. Raises `ConfigurationError` where a variable is missing or names a file that cannot
-    be used, and where no tenant is named to anything else than the Azure CLI.
+    tenant yet. Raises `ConfigurationError` where a variable is missing, names a file that cannot
+    be used or has the plugin sign in otherwise, and where no tenant is named to anything else than
+    the Azure CLI.
     """
-    from azure.identity.aio import AzureCliCredential, ClientSecretCredential
+    from azure.identity.aio import ClientSecretCredential
 
+    asked_by = next((n for n in (_IN_POD, "ARM_USE_OIDC") if _is_true(n, environment)), "")
     client_id = _given("ARM_CLIENT_ID", environment)
-    asked_by = next((n for n in (_IN_POD, "ARM_USE_OIDC") if _is_true(environment.get(n))), None)
-    certificate = client_id and environment.get("ARM_CLIENT_CERTIFICATE_PATH")
+    if asked_by == _IN_POD:
+        client_id = client_id or environment.get("AZURE_CLIENT_ID", "")
+    certificates = (n for n in (_CERTIFICATE, _CERTIFICATE_PATH) if environment.get(n))
+    certificate = next(certificates, None) if client_id else None
     secret = client_id and _given("ARM_CLIENT_SECRET", environment)
-    if not (asked_by or certificate or secret):
-        return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+    if not (certificate or secret or asked_by):
+        return _azure_cli(tenant_id, environment)
     if not tenant_id:
+        who = f"The application {client_id}" if certificate or secret else "Workload identity"
         raise ConfigurationError(
-            f"{'Workload identity' if asked_by else f'The application {client_id}'} signs in to a "
-            "tenant by its ID, and none is named.",
+            f"{who} signs in to a tenant by its ID, and none is named.",
             "Set ARM_TENANT_ID, or give `init` --tenant, the Directory (tenant) ID of Entra's "
             "overview page, then try again.",
         )
     options = token_request.options(target)
-    if asked_by:
-        return _workload_identity(tenant_id, client_id, environment, options, asked_by)
     if certificate:
-        password = environment.get("ARM_CLIENT_CERTIFICATE_PASSWORD")
-        credential = _certificate(tenant_id, client_id, certificate, password, options)
+        credential = _certificate(tenant_id, client_id, certificate, environment, options)
         return credential, f"client certificate of {client_id}"
-    return (
-        ClientSecretCredential(tenant_id, client_id, secret, **options),
-        f"client secret of {client_id}",
-    )
+    if secret:
+        return (
+            ClientSecretCredential(tenant_id, client_id, secret, **options),
+            f"client secret of {client_id}",
+        )
+    return _workload_identity(tenant_id, client_id, environment, options, asked_by)
 
 
 def _given(name: str, environment: Mapping[str, str]) -> str:
@@ -98,26 +108,77 @@ def _given(name: str, environment: Mapping[str, str]) -> str:
         ) from error
 
 
+def _is_true(name: str, environment: Mapping[str, str], default: bool = False) -> bool:
+    """Return what a variable says; a blank one says nothing. By the plugin's words, which are Go's.
+
+    Raises `ConfigurationError` for others.
+    """
+    text = environment.get(name, "").strip()
+    if text in ("1", "t", "T", "true", "True", "TRUE"):
+        return True
+    if text in ("0", "f", "F", "false", "False", "FALSE"):
+        return False
+    if not text:
+        return default
+    raise ConfigurationError(
+        f"{name} is neither true nor false.", f"Set {name} to one of them, then try again."
+    )
+
+
+def _azure_cli(tenant_id: str, environment: Mapping[str, str]) -> tuple[AsyncTokenCredential, str]:
+    """Return the Azure CLI's sign-in, if it is what the plugin would come to."""
+    from azure.identity.aio import AzureCliCredential
+
+    if _is_true("ARM_USE_MSI", environment):
+        raise ConfigurationError(
+            "ARM_USE_MSI has the azuread plugin sign in by a managed identity, which proself-mail "
+            "does not do: another identity would look than the one that writes.",
+            f"Unset ARM_USE_MSI and set {_WAYS}, or sign in by `az login`; then try again.",
+        )
+    if not _is_true("ARM_USE_CLI", environment, default=True):
+        raise ConfigurationError(
+            "ARM_USE_CLI keeps the azuread plugin from the Azure CLI's sign-in, and there is "
+            "nothing else to sign in with.",
+            f"Set {_WAYS}, or unset ARM_USE_CLI; then try again.",
+        )
+    return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+
+
 def _certificate(
-    tenant_id: str, client_id: str, path: str, password: str | None, options: dict[str, Any]
+    tenant_id: str,
+    client_id: str,
+    name: str,
+    environment: Mapping[str, str],
+    options: dict[str, Any],
 ) -> AsyncTokenCredential:
-    """Return the credential of a client certificate."""
+    """Return the credential of the client certificate that the variable `name` has or names."""
     from azure.identity.aio import CertificateCredential
     from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import pkcs12
 
+    given, password = environment[name], environment.get("ARM_CLIENT_CERTIFICATE_PASSWORD")
+    shown = name if name == _CERTIFICATE else f"{given} ({name})"
     try:
-        return CertificateCredential(tenant_id, client_id, path, password=password, **options)
+        if name == _CERTIFICATE:
+            data = base64.b64decode("".join(given.split()), validate=True)
+        else:
+            data = Path(given).read_bytes()
+        # azure-identity takes PEM too, by which the plugin could not sign in.
+        pkcs12.load_key_and_certificates(data, password.encode() if password else None)
+        return CertificateCredential(
+            tenant_id, client_id, certificate_data=data, password=password, **options
+        )
     except OSError as error:
         raise ConfigurationError(
-            f"{path} (ARM_CLIENT_CERTIFICATE_PATH) cannot be read: {error.strerror or error}.",
-            "Correct it, then try again.",
+            f"{shown} cannot be read: {error.strerror or error}.", "Correct it, then try again."
         ) from error
     # The last two are of a key that has a password and was given none, or of no known kind.
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigurationError(
-            f"{path} (ARM_CLIENT_CERTIFICATE_PATH) cannot be used to sign in.",
-            "It must hold a certificate and its private RSA key (PKCS#12 or PEM), and "
-            "ARM_CLIENT_CERTIFICATE_PASSWORD the key's password if it has one; then try again.",
+            f"{shown} cannot be used to sign in.",
+            "It must hold a certificate and its private RSA key as PKCS#12 (in "
+            f"{_CERTIFICATE} base64-encoded), and ARM_CLIENT_CERTIFICATE_PASSWORD the key's "
+            "password if it has one; then try again.",
         ) from error
 
 
@@ -137,7 +198,6 @@ def _workload_identity(
 
     path = environment.get("ARM_OIDC_TOKEN_FILE_PATH")
     if asked_by == _IN_POD:
-        client_id = client_id or environment.get("AZURE_CLIENT_ID", "")
         path = path or environment.get("AZURE_FEDERATED_TOKEN_FILE")
     if not client_id:
         raise ConfigurationError(
@@ -278,7 +338,3 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         rights=frozenset(rights),
         directory_roles=frozenset(claims.get("wids", [])),
     )
-
-
-def _is_true(text: str | None) -> bool:
-    return (text or "").lower() in ("1", "true", "yes")

@@ -92,7 +92,7 @@ class EmbeddedTenant:
             "ARM_TENANT_ID": self.tenant_id,
             "ARM_CLIENT_ID": self.client_id,
             "ARM_CLIENT_SECRET": secret,
-            # They would be preferred to the secret.
+            # They would be preferred to the secret, or contradict it.
             "ARM_CLIENT_ID_FILE_PATH": "",
             "ARM_CLIENT_SECRET_FILE_PATH": "",
             "ARM_CLIENT_CERTIFICATE": "",

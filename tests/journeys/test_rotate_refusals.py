@@ -251,7 +251,7 @@ def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
     wrong = {"PULUMI_CONFIG_PASSPHRASE": "wrong"}
     for env, code, cause in (
         (wrong, 2, "passphrase"),
-        ({"ARM_USE_OIDC": "true"}, 2, "id-token: write"),
+        ({"ARM_CLIENT_SECRET": "", "ARM_USE_OIDC": "true"}, 2, "id-token: write"),
         ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": str(300 * 86400 + 4000)}, 2, "67 minutes apart"),
         ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "0"}, 2, "300 days apart"),
         ({"ARM_CLIENT_SECRET": "wrong"}, 4, "AADSTS7000215"),

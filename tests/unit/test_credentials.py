@@ -1,8 +1,9 @@
 """What a refused sign-in means, our own and that of the newest secret: wait, or stop."""
 
 import asyncio
+import base64
 import socket
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,8 +12,12 @@ import httpx
 import pytest
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 from azure.core.pipeline.transport import AioHttpTransport
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from azure.identity.aio import CertificateCredential
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 
 from emulator.azuread import configuration
 from proself_mail import credentials, proof, secret_sign_in, token_request
@@ -263,7 +268,7 @@ CLI = "the Azure CLI's sign-in"
         ({}, CLI),
         ({"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET": "x"}, "client secret of arm"),
         ({"ARM_CLIENT_ID": "arm"}, CLI),
-        ({"ARM_CLIENT_CERTIFICATE_PATH": "F"}, CLI),
+        ({"ARM_CLIENT_CERTIFICATE_PATH": "F", "ARM_USE_CLI": "1", "ARM_USE_MSI": "0"}, CLI),
         (
             {"ARM_CLIENT_ID_FILE_PATH": "F", "ARM_CLIENT_SECRET_FILE_PATH": "F"},
             "client secret of f",
@@ -278,6 +283,19 @@ CLI = "the Azure CLI's sign-in"
                 "AZURE_FEDERATED_TOKEN_FILE": "F",
             },
             "workload identity of azure (token file)",
+        ),
+        (
+            {
+                "ARM_USE_AKS_WORKLOAD_IDENTITY": "T",
+                "AZURE_CLIENT_ID": "azure",
+                "ARM_CLIENT_SECRET": "x",
+            },
+            "client secret of azure",
+        ),
+        (
+            {"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET": "x"}
+            | {"ARM_USE_OIDC": "true", "ARM_OIDC_TOKEN": "x", "ARM_USE_MSI": "true"},
+            "client secret of arm",
         ),
         (
             {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "arm", "ARM_OIDC_TOKEN_FILE_PATH": "F"},
@@ -303,6 +321,26 @@ def test_we_sign_in_as_who_the_plugin_would(
     assert (plugins.client_id if has_one else "") == ("" if source == CLI else source.split()[3])
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"ARM_USE_MSI": "true"},
+            "ARM_USE_MSI has the azuread plugin sign in by a managed identity",
+        ),
+        ({"ARM_USE_MSI": "1", "ARM_CLIENT_ID": "arm"}, "another identity would look"),
+        ({"ARM_USE_CLI": "false"}, "ARM_USE_CLI keeps the azuread plugin from the Azure CLI's"),
+        ({"ARM_USE_CLI": "0", "ARM_CLIENT_CERTIFICATE": "x"}, "nothing else to sign in with"),
+        ({"ARM_USE_CLI": "no"}, "ARM_USE_CLI is neither true nor false"),
+        ({"ARM_USE_OIDC": "yes", "ARM_CLIENT_ID": "arm"}, "ARM_USE_OIDC is neither true nor false"),
+    ],
+)
+def test_what_leads_the_plugin_elsewhere_is_refused(given: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        credentials.choose(CLOUD, TENANT, given)
+    assert "then try again" in refused.value.next_step
+
+
 def test_a_file_of_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     given = {"ARM_CLIENT_ID": "arm", "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "none")}
     with pytest.raises(ConfigurationError, match=r"ARM_CLIENT_SECRET_FILE_PATH.* cannot be read"):
@@ -316,10 +354,52 @@ def a_key(covered: serialization.KeySerializationEncryption) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, form, covered)
 
 
+def a_certificate(password: str = "") -> tuple[bytes, bytes]:
+    """Return a certificate with its private key, as PKCS#12 and as PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(1))
+    made = builder.sign(key, hashes.SHA256())
+    covered: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password:
+        covered = serialization.BestAvailableEncryption(password.encode())
+    pem = made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, covered
+    )
+    return pkcs12.serialize_key_and_certificates(None, key, made, None, covered), pem
+
+
+@pytest.mark.parametrize("password", ["", "pass"])
+def test_a_client_certificate_comes_before_a_secret(tmp_path: Path, password: str) -> None:
+    """By its variable, base64-encoded, or by its file: as the plugin takes it."""
+    file, (content, _) = tmp_path / "certificate", a_certificate(password)
+    file.write_bytes(content)
+    given = {
+        "ARM_CLIENT_ID": "arm",
+        "ARM_CLIENT_SECRET": "x",
+        "ARM_CLIENT_CERTIFICATE_PASSWORD": password,
+    }
+    for ways in (
+        {"ARM_CLIENT_CERTIFICATE_PATH": str(file)},
+        {"ARM_CLIENT_CERTIFICATE": base64.encodebytes(content).decode()},
+    ):
+        credential, chosen = credentials.choose(CLOUD, TENANT, given | ways)
+        assert isinstance(credential, CertificateCredential)
+        assert chosen == "client certificate of arm"
+
+
+def test_a_client_certificate_in_a_variable_is_not_shown() -> None:
+    given = {"ARM_CLIENT_ID": "arm", "ARM_CLIENT_CERTIFICATE": "bm9uZQ=="}
+    with pytest.raises(ConfigurationError, match=r"^ARM_CLIENT_CERTIFICATE cannot") as refused:
+        credentials.choose(CLOUD, TENANT, given)
+    assert "bm9uZQ" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (None, "cannot be read: No such file"),
+        (a_certificate()[1], "cannot be used to sign in"),  # azure-identity alone takes PEM
         (b"x", "cannot be used to sign in"),
         (a_key(serialization.NoEncryption()), "cannot be used to sign in"),
         (a_key(serialization.BestAvailableEncryption(b"x")), "cannot be used to sign in"),
@@ -341,6 +421,7 @@ def test_a_client_certificate_that_cannot_be_used_is_named(
     "given",
     [
         {"ARM_CLIENT_SECRET": "x"},
+        {"ARM_CLIENT_CERTIFICATE": "x"},
         {"ARM_CLIENT_CERTIFICATE_PATH": "x"},
         {"ARM_USE_OIDC": "true", "ARM_OIDC_TOKEN": "x"},
     ],
