@@ -127,7 +127,7 @@ def _is_true(name: str, environment: Mapping[str, str], default: bool = False) -
 
 def _azure_cli(tenant_id: str, environment: Mapping[str, str]) -> tuple[AsyncTokenCredential, str]:
     """Return the Azure CLI's sign-in, if it is what the plugin would come to."""
-    from azure.identity.aio import AzureCliCredential
+    from proself_mail.azure_cli import AzureCliSignIn
 
     if _is_true("ARM_USE_MSI", environment):
         raise ConfigurationError(
@@ -141,7 +141,7 @@ def _azure_cli(tenant_id: str, environment: Mapping[str, str]) -> tuple[AsyncTok
             "nothing else to sign in with.",
             f"Set {_WAYS}, or unset ARM_USE_CLI; then try again.",
         )
-    return AzureCliCredential(tenant_id=tenant_id), "the Azure CLI's sign-in"
+    return AzureCliSignIn(tenant_id), "the Azure CLI's sign-in"
 
 
 def _certificate(

@@ -44,6 +44,11 @@ class SignInRefused(DirectoryError):
 
     passes = False
 
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(None, code, message)
+        self.cause = f"There is no token for Microsoft Graph any more: {message}."
+        self.next_step = "Sign in again, then try again."
+
 
 class Unreadable(DirectoryError):
     """It was answered, and not by what was asked for: who answers so is hardly the directory."""

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from azure.core.exceptions import AzureError
+from azure.identity import CredentialUnavailableError
 from kiota_abstractions.api_error import APIError
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.method import Method
@@ -34,6 +35,7 @@ from msgraph_core import GraphClientFactory
 
 from proself_mail import failure, retry_after
 from proself_mail import graph_records as records
+from proself_mail.azure_cli import AzureCliSignIn
 from proself_mail.directory import (
     DirectoryError,
     Forbidden,
@@ -70,6 +72,8 @@ async def connected(
         allowed_hosts=[target.graph_host],
     )
     async with credential, _http_client() as http:
+        if isinstance(credential, AzureCliSignIn):
+            http.event_hooks["response"].append(credential.note)
         redirects = RedirectHandlerOption(should_redirect=False)
         client = GraphClientFactory.create_with_default_middleware(
             client=http, options={redirects.get_key(): redirects}
@@ -186,9 +190,11 @@ class GraphTransport:
             raise _converted(error, "unknown", str(error)) from error
         except (httpx.HTTPError, AzureError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+            code = type(error).__name__
             refused = "AADSTS" in reason and not failure.classify(reason).kind.passes
-            kind = SignInRefused if refused else DirectoryError
-            raise kind(None, type(error).__name__, reason) from error
+            if refused or isinstance(error, CredentialUnavailableError):
+                raise SignInRefused(code, reason.rstrip(".")) from error
+            raise DirectoryError(None, code, reason) from error
 
 
 def _passes(error: DirectoryError) -> bool:
