@@ -235,13 +235,15 @@ def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> No
             "append it again afterwards.",
         )
     appended = replace(last, starts=plan.now, revokes_earlier=False)
-    most = most_open([*settings.entries, appended])
+    gone = {window.id for window in plan.vanished}  # which sign nobody in, whatever their end
+    most = most_open([*settings.entries, appended], gone)
     if most > MOST_AT_ONCE:
+        oldest = next(window for window in plan.windows if window.id not in gone)
         raise Refused(
             f"{most} client secrets would be valid at once some day, after an early rotation that "
             "has not run out yet.",
-            f"Wait until the oldest ends at {format_instant(plan.windows[0].expires)}; after a "
-            "leak, --revoke ends them all.",
+            f"Wait until the oldest ends at {format_instant(oldest.expires)}; after a leak, "
+            "--revoke ends them all.",
         )
 
 

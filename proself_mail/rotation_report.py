@@ -44,7 +44,8 @@ def days_left(of: Plan) -> Iterator[str]:
         yield "A person must act now: no client secret that Proself may have is valid."
         return
     left = f"{(reminder.mail_ends - of.now).days} days, until {format_instant(reminder.mail_ends)}"
-    if reminder.level is Level.NONE and not of.add:
+    is_newest_there = of.windows[-1].id in of.keys
+    if reminder.level is Level.NONE and is_newest_there:
         yield f"Nobody has to act. The client secret in Proself is good for {left}."
     elif reminder.level.is_red:
         yield f"A person must act within {left}."

@@ -7,7 +7,7 @@ put before those whose instant has not come, so a window's expiry never changes.
 a clock or knows what Entra holds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -72,13 +72,16 @@ def open_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window
     )
 
 
-def most_open(entries: Sequence[SecretsEntry]) -> int:
-    """Return how many windows are open at once at most, from the last entry's instant on."""
+def most_open(entries: Sequence[SecretsEntry], gone: Container[str] = ()) -> int:
+    """Return how many windows are open at once at most, from the last entry's instant on.
+
+    Those whose ids are in `gone` do not count.
+    """
     last, most = entries[-1], 0
     opens = last.starts
     while True:
         found = open_windows(entries, opens)
-        most = max(most, len(found))
+        most = max(most, sum(window.id not in gone for window in found))
         # As many again, once nothing of an earlier entry is left and one has run its course.
         if found[0].entry == len(entries) - 1 and opens > last.starts:
             return most

@@ -36,13 +36,7 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
         f"{s.key_id} (until {format_instant(s.expires)})" for s in gone
     )
     if seen.outputs.newest in gone:
-        early = "" if _due(seen) else "--now "
-        return fail(
-            name,
-            removed,
-            f"`proself-mail rotate {early}--stack {seen.stack}`, which makes a new one; then enter "
-            "that in Proself",
-        )
+        return fail(name, removed, _anew(seen))
     if alive := _revoked(seen, found):
         return fail(
             name,
@@ -60,6 +54,23 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     # Of an earlier one nothing has to be made good; "secret in Proself" says whether it was there.
     notes = [f"{ended} expired and of no use"] if ended else []
     return ok(name, ", ".join([shown, *notes, *([removed] if gone else [])]))
+
+
+def _is_removed(seen: Evidence) -> bool:
+    """Say whether Entra is known to hold the newest secret no longer."""
+    found = seen.application
+    return isinstance(found, ApplicationRecord) and seen.outputs.newest.key_id not in {
+        password.key_id for password in found.passwords
+    }
+
+
+def _anew(seen: Evidence) -> str:
+    """Return the step where the newest secret was removed: nothing that can be pasted mends it."""
+    early = "" if _due(seen) else "--now "
+    return (
+        f"`proself-mail rotate {early}--stack {seen.stack}`, which makes a new one; then enter "
+        "that in Proself"
+    )
 
 
 def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecord]:
@@ -126,6 +137,8 @@ def newest_secret(seen: Evidence) -> Check:
     # No run would do as it says.
     if lost := vanishing(seen.state.ends, seen.settings.entries, seen.at):
         return fail(name, undeclared(lost), BRING_THE_NEWEST)
+    if _is_removed(seen):
+        return fail(name, "it was removed in Entra", _anew(seen))
     left = newest.expires - seen.at
     shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"
     if left <= timedelta():
@@ -159,18 +172,21 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
         return Check(name, Outcome.UNKNOWN, error.cause.rstrip("."), required=False)
     if plan.reminder is None:
         return Check(name, Outcome.UNKNOWN, "none that the stack knows is valid", required=False)
-    reminder = plan.reminder
+    reminder, is_removed = plan.reminder, _is_removed(seen)
     if reminder.level is Level.OVERDUE:
         what = "the one that Proself has is not valid any more: mail has stopped"
     elif reminder.in_proself is None or not reminder.is_known:
         what = "nobody has said which one it is"
     else:
-        words = "the newest" if reminder.in_proself is reminder.newest else "an older one"
+        is_newest = reminder.in_proself is reminder.newest and not is_removed
+        words = "the newest" if is_newest else "an older one"
         ends = format_instant(reminder.in_proself.expires)
         what = f"{words}, {reminder.in_proself.key_id}, until {ends}"
     if reminder.level is Level.NONE:
         return ok(name, what)
     english, japanese = rotation_report.person(seen.stack, reminder)
+    if is_removed:  # a sheet would show that one
+        english, japanese = _anew(seen), ""
     return Check(
         name,
         Outcome.FAIL if reminder.level.is_red else Outcome.OK,
@@ -182,12 +198,17 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
 
 
 def secret_signs_in(seen: Evidence) -> Check:
-    """Judge what Entra said to the newest secret."""
+    """Judge what Entra said to the newest secret.
+
+    Of one that was removed it says that it is wrong, which is no reason to paste it once more.
+    """
     name = "newest secret signs in"
     if seen.secret_refusal is None:
         return ok(name, "Entra gave a token for it")
     said = seen.secret_refusal.said
     if "AADSTS" not in said:
         return Check(name, Outcome.UNKNOWN, f"no answer of Entra: {quoted(said)}")
+    if _is_removed(seen):
+        return fail(name, "it was removed in Entra", _anew(seen))
     found = diagnose(said, names_of(seen.stack, seen.settings, seen.outputs))
     return fail(name, f"{found.cause.en} ({found.said})", found.next_step)

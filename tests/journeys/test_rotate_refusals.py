@@ -200,6 +200,35 @@ def test_a_secret_that_the_state_has_lost_is_told_and_mail_goes_on(journey: Jour
     assert "enter the newest in Proself" in foreign["next_step"]
 
 
+def test_mail_goes_on_where_the_newest_secret_was_removed_shortly_after_it_was_made(
+    journey: Journey,
+) -> None:
+    """Proself has the one before: nobody is led to paste the one that is gone, and room is left."""
+    rotate(journey, "--acknowledge")
+    later(journey, 10)
+    rotate(journey, "--now")
+    made = journey.outputs(STACK)
+    [first, gone] = made["clientSecrets"]
+    path = f"/applications/{made['applicationObjectId']}/removePassword"
+    journey.tenant.ask("POST", path, {"keyId": gone["keyId"]})
+    later(journey, 1)
+    mends = f"`proself-mail rotate --now --stack {STACK}`"
+    said = rotate(journey, code=1)
+    assert mends in said
+    assert "Nobody has to act" not in said
+    done = journey.proself_mail("verify", "--stack", STACK, "--json")
+    assert done.returncode == 1, done.stderr
+    [stack] = json.loads(done.stdout)["stacks"]
+    checks = {each["name"]: each for each in stack["checks"]}
+    for name in ("client secrets", "newest client secret", "newest secret signs in"):
+        assert checks[name]["outcome"] == "FAIL", name
+        assert checks[name]["next_step"].startswith(f"{mends}, which makes a new one"), name
+    assert checks["secret in Proself"]["outcome"] == "OK"
+    assert f"an older one, {first['keyId']}" in checks["secret in Proself"]["detail"]
+    assert "Made and proven" in rotate(journey, "--now")
+    assert signs_in(journey, journey.outputs(STACK)["clientSecrets"][-1])
+
+
 def _client_secrets(journey: Journey) -> dict[str, str]:
     return _check(journey, "client secrets")
 

@@ -164,13 +164,25 @@ def test_the_most_that_are_ever_open_is_known_beforehand(
 ) -> None:
     """From an appended entry on, until everything that was there before has run out twice over."""
     added = entry(entries[-1].starts + days * DAY, data.draw(st.integers(2, 400)), 1)
-    most = most_open([*entries, added])
+    opened = [window.id for window in open_windows(entries, added.starts)]
+    gone = data.draw(st.sets(st.sampled_from(opened))) if opened else set[str]()
+    most = most_open([*entries, added], gone)
     sampled = st.lists(st.integers(0, 365 * 4), min_size=20, max_size=20)
     found = [
-        len(open_windows([*entries, added], added.starts + after * DAY))
+        sum(
+            window.id not in gone
+            for window in open_windows([*entries, added], added.starts + after * DAY)
+        )
         for after in data.draw(sampled)
     ]
-    assert max(found) <= most
+    assert max(found) <= most <= most_open([*entries, added])
+
+
+def test_a_window_whose_secret_is_gone_leaves_room() -> None:
+    entries = [entry(T0 + days * DAY) for days in (0, 10, 20)]
+    gone = {window.id for window in open_windows(entries[:2], T0 + 15 * DAY)}
+    most = [most_open(entries, sorted(gone)[:removed]) for removed in range(3)]
+    assert most == [4, 3, 2]
 
 
 @given(histories(), instants)
