@@ -28,8 +28,10 @@ def find_project(start: Path) -> Path:
     for folder in (start, *start.parents):
         path = folder / "Pulumi.yaml"
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+                continue
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,9 @@ def test_a_project_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> Non
     (tmp_path / "a" / "Pulumi.yaml").mkdir()  # which is none to Pulumi either
     assert find_project(below) == tmp_path
     assert find_project(tmp_path / "Pulumi.yaml") == tmp_path
+    subprocess.run(["mkfifo", below / "Pulumi.yaml"], check=True)  # nobody ever writes to it
+    assert find_project(below) == tmp_path
+    (below / "Pulumi.yaml").unlink()
     unreadable = below / "Pulumi.yaml"
     unreadable.symlink_to(unreadable)
     with pytest.raises(ConfigurationError, match=r"a/b/Pulumi\.yaml cannot be read"):
