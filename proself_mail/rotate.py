@@ -99,6 +99,9 @@ async def run(
         foreseen = at.is_update_due and append is None and not dry_run
         async with _looking(at) if foreseen else nullcontext() as looking:
             before = await at.plan()
+            if append is not Append.REVOKE:  # a leak waits for nothing
+                # Not by the look alone, which leaves it out where the state knows of secrets.
+                at.settings.check_begun(name, before.now)
             if append is not None:
                 _check_room(before, append, at.settings, name)
             show(before)

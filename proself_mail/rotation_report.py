@@ -146,9 +146,10 @@ def failure(stack: str, error: Error, of: Plan | None) -> str:
 def still_to_do(of: Plan | None) -> Reminder | None:
     """Return what a person has to do in Proself though the rotation failed; None for nothing.
 
-    Nor is there anything to paste where somebody removed the newest secret.
+    Nor is there anything to paste where somebody removed the newest secret, or no window is open.
     """
-    reminder = of.reminder if of and of.windows[-1].id in of.keys else None
+    newest = of.windows[-1:] if of else ()
+    reminder = of.reminder if of and any(each.id in of.keys for each in newest) else None
     return None if reminder and reminder.level is Level.NONE else reminder
 
 

@@ -269,6 +269,33 @@ def test_a_pipeline_opens_an_issue_for_what_stops_a_rotation(
     assert f"##vso[task.uploadsummary]{journey.folder}/out/{STACK}/rotation.md" in done.stdout
 
 
+def test_entries_that_are_all_to_come_are_told_where_every_secret_has_ended(
+    journey: Journey, tmp_path: Path
+) -> None:
+    """No window is open then, so there is no newest secret to tell a person of."""
+    told = tmp_path / "outputs"
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(told)}
+    [first] = entries(journey)
+    later(journey, 200)
+    set_entries(journey, first | {"from": instant(timedelta(days=300))})
+    before = journey.mark()
+    done = journey.proself_mail("rotate", "--stack", STACK, env=runner)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "which is still to come" in done.stderr
+    assert "removed" not in done.stderr
+    assert told.read_text(encoding="utf-8").startswith("person=failed\n")
+    body = (journey.folder / "out" / STACK / "rotation.md").read_text(encoding="utf-8")
+    line = "pulumi config set --path 'secrets[0].from'"
+    assert f"Next: `{line}" in body
+    assert line in rotate(journey, "--now", code=2)
+    # A leak waits for nothing, and ends here because nobody types the stack's name.
+    done = journey.proself_mail("rotate", "--stack", STACK, "--revoke", env=runner)
+    assert done.returncode == 3, done.stderr
+    assert "not confirmed" in done.stderr
+    assert journey.writes(before) == []
+
+
 def test_nothing_is_written_where_something_is_wrong(journey: Journey) -> None:
     later(journey, 150)
     rotate(journey)
