@@ -212,14 +212,15 @@ class Update:
             environment[engine_environment.ADOPT] = json.dumps(dict(adoption))
         before = self._record
         self._record = before.writing(self._session.tenant_now())
+        self._state = state  # what notes are given back by where it cannot be read afterwards
         observed = await self._stack.updating(self._say, environment)
+        self._runs += 1
         self._changes.update(observed.changes)
         self._told.update(observed.told)
         if not observed.began_something:
             self._record = before
             before.save()
         self._state = await self._stack.engine.awaited(self._stack.state)
-        self._runs += 1
         return observed, self._state
 
     async def _after(

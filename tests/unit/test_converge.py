@@ -1,0 +1,66 @@
+"""What an update that fails gives back."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from proself_mail import journal
+from proself_mail.converge import Update
+from proself_mail.directory import ApplicationRecord
+from proself_mail.engine import Engine, Observed
+from proself_mail.errors import RemoteError
+from proself_mail.ledger import Ledger
+from proself_mail.patience import Patience
+from proself_mail.state import APPLICATION, Resource, State
+from tests.unit.test_settings import good
+
+KEY = "11111111-1111-4111-8111-111111111111"
+NOTES = Ledger({KEY: "20270401T000000Z"}, pasted=KEY).into("Ask Aki before you delete it.")
+
+
+class Blanked:
+    """A directory of one application, whose notes the engine has just blanked."""
+
+    def __init__(self) -> None:
+        self.notes = ""
+
+    async def application(self, object_id: str) -> ApplicationRecord:
+        now = datetime.now(UTC)
+        return ApplicationRecord(object_id, "", "", now, (), "", (), (), 2, {}, (), self.notes)
+
+    async def set_notes(self, _: str, notes: str) -> None:
+        self.notes = notes
+
+
+def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
+    tmp_path: Path,
+) -> None:
+    """The journal holds them too, and goes with a pipeline's runner."""
+
+    async def updating(*_: object) -> Observed:
+        return Observed(changes={"update": 1}, began_something=True)
+
+    def unread() -> State:
+        raise RemoteError("The backend answered 503.", "Try again.")
+
+    stack = SimpleNamespace(
+        name="prod", backend_folder=None, engine=Engine(), updating=updating, state=unread
+    )
+    directory = Blanked()
+    opened = SimpleNamespace(directory=directory, tenant_now=lambda: datetime.now(UTC))
+    settings = good()
+    record = journal.begin(
+        tmp_path / "update.json", settings.stack_id, datetime.now(UTC), notes=NOTES
+    )
+    patience = Patience(lambda _: None)
+    update = Update(cast(Any, stack), cast(Any, opened), settings, record, patience, lambda _: None)
+    application = Resource(APPLICATION, "/applications/of-the-stack", {})
+    before = State({APPLICATION: application}, (), (), {})
+    with pytest.raises(RemoteError, match="503"):
+        asyncio.run(update.run(before, []))
+    assert "Ask Aki before you delete it." in directory.notes
+    assert Ledger.read(directory.notes).pasted == KEY
