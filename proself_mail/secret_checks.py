@@ -203,12 +203,13 @@ def secret_signs_in(seen: Evidence) -> Check:
     Of one that was removed it says that it is wrong, which is no reason to paste it once more.
     """
     name = "newest secret signs in"
-    if seen.secret_refusal is None:
+    refusal = seen.secret_refusal
+    if refusal is None:
         return ok(name, "Entra gave a token for it")
-    said = seen.secret_refusal.said
-    if "AADSTS" not in said:
-        return Check(name, Outcome.UNKNOWN, f"no answer of Entra: {quoted(said)}")
+    if refusal.passes:
+        detail = f"Entra gave neither a token nor a refusal that lasts: {quoted(refusal.said)}"
+        return Check(name, Outcome.UNKNOWN, detail, next_step="try again in a minute")
     if _is_removed(seen):
         return fail(name, "it was removed in Entra", _anew(seen))
-    found = diagnose(said, names_of(seen.stack, seen.settings, seen.outputs))
+    found = diagnose(refusal.said, names_of(seen.stack, seen.settings, seen.outputs))
     return fail(name, f"{found.cause.en} ({found.said})", found.next_step)
