@@ -15,6 +15,7 @@ from proself_mail.directory import (
     ApplicationRecord,
     Directory,
     DirectoryError,
+    Forbidden,
     GrantRecord,
     NotFound,
     ServicePrincipalRecord,
@@ -131,6 +132,6 @@ async def _read(reading: Awaitable[T], permission: str) -> T | Unread | None:
     except NotFound:
         return None
     except DirectoryError as error:
-        denied = error.status in (401, 403)
+        denied = isinstance(error, Forbidden)
         reason = f"{error.code}: needs {permission}" if denied else error.cause.rstrip(".")
         return Unread(reason, permission)

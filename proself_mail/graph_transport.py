@@ -209,7 +209,7 @@ def configured(query: Any) -> RequestConfiguration[Any]:
 
 def _converted(error: APIError, code: str, message: str, request_id: str = "") -> DirectoryError:
     status = error.response_status_code
-    kinds = {404: NotFound, 401: Forbidden, 403: Forbidden}
+    kinds = {404: NotFound, 403: Forbidden}
     kind = kinds.get(status or 0, DirectoryError)
     converted = kind(status, code, message.rstrip("."), request_id)
     converted.retry_after = retry_after.read(dict(error.response_headers or {}).get("retry-after"))

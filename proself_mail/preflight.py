@@ -327,13 +327,15 @@ async def _or_unknown(
     try:
         return await look()
     except DirectoryError as error:
-        detail = f"{error.code}: needs {permission}" if error.status == 403 else error.cause
+        denied = isinstance(error, Forbidden)
+        detail = f"{error.code}: needs {permission}" if denied else error.cause
         return Check(
             name,
             Outcome.UNKNOWN,
             f"{seen}; {detail}" if seen else detail,
             required=required,
             permission=permission,
+            next_step="" if denied else error.next_step,
             # A token that is refused was renewed before by the adapter.
             passes_in=error.retry_after if error.passes and error.status != 401 else None,
         )

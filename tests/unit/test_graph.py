@@ -9,9 +9,10 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 
-from proself_mail import graph, graph_records, graph_transport
-from proself_mail.directory import Directory, DirectoryError
+from proself_mail import evidence, graph, graph_records, graph_transport
+from proself_mail.directory import Directory, DirectoryError, Forbidden
 from proself_mail.errors import ConfigurationError
+from proself_mail.evidence import Unread
 from proself_mail.settings import TargetName
 from proself_mail.target import CLOUD, Target
 from tests.emulator import scripted_graph
@@ -107,6 +108,25 @@ def test_an_answer_of_another_form(
 ) -> None:
     scripted.answer(LIST, answer(200, body))
     assert refused(ask, listed).code == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        (403, "Authorization_RequestDenied", "{code}: needs Application.Read.All"),
+        (401, "InvalidAuthenticationToken", "Microsoft Graph answered 401: {code}: Refused"),
+    ],
+)
+def test_a_token_that_is_refused_is_no_missing_permission(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any], status: int, code: str, reason: str
+) -> None:
+    body = {"error": {"code": code, "message": "Refused."}}
+    scripted.answer(LIST, answer(status, body, {"Content-Type": "application/json"}))
+    with pytest.raises(DirectoryError) as error:
+        ask(listed)
+    assert isinstance(error.value, Forbidden) is (status == 403)
+    found = ask(lambda directory: evidence._read(listed(directory), "Application.Read.All"))
+    assert found == Unread(reason.format(code=code), "Application.Read.All")
 
 
 @pytest.mark.parametrize("body", [{"value": []}, {"value": [{"displayName": "Contoso"}]}])

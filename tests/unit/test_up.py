@@ -1,4 +1,4 @@
-"""How an update ends that is interrupted."""
+"""How an update ends that is interrupted, or that something stands against."""
 
 import asyncio
 import signal
@@ -8,9 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import up
+from proself_mail import preflight, up
+from proself_mail.check import Check
+from proself_mail.directory import DirectoryError, Forbidden
 from proself_mail.engine import Engine
-from proself_mail.errors import Interrupted
+from proself_mail.errors import Interrupted, RemoteError
 from proself_mail.patience import Patience
 
 
@@ -42,6 +44,27 @@ def test_ctrl_c_says_what_is_left_where_a_loop_takes_no_signals(
         asyncio.run(work())
     assert "`proself-mail up --stack dev` goes on from here." in interrupted.value.next_step
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("refused", "next_step"),
+    [
+        (Forbidden(403, "Authorization_RequestDenied", "No"), "Give the identity User.Read.All"),
+        (DirectoryError(401, "InvalidAuthenticationToken", "It ran out"), "Try again"),
+    ],
+)
+def test_a_permission_is_asked_for_where_it_is_missing_alone(
+    refused: DirectoryError, next_step: str
+) -> None:
+    async def look() -> Check:
+        raise refused
+
+    async def looked() -> Check:
+        return await preflight._or_unknown("mailbox", look, "User.Read.All")
+
+    with pytest.raises(RemoteError, match=refused.code) as stopped:
+        up.stop_at([asyncio.run(looked())])
+    assert stopped.value.next_step.startswith(next_step)
 
 
 def test_a_ctrl_c_at_the_very_end_is_still_taken_by_who_says_what_is_left() -> None:
