@@ -88,10 +88,13 @@ class Browser:
 
         Width and height are CSS pixels, from the page's top.
         """
-        with tempfile.TemporaryDirectory(
-            prefix="browser-",
-            ignore_cleanup_errors=True,  # its processes may still write while they end
-        ) as profile:
+        with (
+            contextlib.suppress(OSError, subprocess.SubprocessError),
+            tempfile.TemporaryDirectory(
+                prefix="browser-",
+                ignore_cleanup_errors=True,  # its processes may still write while they end
+            ) as profile,
+        ):
             options = [
                 "--headless",
                 "--hide-scrollbars",
@@ -101,10 +104,9 @@ class Browser:
                 f"--screenshot={to}",
                 *([] if can_sandbox() else ["--no-sandbox"]),
             ]
-            with contextlib.suppress(OSError, subprocess.SubprocessError):
-                subprocess.run(  # noqa: S603
-                    [self.path, *options, address], capture_output=True, timeout=60
-                )
+            subprocess.run(  # noqa: S603
+                [self.path, *options, address], capture_output=True, timeout=60
+            )
         return to.exists()
 
 

@@ -1,6 +1,7 @@
 """Which browser is used, and what is said where there is none."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,12 @@ def test_a_picture_shows_the_page_from_its_top(tmp_path: Path) -> None:
     assert not browser.Browser(tmp_path / "none").picture(
         page.as_uri(), tmp_path / "other.png", 120, 80
     )
+
+
+def test_a_picture_that_cannot_begin_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on a full disk: a rehearsal would wait for it for ever."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    chromium = browser.Browser(Path(sys.executable))
+    assert not chromium.picture("about:blank", tmp_path / "page.png", 120, 80)
