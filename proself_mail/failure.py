@@ -139,11 +139,22 @@ RULES = (
         source="M",
     ),
     Rule(
-        r"AADSTS700016|AADSTS90002|AADSTS700027|AADSTS53003",
+        r"AADSTS700016|AADSTS90002|AADSTS700027",
         Kind.PERMANENT,
         "the tenant refuses the sign-in",
         "Check ARM_CLIENT_ID, the tenant, and what the application proves itself by: its secret, "
         "its certificate or the job's ID token.",
+        source="M",
+    ),
+    Rule(
+        r"AADSTS53003\b",
+        Kind.PERMANENT,
+        "a Conditional Access policy blocks the sign-in",
+        # Microsoft, "Troubleshooting sign-in problems with Conditional Access" and "What are
+        # service principal sign-ins in Microsoft Entra?".
+        "Entra admin center → Monitoring & health → Sign-in logs: open the entry of this identity "
+        "(an application's is under Service principal sign-ins); its Conditional Access tab names "
+        "the policy. Have an administrator let the identity through, then try again.",
         source="M",
     ),
     Rule(

@@ -183,6 +183,7 @@ def test_our_own_sign_in_that_is_refused_for_good_is_told_at_once(error: AzureEr
         ("AADSTS700222: AAD-issued tokens may not be used", "tells what the code means"),
         ("AADSTS700025: Client is public", "tells what the code means"),
         ("AADSTS90002: Tenant 'x' not found.", "Check ARM_CLIENT_ID, the tenant"),
+        ("AADSTS53003: Access has been blocked by", "Conditional Access tab"),
         ("Unexpected response from OIDC token endpoint.", "Check the client ID, the tenant"),
     ],
 )

@@ -373,6 +373,15 @@ def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
     assert "the address of the key" in of_a_key.next_step
 
 
+def test_what_conditional_access_blocks_is_not_told_as_a_wrong_secret() -> None:
+    blocked = classify("AADSTS53003: Access has been blocked by Conditional Access policies.")
+    assert "Conditional Access" in blocked.cause
+    assert "Sign-in logs" in blocked.next_step
+    assert "secret" not in blocked.next_step
+    others = classify("AADSTS530035: Access has been blocked by security defaults.")
+    assert "what the code means" in others.next_step
+
+
 def test_the_sign_ins_own_sentence_is_quoted_without_its_trace() -> None:
     said = classify(
         'clientCredentialsToken: received HTTP status 401 with response: {"error_description": '
