@@ -1,4 +1,4 @@
-"""What the pipelines that delete never are: started by a pull request, or trusted unguarded."""
+"""What the pipelines never are: started by a pull request, or trusted unguarded."""
 
 import re
 from pathlib import Path
@@ -29,6 +29,16 @@ def test_the_workflow_runs_the_default_branch_in_its_own_environment(name: str) 
     for step in job["steps"]:
         assert "ref" not in step.get("with", {})
         assert "${{" not in step.get("run", ""), "an input would be a part of the script"
+
+
+def test_rotation_runs_on_the_default_branch_alone_as_well() -> None:
+    jobs = read(".github/workflows/rotate.yml")["jobs"]
+    assert "default_branch" in jobs["stacks"]["if"]
+    assert jobs["rotate"]["needs"] == "stacks"
+    assert "always()" not in jobs["rotate"]["if"], "it would run where that one is skipped"
+    [template] = read("azure-pipelines/rotate.yml")["jobs"]
+    [[job]] = template.values()
+    assert "refs/heads/main" in job["condition"]
 
 
 def test_no_call_drops_another_one_for_other_stacks() -> None:
