@@ -50,11 +50,6 @@ class PulumiCli:
     version: str
     """Without the leading `v`."""
 
-    @property
-    def root(self) -> Path:
-        """The folder that holds `bin/pulumi`, as the Automation API names an installation."""
-        return self.path.parent.parent
-
 
 def locate(environment: Mapping[str, str] = os.environ) -> PulumiCli:
     """Return the CLI that `get` would choose, without installing anything.

@@ -120,7 +120,8 @@ def test_pipelines_remove_with_an_identity_of_their_own_and_never_for_a_pull_req
     before = journey.mark()
     for name in REMOVING:
         ran = removing(name).run(checkout, github("pull_request"), values)
-        assert ran.codes[name] == 4, ran.log
+        *_, code = ran.codes.values()
+        assert code == 4, ran.log
         assert "AADSTS700213" in ran.log
     assert journey.writes(before) == []
 
