@@ -199,14 +199,8 @@ def _build(say: Say, environment: Mapping[str, str]) -> PulumiCli:
         _go_build(go, "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSION, out, say)
         package = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
         _go_build(go, "language_host", package, _LANGUAGE_HOST_VERSION, out, say)
-        listed = subprocess.run(  # noqa: S603
-            [go, "list", "-f", "{{.Dir}}", package],
-            cwd=_HERE / "language_host",
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        script = Path(listed.stdout.strip()).parent / "pulumi-language-python-exec"
+        listed = _run_go(go, "language_host", "list", "-f", "{{.Dir}}", package)
+        script = Path(listed.strip()).parent / "pulumi-language-python-exec"
         shutil.copyfile(script, out / script.name)
         (out / script.name).chmod(0o755)
     built = _in_cache()
@@ -228,13 +222,21 @@ def _find_go(environment: Mapping[str, str]) -> Path:
 
 def _go_build(go: Path, module: str, package: str, version: str, out: Path, say: Say) -> None:
     arguments = ["build", "-trimpath", "-ldflags", f"-s -w -X {_LINKED_VERSION}=v{version}"]
-    command = [str(go), *arguments, "-o", f"{out}{os.sep}", package]
     done = threading.Event()
     teller = threading.Thread(target=_tell_time, args=(module, say, done), daemon=True)
     teller.start()
     try:
-        subprocess.run(  # noqa: S603
-            command, cwd=_HERE / module, check=True, stderr=subprocess.PIPE, text=True
+        _run_go(go, module, *arguments, "-o", f"{out}{os.sep}", package)
+    finally:
+        done.set()
+        teller.join()
+
+
+def _run_go(go: Path, module: str, *arguments: str) -> str:
+    """Run Go in the folder of a module of ours; return what it printed."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            [go, *arguments], cwd=_HERE / module, check=True, capture_output=True, text=True
         )
     except subprocess.CalledProcessError as error:
         raise MissingTool(
@@ -242,9 +244,7 @@ def _go_build(go: Path, module: str, package: str, version: str, out: Path, say:
             "Check that Go 1.25 or newer reaches its module registry (`go env GOPROXY`), or put a "
             f"Pulumi CLI ({facts.PULUMI_SUPPORTED}) on PATH, then try again.",
         ) from error
-    finally:
-        done.set()
-        teller.join()
+    return done.stdout
 
 
 def _tell_time(module: str, say: Say, done: threading.Event) -> None:

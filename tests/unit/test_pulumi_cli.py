@@ -182,6 +182,23 @@ def test_a_failed_build_says_so_and_leaves_nothing(
     assert not [path for path in (tmp_path / "cache" / "pulumi").iterdir() if path.is_dir()]
 
 
+def test_so_does_one_whose_modules_cannot_be_listed(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    script = FAKE_GO.format(folder=tmp_path, source=tmp_path, version=VERSION).replace(
+        f'echo "{tmp_path}/cmd/pulumi-language-python"; exit 0',
+        "echo 'go: no such package' >&2; exit 1",
+    )
+    program(tmp_path / "bin", "go", script)
+    process = get(environment)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode != 0
+    *_, last = output.splitlines()
+    assert "MissingTool: " in last
+    assert "go: no such package" in last
+    assert builds(tmp_path) == 2
+
+
 def test_without_go_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi_cli, "_USUAL_GO", ())
     with pytest.raises(MissingTool, match="Install Go"):
