@@ -62,11 +62,12 @@ def write(path: Path, text: str, elsewhere: str = "") -> None:
         raise unwritable(path, error.strerror or str(error), elsewhere) from error
 
 
-def read(path: Path) -> str:
+def read(path: Path, again: str, exposed: str) -> str:
     """Return the text of a private file.
 
-    Raises `ConfigurationError` where it is missing or unreadable, `Refused` where others can
-    read it.
+    `again` says how a person has it written anew, `exposed` what to do about what others may have
+    read in it. Raises `ConfigurationError` where it is missing or unreadable, `Refused` where
+    others can read it.
     """
     try:
         mode = path.stat().st_mode
@@ -74,12 +75,12 @@ def read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.",
-            "Write it again by `proself-mail config --stack S --write`.",
+            again,
         ) from error
     if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refused(
-            f"{path} holds a client secret and others may read it (mode {stat.S_IMODE(mode):04o}).",
-            f"`chmod 600 {path}`; if others use this machine, rotate the secret too.",
+            f"{path} is private, and others may read it (mode {stat.S_IMODE(mode):04o}).",
+            f"`chmod 600 {path}`; if others use this machine, {exposed}.",
         )
     return text
 
@@ -139,8 +140,8 @@ def _check_folder(folder: Path) -> None:
         )
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
         raise Refused(
-            f"Others may write in {folder} (mode {stat.S_IMODE(mode):04o}), and a client secret "
-            "is to lie there.",
+            f"Others may write in {folder} (mode {stat.S_IMODE(mode):04o}), and a private file is "
+            "to lie there.",
             f"`chmod go-w {folder}`, then try again.",
         )
 

@@ -240,6 +240,7 @@ def _table(screen: Screen) -> Table:
 
 _OURS = re.compile(rb'^stack_id *= *"?([^"\n]*)', re.MULTILINE)
 _ELSEWHERE = "name another place by `pulumi config set configFile PATH --plaintext --stack S`"
+_AGAIN = "Write it again by `proself-mail config --stack S --write`."
 
 
 def check_writable(path: Path, settings: Settings, elsewhere: str = _ELSEWHERE) -> None:
@@ -324,7 +325,8 @@ def read(path: Path) -> ProselfConfig:
     `private_file.read`.
     """
     try:
-        return ProselfConfig.model_validate(tomllib.loads(private_file.read(path)))
+        text = private_file.read(path, _AGAIN, "rotate the client secret in it too")
+        return ProselfConfig.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         found = f"it is not TOML: {error}"
     except ValidationError as error:
@@ -336,5 +338,5 @@ def read(path: Path) -> ProselfConfig:
         )
     raise ConfigurationError(
         f"{path} is not a Proself config file of this version: {found}.",
-        "Write it again by `proself-mail config --stack S --write`.",
+        _AGAIN,
     )

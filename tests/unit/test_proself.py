@@ -200,6 +200,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="0644") as refused:
         proself.read(path)
     assert f"chmod 600 {path}" in refused.value.next_step
+    assert "rotate the client secret" in refused.value.next_step
 
 
 @pytest.mark.parametrize(
