@@ -187,9 +187,8 @@ async def _prove(where: Target, tenant: EmbeddedTenant, stack: Stack, outputs: O
 
     person = Person(type_password, lambda _: None, timedelta(seconds=30))
     server = Server(*target.smtp_server(TargetName.EMBEDDED))
-    return await mail_proof.prove(
-        where, STACK, stack.settings(), outputs, server, person, clock.now()
-    )
+    settings = await stack.engine.awaited(stack.settings)
+    return await mail_proof.prove(where, STACK, settings, outputs, server, person, clock.now())
 
 
 def _picture(folder: Path, settings: Settings, outputs: Outputs) -> Path | None:
