@@ -28,7 +28,11 @@ from tests.unit.test_settings import good
 def test_a_secret_fails_by_a_refusal_that_lasts_alone(said: str, outcome: Outcome) -> None:
     outputs = SimpleNamespace(client_id="of-the-stack", consent_url="")
     seen = SimpleNamespace(
-        stack="prod", settings=good(), outputs=outputs, secret_refusal=SignInRefusal(said)
+        stack="prod",
+        settings=good(),
+        outputs=outputs,
+        application=None,
+        secret_refusal=SignInRefusal(said),
     )
     found = secret_checks.secret_signs_in(cast(Any, seen))
     assert found.outcome is outcome
