@@ -12,12 +12,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from proself_mail import sweep
 from proself_mail.errors import PartlyFailed
 from proself_mail.quotation import one_line
 from proself_mail.removal_item import Item, Outcome, Result, StackReport
+from proself_mail.removal_plan import Plan, StackPlan
 from proself_mail.schedule import format_instant
-from proself_mail.teardown_plan import Plan, StackPlan
 
 _STYLES = {
     Result.REMOVED: "green",
@@ -27,22 +26,21 @@ _STYLES = {
 }
 
 
-def plan(found: Plan | sweep.Plan) -> Iterator[RenderableType]:
+def plan(found: Plan[StackPlan]) -> Iterator[RenderableType]:
     """Lay a plan out: kind, id, name, age, and why it is ours; then what stays, and why."""
     name = f"{found.tenant_name} ({found.tenant_id})" if found.tenant_name else found.tenant_id
     yield Text(one_line(f"In the tenant {name}:"))
-    if isinstance(found, sweep.Plan):
-        yield Text(f"{found.looked_at} objects bear a test stamp, the recycle bin's included.")
+    if found.stamped is not None:
+        yield Text(f"{found.stamped} objects bear a test stamp, the recycle bin's included.")
     for each in found.stacks:
-        yield Text(f"\n{_name(each)}:", style="bold")
+        yield Text(f"\n{each.name}:", style="bold")
         if each.items:
             yield _items(each.items, found.read_at)
         else:
             yield Text("Nothing of it is left.")
-        if isinstance(each, StackPlan):
-            yield from _points("Not the program's", each.additions, "bold yellow")
+        yield from _points("Not the program's", each.additions, "bold yellow")
         yield from _points("Left alone", each.left_alone, "yellow")
-    if isinstance(found, sweep.Plan) and found.left_alone:
+    if found.left_alone:
         yield Text("")
         yield from _points("Left alone", found.left_alone, "yellow")
 
@@ -93,10 +91,6 @@ def _points(title: str, sentences: Iterable[str], style: str) -> Iterator[Render
         yield row
 
 
-def _name(each: "StackPlan | sweep.StackPlan") -> str:
-    return each.name if isinstance(each, StackPlan) else f"stack {each.stack_id}"
-
-
 def _age(item: Item, now: datetime) -> str:
     if item.deleted is not None:
         return f"in the recycle bin since {format_instant(item.deleted)}"
@@ -113,13 +107,13 @@ def _since(instant: datetime, now: datetime) -> timedelta:
     return max(now - instant, timedelta())
 
 
-def plan_json(found: Plan | sweep.Plan) -> dict[str, Any]:
+def plan_json(found: Plan[StackPlan]) -> dict[str, Any]:
     """Return a plan as a JSON object."""
     stacks = [
         {
-            "stack": each.name if isinstance(each, StackPlan) else str(each.stack_id),
+            "stack": each.name,
             "items": [_item(item, found.read_at) for item in each.items],
-            "additions": list(each.additions) if isinstance(each, StackPlan) else [],
+            "additions": list(each.additions),
             "leftAlone": list(each.left_alone),
         }
         for each in found.stacks
@@ -127,7 +121,7 @@ def plan_json(found: Plan | sweep.Plan) -> dict[str, Any]:
     return _document(found, stacks, confirmed=False)
 
 
-def report_json(found: Plan | sweep.Plan, reports: Sequence[StackReport]) -> dict[str, Any]:
+def report_json(found: Plan[StackPlan], reports: Sequence[StackReport]) -> dict[str, Any]:
     """Return a report as a JSON object."""
     stacks = [
         {
@@ -150,7 +144,7 @@ def report_json(found: Plan | sweep.Plan, reports: Sequence[StackReport]) -> dic
 
 
 def _document(
-    found: Plan | sweep.Plan, stacks: Sequence[Mapping[str, Any]], *, confirmed: bool
+    found: Plan[StackPlan], stacks: Sequence[Mapping[str, Any]], *, confirmed: bool
 ) -> dict[str, Any]:
     return {
         "tenantId": found.tenant_id,
@@ -158,7 +152,7 @@ def _document(
         "readAt": format_instant(found.read_at),
         "confirmed": confirmed,
         "stacks": stacks,
-        "leftAlone": list(found.left_alone) if isinstance(found, sweep.Plan) else [],
+        "leftAlone": list(found.left_alone),
     }
 
 

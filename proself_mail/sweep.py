@@ -16,7 +16,6 @@ from proself_mail import guards, remains, session, stamp
 from proself_mail.directory import (
     ApplicationRecord,
     Directory,
-    OrganizationRecord,
     ServicePrincipalRecord,
 )
 from proself_mail.errors import RemoteError
@@ -24,7 +23,8 @@ from proself_mail.inspection import Inspector
 from proself_mail.ownership import Due
 from proself_mail.patience import Patience, Say
 from proself_mail.removal import Removal
-from proself_mail.removal_item import Item, StackReport
+from proself_mail.removal_item import StackReport
+from proself_mail.removal_plan import Plan, StackPlan
 from proself_mail.session import Session
 from proself_mail.settings import Environment, TargetName
 from proself_mail.stamp import stack_tag
@@ -44,37 +44,6 @@ class Options:
     keep_in_recycle_bin: bool = False
 
 
-@dataclass(frozen=True)
-class StackPlan:
-    """What one stack left that is due."""
-
-    stack_id: UUID
-    items: tuple[Item, ...]
-    clients: dict[str, str]
-    left_alone: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is due in a tenant."""
-
-    tenant_id: str
-    tenant: OrganizationRecord | None
-    """None where it cannot be read."""
-    read_at: datetime
-    """By the tenant's clock."""
-    looked_at: int
-    """How many objects bear a test stamp, live or deleted."""
-    stacks: tuple[StackPlan, ...]
-    left_alone: tuple[str, ...]
-    """What is due and was changed by somebody, a sentence each."""
-
-    @property
-    def tenant_name(self) -> str:
-        """What the tenant calls itself; blank where it cannot be read."""
-        return self.tenant.display_name if self.tenant else ""
-
-
 async def run(
     tenant_id: UUID,
     target: TargetName,
@@ -82,8 +51,8 @@ async def run(
     say: Say,
     options: Options,
     *,
-    show: Callable[[Plan], None],
-    confirm: Callable[[Plan], str | None],
+    show: Callable[[Plan[StackPlan]], None],
+    confirm: Callable[[Plan[StackPlan]], str | None],
 ) -> tuple[StackReport, ...] | None:
     """Sweep one tenant. Returns None where nobody confirmed, and then nothing was written.
 
@@ -107,11 +76,11 @@ async def run(
         return tuple(await asyncio.gather(*map(one, plan.stacks)))
 
 
-async def _plan(opened: Session, ours: Due, options: Options, say: Say) -> Plan:
+async def _plan(opened: Session, ours: Due, options: Options, say: Say) -> Plan[StackPlan]:
     patience = Patience(say)
     try:
         async with asyncio.timeout(_LOOKING.total_seconds()):
-            tenant, (looked_at, due) = await asyncio.gather(
+            tenant, (stamped, due) = await asyncio.gather(
                 guards.tenant_of(opened), _due(opened.directory, ours)
             )
             turns = asyncio.Semaphore(_STACKS)
@@ -127,7 +96,14 @@ async def _plan(opened: Session, ours: Due, options: Options, say: Say) -> Plan:
         ) from None
     left = [sentence for each in found if isinstance(each, tuple) for sentence in each]
     stacks = [each for each in found if isinstance(each, StackPlan)]
-    return Plan(opened.caller.tenant_id, tenant, ours.now, looked_at, tuple(stacks), tuple(left))
+    return Plan(
+        opened.caller.tenant_id,
+        tenant,
+        ours.now,
+        tuple(stacks),
+        stamped=stamped,
+        left_alone=tuple(left),
+    )
 
 
 async def _due(directory: Directory, ours: Due) -> tuple[int, set[UUID]]:
@@ -138,10 +114,10 @@ async def _due(directory: Directory, ours: Due) -> tuple[int, set[UUID]]:
         directory.service_principals_tagged(_TEST),
         directory.deleted_service_principals_tagged(_TEST),
     )
-    looked_at, due = 0, set[UUID]()
+    stamped, due = 0, set[UUID]()
     for listing in listings:
         async for each in listing:
-            looked_at += 1
+            stamped += 1
             created: datetime | None = None
             if isinstance(each, ApplicationRecord):
                 created = each.created
@@ -150,7 +126,7 @@ async def _due(directory: Directory, ours: Due) -> tuple[int, set[UUID]]:
             found = stamp.read(each.tags)
             if found is not None and ours.verdict(each.tags, created).ours:
                 due.add(found.stack_id)
-    return looked_at, due
+    return stamped, due
 
 
 async def _plan_stack(
@@ -166,10 +142,12 @@ async def _plan_stack(
             for each in inspected.additions
         )
     return StackPlan(
-        stack_id,
-        (*seen.items(ours), *inspected.items),
-        seen.clients,
-        (*seen.left_alone, *inspected.notes),
+        name=str(stack_id),
+        stack_id=stack_id,
+        items=(*seen.items(ours), *inspected.items),
+        clients=seen.clients,
+        additions=(),
+        left_alone=(*seen.left_alone, *inspected.notes),
     )
 
 
@@ -191,5 +169,5 @@ async def _remove(
     work.know(planned.items, planned.clients)
     outcomes = await work.run()
     took = timedelta(seconds=clock.time() - began)
-    say(f"{planned.stack_id}: {len(outcomes)} objects in {took.total_seconds():.1f} s")
-    return StackReport(str(planned.stack_id), outcomes, planned.left_alone, took)
+    say(f"{planned.name}: {len(outcomes)} objects in {took.total_seconds():.1f} s")
+    return StackReport(planned.name, outcomes, planned.left_alone, took)

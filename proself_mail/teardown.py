@@ -28,12 +28,13 @@ from proself_mail.ownership import OfStack
 from proself_mail.patience import SETTLING, Patience, Say
 from proself_mail.removal import Removal
 from proself_mail.removal_item import Item, Kind, Outcome, Result, StackReport
+from proself_mail.removal_plan import Plan
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Settings
 from proself_mail.stack import Stack
 from proself_mail.stack_name import short_name
 from proself_mail.stamp import stack_tag
-from proself_mail.teardown_plan import Plan, StackPlan
+from proself_mail.teardown_plan import NamedStackPlan
 
 _ENGINES = 2
 """Processes of Pulumi's at once: each takes a core."""
@@ -58,8 +59,8 @@ async def run(
     say: Say,
     options: Options,
     *,
-    show: Callable[[Plan], None],
-    confirm: Callable[[Plan], str | None],
+    show: Callable[[Plan[NamedStackPlan]], None],
+    confirm: Callable[[Plan[NamedStackPlan]], str | None],
 ) -> tuple[StackReport, ...] | None:
     """Tear stacks down. Returns None where nobody confirmed, and then nothing was written.
 
@@ -146,14 +147,16 @@ class _Work:
         self._options = options
         self._engines = engines
 
-    async def apply(self, stacks: Sequence[Stack], plan: Plan) -> tuple[StackReport, ...]:
+    async def apply(
+        self, stacks: Sequence[Stack], plan: Plan[NamedStackPlan]
+    ) -> tuple[StackReport, ...]:
         """Remove them, several at once. Raises `Refused` where another run holds one."""
         pairs = list(zip(stacks, plan.stacks, strict=True))
         await asyncio.gather(*(self._claim(*each) for each in pairs))
         turns = asyncio.Semaphore(_STACKS)
         done = 0
 
-        async def one(stack: Stack, planned: StackPlan) -> StackReport:
+        async def one(stack: Stack, planned: NamedStackPlan) -> StackReport:
             nonlocal done
             async with turns:
                 report = await self._stack(stack, planned)
@@ -168,7 +171,7 @@ class _Work:
 
         return tuple(await asyncio.gather(*(one(*each) for each in pairs)))
 
-    async def _claim(self, stack: Stack, planned: StackPlan) -> None:
+    async def _claim(self, stack: Stack, planned: NamedStackPlan) -> None:
         """See that no other run holds the stack. A lock whose process is dead is taken away.
 
         A backend that does not lie in files shows its lock only to a write, so the state is written
@@ -191,7 +194,7 @@ class _Work:
             for each in holders:
                 lock.remove(each)
 
-    async def _stack(self, stack: Stack, planned: StackPlan) -> StackReport:
+    async def _stack(self, stack: Stack, planned: NamedStackPlan) -> StackReport:
         clock = asyncio.get_running_loop()
         began = clock.time()
         outcomes = list(await self._tenant(planned))
@@ -206,7 +209,7 @@ class _Work:
         took = timedelta(seconds=clock.time() - began)
         return StackReport(planned.name, tuple(outcomes), planned.left_alone, took)
 
-    async def _tenant(self, planned: StackPlan) -> tuple[Outcome, ...]:
+    async def _tenant(self, planned: NamedStackPlan) -> tuple[Outcome, ...]:
         settings = planned.settings
         work = Removal(
             self._session.directory,
@@ -228,7 +231,7 @@ class _Work:
             record.end()
         return outcomes
 
-    def _inspector(self, planned: StackPlan) -> Inspector:
+    def _inspector(self, planned: NamedStackPlan) -> Inspector:
         owners = [*map(str, planned.settings.owners)]
         return Inspector(self._session.directory, Patience(self._say), planned.key_ids, owners)
 
@@ -253,7 +256,7 @@ class _Work:
         return Outcome(item, Result.REMOVED)
 
 
-def _remove_file(item: Item, planned: StackPlan, *, tenant_is_clean: bool) -> Outcome:
+def _remove_file(item: Item, planned: NamedStackPlan, *, tenant_is_clean: bool) -> Outcome:
     """Remove a config file that is still this stack's; the question may have stood for hours."""
     if not tenant_is_clean:
         return Outcome(item, Result.FAILED, "It is kept until the tenant is clean.")

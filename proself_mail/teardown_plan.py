@@ -9,16 +9,17 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from proself_mail import guards, inspection, proself, remains, state, whole_file
-from proself_mail.directory import ApplicationRecord, NotFound, OrganizationRecord
+from proself_mail.directory import ApplicationRecord, NotFound
 from proself_mail.errors import RemoteError
 from proself_mail.ownership import OfStack, Verdict
 from proself_mail.patience import Patience
 from proself_mail.project import CHECKOUT
 from proself_mail.removal_item import Item, Kind
+from proself_mail.removal_plan import Plan, StackPlan
 from proself_mail.session import Session
 from proself_mail.settings import Settings
 from proself_mail.stamp import stack_tag
@@ -30,18 +31,12 @@ _STACKS = 8
 
 
 @dataclass(frozen=True)
-class StackPlan:
-    """What is to be removed of one stack."""
+class NamedStackPlan(StackPlan):
+    """What is to be removed of a stack that was named."""
 
-    name: str
     settings: Settings
     state: State | None
     """None where the backend has no such stack (any more)."""
-    items: tuple[Item, ...]
-    clients: dict[str, str]
-    """Client IDs by the object id of applications and service principals."""
-    additions: tuple[str, ...]
-    left_alone: tuple[str, ...]
 
     @property
     def key_ids(self) -> Mapping[str, str]:
@@ -49,30 +44,13 @@ class StackPlan:
         return self.state.key_ids if self.state else {}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be removed, all from one tenant."""
-
-    tenant_id: str
-    tenant: OrganizationRecord | None
-    """None where it cannot be read."""
-    read_at: datetime
-    """By the tenant's clock."""
-    stacks: tuple[StackPlan, ...]
-
-    @property
-    def tenant_name(self) -> str:
-        """What the tenant calls itself; blank where it cannot be read."""
-        return self.tenant.display_name if self.tenant else ""
-
-
 async def make(
     opened: Session, configured: dict[str, Settings], states: dict[str, State | None]
-) -> Plan:
+) -> Plan[NamedStackPlan]:
     """Read what there is of each stack. Raises `RemoteError` where it cannot be read."""
     turns = asyncio.Semaphore(_STACKS)
 
-    async def one(name: str, settings: Settings) -> StackPlan:
+    async def one(name: str, settings: Settings) -> NamedStackPlan:
         async with turns:
             return await _plan_stack(opened, name, settings, states[name])
 
@@ -92,7 +70,7 @@ async def make(
 
 async def _plan_stack(
     opened: Session, name: str, settings: Settings, found: State | None
-) -> StackPlan:
+) -> NamedStackPlan:
     directory, patience = opened.directory, Patience(lambda _: None)
     ours = OfStack(settings.stack_id)
     tag = stack_tag(settings.stack_id)
@@ -120,14 +98,15 @@ async def _plan_stack(
     if found is not None:
         count = f"{len(found.resources)} resources"
         items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
-    return StackPlan(
+    return NamedStackPlan(
         name=name,
-        settings=settings,
-        state=found,
+        stack_id=settings.stack_id,
         items=tuple(items),
         clients=clients,
         additions=inspected.additions,
         left_alone=tuple(left),
+        settings=settings,
+        state=found,
     )
 
 

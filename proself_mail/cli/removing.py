@@ -3,15 +3,22 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from proself_mail.cli.arguments import Commands, age, choice
 from proself_mail.cli.terminal import ask, print_json, say
 from proself_mail.errors import Refused
 from proself_mail.settings import TargetName
+
+if TYPE_CHECKING:
+    from proself_mail.removal_item import StackReport
+    from proself_mail.removal_plan import Plan, StackPlan
+
+    _Show = Callable[[Plan[StackPlan]], None]
+    _Confirm = Callable[[Plan[StackPlan]], str | None]
 
 
 def add_teardown(commands: Commands) -> None:
@@ -94,19 +101,22 @@ def _sweep(arguments: argparse.Namespace) -> int:
     )
 
 
-def _removing(arguments: argparse.Namespace, work: Callable[[Any, Any], Any]) -> int:
+def _removing(
+    arguments: argparse.Namespace,
+    work: "Callable[[_Show, _Confirm], Coroutine[None, None, tuple[StackReport, ...] | None]]",
+) -> int:
     """Run a command that removes things: show the plan, ask, report."""
     from proself_mail import removal_report, report
 
-    plans: list[Any] = []
+    plans: list[Plan[StackPlan]] = []
 
-    def show(plan: Any) -> None:
+    def show(plan: "Plan[StackPlan]") -> None:
         plans.append(plan)
         if not arguments.json:
             for each in removal_report.plan(plan):
                 report.output().print(each)
 
-    def confirm(plan: Any) -> str | None:
+    def confirm(plan: "Plan[StackPlan]") -> str | None:
         if arguments.confirm or arguments.json or not sys.stdin.isatty():
             given: str | None = arguments.confirm
             return given
@@ -140,6 +150,6 @@ def _removing(arguments: argparse.Namespace, work: Callable[[Any, Any], Any]) ->
     return 0 if reports is None else removal_report.exit_code(reports)
 
 
-def _named(plan: Any) -> str:
+def _named(plan: "Plan[StackPlan]") -> str:
     """Say by what the tenant can be named: a name that could not be read is not compared."""
     return "name or ID" if plan.tenant_name else "ID"

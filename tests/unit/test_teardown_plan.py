@@ -10,7 +10,7 @@ import pytest
 from proself_mail import teardown, teardown_plan
 from proself_mail.removal_item import Item, Kind, Result
 from proself_mail.settings import Settings
-from proself_mail.teardown_plan import StackPlan, of_config_file
+from proself_mail.teardown_plan import NamedStackPlan, of_config_file
 from tests.unit.test_settings import STACK, good
 
 
@@ -69,7 +69,17 @@ def test_a_link_and_a_pipe_are_nobodys(tmp_path: Path) -> None:
 
 def removed(path: Path) -> Result:
     """Remove a file that was this stack's when the plan was made."""
-    planned = StackPlan(STACK, configured(path), None, (), {}, (), ())
+    settings = configured(path)
+    planned = NamedStackPlan(
+        name=STACK,
+        stack_id=settings.stack_id,
+        items=(),
+        clients={},
+        additions=(),
+        left_alone=(),
+        settings=settings,
+        state=None,
+    )
     item = Item(Kind.CONFIG_FILE, str(path), path.name, "names this stack's UUID")
     return teardown._remove_file(item, planned, tenant_is_clean=True).result
 
