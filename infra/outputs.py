@@ -13,8 +13,9 @@ import pulumi
 
 from infra import operation
 from infra.made import Made
-from proself_mail import proself
-from proself_mail.proself import ClientSecret, ProselfConfig
+from proself_mail import proself_file
+from proself_mail.client_secret import ClientSecret
+from proself_mail.proself import ProselfConfig
 from proself_mail.schedule import format_instant, vanishing
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
@@ -95,7 +96,7 @@ def check_config_file(settings: Settings) -> None:
     path = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
     if path and operation.applies_changes():
         with operation.without_traceback(pulumi.get_stack()):
-            proself.check_writable(path, settings)
+            proself_file.check_writable(path, settings)
 
 
 def _consent_url(target: Target, settings: Settings, client_id: str) -> str:
@@ -121,4 +122,4 @@ def _write(path: Path, settings: Settings, made: Sequence[Any]) -> None:
         value=Secret(newest["value"]),
     )
     with operation.without_traceback(pulumi.get_stack()):
-        proself.write(path, ProselfConfig.of(settings, client_id, secret))
+        proself_file.write(path, ProselfConfig.of(settings, client_id, secret))

@@ -24,7 +24,7 @@ from proself_mail import (
     lock,
     notes,
     proof,
-    proself,
+    proself_file,
     whole_file,
 )
 from proself_mail.directory import ApplicationRecord
@@ -331,7 +331,7 @@ class Update:
             for scratch in whole_file.scratches(path):  # a run was killed while it wrote
                 whole_file.remove(scratch)
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
-            proself.write(path, config)
+            proself_file.write(path, config)
         if self._record.carries_on:
             await self._orphans.empty_bin(self._state)
         return Done(

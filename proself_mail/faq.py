@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from proself_mail import facts
+from proself_mail.client_secret import ClientSecret
 from proself_mail.credentials import Caller
 from proself_mail.directory import (
     ApplicationRecord,
@@ -20,7 +21,6 @@ from proself_mail.directory import (
     consented,
 )
 from proself_mail.outputs import Outputs
-from proself_mail.proself import ClientSecret
 from proself_mail.schedule import format_instant
 from proself_mail.settings import Audience, Settings
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from proself_mail import backend, clock, lifetime, preflight, proself, session, state, up
+from proself_mail import backend, clock, lifetime, preflight, proself_file, session, state, up
 from proself_mail.check import Check
 from proself_mail.command_line import shell_word
 from proself_mail.configuration import PLACEHOLDERS, Problem, parse, wrong
@@ -93,7 +93,7 @@ async def run(answers: Answers, project: Path) -> Made:
         values = _configuration(answers, caller.tenant_id, caller.object_id, entry)
         settings = parse(_nested(values), answers.stack)
         if path := settings.config_file_path(answers.stack, CHECKOUT):
-            proself.check_writable(path, settings, _ELSEWHERE)
+            proself_file.check_writable(path, settings, _ELSEWHERE)
         checks = await preflight.look(
             opened.directory,
             caller,

@@ -6,7 +6,7 @@ only a mail can show: `mail_proof`.
 
 from pathlib import Path
 
-from proself_mail import proself
+from proself_mail import proself_file
 from proself_mail.check import Check, fail, ok
 from proself_mail.errors import Error
 from proself_mail.evidence import Evidence, Unread
@@ -71,7 +71,7 @@ def _not_a_sign_in_name(seen: Evidence) -> Check:
 def config_file(seen: Evidence) -> Check:
     """Compare the Proself config file with the stack, where there is one; it must be private."""
     name = "config file"
-    if left := proself.left_behind(seen.settings, seen.stack, CHECKOUT):
+    if left := proself_file.left_behind(seen.settings, seen.stack, CHECKOUT):
         return fail(
             name,
             f"{', '.join(map(_shown, left))} has a client secret of this stack in it, under a name "
@@ -93,14 +93,14 @@ def config_file(seen: Evidence) -> Check:
             f"name another place by `{config_set(seen.stack, 'configFile', 'PATH')}`",
         )
     try:
-        proself.check_kept_from_git(path, seen.settings)
+        proself_file.check_kept_from_git(path, seen.settings)
     except Error as error:
         return fail(name, error.cause.rstrip("."), error.about(seen.stack).next_step)
     if not is_there:
         return ok(name, "none is here, as it should be once its values are in Proself")
     write = f"`proself-mail config --stack {seen.stack} --write`"
     try:
-        there = proself.read(path)
+        there = proself_file.read(path)
         wanted = ProselfConfig.of(seen.settings, seen.outputs.client_id, seen.outputs.newest)
     except Error as error:
         return fail(

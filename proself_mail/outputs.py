@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from proself_mail.client_secret import ClientSecret
 from proself_mail.errors import CheckFailed, ConfigurationError
 from proself_mail.mending import lost_from_state
-from proself_mail.proself import ClientSecret
 from proself_mail.schedule import format_instant
 from proself_mail.secret import Secret
 from proself_mail.state import State

@@ -18,7 +18,7 @@ from proself_mail import (
     clock,
     guards,
     lock,
-    proself,
+    proself_file,
     rights,
     rotation,
     spent_secrets,
@@ -110,7 +110,7 @@ async def run(
                 _check_newest(before, name)
             if not (dry_run or before.is_due or append):
                 if path := at.settings.config_file_path(name, CHECKOUT):
-                    proself.check_writable(path, at.settings)
+                    proself_file.check_writable(path, at.settings)
                 await _check_rights(at)
             if dry_run or not (before.is_due or append):
                 return Rotation(at.settings, before, before, None, ())

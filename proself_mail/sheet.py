@@ -13,9 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from proself_mail import carried_out, clock, facts, faq
+from proself_mail.client_secret import ClientSecret
 from proself_mail.command_line import powershell_word
 from proself_mail.outputs import Outputs, check_newest, outputs_of
-from proself_mail.proself import ClientSecret, Label, ProselfConfig, Screen
+from proself_mail.proself import Label, ProselfConfig, Screen
 from proself_mail.refusal import Text
 from proself_mail.schedule import format_instant, open_windows
 from proself_mail.settings import Audience, Settings

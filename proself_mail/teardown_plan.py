@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from proself_mail import guards, inspection, proself, remains, state, whole_file
+from proself_mail import guards, inspection, proself_file, remains, state, whole_file
 from proself_mail.directory import ApplicationRecord, NotFound
 from proself_mail.errors import RemoteError
 from proself_mail.ownership import OfStack, Verdict
@@ -141,7 +141,7 @@ def _config_files(name: str, settings: Settings) -> list[Path]:
 
     With those of names that the stack had before.
     """
-    earlier = proself.left_behind(settings, name, CHECKOUT)
+    earlier = proself_file.left_behind(settings, name, CHECKOUT)
     path = settings.config_file_path(name, CHECKOUT)
     if path is None:
         return [*earlier]

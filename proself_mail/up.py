@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import journal, lock, preflight, proself, rights, session, stack_folder
+from proself_mail import journal, lock, preflight, proself_file, rights, session, stack_folder
 from proself_mail.check import Check, Outcome
 from proself_mail.converge import Done, Update
 from proself_mail.directory import ApplicationRecord, Directory, Forbidden, stamped
@@ -122,7 +122,7 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     a configuration that cannot be used at this time.
     """
     if path := settings.config_file_path(stack.name, CHECKOUT):
-        proself.check_writable(path, settings)
+        proself_file.check_writable(path, settings)
     if not state.key_ids:  # else the file is one that does not declare them, which is told below
         settings.check_begun(stack.name, opened.tenant_now())
     settings.check_mail_proof(stack.name, opened.tenant_now())

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from proself_mail import sheet, sheet_server
+from proself_mail.client_secret import ClientSecret
 from proself_mail.outputs import Outputs
-from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from proself_mail.settings import Settings
 from proself_mail.sheet import Sheet

@@ -23,7 +23,7 @@ def add_config(commands: Commands) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from proself_mail import carried_out, clock, proself
+    from proself_mail import carried_out, clock, proself_file
     from proself_mail.mending import config_rm
     from proself_mail.outputs import check_newest, outputs_of
     from proself_mail.project import CHECKOUT, find_project
@@ -51,8 +51,8 @@ def _config(arguments: argparse.Namespace) -> int:
                 f"`{config_rm(arguments.stack, 'configFile')}` gives it its usual place; or leave "
                 "--write out to see it.",
             )
-        proself.check_writable(path, settings)
-        proself.write(path, config)
+        proself_file.check_writable(path, settings)
+        proself_file.write(path, config)
         sys.stdout.write(f"{path}\n")
         return 0
     shown = config.without_secret() if arguments.without_secret else config

@@ -32,12 +32,13 @@ ONLY = {
 """Where an edge is allowed for a few files, those."""
 
 PURE = {
-    *("check", "configuration", "directory", "engine_environment", "errors", "facts", "failure"),
-    *("forms", "lifetime", "mending", "schedule", "secret", "secret_policy", "settings"),
+    *("check", "client_secret", "configuration", "directory", "engine_environment", "errors"),
+    *("facts", "failure"),
+    *("forms", "lifetime", "mending", "proself", "schedule", "secret", "secret_policy", "settings"),
     *("stack_name", "stamp", "state"),
 }
 """Modules without I/O. What `infra` may know of beside them is named here."""
-INFRA_MAY = PURE | {"proself", "target", "clock", "identity", "project"}
+INFRA_MAY = PURE | {"proself_file", "target", "clock", "identity", "project"}
 INFRA_ASKS = {"infra/questions.py": {"credentials", "graph"}}
 """Where `infra` itself asks the tenant something as the signed-in identity, and by what."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from proself_mail import explain, proself
+from proself_mail import explain, proself_file
 from proself_mail.sign_in_address import Expected
 from proself_mail.stack import Stack
 from tests.browser import enter
@@ -86,7 +86,7 @@ def faq(
         # Playwright has a loop of its own in this thread.
         settings = thread.submit(made.settings).result()
         outputs = thread.submit(made.outputs).result()
-    config = proself.read(journey.config_file).model_dump()
+    config = proself_file.read(journey.config_file).model_dump()
     values = {
         f"{screen}.{name}": str(value)
         for screen, fields in config.items()

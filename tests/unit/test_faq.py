@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from proself_mail import facts, faq
+from proself_mail.client_secret import ClientSecret
 from proself_mail.credentials import Caller
 from proself_mail.directory import (
     ApplicationRecord,
@@ -19,7 +20,6 @@ from proself_mail.directory import (
 )
 from proself_mail.faq import Label, ReadBack
 from proself_mail.outputs import Outputs
-from proself_mail.proself import ClientSecret
 from proself_mail.secret import Secret
 from tests.unit.test_settings import OTHER_TENANT, TENANT, good
 

@@ -17,11 +17,12 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from proself_mail import mailbox_checks, private_file, proself, whole_file
+from proself_mail import mailbox_checks, private_file, proself_file, whole_file
 from proself_mail.check import Outcome
+from proself_mail.client_secret import ClientSecret
 from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.evidence import Evidence
-from proself_mail.proself import ClientSecret, ProselfConfig
+from proself_mail.proself import ProselfConfig
 from proself_mail.secret import MASK, Secret
 from tests.unit.test_settings import TENANT, good
 
@@ -79,8 +80,8 @@ def test_a_multi_tenant_applications_tenant_is_blank() -> None:
 
 def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "made" / "here" / "proself.toml"
-    proself.write(path, config())
-    assert proself.read(path) == config()
+    proself_file.write(path, config())
+    assert proself_file.read(path) == config()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
@@ -88,7 +89,7 @@ def test_it_is_private_to_the_user(tmp_path: Path) -> None:
     path = tmp_path / "made" / "proself.toml"
     earlier = os.umask(0o000)
     try:
-        proself.write(path, config())
+        proself_file.write(path, config())
     finally:
         os.umask(earlier)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -99,7 +100,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "proself.toml"
-    proself.write(path, config())
+    proself_file.write(path, config())
     before = path.read_bytes()
 
     def full(_: int) -> None:
@@ -107,7 +108,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigurationError, match="No space left on device"):
-        proself.write(path, config(server="other.example.jp"))
+        proself_file.write(path, config(server="other.example.jp"))
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"]
 
@@ -125,7 +126,7 @@ def test_on_windows_nothing_is_written_before_it_is_this_users_alone(
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(subprocess, "run", refuse)
     with pytest.raises(ConfigurationError, match=r"icacls cannot keep it to .+: Access is denied"):
-        proself.write(tmp_path / "proself.toml", config())
+        proself_file.write(tmp_path / "proself.toml", config())
     user = psutil.Process().username()
     assert [command[2:] for command in asked] == [["/inheritance:r", "/grant:r", f"{user}:F"]]
     assert not list(tmp_path.iterdir())
@@ -146,7 +147,7 @@ def test_on_windows_a_file_that_somebody_reads_is_replaced_in_the_end(
     monkeypatch.setattr(private_file, "_restrict", lambda _: None)
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr(Path, "replace", held)
-    written = proself.write if tries == 3 else _refused
+    written = proself_file.write if tries == 3 else _refused
     written(tmp_path / "proself.toml", config())
     assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"][: tries == 3]
 
@@ -174,13 +175,13 @@ def test_on_windows_a_file_that_somebody_reads_is_removed_in_the_end(
 
 def _refused(path: Path, what: ProselfConfig) -> None:
     with pytest.raises(ConfigurationError, match="Access is denied"):
-        proself.write(path, what)
+        proself_file.write(path, what)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="cannot be written") as refused:
-        proself.write(tmp_path / "file" / "proself.toml", config())
+        proself_file.write(tmp_path / "file" / "proself.toml", config())
     assert "pulumi config set configFile" in refused.value.next_step
 
 
@@ -188,17 +189,17 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(Refused, match="Others may write"):
-        proself.write(tmp_path / "proself.toml", config())
+        proself_file.write(tmp_path / "proself.toml", config())
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "proself.toml"
-    proself.write(path, config())
+    proself_file.write(path, config())
     path.chmod(0o644)
     with pytest.raises(Refused, match="0644") as refused:
-        proself.read(path)
+        proself_file.read(path)
     assert f"chmod 600 {path}" in refused.value.next_step
     assert "rotate the client secret" in refused.value.next_step
 
@@ -221,19 +222,19 @@ def test_a_file_edited_by_hand_is_refused_by_name(
     tmp_path: Path, change: tuple[str, str], named: str
 ) -> None:
     path = tmp_path / "proself.toml"
-    proself.write(path, config())
+    proself_file.write(path, config())
     text = path.read_text(encoding="utf-8")
     assert change[0] in text
     path.write_text(text.replace(*change), encoding="utf-8")
     with pytest.raises(ConfigurationError) as refused:
-        proself.read(path)
+        proself_file.read(path)
     assert named in refused.value.cause
     assert VALUE not in str(refused.value)
 
 
 def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(Error, match="config --stack S --write"):
-        proself.read(tmp_path / "none.toml")
+        proself_file.read(tmp_path / "none.toml")
 
 
 def test_the_secret_does_not_show_itself() -> None:
@@ -249,19 +250,19 @@ def test_git_takes_no_config_file(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     path = tmp_path / "out" / "proself.toml"
     with pytest.raises(Refused, match=r"git, which would take .* into a commit") as refused:
-        proself.check_writable(path, good(configFile=str(path)))
+        proself_file.check_writable(path, good(configFile=str(path)))
     assert "Have git ignore it" in refused.value.next_step
     seen = SimpleNamespace(settings=good(configFile=str(path)), stack="dev")
     check = mailbox_checks.config_file(cast(Any, seen))  # while no secret is in it
     assert check.outcome is Outcome.FAIL
     assert "--stack dev" in check.next_step
     (tmp_path / ".gitignore").write_text("/out/\n", encoding="utf-8")
-    proself.check_writable(path, good(configFile=str(path)))
+    proself_file.check_writable(path, good(configFile=str(path)))
     (tmp_path / ".git" / "HEAD").unlink()
     with pytest.raises(Refused, match=r"does not tell whether it ignores .* not a git repository"):
-        proself.check_writable(path, good(configFile=str(path)))
+        proself_file.check_writable(path, good(configFile=str(path)))
     (tmp_path / ".gitignore").unlink()
-    proself.check_writable(path, good())
+    proself_file.check_writable(path, good())
 
 
 def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
@@ -270,20 +271,20 @@ def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
     for held in ("", "alias ll='ls -l'\n", "theirs = true\n", "# stack_id = 1\n"):
         path.write_text(held, encoding="utf-8")
         with pytest.raises(Refused, match="is no Proself config file"):
-            proself.check_writable(path, good())
+            proself_file.check_writable(path, good())
         with pytest.raises(Refused, match="is no Proself config file"):
-            proself.write(path, config())
+            proself_file.write(path, config())
         assert path.read_text(encoding="utf-8") == held
     path.unlink()
-    proself.write(path, config())
+    proself_file.write(path, config())
     other = good(stackId=str(uuid4()), configFile=str(path))
     with pytest.raises(Refused, match=f"of another stack, {good().stack_id}"):
-        proself.check_writable(path, other)
-    proself.check_writable(path, good(stackId=str(other.stack_id)))
-    proself.check_writable(path, good(configFile=str(path)))
+        proself_file.check_writable(path, other)
+    proself_file.check_writable(path, good(stackId=str(other.stack_id)))
+    proself_file.check_writable(path, good(configFile=str(path)))
     path.write_text(path.read_text(encoding="utf-8") + "edited [by hand", encoding="utf-8")
-    proself.write(path, config())
-    assert proself.read(path) == config()
+    proself_file.write(path, config())
+    assert proself_file.read(path) == config()
 
 
 @pytest.mark.parametrize("place", ["x" * 300, f"{'x' * 300}/proself.toml", "a\0b"])
@@ -302,7 +303,7 @@ def test_a_place_that_no_file_can_have_is_told(tmp_path: Path, place: str) -> No
 def test_what_is_no_file_at_all_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Refused, match="is no Proself config file"):
-        proself.write(tmp_path / "pipe", config())
+        proself_file.write(tmp_path / "pipe", config())
 
 
 def test_a_file_under_a_stacks_former_name_is_told(
