@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -88,7 +88,7 @@ def test_a_clock_that_is_broken(tmp_path: Path, offset: str) -> None:
     environment: Mapping[str, str] = {"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": offset}
     asked = [
         "init", "--stack", "s", "--server", "proself.example.jp", "--target", "embedded",
-        "--mailbox", "a@contoso.example", "--environment", "test", "--tenant", "contoso.example",
+        "--mailbox", "a@contoso.example", "--environment", "test", "--tenant", str(uuid4()),
     ]  # fmt: skip
     cause, step = told(proself_mail(tmp_path, *asked, **environment))
     assert f"PROSELF_MAIL_CLOCK_OFFSET_SECONDS is {offset!r}" in cause

@@ -66,7 +66,9 @@ def copied_from(sheet: "Page") -> Enter:
 
 def consent(page: "Page", user: dict[str, str]) -> None:
     """Consent as an administrator at Microsoft's page."""
-    ProselfScreens(page).type_account(user["user_principal_name"], user["password"])
+    microsoft = ProselfScreens(page)
+    microsoft.type_account(user["user_principal_name"], user["password"])
+    microsoft.press("承諾")
 
 
 @pytest.mark.parametrize("kind", ["single-tenant", "multi-tenant, blank", "mailbox elsewhere"])
