@@ -289,6 +289,17 @@ RULES = (
         source="P",
     ),
     Rule(
+        # On Pulumi Cloud they are of use, and it has no such words.
+        r"does not support environments",
+        Kind.PERMANENT,
+        "the stack's file names an environment of Pulumi ESC, and this backend knows none",
+        "Take `environment:` out of the stack's file (`stacks/Pulumi.STACK.yaml`) and give the "
+        "keys that came from there by `pulumi config set KEY VALUE --plaintext --stack S`; then "
+        "try again.",
+        ConfigurationError,
+        source="P",
+    ),
+    Rule(
         r"organization name must be 'organization'",
         Kind.PERMANENT,
         "the stack's name is of an organization, and this backend has none",

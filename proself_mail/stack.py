@@ -399,7 +399,7 @@ class Stack:
         words = _words(error)
         if _MISSING.search(error.stderr) or "failed to load stack" in words:
             return self.missing()
-        return failure.classify(words).error()
+        return failure.classify(words).error().about(self.name)
 
 
 _CUT = re.compile(r"\bEOF\b")

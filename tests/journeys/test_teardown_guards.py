@@ -65,6 +65,16 @@ def test_a_stack_that_does_not_exist(journey: Journey) -> None:
     assert not (journey.folder / "out").exists()
 
 
+def test_an_environment_where_the_backend_knows_none(standing: Journey) -> None:
+    """Pulumi's own words have no way out but Pulumi Cloud, and come before the stack is read."""
+    file = standing.folder / f"Pulumi.{STACK}.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"environment:\n- contoso/dev\n{text}", encoding="utf-8")
+    _, _, step = refused(standing, code=2).partition("Next: ")
+    assert step.startswith("Take `environment:` out of the stack's file")
+    assert f"--stack {STACK}`" in step
+
+
 def test_a_wrong_confirmation(standing: Journey) -> None:
     said = refused(standing, "--confirm", standing.tenant.tenant_id[:-1], confirm=False)
     assert "is not the ID of the tenant" in said
