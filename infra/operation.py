@@ -67,10 +67,18 @@ def leave_at_once_when_told() -> None:
 
 
 def require_engine() -> None:
-    """Refuse an engine that we do not work with. Raises `pulumi.RunError`.
+    """Refuse an engine that we do not work with, or none. Raises `pulumi.RunError`.
 
-    Pulumi.yaml requires the same, of engines since 3.220; the older ones read over that.
+    Pulumi.yaml requires the same, of engines since 3.220; the older ones read over that. Without an
+    engine nobody would show an error, and this ends with it by itself.
     """
+    if pulumi.runtime.settings.get_engine() is None:
+        sys.exit(
+            "No Pulumi engine runs this program. Next: Use `proself-mail up` or `pulumi up`. If "
+            "that started it in the place of a policy pack in Python: the language host that `make "
+            "setup` builds from Go modules runs none, and a released Pulumi CLI, first on PATH, "
+            "has a newer one."
+        )
     try:
         pulumi.require_pulumi_version(facts.PULUMI_SUPPORTED)
     except pulumi.RunError:  # the engine is ending

@@ -1,4 +1,4 @@
-"""An engine from before it read what Pulumi.yaml requires: the program itself refuses it."""
+"""An engine from before it read what Pulumi.yaml requires, or none: the program refuses it."""
 
 import json
 import os
@@ -80,3 +80,20 @@ def test_it_is_refused(program: str) -> None:
     assert f"supported version ({facts.PULUMI_SUPPORTED})" in error
     assert "`make setup`" in error.partition(" Next: ")[2]
     assert registered == ["pulumi:pulumi:Stack"]
+
+
+@pytest.mark.parametrize("program", ["infra", "infra/pipeline"])
+def test_without_one_it_ends_in_a_sentence(program: str) -> None:
+    """An old language host starts it for a policy pack in Python, and shows what it says."""
+    done = subprocess.run(
+        [sys.executable, program],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode != 0
+    [line] = (done.stdout + done.stderr).splitlines()
+    assert line.startswith("No Pulumi engine runs this program. Next: ")
+    assert "policy pack in Python" in line
