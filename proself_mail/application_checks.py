@@ -16,11 +16,18 @@ from proself_mail.mending import foreign_in_state, state_delete, tainted, untain
 from proself_mail.outputs import check_agreement
 from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
-from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, open_mail_proof
+from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Environment, open_mail_proof
 from proself_mail.stamp import Stamp
-from proself_mail.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL
+from proself_mail.state import (
+    APPLICATION,
+    CONSENT,
+    IDENTIFIER_URI,
+    SERVICE_PRINCIPAL,
+)
 
 _GRANTS = "/oauth2PermissionGrants"
+_PROTECTED = (APPLICATION, IDENTIFIER_URI, SERVICE_PRINCIPAL)
+"""What the program has the engine protect for production."""
 _LOOPBACK = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 
@@ -253,6 +260,22 @@ def recorded(seen: Evidence) -> Check:
     if lost := [each for each in made if each not in seen.state.resources]:
         return fail(name, f"it does not hold {', '.join(lost)}", f"{up(seen)} takes that in again")
     return ok(name, "agrees with its outputs")
+
+
+def protection(seen: Evidence) -> Check:
+    """Look whether the engine refuses to delete what a stack for production has made."""
+    name, state = "protection", seen.state
+    if seen.settings.environment is not Environment.PRODUCTION:
+        return ok(name, f"none, for the stack is for {seen.settings.environment}")
+    held = [each for each in _PROTECTED if each in state.resources]
+    if unlocked := [each for each in held if each not in state.protected]:
+        return fail(
+            name,
+            f"it is lifted from {', '.join(unlocked)}: `pulumi destroy --stack {seen.stack}` would "
+            "delete that, though the stack is for production",
+            f"{up(seen)} puts it back",
+        )
+    return ok(name, f"the engine refuses to delete {', '.join(held)}")
 
 
 @of_application("drift")

@@ -234,7 +234,7 @@ RULES = (
         r"is protected|because it is protected",
         Kind.PERMANENT,
         "the application of a production stack is protected",
-        "Think again; `pulumi state unprotect --all --stack S` lifts it.",
+        "Think again; `pulumi state unprotect --all --stack S` lifts it until the next update.",
         ConfigurationError,
         source="P",
     ),

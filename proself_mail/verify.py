@@ -29,6 +29,7 @@ CHECKS: Sequence[Callable[[Evidence], Check]] = (
     entra.redirect_uri,
     entra.loopback_redirect_uri,
     entra.recorded,
+    entra.protection,
     secret_checks.secrets,
     secret_checks.foreign_secrets,
     secret_checks.newest_secret,

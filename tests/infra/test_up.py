@@ -231,7 +231,10 @@ def test_no_input_deletes_or_replaces_a_live_secret(standing: Journey) -> None:
 
 
 def test_production_without_consent_of_ours(journey: Journey) -> None:
-    """A preview writes nothing, an update touches no grant, and a destroy is refused."""
+    """A preview writes nothing, an update touches no grant, and a destroy is refused.
+
+    Also where the protection was lifted before the last update.
+    """
     journey.make_stack("dev", environment="production", consent="by-administrator")
     before = journey.mark()
     preview = journey.pulumi("preview", "--stack", "dev")
@@ -241,6 +244,9 @@ def test_production_without_consent_of_ours(journey: Journey) -> None:
     up(journey, "dev")
     assert journey.config_file.exists()
     assert not [path for _, path in journey.writes(before) if "Grants" in path]
+    lifted = journey.pulumi("state", "unprotect", "--all", "--yes", "--stack", "dev")
+    assert lifted.returncode == 0, lifted.stderr
+    up(journey, "dev")
     before = journey.mark()
     done = journey.pulumi("destroy", "--exclude-protected", "--stack", "dev", "--yes")
     assert done.returncode == 0, done.stdout

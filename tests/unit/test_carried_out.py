@@ -192,6 +192,25 @@ def test_verify_tells_a_state_without_what_no_output_tells_of() -> None:
     assert check(APPLICATION).outcome is Outcome.FAIL
 
 
+def test_verify_tells_a_protection_that_was_lifted() -> None:
+    """`pulumi state unprotect`, of one or of all, forgotten before the next update."""
+    uri = Resource(IDENTIFIER_URI, "/applications/a/identifierUris/u", {})
+    state = replace(made(), resources={**made().resources, uri.name: uri})
+
+    def check(*protected: str, environment: str = "production") -> Check:
+        found, settings = replace(state, protected=protected), good(environment=environment)
+        seen = SimpleNamespace(state=found, settings=settings, stack=STACK)
+        return application_checks.protection(cast(Any, seen))
+
+    assert check(APPLICATION, IDENTIFIER_URI, SERVICE_PRINCIPAL).outcome is Outcome.OK
+    assert check(environment="test").outcome is Outcome.OK
+    found = check(APPLICATION)
+    assert found.outcome is Outcome.FAIL
+    assert "lifted from identifier-uri, service-principal:" in found.detail
+    assert found.next_step.startswith(f"`proself-mail up --stack {STACK}`")
+    assert check().outcome is Outcome.FAIL
+
+
 NEWER = "99999999-9999-4999-8999-999999999999"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
