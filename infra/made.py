@@ -6,7 +6,7 @@ that would delete or drop what lives and is not declared.
 
 import contextlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import pulumi
 from infra import operation
 from proself_mail import identity, stamp
 from proself_mail.errors import Refused, sentence
-from proself_mail.mending import foreign_in_state, state_delete
+from proself_mail.foreign import Foreign, foreign_in_state, without_foreign
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.settings import Settings
 from proself_mail.state import (
@@ -27,6 +27,7 @@ from proself_mail.state import (
     KINDS,
     SECRET_KIND,
     SECRET_PREFIX,
+    foreign_of,
     is_foreign,
 )
 
@@ -51,8 +52,8 @@ class Made:
     """The URN of each secret, by its window's id."""
     above_secrets: Sequence[str] = ()
     """The URNs of what they depend on."""
-    foreign: Sequence[str] = ()
-    """URNs of what this program never declares and this run would delete; parents come first."""
+    foreign: Sequence[Foreign] = ()
+    """What this program never declares and this run would delete; parents come first."""
     told_application_id: str | None = None
     """The application that the outputs tell of."""
 
@@ -84,7 +85,7 @@ class Made:
         That is a secret, or whatever somebody imported into the stack.
         """
         if self.foreign:
-            mending = sentence(state_delete(stack, self.foreign))
+            mending = sentence(without_foreign(stack, self.foreign))
             raise Refused(sentence(foreign_in_state(self.foreign)), f"{mending} Then try again.")
         undeclared_ones = vanishing(self.ends, settings.entries, now)
         if lost := [each for each in undeclared_ones if not self._is_kept(each)]:
@@ -114,17 +115,26 @@ class Made:
             borne.stack_id if borne else None,
             secrets,
             above,
-            _foreign(resources),
+            _foreign(outputs, resources),
             outputs.get("applicationObjectId"),
         )
 
 
-def _foreign(resources: Collection[str]) -> Sequence[str]:
-    """Return the URNs of what this program never declares and this run would delete."""
+def _foreign(
+    outputs: Mapping[str, Any], resources: Mapping[str, Mapping[str, Any]]
+) -> Sequence[Foreign]:
+    """Return what this program never declares and this run would delete."""
     # What was imported depends on these, and else on what was imported.
     above = [urn for urn in resources if urn.split("::")[2].startswith(_ABOVE_FOREIGN)]
     found = [urn for urn in resources if is_foreign(urn) and not operation.keeps(urn, above)]
-    return tuple(sorted(found, key=lambda urn: urn.count("$")))
+    ids = {urn: _graph_id(resources[urn]) for urn in sorted(found, key=lambda urn: urn.count("$"))}
+    return foreign_of(ids, outputs, resources)
+
+
+def _graph_id(resource: Mapping[str, Any]) -> str:
+    """Return a resource's id at Graph: an object's, or a secret's key id; blank for another."""
+    told = resource["outputs"]
+    return str(told.get("keyId") or told.get("objectId") or "")
 
 
 def _outputs_and_resources(

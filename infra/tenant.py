@@ -30,8 +30,8 @@ def enter(settings: Settings, stack: str, made: Made | None) -> tuple[Target, da
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)
         if made is not None:  # in a part-update as well: its part may be the application
+            made.check(settings, stack, now)  # first: its own name again is no loss
             questions.check_not_lost(stack, tenant_id, where, made)
-            made.check(settings, stack, now)
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
         # A secret that is left out on purpose is no reason to refuse the rest.

@@ -11,8 +11,9 @@ from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.directory import ApplicationRecord, consented
 from proself_mail.errors import ConfigurationError
 from proself_mail.evidence import Evidence, Unread
+from proself_mail.foreign import foreign_in_state, without_foreign
 from proself_mail.judging import mended_by_refresh, of_application, unknown, up
-from proself_mail.mending import foreign_in_state, state_delete, tainted, untaint
+from proself_mail.mending import tainted, untaint
 from proself_mail.outputs import check_agreement
 from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
@@ -245,7 +246,7 @@ def foreign_resources(seen: Evidence) -> Check:
     name, found = "foreign resources", seen.state.foreign
     if not found:
         return ok(name, "none in the state")
-    return fail(name, foreign_in_state(found), state_delete(seen.stack, found))
+    return fail(name, foreign_in_state(found), without_foreign(seen.stack, found))
 
 
 def recorded(seen: Evidence) -> Check:

@@ -14,7 +14,7 @@ import yaml
 
 from proself_mail.directory import ApplicationRecord, DirectoryError, OrganizationRecord
 from proself_mail.errors import ConfigurationError, Refused
-from proself_mail.mending import foreign_in_state, state_delete
+from proself_mail.foreign import foreign_in_state, without_foreign
 from proself_mail.ownership import OfStack, of_production
 from proself_mail.session import Session
 from proself_mail.settings import PROJECT, Environment, Settings
@@ -85,7 +85,7 @@ def check_nothing_foreign(name: str, found: State) -> None:
     if found.foreign:
         raise Refused(
             f"{name}: {foreign_in_state(found.foreign)}.",
-            f"{state_delete(name, found.foreign)}. Then try again.",
+            f"{without_foreign(name, found.foreign)}. Then try again.",
         )
 
 

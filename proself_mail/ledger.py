@@ -53,12 +53,12 @@ class Ledger:
             raise Damaged(str(error)) from error
 
     @classmethod
-    def known(cls, notes: str, key_ids: Mapping[str, str]) -> tuple[Self, bool]:
+    def known(cls, notes: str, made: Mapping[str, str]) -> tuple[Self, bool]:
         """Return all that is known to be ours, and whether the notes' part of it is damaged.
 
-        `notes` are the application's, `key_ids` the state's by their windows (`State.key_ids`).
+        `notes` are the application's; `made` is what the state tells of, windows' ids by key ids
+        (`State.made`).
         """
-        made = {key: window for window, key in key_ids.items()}
         try:
             return cls.read(notes).adding(made), False
         except Damaged:
@@ -73,7 +73,8 @@ class Ledger:
     ) -> tuple[PasswordRecord, ...]:
         """Return those that are known to be ours and that the state does not have.
 
-        `key_ids` are as of `known`. Those of windows that have closed are among them.
+        `key_ids` are its own by their windows (`State.key_ids`). Those of windows that have closed
+        are among them.
         """
         kept = frozenset(key_ids.values())
         return tuple(each for each in passwords if each.key_id in self.made.keys() - kept)

@@ -103,28 +103,6 @@ def newest_file(
     )
 
 
-def foreign_in_state(foreign: Sequence[str]) -> str:
-    """Say what a state holds that the program never declares; given are the URNs."""
-    named = (urn.rpartition("::") for urn in foreign)
-    shown = ", ".join(f"{name} ({kind.rpartition(':')[2]})" for kind, _, name in named)
-    return (
-        f"the state holds what this program does not make, as after an import: {shown}; the "
-        "engine would delete it"
-    )
-
-
-def state_delete(stack: str, foreign: Sequence[str]) -> str:
-    """Say how a state forgets such resources, the dependants first.
-
-    By --force also those that are protected, which an import is by default.
-    """
-    lines = (
-        f"`pulumi state delete {shell_word(urn)} --force --stack {shell_word(stack)}`"
-        for urn in reversed(foreign)
-    )
-    return f"{', '.join(lines)}: the state forgets it, and it stays as it is in the tenant"
-
-
 def lost_from_state(stack: str) -> str:
     """Say how what a state has lost comes back: two sentences."""
     return (

@@ -46,7 +46,8 @@ async def bring_back(
     """
     application = await patience.told(lambda: directory.application(application_id))
     text = merged(application.notes, earlier)
-    ledger, damaged = Ledger.known(text, {**forgotten, **key_ids})
+    made = {key: window for window, key in {**forgotten, **key_ids}.items()}
+    ledger, damaged = Ledger.known(text, made)
     if not damaged:  # what nobody can read is given back as it was
         there = {each.key_id for each in application.passwords}
         text = ledger.keeping(frozenset({*there, *key_ids.values()})).into(text)

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from proself_mail.client_secret import ClientSecret
-from proself_mail.errors import CheckFailed, ConfigurationError
+from proself_mail.errors import CheckFailed, ConfigurationError, sentence
+from proself_mail.foreign import renamed
 from proself_mail.mending import lost_from_state
 from proself_mail.schedule import format_instant
 from proself_mail.secret import Secret
@@ -97,6 +98,11 @@ def are_secrets_told(state: State) -> bool:
 
 def check_agreement(state: State, name: str) -> None:
     """Raise `ConfigurationError` where outputs and resources of a state are not of the same."""
+    if misnamed := [each for each in state.foreign if each.own_name]:
+        shown = ", ".join(f"the {each.own_name} as {each.name}" for each in misnamed)
+        raise ConfigurationError(
+            f"The state of the stack {name} knows {shown}.", sentence(renamed(name, misnamed))
+        )
     known = {each.graph_id for each in state.resources.values()}
     lost = [
         f"the {_MADE[key]} {told}"

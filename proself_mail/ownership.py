@@ -149,7 +149,7 @@ def foreign_secrets(
     our name and came into being with the application.
     """
     held = {each.key_id for each in application.passwords}
-    its_own = {window: key for window, key in key_ids.items() if key in held}
+    its_own = {key: window for window, key in key_ids.items() if key in held}
     known, damaged = Ledger.known(application.notes, its_own)
     foreign = known.foreign(application.passwords)
     if known.made or damaged:

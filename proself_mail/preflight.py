@@ -21,11 +21,10 @@ from proself_mail.directory import (
     Forbidden,
 )
 from proself_mail.errors import Refused
+from proself_mail.foreign import foreign_in_state, without_foreign
 from proself_mail.lock import Lock
 from proself_mail.mending import (
-    foreign_in_state,
     newest_file,
-    state_delete,
     tainted,
     untaint,
 )
@@ -288,7 +287,7 @@ def foreign(state: State, stack: str) -> Check:
         name,
         Outcome.FAIL,
         foreign_in_state(state.foreign),
-        next_step=f"{state_delete(stack, state.foreign)}; then try again",
+        next_step=f"{without_foreign(stack, state.foreign)}; then try again",
         is_guard=True,
     )
 

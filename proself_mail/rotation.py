@@ -106,7 +106,7 @@ def plan(
             sentence(undeclared(missing)),
             f"{sentence(newest_file('S', state.ends, entries, now))} Nothing was changed.",
         )
-    ledger, damaged = Ledger.known(application.notes, state.key_ids)
+    ledger, damaged = Ledger.known(application.notes, state.made)
     there = {each.key_id: each for each in application.passwords}
     windows = open_windows(entries, now)
     is_open = {window.id for window in windows}

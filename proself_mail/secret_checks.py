@@ -88,15 +88,16 @@ def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     stack's own its state has lost some, which no rotation replaces.
     """
     name = "foreign client secrets"
-    ours, damaged = Ledger.known(found.notes, seen.state.key_ids)
+    ours, damaged = Ledger.known(found.notes, seen.state.made)
     principal = seen.principal if isinstance(seen.principal, ServicePrincipalRecord) else None
     foreign = [p for p in ours.foreign(found.passwords) if not p.has_ended(seen.at)]
     others = [p for p in principal.passwords if not p.has_ended(seen.at)] if principal else []
     revoked = _revoked(seen, found)  # which "client secrets" tells
+    told = {secret.key_id for secret in seen.outputs.client_secrets}  # which "state" tells
     lost = [
         p
         for p in ours.lost(found.passwords, seen.state.key_ids)
-        if not p.has_ended(seen.at) and p not in revoked
+        if not p.has_ended(seen.at) and p not in revoked and p.key_id not in told
     ]
     if not foreign and not others and not lost:
         return ok(name, "none")

@@ -5,13 +5,14 @@ and only where the engine cannot get over what a cut-off run left (`mend`).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from proself_mail import stamp
+from proself_mail.foreign import Foreign
 
 APPLICATION = "application"
 IDENTIFIER_URI = "identifier-uri"
@@ -32,6 +33,8 @@ KINDS = {
 """What each is. One that the program comes to call otherwise keeps its entry here, beside the new
 one: a state has it by its former URN until the next `up`, which knows that by an alias."""
 
+_TOLD = {"applicationObjectId": APPLICATION, "servicePrincipalObjectId": SERVICE_PRINCIPAL}
+"""Outputs that are a resource's id at Graph, and its name."""
 _FOR_A_MOMENT = "TERRAFORM_UPDATE_"
 """How names begin by which the plugin asks a new object's replica for its attention."""
 
@@ -49,7 +52,7 @@ class Resource:
     @property
     def graph_id(self) -> str:
         """Its id at Graph, which the plugin's ends with: an object's, or a secret's key id."""
-        return self.resource_id.rpartition("/")[2]
+        return _graph_id(self.resource_id)
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class State:
     """Names of the program's resources that the engine refuses to delete."""
     projects: frozenset[str] = frozenset()
     """Names of the projects that its resources are of."""
-    foreign: tuple[str, ...] = ()
-    """URNs of what the program never declares, as by `pulumi import`; dependants come later."""
+    foreign: tuple[Foreign, ...] = ()
+    """What the program never declares, as by `pulumi import`; dependants come later."""
     replaced: tuple[Resource, ...] = ()
     """The program's that others of their names stand for now; the next update deletes them."""
     tainted: tuple[str, ...] = ()
@@ -125,6 +128,14 @@ class State:
         }
 
     @property
+    def made(self) -> Mapping[str, str]:
+        """Windows' ids by the key ids of the client secrets, of those too that it has lost.
+
+        Its outputs tell of them until the next update.
+        """
+        return told_secrets(self.outputs) | {key: window for window, key in self.key_ids.items()}
+
+    @property
     def ends(self) -> Mapping[str, datetime]:
         """When the client secrets end, by their windows' ids."""
         return {
@@ -150,13 +161,13 @@ def read(deployment: Mapping[str, Any]) -> State:
     outputs: Mapping[str, Any] = {}
     protected: list[str] = []
     projects: set[str] = set()
-    foreign: list[str] = []
+    foreign: dict[str, str] = {}
     replaced: list[Resource] = []
     tainted: list[str] = []
     for each in deployment.get("resources") or ():
         projects.add(each["urn"].split("::")[1])
         if is_foreign(each["urn"]):
-            foreign.append(each["urn"])
+            foreign[each["urn"]] = _graph_id(each.get("id") or "")
             continue
         if each.get("protect"):
             protected.append(_name(each))
@@ -183,7 +194,7 @@ def read(deployment: Mapping[str, Any]) -> State:
         outputs,
         tuple(protected),
         frozenset(projects),
-        tuple(foreign),
+        foreign_of(foreign, outputs, {each["urn"] for each in deployment.get("resources") or ()}),
         tuple(replaced),
         tuple(tainted),
     )
@@ -200,6 +211,40 @@ def is_foreign(urn: str) -> bool:
         return False
     is_named = kind == (SECRET_KIND if name.startswith(SECRET_PREFIX) else KINDS.get(name))
     return not is_named or parents.rpartition("$")[2] != COMPONENT
+
+
+def foreign_of(
+    found: Mapping[str, str], outputs: Mapping[str, Any], taken: Collection[str]
+) -> tuple[Foreign, ...]:
+    """Return what is foreign, given its ids at Graph by URNs.
+
+    It is the stack's own where the outputs tell of its id and the URN that the program would give
+    it is not `taken`.
+    """
+    names = {outputs.get(key): name for key, name in _TOLD.items()}
+    names |= {key: SECRET_PREFIX + window for key, window in told_secrets(outputs).items()}
+
+    def own_name(urn: str, graph_id: str) -> str:
+        name = names.get(graph_id, "")
+        named = f"{urn.rpartition('::')[0]}::{name}"
+        return name if name and named not in taken and not is_foreign(named) else ""
+
+    return tuple(Foreign(urn, own_name(urn, graph_id)) for urn, graph_id in found.items())
+
+
+def told_secrets(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return the windows' ids by the key ids of the client secrets that a stack's outputs tell of.
+
+    None where the outputs are covered, or incomplete.
+    """
+    found = outputs.get("clientSecrets")
+    return {
+        each["keyId"]: each["id"]
+        for each in (found if isinstance(found, list) else ())
+        if isinstance(each, Mapping)
+        and isinstance(each.get("keyId"), str)
+        and isinstance(each.get("id"), str)
+    }
 
 
 def mend(deployment: dict[str, Any]) -> None:
@@ -226,6 +271,11 @@ def _unfinished(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
         and not is_foreign(each["urn"])
         and (_name(each).startswith(SECRET_PREFIX) or _name(each) == IDENTIFIER_URI)
     ]
+
+
+def _graph_id(resource_id: str) -> str:
+    """Return the id at Graph, which the plugin's ends with."""
+    return resource_id.rpartition("/")[2]
 
 
 def _name(resource: Mapping[str, Any]) -> str:

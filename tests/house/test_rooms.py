@@ -33,7 +33,7 @@ ONLY = {
 
 PURE = {
     *("check", "client_secret", "configuration", "directory", "engine_environment", "errors"),
-    *("facts", "failure"),
+    *("facts", "failure", "foreign"),
     *("forms", "lifetime", "mending", "proself", "schedule", "secret", "secret_policy", "settings"),
     *("stack_name", "stamp", "state"),
 }

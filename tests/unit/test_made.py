@@ -10,14 +10,13 @@ import pytest
 
 from infra.made import Made
 from proself_mail.errors import Refused
+from proself_mail.foreign import Foreign
 from tests.unit.test_settings import good
 
 KIND = "azuread:index/application:Application"
 URN = f"urn:pulumi:dev::proself-mail::proself-mail:index:MailApp${KIND}::application"
-APPLICATION = {
-    "type": KIND,
-    "outputs": {"objectId": "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"},
-}
+OBJECT_ID = "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"
+APPLICATION = {"type": KIND, "outputs": {"objectId": OBJECT_ID}}
 
 
 class Engine:
@@ -27,7 +26,7 @@ class Engine:
         self, monkeypatch: pytest.MonkeyPatch, silent: int, imported: Mapping[str, Any]
     ) -> None:
         self.asked: list[str] = []
-        self._resources = {URN: APPLICATION, **imported}
+        self.resources: dict[str, Any] = {URN: APPLICATION, **imported}
         self._silent = silent
         monkeypatch.setattr(pulumi.runtime, "invoke", self.invoke)
         for name in ("get_organization", "get_project"):
@@ -38,15 +37,17 @@ class Engine:
         if len(self.asked) <= self._silent:
             raise RuntimeError("failed to load checkpoint: EOF")
         are_outputs = self.asked[-1] == "readStackOutputs"
-        outputs = {"clientId": "…"} if are_outputs else self._resources
+        told = {"applicationObjectId": OBJECT_ID}
+        outputs = told if are_outputs else self.resources
         return SimpleNamespace(value={"outputs": outputs})
 
 
 def test_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is writing the state's file at that time."""
     engine = Engine(monkeypatch, 2, {})
-    object_id = "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"
-    assert Made.read("dev") == Made(object_id, {}, above_secrets=[URN])
+    assert Made.read("dev") == Made(
+        OBJECT_ID, {}, above_secrets=[URN], told_application_id=OBJECT_ID
+    )
     assert engine.asked == [*["readStackOutputs"] * 3, "readStackResourceOutputs"]
 
 
@@ -67,11 +68,26 @@ def test_what_somebody_imported_is_not_ours_and_is_not_deleted(
     Engine(monkeypatch, 0, {below: imported, above: imported})
     found = Made.read("dev")
     assert found is not None
-    assert found.application_id == "0f6ea7a3-7f9c-4c9f-8f3a-6a3f0f5f7c11"
+    assert found.application_id == OBJECT_ID
     with pytest.raises(Refused, match="what this program does not make") as refused:
         found.check(good(), "dev", datetime(2027, 4, 1, tzinfo=UTC))
     step = refused.value.next_step
     assert 0 < step.index(f"'{below}' --force --stack dev`") < step.index(f"{above} --force")
+
+
+def test_its_own_application_under_another_name_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after `pulumi state rename`, which the outputs know nothing of."""
+    engine = Engine(monkeypatch, 0, {URN.replace("::application", "::app2"): APPLICATION})
+    del engine.resources[URN]
+    found = Made.read("dev")
+    assert found is not None
+    assert [each.own_name for each in found.foreign] == ["application"]
+    with pytest.raises(Refused, match="the stack's own application") as refused:
+        found.check(good(), "dev", datetime(2027, 4, 1, tzinfo=UTC))
+    assert refused.value.next_step.startswith("`pulumi state rename")
+    assert "state delete" not in refused.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -87,4 +103,4 @@ def test_what_a_part_update_leaves_is_no_reason_to_refuse_it(
     monkeypatch.setenv("PULUMI_OPTION_TARGET", target)
     found = Made.read("dev")
     assert found is not None
-    assert found.foreign == ((erp,) if is_refused else ())
+    assert found.foreign == ((Foreign(erp),) if is_refused else ())

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from bench.rotation_model import Life
-from proself_mail import notes, rotate, rotation, rotation_report
+from proself_mail import notes, rotate, rotation, rotation_report, secret_checks
+from proself_mail.check import Outcome
 from proself_mail.directory import ApplicationRecord, DirectoryError, PasswordRecord
 from proself_mail.errors import CheckFailed, Refused
 from proself_mail.ledger import Damaged, Ledger, merged
@@ -235,6 +236,35 @@ def test_what_notes_lost_comes_back_and_what_came_since_stays() -> None:
     later = Ledger({TWO: NEW.window}, TWO).into("")
     assert Ledger.read(merged(later, old)).pasted == TWO, "what was said last counts"
     assert merged("proself-mail: {", old) == "proself-mail: {", "nobody's to repair"
+
+
+def test_a_secret_that_only_the_outputs_tell_of_is_the_stacks_own() -> None:
+    """Taken out of the state, as by `pulumi state move`, before anything was acknowledged."""
+    now, entries = T0 + DAY, [SecretsEntry(T0, 150 * DAY, 30 * DAY)]
+    [window] = open_windows(entries, now)
+    told = {"clientSecrets": [{"id": window.id, "keyId": ONE}]}
+    state = State({}, (), (), told)
+    own = PasswordRecord(ONE, "Proself SMTP OAuth 2027-04-01", T0, window.expires)
+    theirs = replace(own, key_id=TWO)
+    application = replace(APPLICATION, passwords=(own, theirs))
+    plan = rotation.plan(entries, state, application, now, now)
+    assert [each.key_id for each in plan.foreign] == [TWO]
+    assert [each.key_id for each in plan.lost] == [ONE]
+    assert plan.ledger.made == {ONE: window.id}, "which the notes are to remember"
+    seen = SimpleNamespace(
+        state=state,
+        settings=SimpleNamespace(entries=entries),
+        outputs=SimpleNamespace(client_secrets=[SimpleNamespace(key_id=ONE)]),
+        principal=None,
+        at=now,
+        application=application,
+        stack="dev",
+    )
+    found = secret_checks.foreign_secrets(cast(Any, seen))
+    assert TWO in found.detail
+    assert ONE not in found.detail, "`state` tells, with a better way out"
+    seen.application = replace(application, passwords=(own,))
+    assert secret_checks.foreign_secrets(cast(Any, seen)).outcome is Outcome.OK
 
 
 def test_the_name_of_a_foreign_secret_is_text_in_the_summary() -> None:

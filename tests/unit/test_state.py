@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from proself_mail import state
-from proself_mail.mending import state_delete
+from proself_mail.errors import ConfigurationError
+from proself_mail.foreign import Foreign, without_foreign
+from proself_mail.outputs import check_agreement
 
 STACK = "urn:pulumi:dev::proself-mail::pulumi:pulumi:Stack::proself-mail-dev"
 OURS = "urn:pulumi:dev::proself-mail::proself-mail:index:MailApp"
@@ -25,7 +27,7 @@ def test_an_import_under_a_name_of_ours_does_not_take_its_place(imported_last: b
     theirs = entry(IMPORTED, id="/applications/theirs", protect=True)
     found = state.read({"resources": [ours, theirs] if imported_last else [theirs, ours]})
     assert found.application_id == "ours"
-    assert found.foreign == (IMPORTED,)
+    assert found.foreign == (Foreign(IMPORTED),)
     assert found.protected == ()
 
 
@@ -43,7 +45,7 @@ def test_an_import_under_a_name_of_ours_does_not_take_its_place(imported_last: b
 )
 def test_what_the_program_never_declares(urn: str) -> None:
     found = state.read({"resources": [entry(STACK), entry(urn)]})
-    assert found.foreign == (urn,)
+    assert found.foreign == (Foreign(urn),)
     assert not found.resources
     assert found.holds_anything
 
@@ -66,6 +68,52 @@ def test_what_the_engine_keeps_for_itself_is_nobodys_and_a_component_may_have_ou
 def test_a_state_forgets_a_dependant_first() -> None:
     """Else the engine refuses; and it forgets nothing that is protected without --force."""
     below = IMPORTED.replace("::application", f"${APPLICATION}::below")
-    lines = state_delete("dev", (IMPORTED, below)).split(", ")
+    lines = without_foreign("dev", (Foreign(IMPORTED), Foreign(below))).split(", ")
     assert lines[0] == f"`pulumi state delete '{below}' --force --stack dev`"
     assert lines[1].startswith(f"`pulumi state delete {IMPORTED} --force --stack dev`")
+
+
+PASSWORD = "azuread:index/applicationPassword:ApplicationPassword"
+TOLD = {
+    "applicationObjectId": "a",
+    "clientSecrets": [{"id": "20260101T000000Z", "keyId": "k", "value": "v"}],
+}
+
+
+def with_outputs(*entries: dict[str, Any]) -> state.State:
+    return state.read({"resources": [entry(STACK, outputs=TOLD), *entries]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "own_id", "name"),
+    [
+        (APPLICATION, "/applications/a", "application"),
+        (PASSWORD, "a/password/k", "secret-20260101T000000Z"),
+    ],
+)
+def test_what_pulumi_renamed_is_the_stacks_own(kind: str, own_id: str, name: str) -> None:
+    """`pulumi state rename` took its name: another one of it gives that back and loses nothing."""
+    urn = f"{OURS}${kind}::app2"
+    found = with_outputs(entry(urn, id=own_id))
+    assert found.foreign == (Foreign(urn, name),)
+    assert f"`pulumi state rename '{urn}' {name} --stack dev`" in without_foreign(
+        "dev", found.foreign
+    )
+    assert "state delete" not in without_foreign("dev", found.foreign)
+    with pytest.raises(ConfigurationError, match=f"knows the {name} as app2") as told:
+        check_agreement(found, "dev")
+    assert told.value.next_step.startswith("`pulumi state rename")
+    twice = with_outputs(entry(urn, id=own_id), entry(f"{OURS}${kind}::{name}", id=own_id))
+    assert twice.foreign == (Foreign(urn),), "its name is taken"
+    elsewhere = urn.replace(f"{OURS}$", f"{OURS.rpartition('::')[0]}::")
+    assert with_outputs(entry(elsewhere, id=own_id)).foreign == (Foreign(elsewhere),)
+
+
+def test_a_secret_that_was_moved_here_is_not_forgotten_at_once() -> None:
+    """`pulumi state move`: the other stack's state has its value no more, and Entra gives none."""
+    urn = f"{STACK.rpartition('pulumi:pulumi')[0]}{PASSWORD}::secret-20270101T000000Z"
+    step = without_foreign("dev", with_outputs(entry(urn, id="b/password/other")).foreign)
+    first, _, then = step.partition(" Then ")
+    assert "state delete" not in first
+    assert "back from the backend's history" in first
+    assert then.startswith(f"`pulumi state delete {urn} --force --stack dev`")
