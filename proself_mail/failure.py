@@ -264,6 +264,17 @@ RULES = (
         "Check the address of the key, and the sign-in and the rights on it; no stack was made.",
     ),
     Rule(
+        # The one that an update encrypts by, which the stack's file tells of and not its state.
+        r"get stack secrets manager: incorrect passphrase",
+        Kind.PERMANENT,
+        "the stack's file is of another passphrase",
+        "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase, in every shell: "
+        f"`{TYPED_PASSPHRASE}` lets you type it, unseen. If that is set, bring the newest stack "
+        "file (`git pull`): the passphrase was changed since this one. Then try again.",
+        ConfigurationError,
+        source="P",
+    ),
+    Rule(
         r"incorrect passphrase|passphrase must be set|could not read passphrase|decrypt",
         Kind.PERMANENT,
         "the stack's secrets cannot be opened",

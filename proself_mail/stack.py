@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -161,7 +162,47 @@ class Stack:
         if found is None:
             raise self.missing()
         self.check_identity(settings, found)
+        await self.engine.awaited(lambda: self._check_passphrase(found))
         return settings, found
+
+    def _check_passphrase(self, found: State) -> None:
+        """Raise `ConfigurationError` where the passphrase does not open the stack's file.
+
+        Reading needs the state's alone; an update encrypts by the file's, and is refused. The
+        engine is asked only where they differ, by the ciphertext that is part of a salt.
+        """
+        salt = self._salt()
+        if salt in ("", found.salt) or not found.holds_anything:
+            return
+        told = {f"{PROJECT}:salt": {"secure": salt.split(":", 2)[-1]}}
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / self.file.name
+            copy.write_text(json.dumps({"encryptionsalt": salt, "config": told}), encoding="utf-8")
+            try:
+                self._command("config", "--json", "--show-secrets", "--config-file", str(copy))
+            except CommandFailed as error:
+                if "passphrase" not in _words(error):
+                    raise self._converted(error) from error
+                raise ConfigurationError(
+                    f"The passphrase does not open {self.file_shown}, whose `encryptionsalt` is "
+                    f"not that of the state of {self.name}: no update could use it. It was changed "
+                    "since this file (Pulumi's `stack change-secrets-provider`), or the file is "
+                    "another stack's.",
+                    "Bring the newest stack file (`git pull`) and set the passphrase that goes "
+                    "with it; then try again.",
+                ) from error
+
+    def _salt(self) -> str:
+        """Return the `encryptionsalt` by which an update encrypts; blank for a key service's key.
+
+        Blank too where only the engine can read the file.
+        """
+        try:
+            found = stack_file.document(self.file)
+            by_passphrase = found.get("secretsprovider") in (None, "default", "passphrase")
+        except stack_file.UNREADABLE:
+            return ""
+        return str(found.get("encryptionsalt") or "") if by_passphrase else ""
 
     def missing(self) -> NoStackError:
         """Return the error for a backend that does not have it."""

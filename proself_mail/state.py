@@ -77,6 +77,8 @@ class State:
     """The program's that others of their names stand for now; the next update deletes them."""
     tainted: tuple[str, ...] = ()
     """URNs of what `pulumi state taint` marked: the next update replaces it."""
+    salt: str = ""
+    """The `encryptionsalt` of its secrets; blank where no passphrase encrypts them."""
 
     @property
     def holds_anything(self) -> bool:
@@ -197,6 +199,7 @@ def read(deployment: Mapping[str, Any]) -> State:
         foreign_of(foreign, outputs, {each["urn"] for each in deployment.get("resources") or ()}),
         tuple(replaced),
         tuple(tainted),
+        ((deployment.get("secrets_providers") or {}).get("state") or {}).get("salt") or "",
     )
 
 

@@ -201,6 +201,28 @@ def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> No
     assert standing.writes(before) == []
 
 
+SALT = "v1:0pzDwyc/NBU=:v1:IOuivrictSwGBgzR:hTYchtwN4cNHTmS+lJ19/9DyikWCCg=="
+"""As the engine made it for the passphrase `one`."""
+
+
+def test_a_file_that_the_passphrase_does_not_open_is_told(standing: Journey) -> None:
+    """One from before the secrets provider was changed: to read the state it is not needed."""
+    file = standing.folder / f"Pulumi.{STACK}.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
+    file.write_text(yaml.safe_dump({"config": config, "encryptionsalt": SALT}), encoding="utf-8")
+    before = standing.mark()
+    for command in ("verify", "preflight", "rotate"):
+        env = {"PULUMI_CONFIG_PASSPHRASE": "two"}
+        done = standing.proself_mail(command, "--stack", STACK, env=env)
+        assert done.returncode == 2, done.stdout + done.stderr
+        said = " ".join(done.stderr.split())
+        assert "`encryptionsalt` is not that of the state" in said
+        assert "Bring the newest stack file (`git pull`)" in said
+    assert standing.writes(before) == []
+    env = {"PULUMI_CONFIG_PASSPHRASE": "one"}
+    assert standing.proself_mail("verify", "--stack", STACK, env=env).returncode == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
 def test_the_first_ctrl_c_ends_a_question(standing: Journey) -> None:
     import pty  # cannot be imported on Windows

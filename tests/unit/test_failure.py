@@ -366,6 +366,11 @@ def test_the_engines_advice_on_protection_is_not_repeated(said: str, kept: str) 
 def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
     assert isinstance(classify("stack is currently locked by 1 lock(s)").error(), Refused)
     assert isinstance(classify("incorrect passphrase").error(), ConfigurationError)
+    of_the_file = classify(
+        "getting stack configuration: get stack secrets manager: incorrect passphrase"
+    )
+    assert isinstance(of_the_file.error(), ConfigurationError)
+    assert "(`git pull`)" in of_the_file.next_step
     missing = classify("could not create secrets manager for new stack: passphrase must be set")
     assert isinstance(missing.error(), ConfigurationError)
     assert "Choose one" in missing.next_step
