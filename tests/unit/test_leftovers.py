@@ -124,17 +124,21 @@ def is_this_updates(each: ApplicationRecord) -> bool:
     return each.created is not None and each.created >= BEGAN
 
 
-@given(states, listings)
+@given(states, listings, st.integers(2, 3))
 def test_only_empty_doubles_of_this_update_are_purged(
-    state: State, listing: list[ApplicationRecord]
+    state: State, listing: list[ApplicationRecord], number: int
 ) -> None:
-    plan = decide(state, listing).plan
-    for each in plan.purge if plan else ():
-        assert each.tags == WHOLE
-        assert is_this_updates(each)
-        assert each.passwords == ()
-        assert each.object_id != state.application_id
-        assert each is not (plan and plan.adopt)
+    doubles = [application(f"double-{n}", WHOLE, BEGAN) for n in range(number)]
+    alone = decide(state, doubles).plan
+    assert alone
+    assert len(alone.purge) == number - (state.application_id is None)
+    for plan in (alone, decide(state, [*listing, *doubles]).plan):
+        for each in plan.purge if plan else ():
+            assert each.tags == WHOLE
+            assert is_this_updates(each)
+            assert each.passwords == ()
+            assert each.object_id != state.application_id
+            assert each is not (plan and plan.adopt)
 
 
 def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
@@ -149,18 +153,37 @@ def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
         assert "delete" not in str(refused.value).lower().partition("if there is none, ")[0]
 
 
-@given(states, listings)
-def test_only_secrets_of_this_update_that_another_stands_for_are_removed(
-    state: State, listing: list[ApplicationRecord]
+EVERY_SECRET = tuple(
+    password(key, starts, name, expires)
+    for key in (KNOWN_KEY, str(uuid.UUID(int=8)))
+    for starts in (BEGAN - timedelta(seconds=1), BEGAN, BEGAN + timedelta(hours=1), None)
+    for name in (f"{DESCRIPTION} 2027-04-01", "by hand", "")
+    for expires in (WINDOW_END, WINDOW_END + timedelta(days=1), None)
+)
+
+
+def test_only_secrets_of_this_update_that_another_stands_for_are_removed() -> None:
+    own = application(OWN_ID, WHOLE, BEGAN, EVERY_SECRET)
+    plan = decide(state_of(application_id=OWN_ID, secret=True), [own]).plan
+    assert plan
+    assert {each.object_id for each, _ in plan.remove} == {OWN_ID}
+    assert [removed for _, removed in plan.remove] == [
+        each
+        for each in EVERY_SECRET
+        if each.key_id != KNOWN_KEY
+        and each.starts is not None
+        and each.starts >= BEGAN
+        and each.display_name.startswith(DESCRIPTION)
+        and each.expires == WINDOW_END
+    ]
+
+
+@given(st.sampled_from([OWN_ID, None]), listings)
+def test_none_is_removed_where_the_state_knows_none(
+    application_id: str | None, listing: list[ApplicationRecord]
 ) -> None:
-    plan = decide(state, listing).plan
-    for of, removed in plan.remove if plan else ():
-        assert of.object_id == state.application_id
-        assert removed.key_id not in state.key_ids.values()
-        assert removed.starts is not None
-        assert removed.starts >= BEGAN
-        assert removed.display_name.startswith(DESCRIPTION)
-        assert removed.expires in state.ends.values()
+    plan = decide(state_of(application_id=application_id, secret=False), listing).plan
+    assert plan is None or plan.remove == ()
 
 
 @given(states, listings)

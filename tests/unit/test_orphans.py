@@ -261,15 +261,25 @@ def test_what_a_killed_run_left_in_the_recycle_bin_is_purged_and_nothing_else() 
     assert list(directory.bin.values()) == others
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_double_that_was_used_meanwhile_is_not_deleted(seed: int) -> None:
-    class Filling(Trailing):
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"passwords": (secret(str(uuid.UUID(int=7))),)},
+        {"tags": ()},
+        {"tags": (TAGS[0], f"proself-mail:stack={uuid.UUID(int=9)}", TAGS[2])},
+    ],
+    ids=["got a secret", "lost its stamp", "got another stack's stamp"],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_double_that_was_used_meanwhile_is_not_deleted(
+    seed: int, meanwhile: dict[str, Any]
+) -> None:
+    class Changing(Trailing):
         async def application(self, object_id: str) -> ApplicationRecord:
-            found = await super().application(object_id)
-            return replace(found, passwords=(secret(str(uuid.UUID(int=7))),))
+            return replace(await super().application(object_id), **meanwhile)
 
     chance = random.Random(seed)  # noqa: S311
-    directory = Filling(chance, [application(OWN), application("double")], lag=0)
+    directory = Changing(chance, [application(OWN), application("double")], lag=0)
     with pytest.raises(Refused, match="no longer what it was"):
         run(lambda: orphans(directory).clean(STATE, tenant_now, wrote=lambda: True))
     assert set(directory.live) == {OWN, "double"}

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.ledger import Ledger
 from proself_mail.ownership import Due, OfStack, foreign_secrets, of_production
 from proself_mail.settings import Environment
 from proself_mail.stamp import Stamp
@@ -79,6 +81,40 @@ def test_the_first_secret_of_an_application_that_was_replaced_is_ours() -> None:
     old = ApplicationRecord("o", "c", "", NOW, (), "", (), (), 2, {}, (first, added))
     assert foreign_secrets(old, {"20261124T000000Z": "k3"}) == (added,)
     assert foreign_secrets(old, {"20261124T000000Z": "k2"}) == (first,)
+
+
+@pytest.mark.parametrize(
+    ("after", "ours"),
+    [
+        (timedelta(seconds=-1), False),
+        (timedelta(), True),
+        (timedelta(minutes=10), True),
+        (timedelta(minutes=10, seconds=1), False),
+        (None, False),
+    ],
+)
+def test_without_a_state_it_is_ours_where_it_came_into_being_with_its_application(
+    after: timedelta | None, ours: bool
+) -> None:
+    starts = None if after is None else NOW + after
+    secret = PasswordRecord("k1", "Proself SMTP OAuth 2026-11-24", starts, NOW)
+    lost = ApplicationRecord("o", "c", "", NOW, (), "", (), (), 2, {}, (secret,))
+    assert foreign_secrets(lost, {}) == (() if ours else (secret,))
+
+
+@pytest.mark.parametrize("notes", ["proself-mail: {", Ledger({str(UUID(int=3)): "w"}).into("")])
+def test_it_is_not_where_the_notes_tell_of_others_or_did(notes: str) -> None:
+    secret = PasswordRecord("k1", "Proself SMTP OAuth 2026-11-24", NOW, NOW)
+    noted = ApplicationRecord("o", "c", "", NOW, (), "", (), (), 2, {}, (secret,), notes)
+    assert foreign_secrets(noted, {}) == (secret,)
+
+
+def test_of_two_that_may_each_be_the_first_neither_is_ours() -> None:
+    two = tuple(
+        PasswordRecord(f"k{n}", "Proself SMTP OAuth 2026-11-24", NOW, NOW) for n in range(2)
+    )
+    lost = ApplicationRecord("o", "c", "", NOW, (), "", (), (), 2, {}, two)
+    assert foreign_secrets(lost, {}) == two
 
 
 @given(stamps, noise)

@@ -5,7 +5,7 @@ two purges nothing would lead to it any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -114,6 +114,34 @@ class Foreign(Bin):
         return found if object_id == "a" else replace(found, client_id="d", tags=self._tags)
 
 
+class Restamped(Bin):
+    """Its application got another stamp since the plan was made; listings trail behind that."""
+
+    def __init__(self, tags: Sequence[str], *, live: bool) -> None:
+        super().__init__(float("inf"))
+        self.live = live
+        self._tags = tuple(tags)
+
+    async def application(self, object_id: str) -> ApplicationRecord:
+        if not self.live:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return replace(APPLICATION, deleted=None, tags=self._tags)
+
+    async def delete_application(self, _: str) -> None:
+        self.live = False
+
+    async def deleted_applications_tagged(self, tag: str) -> AsyncIterator[ApplicationRecord]:
+        async for each in super().deleted_applications_tagged(tag):
+            if not self.live:
+                yield each
+
+    async def deleted_item(self, object_id: str) -> DeletedItem:
+        found = await super().deleted_item(object_id)
+        if self.live:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return replace(found, tags=self._tags)
+
+
 def removed(
     directory: Bin, *items: Item, now: datetime = GONE + timedelta(days=1)
 ) -> tuple[dict[str, Result], float]:
@@ -177,3 +205,22 @@ def test_another_applications_service_principal_is_not_purged(
     results, _ = removed(directory, LIVE if live else IN_BIN, PRINCIPAL)
     assert directory.purged == ["a"]
     assert results == {"a": Result.REMOVED, "p": Result.FAILED}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        Stamp(STACK, Environment.PRODUCTION).tags(),
+        Stamp(UUID(int=2), Environment.TEST).tags(),
+        TAGS[:1],
+    ],
+    ids=["production", "another stack's", "damaged"],
+)
+@pytest.mark.parametrize("live", [False, True])
+def test_what_bears_another_stamp_by_then_is_left(live: bool, tags: Sequence[str]) -> None:
+    """A person may take long to answer, and somebody else may need it meanwhile."""
+    directory = Restamped(tags, live=live)
+    results, _ = removed(directory, LIVE if live else IN_BIN)
+    assert results == {"a": Result.FAILED}
+    assert directory.live is live
+    assert directory.purged == []
