@@ -19,6 +19,7 @@ import pytest
 from proself_mail import rotate, state, whole_file
 from proself_mail.engine import Engine
 from proself_mail.errors import ConfigurationError, Error, Interrupted, Refused, RemoteError
+from proself_mail.ledger import Ledger
 from proself_mail.patience import Patience
 from proself_mail.rotate import Append
 from tests import jumping
@@ -210,3 +211,36 @@ def test_the_patience_with_the_tenant_begins_again_after_a_person_was_asked(
     held.append({"urn": "urn:pulumi:prod::proself-mail::a:b:C::erp", "type": "a:b:C"})
     with pytest.raises(Refused, match="what this program does not make"):  # due or not
         asyncio.run(rotate.run("prod", Path(), print, dry_run=True))
+
+
+def test_nobody_acknowledges_what_the_outputs_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person pastes from them, and may name the secret that Proself has all the same."""
+    key = "11111111-1111-4111-8111-111111111111"
+    found = SimpleNamespace(
+        windows=[SimpleNamespace(id="w")],
+        keys={"w": key},
+        add=(),
+        ledger=Ledger(),
+        are_outputs_behind=True,
+    )
+    noted: list[Ledger] = []
+
+    async def plan() -> object:
+        return found
+
+    async def note(_: object, ledger: Ledger) -> None:
+        noted.append(ledger)
+
+    @asynccontextmanager
+    async def rotating(*_: object) -> AsyncIterator[object]:
+        yield SimpleNamespace(opened=None, plan=plan, note=note, planned=lambda _: found)
+
+    monkeypatch.setattr(rotate, "rotating", rotating)
+    with pytest.raises(ConfigurationError, match="Proself may have an older one"):
+        asyncio.run(rotate.acknowledge("prod", Path(), None, print))
+    assert noted == []
+    asyncio.run(rotate.acknowledge("prod", Path(), key.upper(), print))
+    assert noted == [Ledger({}, key)]
+    found.are_outputs_behind = False
+    asyncio.run(rotate.acknowledge("prod", Path(), None, print))
+    assert noted == [Ledger({}, key)] * 2

@@ -1,0 +1,230 @@
+"""What is read of a stack whose secrets are rotated, where readers trail and clocks differ."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from proself_mail import clock, rotate, spent_secrets, up
+from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
+from proself_mail.errors import CheckFailed, PartlyFailed, Refused, RemoteError
+from proself_mail.patience import Patience
+from proself_mail.rotating_stack import RotatingStack
+from proself_mail.schedule import Window, format_instant, open_windows
+from proself_mail.settings import Environment
+from proself_mail.stamp import Stamp
+from proself_mail.state import APPLICATION, SECRET_PREFIX, Resource, State
+from tests.jumping import run
+from tests.unit.test_settings import good
+
+SETTINGS = good()
+DAY = timedelta(days=1)
+T0 = datetime(2027, 4, 1, tzinfo=UTC)
+FIRST, SECOND = open_windows(SETTINGS.entries, T0 + 160 * DAY)
+ONE = "11111111-1111-4111-8111-111111111111"
+TWO = "22222222-2222-4222-8222-222222222222"
+OLD = PasswordRecord(ONE, "Proself 2027-04-01", FIRST.starts, FIRST.expires)
+NEW = PasswordRecord(TWO, "Proself 2027-08-29", SECOND.starts, SECOND.expires)
+TAGS = tuple(Stamp(SETTINGS.stack_id, Environment.TEST).tags())
+OURS = ApplicationRecord("app", "client", "mail", None, TAGS, "", (), (), None, {}, (OLD, NEW))
+
+
+def state(*secrets: tuple[Window, str]) -> State:
+    made = [
+        Resource(SECRET_PREFIX + window.id, f"app/password/{key}", {"endDate": format_instant(end)})
+        for window, key in secrets
+        for end in [window.expires]
+    ]
+    application = Resource(APPLICATION, "/applications/app", {"clientId": "client"})
+    return State({each.name: each for each in (application, *made)}, (), (), {})
+
+
+BOTH = state((FIRST, ONE), (SECOND, TWO))
+
+
+class Tenant:
+    """A directory that gives one answer after the other; None is that there is no such object."""
+
+    def __init__(self, answers: Iterable[ApplicationRecord | None]) -> None:
+        self.reads = 0
+        self._answers: Iterator[ApplicationRecord | None] = iter(answers)
+
+    async def application(self, object_id: str) -> ApplicationRecord:
+        self.reads += 1
+        assert self.reads < 1000, "it reads for ever"
+        found = next(self._answers)
+        if found is None:
+            raise NotFound(404, "Request_ResourceNotFound", object_id)
+        return found
+
+    async def set_notes(self, *_: str) -> None:
+        pass
+
+
+class Engine:
+    """An engine that does what is asked at once."""
+
+    async def awaited(self, work: Callable[[], object]) -> object:
+        return work()
+
+
+def stack_of(
+    tenant: Tenant,
+    held: State = BOTH,
+    *,
+    ahead: timedelta = timedelta(),
+    now_held: Callable[[], State] = lambda: BOTH,
+) -> RotatingStack:
+    """Give a stack with a state that was read before, and one that is held `now`."""
+    stack = SimpleNamespace(name="prod", engine=Engine(), state=now_held, covered_state=now_held)
+    session = SimpleNamespace(directory=tenant, tenant_now=lambda: clock.now() + ahead)
+    return RotatingStack(
+        cast(Any, stack), SETTINGS, held, False, cast(Any, session), Patience(lambda _: None)
+    )
+
+
+def set_clock(patch: pytest.MonkeyPatch, now: datetime) -> None:
+    patch.setattr(clock, "now", lambda: now)
+
+
+@pytest.fixture(autouse=True)
+def first_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, T0 + DAY)
+
+
+@pytest.mark.parametrize(
+    "tags", [(), tuple(Stamp(good().tenant_id, Environment.TEST).tags())], ids=["none", "another's"]
+)
+def test_an_application_without_the_stacks_stamp_is_not_rotated(tags: tuple[str, ...]) -> None:
+    at = stack_of(Tenant(repeat(replace(OURS, tags=tags))))
+    with pytest.raises(Refused, match="app does not bear this stack's stamp") as refused:
+        run(at.application)
+    assert "Check `stackId` in the stack file of prod" in refused.value.next_step
+
+
+def test_an_application_is_gone_where_three_readers_say_so() -> None:
+    assert run(stack_of(Tenant([None, None, OURS])).application) == OURS
+    with pytest.raises(CheckFailed, match="is not in the tenant"):
+        run(stack_of(Tenant([None, None, None, OURS])).application)
+
+
+def test_a_secret_is_gone_where_three_readers_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, T0 + 160 * DAY)
+    behind = replace(OURS, passwords=(OLD,))
+    assert run(stack_of(Tenant([behind, behind, OURS])).plan).vanished == ()
+    assert run(stack_of(Tenant([behind, behind, behind, OURS])).plan).vanished == (SECOND,)
+
+
+@pytest.mark.parametrize(
+    ("now", "ahead", "expired"),
+    [
+        (timedelta(minutes=1), timedelta(minutes=-2), ()),
+        (timedelta(minutes=2), timedelta(minutes=-1), (OLD,)),
+        (timedelta(minutes=1), timedelta(minutes=2), (OLD,)),
+        (timedelta(minutes=-1), timedelta(minutes=2), ()),
+    ],
+)
+def test_a_secret_has_expired_where_both_clocks_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+    now: timedelta,
+    ahead: timedelta,
+    expired: tuple[PasswordRecord, ...],
+) -> None:
+    set_clock(monkeypatch, FIRST.expires + now)
+    assert stack_of(Tenant([]), ahead=ahead).planned(OURS).expired == expired
+
+
+def test_what_was_removed_is_gone_where_three_readers_in_a_row_say_so() -> None:
+    gone = replace(OURS, passwords=(NEW,))
+    tenant = Tenant([gone, gone, OURS, gone, gone, gone, OURS])
+    assert run(lambda: spent_secrets.settled(stack_of(tenant), [OLD])) == gone
+    assert tenant.reads == 6
+
+
+def test_what_still_shows_long_after_its_removal_is_told() -> None:
+    at = stack_of(Tenant(repeat(OURS)))
+    with pytest.raises(PartlyFailed, match=f"Still there after their removal: .*{ONE}") as failed:
+        run(lambda: spent_secrets.settled(at, [OLD]))
+    assert TWO not in str(failed.value)
+    assert "`proself-mail rotate --stack prod` tries again" in failed.value.next_step
+
+
+BY_HAND = PasswordRecord("33333333-3333-4333-8333-333333333333", "by hand", T0, None)
+BEFORE = replace(OURS, passwords=(OLD, BY_HAND))
+WITH_ANOTHER = replace(OURS, passwords=(OLD, BY_HAND, NEW))
+ALONE = state((FIRST, ONE))
+
+
+@pytest.mark.parametrize(
+    ("answers", "held", "nothing"),
+    [
+        ([BEFORE, BEFORE, BEFORE], ALONE, True),
+        (
+            [BEFORE, WITH_ANOTHER, BEFORE],
+            ALONE,
+            False,
+        ),
+        ([BEFORE, BEFORE, BEFORE], BOTH, False),
+        ([BEFORE, None, None, None], ALONE, False),
+    ],
+    ids=["none", "one reader shows one", "the state has one", "it cannot be told"],
+)
+def test_a_rotation_came_to_nothing_where_surely_no_secret_was_made(
+    answers: list[ApplicationRecord | None], held: State, nothing: bool
+) -> None:
+    at = stack_of(Tenant(answers), ALONE, now_held=lambda: held)
+    before = at.planned(BEFORE)
+    assert before.foreign == (BY_HAND,)
+    assert run(lambda: rotate._came_to_nothing(at, before)) is nothing
+
+
+def test_nor_where_the_state_cannot_be_read() -> None:
+    def fail() -> State:
+        raise RemoteError("The backend does not answer.", "Try again.")
+
+    at = stack_of(Tenant(repeat(BEFORE)), ALONE, now_held=fail)
+    assert not run(lambda: rotate._came_to_nothing(at, at.planned(BEFORE)))
+
+
+@pytest.mark.parametrize("carries_on", [False, True])
+def test_what_only_forgets_is_all_unless_it_carries_an_update_on(
+    monkeypatch: pytest.MonkeyPatch, carries_on: bool
+) -> None:
+    """What that one began is to be brought to its end, and its journal stays until then."""
+    did: list[str] = []
+    forgotten = state((SECOND, TWO))
+    gone = replace(OURS, passwords=(NEW,))
+    at = stack_of(Tenant(repeat(gone)), now_held=lambda: forgotten)
+    record = SimpleNamespace(carries_on=carries_on, end=lambda: did.append("ended"))
+    record.writing = lambda _: record
+
+    async def forget(*_: object) -> bool:
+        did.append("forgot")
+        return True
+
+    async def update(*_: object) -> object:
+        did.append("updated")
+        return SimpleNamespace(state=forgotten, application=gone)
+
+    set_clock(monkeypatch, FIRST.expires + DAY)
+    monkeypatch.setattr(up, "begin", lambda *_: record)
+    monkeypatch.setattr(up, "signed_in", update)
+    monkeypatch.setattr(rotate, "_forget", forget)
+
+    plan = at.planned(gone)
+    assert plan.forget == (FIRST.id,)
+
+    async def rotated() -> rotate.Rotation:
+        looking = asyncio.get_running_loop().create_future()
+        looking.set_result(up.Looked((), BOTH, [gone]))
+        return await rotate._apply(at, plan, lambda _: None, looking)
+
+    ended = run(rotated)
+    assert did == (["forgot", "updated"] if carries_on else ["forgot", "ended"])
+    assert (ended.done is not None) is carries_on
+    assert ended.after.forget == ()
