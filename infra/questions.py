@@ -1,9 +1,10 @@
 """Questions to the tenant before anything is registered, where the answer is due.
 
 Of the policy on client secrets the plugin asks nobody: it would refuse the secret when the
-application, its service principal and the consent are made already. And an application that the
-state has lost is not made a second time. Both looks are optional, for few identities may see a
-policy: what is not told within seconds is left to the plugin (docs/adr/0029).
+application, its service principal and the consent are made already. That look is optional, for few
+identities may see a policy: what is not told within seconds is left to the plugin (docs/adr/0029).
+And an application that the state has lost is made a second time only where the tenant says that the
+first is gone.
 """
 
 import asyncio
@@ -80,7 +81,7 @@ async def _ask(
                 if caller.tenant_id != tenant_id:
                     return None
                 return await question(directory)
-    # Whatever stands in its way, the update may go on without this look: the plugin signs in for
-    # itself, by more ways than ours, and has the words for what fails.
+    # What stands in its way is not told: the plugin signs in for itself, by more ways than ours,
+    # and has the words for what fails.
     except Exception:
         return None
