@@ -36,3 +36,20 @@ def test_an_engine_that_began_nothing_is_forgotten(tmp_path: Path) -> None:
     opened.writing(BEGAN)
     opened.save()
     assert begin(tmp_path, timedelta()).wrote is None
+
+
+def test_one_that_was_cut_short_more_than_a_week_ago_is_not_carried_on(tmp_path: Path) -> None:
+    begin(tmp_path, timedelta())
+    week = timedelta(days=7)
+    assert begin(tmp_path, week).began == BEGAN
+    anew = begin(tmp_path, week + timedelta(seconds=1))
+    assert (anew.carries_on, anew.began) == (False, BEGAN + week + timedelta(seconds=1))
+
+
+def test_one_of_another_stack_is_not_carried_on(tmp_path: Path) -> None:
+    """As where a stack file got a UUID of its own: what that update made is not this stack's."""
+    begin(tmp_path, timedelta())
+    path, later, other = tmp_path / "update.json", BEGAN + timedelta(minutes=1), UUID(int=7)
+    assert journal.began(path, STACK, later) == BEGAN
+    assert journal.began(path, other, later) == later
+    assert not journal.begin(path, other, later).carries_on

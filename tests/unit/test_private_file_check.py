@@ -42,9 +42,10 @@ def test_a_folder_of_programs_is_this_users_alone(
         private_file.make_own_folder(own)
     assert own.stat().st_mode & 0o777 == 0o700
     (tmp_path / "link").symlink_to(own)
-    (tmp_path / "shared").mkdir()
-    (tmp_path / "shared").chmod(0o775)
-    for refused in ("link", "shared"):
+    for mode in (0o720, 0o702):
+        (tmp_path / f"{mode:o}").mkdir()
+        (tmp_path / f"{mode:o}").chmod(mode)
+    for refused in ("link", "720", "702"):
         with pytest.raises(Refused, match="is not this user's alone"):
             private_file.make_own_folder(tmp_path / refused)
     monkeypatch.setattr(os, "geteuid", lambda: own.stat().st_uid + 1)
@@ -81,6 +82,36 @@ def test_a_folder_of_another_user_takes_no_secret(
     assert file.read_text(encoding="utf-8") == "secret"
     owner = 0
     private_file.write(file, "other")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders have no mode")
+@pytest.mark.parametrize("mode", [0o720, 0o702], ids=oct)
+def test_a_folder_that_others_may_write_in_takes_no_secret(tmp_path: Path, mode: int) -> None:
+    """They could put another file in its place, but for a folder like /tmp: of theirs alone."""
+    file = tmp_path / "shared" / "proself.toml"
+    file.parent.mkdir()
+    file.parent.chmod(mode)
+    for refused in (private_file.check, lambda path: private_file.write(path, "secret")):
+        with pytest.raises(Refused, match=rf"Others may write in .*shared \(mode {mode:04o}\)"):
+            refused(file)
+    assert not any(file.parent.iterdir())
+    file.parent.chmod(0o1000 | mode)
+    private_file.check(file)
+    private_file.write(file, "secret")
+    file.parent.chmod(0o755)
+    private_file.write(file, "other")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its files have no mode")
+@pytest.mark.parametrize("mode", [0o640, 0o604], ids=oct)
+def test_a_file_that_others_may_read_is_not_read(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "proself.toml"
+    private_file.write(file, "secret")
+    assert private_file.read(file, "again", "make a new one") == "secret"
+    file.chmod(mode)
+    with pytest.raises(Refused, match=rf"others may read it \(mode {mode:04o}\)") as refused:
+        private_file.read(file, "again", "make a new one")
+    assert refused.value.next_step.endswith("if others use this machine, make a new one.")
 
 
 def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:

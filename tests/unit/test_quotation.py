@@ -11,7 +11,15 @@ from rich.text import Text
 
 from proself_mail import markdown, report
 from proself_mail.check import fail
-from proself_mail.quotation import harmless, in_json, one_line, quoted, without_keys
+from proself_mail.quotation import (
+    excerpt,
+    harmless,
+    in_json,
+    one_line,
+    quoted,
+    uncredentialed,
+    without_keys,
+)
 from tests.growth import assert_linear
 
 NAME = (
@@ -110,10 +118,18 @@ def test_a_page_has_commands_and_addresses_as_code() -> None:
     ],
 )
 def test_what_opens_an_addresss_place_is_covered(address: str) -> None:
-    shown = without_keys(f'Get "{address}": dial tcp 127.0.0.1:1: connection refused')
-    assert "kret" not in shown
-    assert shown.endswith('": dial tcp 127.0.0.1:1: connection refused')
-    assert ".example" in shown or "core.windows.net" in shown
+    said = f'Get "{address}": dial tcp 127.0.0.1:1: connection refused'
+    for shown in (
+        without_keys(said),
+        uncredentialed(said),
+        quoted(said),
+        excerpt(said, 0, len(said)),
+    ):
+        assert "kret" not in shown
+        assert shown.endswith('": dial tcp 127.0.0.1:1: connection refused')
+        assert ".example" in shown or "core.windows.net" in shown
+    in_its_midst = said.index("kret")
+    assert "kret" not in excerpt(said, in_its_midst, in_its_midst + 4)
 
 
 @pytest.mark.parametrize(
