@@ -377,4 +377,6 @@ class TestConfiguration:
 def test_all_types_are_served(plugin: Plugin) -> None:
     """Those that a mail application and a pipeline's identity are made of."""
     for kind in TYPES:
-        plugin.check(kind, {})
+        lacking = reasons(plugin, kind, {})
+        assert lacking, kind
+        assert all(each.startswith("Missing required property") for each in lacking), kind

@@ -66,8 +66,13 @@ def test_it_is_refused(
         (EMBEDDED, {"ARM_METADATA_HOSTNAME": "[::1]:8443"}),
     ],
 )
-def test_it_is_let_through(name: TargetName, environment: dict[str, str]) -> None:
+def test_it_is_let_through_to_its_own_target_alone(
+    name: TargetName, environment: dict[str, str]
+) -> None:
     check_environment(name, TENANT, environment)
+    [other] = set(TargetName) - {name}
+    with pytest.raises(Refused):
+        check_environment(other, TENANT, environment)
 
 
 def test_the_systems_own_roots_are_not_taken_for_an_embedded_tenants(tmp_path: Path) -> None:
