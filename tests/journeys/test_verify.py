@@ -250,6 +250,9 @@ def test_nobody_is_sent_to_consent_where_the_mailbox_was_before(look: Look) -> N
     checks = look(mailbox_tenant_id="99999999-2222-4333-8444-555555555555")
     assert wrong(checks).keys() == {"consent"}
     assert checks["consent"]["next_step"] == "`proself-mail up --stack dev`"
+    # That of the same name in the application's tenant is another one.
+    assert checks["mailbox"]["outcome"] == "UNKNOWN"
+    assert checks["mailbox"]["permission"] == "User.Read.All in that tenant"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""What `verify` makes of Entra's answer to the newest secret."""
+"""What `verify` makes of Entra's answer to the newest secret, and of secrets that are foreign."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,7 +8,9 @@ import pytest
 
 from proself_mail import secret_checks
 from proself_mail.check import Outcome
+from proself_mail.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
 from proself_mail.secret_sign_in import SignInRefusal
+from proself_mail.state import State
 from tests.unit.test_settings import good
 
 
@@ -38,3 +41,25 @@ def test_a_secret_fails_by_a_refusal_that_lasts_alone(said: str, outcome: Outcom
     assert found.outcome is outcome
     assert found.stops
     assert said in found.detail or outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("of_the_principal", [False, True])
+@pytest.mark.parametrize("days_left", [1, 0])
+def test_a_foreign_secret_that_has_ended_signs_nobody_in(
+    days_left: int, of_the_principal: bool
+) -> None:
+    now = datetime(2027, 4, 2, tzinfo=UTC)
+    foreign = (PasswordRecord("theirs", "x", now, now + timedelta(days=days_left)),)
+    its_own, principals = ((), foreign) if of_the_principal else (foreign, ())
+    seen = SimpleNamespace(
+        settings=good(),
+        state=State({}, (), (), {}),
+        application=ApplicationRecord(
+            "o", "c", "Proself mail", None, (), "AzureADMyOrg", (), (), 2, {}, its_own
+        ),
+        principal=ServicePrincipalRecord("p", "c", "Proself mail", True, (), passwords=principals),
+        at=now,
+    )
+    found = secret_checks.foreign_secrets(cast(Any, seen))
+    assert found.outcome is (Outcome.FAIL if days_left else Outcome.OK)
+    assert ("theirs" in found.detail) is bool(days_left)
