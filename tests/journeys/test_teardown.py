@@ -130,6 +130,7 @@ def test_without_the_right_to_purge_it_says_what_is_left_and_for_how_long(
     assert "30 days" in said
     assert STACK in standing.pulumi("stack", "ls").stdout  # nothing is forgotten that is left
     assert bearing(standing, stack_id(standing)) == [principal]
+    assert (standing.folder / "out" / STACK / "teardown.json").exists()
     report = json.loads(teardown(standing, "--json").stdout)["stacks"][0]
     assert report["failed"]
     assert "FAILED" not in {each["result"] for each in report["items"] if each["id"] != principal}

@@ -198,6 +198,25 @@ def test_a_list_is_read_to_its_last_page(
 
 
 @pytest.mark.parametrize(
+    ("created", "allowed"), [("2027-03-31T23:59:59Z", True), ("2027-04-01T00:00:00Z", False)]
+)
+def test_a_rule_for_newer_applications_spares_those_made_before(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any], created: str, allowed: bool
+) -> None:
+    since = {"restrictForAppsCreatedAfterDateTime": "2027-04-01T00:00:00Z"}
+    rule = {"restrictionType": "passwordAddition", "state": "enabled", **since}
+    policy = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}}
+    scripted.answer("GET /v1.0/policies/defaultAppManagementPolicy", answer(200, policy))
+    scripted.answer("GET /v1.0/applications/a/appManagementPolicies", answer(200, {"value": []}))
+    scripted.answer(
+        f"GET /v1.0/applications/a?$select={','.join(graph_records.APPLICATION_FIELDS)}",
+        answer(200, {**APPLICATION, "createdDateTime": created}),
+    )
+    assert ask(lambda directory: directory.app_policy("a")).passwords_allowed is allowed
+    assert not ask(lambda directory: directory.app_policy()).passwords_allowed, "a new one"
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("SSL_CERT_FILE", "/nowhere/at/all.pem"),

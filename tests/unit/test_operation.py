@@ -27,6 +27,30 @@ def test_the_subcommand(line: str, word: str | None) -> None:
     assert _first_word(line.split()) == word
 
 
+@pytest.mark.parametrize(
+    ("word", "applies", "looks"),
+    [
+        ("up", True, True),
+        ("update", True, True),
+        ("watch", True, True),
+        ("preview", False, True),
+        ("pre", False, True),
+        ("refresh", False, False),
+        ("destroy", False, False),
+        ("down", False, False),
+        ("dn", False, False),
+        ("import", False, False),
+    ],
+)
+def test_what_a_command_does_by_whatever_name(
+    monkeypatch: pytest.MonkeyPatch, word: str, applies: bool, looks: bool
+) -> None:
+    monkeypatch.setattr(operation, "_command_line", lambda: [word, "--run-program"])
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: False)
+    assert operation.applies_changes() is applies
+    assert operation.looks_ahead() is looks
+
+
 URN = "urn:pulumi:dev::proself-mail::proself-mail:index:MailApp"
 SECRET = f"{URN}$azuread:index/applicationPassword:ApplicationPassword::secret-20260101T000000Z"
 APPLICATION = f"{URN}$azuread:index/application:Application::application"

@@ -1,6 +1,9 @@
 """A server that answers by anything: the mail proof ends in a refusal, never in a traceback."""
 
+import base64
+import contextlib
 import re
+import smtplib
 import socket
 import threading
 import time
@@ -27,16 +30,19 @@ class Dripping(bytes):
 
 
 @contextmanager
-def answering(*answers: bytes) -> Iterator[Server]:
+def answering(*answers: bytes, heard: list[bytes] | None = None) -> Iterator[Server]:
     """Serve one client: an answer to the connection, then one to each thing it sends."""
+    said = [] if heard is None else heard
 
     def serve() -> None:
         connection, _ = listening.accept()
         with connection:
             for number, answer in enumerate(answers):
                 try:
-                    if number and not connection.recv(65536):
-                        return
+                    if number:
+                        said.append(connection.recv(65536))
+                        if not said[-1]:
+                            return
                     connection.sendall(answer)
                     while isinstance(answer, Dripping):
                         time.sleep(0.1)
@@ -95,3 +101,35 @@ def test_what_comes_before_tls_is_told_apart(answers: tuple[bytes, ...], key: st
     assert refused.stage == "connection"
     assert refused.connection.startswith(key)
     assert bool(refused.connection) == bool(key)
+
+
+def authentication_refused(*answers: bytes) -> tuple[SmtpRefused | None, list[bytes]]:
+    """Authenticate as after STARTTLS, at a server that speaks without it.
+
+    Returns our own refusal, none where it is the server's, and what was sent, from EHLO on.
+    """
+    sent: list[bytes] = []
+    with (
+        answering(b"220 hello\r\n", *answers, heard=sent) as server,
+        contextlib.closing(smtplib.SMTP(server.host, server.port)) as client,
+    ):
+        client.ehlo()
+        with pytest.raises((SmtpRefused, smtplib.SMTPAuthenticationError)) as refused:
+            smtp._authenticate(client, server, "proself@contoso.example", Secret("t0ken"))
+    return refused.value if isinstance(refused.value, SmtpRefused) else None, sent
+
+
+@pytest.mark.parametrize("offered", [b"250 AUTH LOGIN XOAUTH\r\n", b"250 SIZE 1\r\n"])
+def test_no_token_goes_to_a_server_that_takes_none(offered: bytes) -> None:
+    ours, sent = authentication_refused(b"250-x\r\n" + offered, b"535 no\r\n")
+    assert ours
+    assert ours.connection == "xoauth2-missing"
+    assert not [line for line in sent if line.startswith(b"AUTH")]
+
+
+def test_what_a_server_says_against_a_token_gets_an_empty_answer() -> None:
+    """It is a challenge, and the refusal follows: the token is not sent once more."""
+    challenge = b"334 %s\r\n" % base64.b64encode(b'{"status":"400"}')
+    ours, sent = authentication_refused(b"250-x\r\n250 AUTH XOAUTH2\r\n", challenge, b"535 no\r\n")
+    assert ours is None
+    assert sent[2] == b"\r\n"

@@ -149,6 +149,35 @@ def test_a_stack_without_a_deployment_has_nothing_to_mend(
 
 
 @pytest.mark.parametrize(
+    ("written", "goes_on"),
+    [
+        ("encryptionsalt: v1:x\n", True),
+        ("config:\n  proself-mail:stackId: x\n", False),
+        ("{", False),
+    ],
+)
+def test_an_empty_stack_that_has_a_configuration_is_not_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str, goes_on: bool
+) -> None:
+    """Another `init` may have given it one since this one looked."""
+
+    def answer(_: Engine, arguments: Any, *__: object, **___: object) -> str:
+        if "init" in arguments:
+            raise CommandFailed(255, "", "error: stack 'dev' already exists")
+        return '{"version": 3, "deployment": null}'
+
+    monkeypatch.setattr(Engine, "run", answer)
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\n", encoding="utf-8")
+    (tmp_path / "Pulumi.dev.yaml").write_text(written, encoding="utf-8")
+    stack = Stack("dev", tmp_path)
+    if goes_on:
+        stack.create()
+    else:
+        with pytest.raises(Refused, match="A stack dev exists already"):
+            stack.create()
+
+
+@pytest.mark.parametrize(
     ("project", "changed", "asked"),
     [
         ("", ("", ""), False),
