@@ -121,6 +121,7 @@ class TestLeastPrivilege:
         application = f"/v1.0/applications/{foreign['id']}"
         principal = f"/v1.0/servicePrincipals/{foreign['principal']}"
         me = principal_of(graph, tenant.client_id)["id"]
+        [owner] = [each["id"] for each in graph.get(f"{application}/owners").json()["value"]]
         reference = {"@odata.id": f"{tenant.graph}/v1.0/directoryObjects/{me}"}
         for response in (
             graph.patch(application, json={"displayName": "mine"}),
@@ -128,6 +129,7 @@ class TestLeastPrivilege:
             graph.post(f"{application}/addPassword", json={}),
             graph.post(f"{application}/removePassword", json={"keyId": "x"}),
             graph.post(f"{application}/owners/$ref", json=reference),
+            graph.delete(f"{application}/owners/{owner}/$ref"),
             graph.post(f"{application}/federatedIdentityCredentials", json={"name": "x"}),
             graph.patch(principal, json={"notes": "mine"}),
             graph.delete(principal),

@@ -324,6 +324,7 @@ def test_from_is_the_mailbox(tenant: Tenant, app: MailApp, address: str) -> None
         ("From: {own}, other@x.example\nSender: {own}", "554 5.2.252 SendAsDenied; "),
         ("From: {own}\nSender: other@x.example", "554 5.2.252 SendAsDenied; "),
         ("From: Proself <{own}>, {own}\nSender: {own}", "250 2.0.0 OK "),
+        ("Subject: x", "554 5.2.252 SendAsDenied; "),
     ],
 )
 def test_every_author_is_the_mailbox(

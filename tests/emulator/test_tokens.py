@@ -271,12 +271,14 @@ def assertion(key: rsa.RSAPrivateKey, key_id: str = "k1", **claims: Any) -> str:
     return jwt.encode(usual | claims, key, algorithm="RS256", headers={"kid": key_id})
 
 
-def ask_with_assertion(tenant: Tenant, client_id: str, value: str) -> httpx.Response:
+def ask_with_assertion(
+    tenant: Tenant, client_id: str, value: str, kind: str = "jwt-bearer"
+) -> httpx.Response:
     return tenant.sign_in(
         client_id=client_id,
         client_secret="",
         client_assertion=value,
-        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        client_assertion_type=f"urn:ietf:params:oauth:client-assertion-type:{kind}",
     )
 
 
@@ -358,6 +360,13 @@ def test_an_issuer_whose_keys_nobody_knows_is_refused(
     )
     response = ask_with_assertion(tenant, federated, assertion(issuer_key, iss=issuer, sub="s"))
     assert refused(response) == (400, "invalid_request", 50166)
+
+
+def test_an_assertion_of_another_kind_is_refused(
+    tenant: Tenant, federated: str, issuer_key: rsa.RSAPrivateKey
+) -> None:
+    response = ask_with_assertion(tenant, federated, assertion(issuer_key), "saml2-bearer")
+    assert refused(response) == (400, "invalid_request", 900144)
 
 
 def test_no_assertion_at_all_is_refused(tenant: Tenant, federated: str) -> None:
