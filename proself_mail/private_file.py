@@ -154,7 +154,9 @@ def _restrict(path: Path) -> None:
         # With its domain, without which the name of an Entra account is none to icacls.
         user = psutil.Process().username()
         grant = f"{user}:{'(OI)(CI)' if path.is_dir() else ''}F"
-        command = ["icacls", str(path), "/inheritance:r", "/grant:r", grant]
+        # By a name alone Windows would take one of the current folder (Microsoft, CreateProcessW).
+        icacls = Path(os.environ["SYSTEMROOT"], "System32", "icacls.exe")
+        command = [str(icacls), str(path), "/inheritance:r", "/grant:r", grant]
         done = subprocess.run(  # noqa: S603
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="oem"
         )

@@ -124,10 +124,13 @@ def test_on_windows_nothing_is_written_before_it_is_this_users_alone(
         return subprocess.CompletedProcess(command, 5, "Access is denied.\n")
 
     monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("SYSTEMROOT", str(tmp_path / "Windows"))
     monkeypatch.setattr(subprocess, "run", refuse)
     with pytest.raises(ConfigurationError, match=r"icacls cannot keep it to .+: Access is denied"):
         proself_file.write(tmp_path / "proself.toml", config())
     user = psutil.Process().username()
+    own = tmp_path / "Windows" / "System32" / "icacls.exe"  # not one that lies in a folder
+    assert [command[0] for command in asked] == [str(own)]
     assert [command[2:] for command in asked] == [["/inheritance:r", "/grant:r", f"{user}:F"]]
     assert not list(tmp_path.iterdir())
 
