@@ -62,6 +62,6 @@ def ok(name: str, detail: str) -> Check:
     return Check(name, Outcome.OK, detail)
 
 
-def fail(name: str, detail: str, next_step: str) -> Check:
+def fail(name: str, detail: str, next_step: str, next_step_ja: str = "") -> Check:
     """Return a check that found something wrong."""
-    return Check(name, Outcome.FAIL, detail, next_step=next_step)
+    return Check(name, Outcome.FAIL, detail, next_step=next_step, next_step_ja=next_step_ja)

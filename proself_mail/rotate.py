@@ -130,18 +130,18 @@ async def acknowledge(
     """Record that Proself has a secret now: the newest, or the one of `key_id`.
 
     It takes a person's word for that. Raises `ConfigurationError` where it is none of those that
-    sign in.
+    sign in, or the newest was removed in Entra.
     """
     stack = Stack(name, project)
     async with _no_longer(name, say) as (patience, _), rotating(stack, patience) as at:
         greet(at.opened)
         found = await at.plan()
         live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
+        anew = f"`proself-mail rotate {'' if found.add else '--now '}--stack {name}`"
         if not live:
-            early = "" if found.add else "--now "
             raise ConfigurationError(
                 f"The stack {name} has no client secret in its state that signs in now.",
-                f"`proself-mail rotate {early}--stack {name}` makes one; then paste that.",
+                f"{anew} makes one; then paste that.",
             )
         if found.are_outputs_behind and key_id is None:
             raise ConfigurationError(
@@ -149,6 +149,13 @@ async def acknowledge(
                 "secrets than its state: Proself may have an older one.",
                 f"`proself-mail rotate --stack {name}` brings them in order; then paste what "
                 f"`proself-mail sheet --stack {name}` shows, and acknowledge that.",
+            )
+        if found.is_newest_removed and key_id is None:
+            raise ConfigurationError(
+                f"Somebody removed the newest client secret of {name} in Entra: if Proself has "
+                "that, mail has stopped.",
+                f"{anew} makes a new one; then paste that and acknowledge it. That Proself has the "
+                f"one before, `proself-mail rotate --acknowledge {live[-1]} --stack {name}` says.",
             )
         chosen = key_id.lower() if key_id else live[-1]
         if chosen not in live:
@@ -202,7 +209,7 @@ def _check_state(at: RotatingStack) -> None:
 
 def _check_newest(plan: Plan, name: str) -> None:
     """Stop where the newest secret was removed by somebody: no run makes it again."""
-    if plan.vanished and not plan.add and plan.windows[-1] in plan.vanished:
+    if plan.is_newest_removed and not plan.add:
         raise CheckFailed(
             f"The newest client secret (window {plan.windows[-1].id}) is in the state and not on "
             "the application any more: somebody removed it in Entra.",

@@ -69,6 +69,12 @@ class Plan:
     """What a person is to be told; none while no secret of ours signs in."""
 
     @property
+    def is_newest_removed(self) -> bool:
+        """Whether somebody removed the newest secret that was made; older ones may sign in."""
+        made = [window for window in self.windows if window not in self.add]
+        return bool(made) and made[-1] in self.vanished
+
+    @property
     def needs_engine(self) -> bool:
         """Whether the stack has to be brought up to date."""
         return bool(self.add or self.forget or self.are_outputs_behind)

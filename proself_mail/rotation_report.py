@@ -210,6 +210,29 @@ def person(stack: str, of: Reminder) -> tuple[str, str]:
     )
 
 
+def anew(stack: str, *, is_due: bool) -> tuple[str, str]:
+    """Say what mends that the newest secret was removed in Entra, in English and in Japanese.
+
+    `is_due` says that a newer one is to be made anyway.
+    """
+    command = f"`proself-mail rotate {'' if is_due else '--now '}--stack {stack}`"
+    return (
+        f"{command}, which makes a new one; then enter that in Proself.",
+        f"{command} で新しいシークレットを作成し、Proself に設定してください。",
+    )
+
+
+def acknowledged(stack: str, of: Plan) -> tuple[str, str]:
+    """Say what a person has to do after an acknowledgement, in English and in Japanese."""
+    if of.reminder is None or of.is_newest_removed:
+        english, japanese = anew(stack, is_due=bool(of.add))
+        return (
+            f"Somebody removed the newest client secret in Entra. Next: {english}",
+            f"最新のシークレットは Entra で削除されています。{japanese}",
+        )
+    return person(stack, of.reminder)
+
+
 def _when(of: Reminder) -> tuple[str, str]:
     if of.in_proself is None:
         if of.is_known:

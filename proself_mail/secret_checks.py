@@ -36,7 +36,7 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
         f"{s.key_id} (until {format_instant(s.expires)})" for s in gone
     )
     if seen.outputs.newest in gone:
-        return fail(name, removed, _anew(seen))
+        return fail(name, removed, *_anew(seen))
     if alive := _revoked(seen, found):
         return fail(
             name,
@@ -64,13 +64,9 @@ def _is_removed(seen: Evidence) -> bool:
     }
 
 
-def _anew(seen: Evidence) -> str:
+def _anew(seen: Evidence) -> tuple[str, str]:
     """Return the step where the newest secret was removed: nothing that can be pasted mends it."""
-    early = "" if _due(seen) else "--now "
-    return (
-        f"`proself-mail rotate {early}--stack {seen.stack}`, which makes a new one; then enter "
-        "that in Proself"
-    )
+    return rotation_report.anew(seen.stack, is_due=_due(seen) is not None)
 
 
 def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecord]:
@@ -139,7 +135,7 @@ def newest_secret(seen: Evidence) -> Check:
     if lost := vanishing(seen.state.ends, seen.settings.entries, seen.at):
         return fail(name, undeclared(lost), BRING_THE_NEWEST)
     if _is_removed(seen):
-        return fail(name, "it was removed in Entra", _anew(seen))
+        return fail(name, "it was removed in Entra", *_anew(seen))
     left = newest.expires - seen.at
     shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"
     if left <= timedelta():
@@ -187,7 +183,7 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
         return ok(name, what)
     english, japanese = rotation_report.person(seen.stack, reminder)
     if is_removed:  # a sheet would show that one
-        english, japanese = _anew(seen), ""
+        english, japanese = _anew(seen)
     return Check(
         name,
         Outcome.FAIL if reminder.level.is_red else Outcome.OK,
@@ -211,6 +207,6 @@ def secret_signs_in(seen: Evidence) -> Check:
         detail = f"Entra gave neither a token nor a refusal that lasts: {quoted(refusal.said)}"
         return Check(name, Outcome.UNKNOWN, detail, next_step="try again in a minute")
     if _is_removed(seen):
-        return fail(name, "it was removed in Entra", _anew(seen))
+        return fail(name, "it was removed in Entra", *_anew(seen))
     found = diagnose(refusal.said, names_of(seen.stack, seen.settings, seen.outputs))
     return fail(name, f"{found.cause.en} ({found.said})", found.next_step)

@@ -115,38 +115,39 @@ def _carry_out(
         if arguments.revoke:
             _confirm_revocation(plan, stack)
 
-    told = None
     if arguments.acknowledge is not None:
         key_id = arguments.acknowledge or None
         plan = asyncio.run(rotate.acknowledge(stack, project, key_id, say, greet=greet))
-        reminder, lines = plan.reminder, [f"Recorded: Proself has {plan.ledger.pasted}."]
-    else:
-        append = rotate.Append.NOW if arguments.now else None
-        done = asyncio.run(
-            rotate.run(
-                stack,
-                project,
-                say,
-                append=rotate.Append.REVOKE if arguments.revoke else append,
-                greet=greet,
-                show=show,
-                dry_run=arguments.dry_run,
-            )
+        words = both(*rotation_report.acknowledged(stack, plan))
+        for line in (f"Recorded: Proself has {plan.ledger.pasted}.", *words):
+            report.show(report.output(), line)
+        return _exit_code(plan.reminder)
+    append = rotate.Append.NOW if arguments.now else None
+    done = asyncio.run(
+        rotate.run(
+            stack,
+            project,
+            say,
+            append=rotate.Append.REVOKE if arguments.revoke else append,
+            greet=greet,
+            show=show,
+            dry_run=arguments.dry_run,
         )
-        reminder = done.after.reminder
-        if arguments.dry_run:
-            return _exit_code(reminder)
-        lines = list(rotation_report.end(done))
-        outputs = {"person": reminder.level if reminder else "none"}
-        if reminder:
-            outputs["title"] = rotation_report.title(stack, reminder)
-        told = pipeline.publish(
-            rotation_report.summary(stack, str(done.settings.tenant_id), done),
-            _summary(project, stack),
-            outputs,
-        )
-        if done.done and done.done.config_file:
-            lines.append(f"For Proself: {done.done.config_file}")
+    )
+    reminder = done.after.reminder
+    if arguments.dry_run:
+        return _exit_code(reminder)
+    lines = list(rotation_report.end(done))
+    outputs = {"person": reminder.level if reminder else "none"}
+    if reminder:
+        outputs["title"] = rotation_report.title(stack, reminder)
+    told = pipeline.publish(
+        rotation_report.summary(stack, str(done.settings.tenant_id), done),
+        _summary(project, stack),
+        outputs,
+    )
+    if done.done and done.done.config_file:
+        lines.append(f"For Proself: {done.done.config_file}")
     for line in lines:
         report.show(report.output(), line)
     if told:

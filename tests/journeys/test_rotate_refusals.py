@@ -223,8 +223,16 @@ def test_mail_goes_on_where_the_newest_secret_was_removed_shortly_after_it_was_m
     for name in ("client secrets", "newest client secret", "newest secret signs in"):
         assert checks[name]["outcome"] == "FAIL", name
         assert checks[name]["next_step"].startswith(f"{mends}, which makes a new one"), name
+        assert checks[name]["next_step_ja"].startswith(f"{mends} で新しいシークレットを"), name
     assert checks["secret in Proself"]["outcome"] == "OK"
     assert f"an older one, {first['keyId']}" in checks["secret in Proself"]["detail"]
+    refused = rotate(journey, "--acknowledge", code=2)  # whoever pasted that one has no mail
+    assert mends in refused
+    assert f"`proself-mail rotate --acknowledge {first['keyId']} --stack {STACK}`" in refused
+    said = rotate(journey, "--acknowledge", first["keyId"])
+    assert f"Recorded: Proself has {first['keyId']}. Somebody removed the newest" in said
+    assert "Nobody has to act" not in said
+    assert f"最新のシークレットは Entra で削除されています。{mends}" in said
     assert "Made and proven" in rotate(journey, "--now")
     assert signs_in(journey, journey.outputs(STACK)["clientSecrets"][-1])
 

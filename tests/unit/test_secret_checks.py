@@ -3,14 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
 from proself_mail import secret_checks
 from proself_mail.check import Outcome
 from proself_mail.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
+from proself_mail.ledger import Ledger
+from proself_mail.schedule import format_instant, open_windows
 from proself_mail.secret_sign_in import SignInRefusal
-from proself_mail.state import State
+from proself_mail.state import SECRET_PREFIX, Resource, State
 from tests.unit.test_settings import good
 
 
@@ -41,6 +44,37 @@ def test_a_secret_fails_by_a_refusal_that_lasts_alone(said: str, outcome: Outcom
     assert found.outcome is outcome
     assert found.stops
     assert said in found.detail or outcome is Outcome.FAIL
+
+
+def test_who_pasted_a_secret_that_was_removed_is_led_to_a_new_one_in_both_languages() -> None:
+    settings, now = good(), datetime(2027, 9, 1, tzinfo=UTC)
+    older, newest = open_windows(settings.entries, now)
+    resources = {
+        SECRET_PREFIX + window.id: Resource(
+            SECRET_PREFIX + window.id,
+            f"o/password/{UUID(int=number)}",
+            {"endDate": format_instant(window.expires)},
+        )
+        for number, window in enumerate((older, newest))
+    }
+    removed = str(UUID(int=1))
+    seen = SimpleNamespace(
+        stack="prod",
+        settings=settings,
+        state=State(resources, (), (), {}),
+        outputs=SimpleNamespace(newest=SimpleNamespace(key_id=removed, window=newest.id)),
+        application=ApplicationRecord(
+            "o", "c", "Proself mail", None, (), "AzureADMyOrg", (), (), 2, {},
+            (PasswordRecord(str(UUID(int=0)), "x", older.starts, older.expires),),
+            Ledger({}, removed).into(""),
+        ),
+        at=now,
+    )  # fmt: skip
+    found = secret_checks.secret_in_proself(cast(Any, seen))
+    assert "mail has stopped" in found.detail
+    for step in (found.next_step, found.next_step_ja):
+        assert step.startswith("`proself-mail rotate --now --stack prod`")
+        assert "sheet" not in step, "which would show the one that is gone"
 
 
 @pytest.mark.parametrize("of_the_principal", [False, True])
