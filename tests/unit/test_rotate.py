@@ -222,6 +222,7 @@ def test_nobody_acknowledges_what_the_outputs_do_not_show(monkeypatch: pytest.Mo
         add=(),
         ledger=Ledger(),
         are_outputs_behind=True,
+        is_newest_removed=False,
     )
     noted: list[Ledger] = []
 

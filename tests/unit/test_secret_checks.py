@@ -88,6 +88,7 @@ def test_a_foreign_secret_that_has_ended_signs_nobody_in(
     seen = SimpleNamespace(
         settings=good(),
         state=State({}, (), (), {}),
+        outputs=SimpleNamespace(client_secrets=()),
         application=ApplicationRecord(
             "o", "c", "Proself mail", None, (), "AzureADMyOrg", (), (), 2, {}, its_own
         ),
