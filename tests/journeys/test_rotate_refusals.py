@@ -232,10 +232,8 @@ def test_mail_goes_on_where_the_newest_secret_was_removed_shortly_after_it_was_m
     said = rotate(journey, "--acknowledge", first["keyId"])
     assert f"Recorded: Proself has {first['keyId']}. Somebody removed the newest" in said
     assert "Nobody has to act" not in said
-    folded = (
-        f"最新のシークレットは Entra で削除されています。{mends}"  # anywhere between two letters
-    )
-    assert "".join(folded.split()) in "".join(said.split())
+    japanese = f"最新のシークレットは Entra で削除されています。{mends}"
+    assert "".join(japanese.split()) in "".join(said.split())  # folded between any two letters
     assert "Made and proven" in rotate(journey, "--now")
     assert signs_in(journey, journey.outputs(STACK)["clientSecrets"][-1])
 
