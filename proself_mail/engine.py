@@ -81,11 +81,14 @@ class Engine:
             # Of its own, for those of the loop may all be in use by what hangs.
             ending = threading.Thread(target=self.end, daemon=True)
             ending.start()
-            while not running.done():
+            while True:
                 # Cancelled again, as by Ctrl-C after the deadline: that changes nothing.
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait({running}, timeout=0.2)
-                if not ending.is_alive():
+                    if running.done():
+                        await asyncio.sleep(0.02)
+                    else:
+                        await asyncio.wait({running}, timeout=0.2)
+                if not ending.is_alive():  # what was left behind is ended as well
                     break
         with contextlib.suppress(Exception):
             running.result()
@@ -110,9 +113,10 @@ class Engine:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 for process in running:
                     process.wait(max(0, ends - time.monotonic()))
-                return
+                break
         for process in running:
             _kill(process)
+            _end_left_behind(process)
 
     def end_refused(self) -> None:
         """End the running update without waiting for it: a failure of it will not mend."""
@@ -200,6 +204,24 @@ def _kill(process: "subprocess.Popen[str]") -> None:
     else:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end_left_behind(process: "subprocess.Popen[str]") -> None:
+    """End what an engine that has ended left running: it forgets a host that is just starting.
+
+    The language host and plugins have process groups of their own, and its session.
+    """
+    if sys.platform == "win32":
+        return
+    import psutil  # where an update is broken off alone
+
+    killed = []
+    for each in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getsid(each.pid) == process.pid:
+                each.kill()
+                killed.append(each)
+    psutil.wait_procs(killed, timeout=1)
 
 
 def _read(stream: Any, lines: list[str]) -> None:

@@ -240,6 +240,18 @@ def test_a_write_comes_to_its_end(tmp_path: Path) -> None:
     assert (tmp_path / "ended").exists()
 
 
+def test_what_an_engine_that_has_ended_left_running_is_ended(tmp_path: Path) -> None:
+    """It forgets a language host that is just starting, which has a process group of its own."""
+    host = "import os, time; os.setpgid(0, 0); open('begun', 'w').close(); time.sleep(300)"
+    script = f"""
+trap 'exit 1' INT
+{sys.executable} -c "{host}" >/dev/null 2>&1 & echo $! >host
+while :; do sleep 0.05; done"""
+    ended(cli(tmp_path, script), tmp_path, [("up", "--yes")], times=1)
+    left = int((tmp_path / "host").read_text(encoding="utf-8"))
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+
+
 def test_ctrl_c_ends_a_command_that_no_loop_waits_for(tmp_path: Path) -> None:
     engine = cli(tmp_path, "touch begun; sleep 60")
 
