@@ -3,7 +3,8 @@
 Plain HTML, as little of Entra's look as makes it feel at home. What is decided is `authorize`'s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import quote, unquote
 
 from starlette.requests import Request
@@ -18,7 +19,7 @@ _COOKIE = "known-accounts"
 _MOST_KNOWN = 5
 _LOOK = Look("sign_in.css")
 
-_Pairs = list[tuple[str, str]]
+_Pairs = Sequence[tuple[str, str]]
 
 
 class SignInPage:
@@ -33,38 +34,19 @@ class SignInPage:
 
     def form(self, tenant: str, application: str, login: str, note: str) -> HTMLResponse:
         """Ask for account and password."""
-        return _LOOK.page(
-            "sign_in.html",
-            language=self._language,
-            tenant=tenant,
-            application=application,
-            login=login,
-            note=note,
-            carried=self._carried(),
-        )
+        return self._asking("sign_in.html", tenant, application, login=login, note=note)
 
     def accounts(self, tenant: str, application: str) -> HTMLResponse:
         """Let one of the known accounts be chosen, or another be typed."""
-        return _LOOK.page(
-            "accounts.html",
-            language=self._language,
-            tenant=tenant,
-            application=application,
-            accounts=self.known_accounts,
-            carried=self._carried(),
-        )
+        return self._asking("accounts.html", tenant, application, accounts=self.known_accounts)
 
     def consent(
         self, tenant: str, application: str, permissions: Mapping[str, list[str]], question: str
     ) -> HTMLResponse:
         """Show an administrator what is asked for, names by resource, to accept or to cancel."""
-        return _LOOK.page(
-            "consent.html",
-            language=self._language,
-            tenant=tenant,
-            application=application,
-            permissions=permissions,
-            carried=[*self._carried(), ("question", question)],
+        more = [("question", question)]
+        return self._asking(
+            "consent.html", tenant, application, permissions=permissions, carried=more
         )
 
     def consent_note(self) -> str:
@@ -105,6 +87,19 @@ class SignInPage:
         known = dict.fromkeys([account, *self.known_accounts])
         value = "|".join(quote(one, safe="@.") for one in list(known)[:_MOST_KNOWN])
         response.set_cookie(_COOKIE, value, secure=True, httponly=True, samesite="lax")
+
+    def _asking(
+        self, page: str, tenant: str, application: str, *, carried: _Pairs = (), **shown: Any
+    ) -> HTMLResponse:
+        """Ask a person something for an application; `carried` comes back beside the request."""
+        return _LOOK.page(
+            page,
+            language=self._language,
+            tenant=tenant,
+            application=application,
+            carried=[*self._carried(), *carried],
+            **shown,
+        )
 
     def _carried(self) -> _Pairs:
         return [(name, value) for name, value in self._params.items() if name not in FIELDS]

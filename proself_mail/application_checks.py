@@ -19,12 +19,7 @@ from proself_mail.quotation import quoted
 from proself_mail.schedule import format_instant
 from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Environment, open_mail_proof
 from proself_mail.stamp import Stamp
-from proself_mail.state import (
-    APPLICATION,
-    CONSENT,
-    IDENTIFIER_URI,
-    SERVICE_PRINCIPAL,
-)
+from proself_mail.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL
 
 _GRANTS = "/oauth2PermissionGrants"
 _PROTECTED = (APPLICATION, IDENTIFIER_URI, SERVICE_PRINCIPAL)

@@ -15,7 +15,7 @@ from proself_mail.foreign import renamed
 from proself_mail.mending import lost_from_state
 from proself_mail.schedule import format_instant
 from proself_mail.secret import Secret
-from proself_mail.state import State
+from proself_mail.state import State, client_secrets_told
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,9 @@ def check_agreement(state: State, name: str) -> None:
 
 
 def _told(state: State) -> frozenset[str] | None:
-    """Return the key ids of the client secrets in the outputs; None where they are not to be seen.
-
-    Those of `State` without the values of secrets are covered.
-    """
-    found = state.outputs.get("clientSecrets")
-    if not isinstance(found, list):
-        return None
-    return frozenset(str(each.get("keyId")) for each in found if isinstance(each, dict))
+    """Return the key ids of the client secrets in the outputs; None where those are covered."""
+    found = client_secrets_told(state.outputs)
+    return None if found is None else frozenset(str(each.get("keyId")) for each in found)
 
 
 def _secret(key_id: str) -> str:

@@ -35,7 +35,7 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     removed = "Entra no longer holds " + ", ".join(
         f"{s.key_id} (until {format_instant(s.expires)})" for s in gone
     )
-    if seen.outputs.newest in gone:
+    if _is_removed(seen):
         return fail(name, removed, *_anew(seen))
     if alive := _revoked(seen, found):
         return fail(

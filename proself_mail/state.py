@@ -238,16 +238,24 @@ def foreign_of(
 def told_secrets(outputs: Mapping[str, Any]) -> dict[str, str]:
     """Return the windows' ids by the key ids of the client secrets that a stack's outputs tell of.
 
-    None where the outputs are covered, or incomplete.
+    Without those that are told incompletely; empty where the outputs are covered.
     """
-    found = outputs.get("clientSecrets")
     return {
         each["keyId"]: each["id"]
-        for each in (found if isinstance(found, list) else ())
-        if isinstance(each, Mapping)
-        and isinstance(each.get("keyId"), str)
-        and isinstance(each.get("id"), str)
+        for each in client_secrets_told(outputs) or ()
+        if isinstance(each.get("keyId"), str) and isinstance(each.get("id"), str)
     }
+
+
+def client_secrets_told(outputs: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:
+    """Return what a stack's outputs tell of its client secrets; None where that is not to be seen.
+
+    In a `State` without the values of secrets it is covered.
+    """
+    found = outputs.get("clientSecrets")
+    if not isinstance(found, list):
+        return None
+    return [each for each in found if isinstance(each, Mapping)]
 
 
 def mend(deployment: dict[str, Any]) -> None:
