@@ -26,8 +26,10 @@ from bench import ground
 from bench.chaos_judge import Judge
 from bench.look_alikes import grant_mail
 from bench.scenario import Scenario
-from proself_mail import embedded, lock, rehearse, sandbox, token_claims
-from proself_mail.embedded import EmbeddedTenant
+from proself_mail.entra import token_claims
+from proself_mail.rehearsal import embedded, rehearse, sandbox
+from proself_mail.rehearsal.embedded import EmbeddedTenant
+from proself_mail.stack import lock
 
 _STACK = "chaos"
 _COMING_SECONDS = 10

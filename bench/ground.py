@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from proself_mail import embedded, rehearse, sandbox
-from proself_mail.embedded import EmbeddedTenant
-from proself_mail.sandbox import Sandbox
+from proself_mail.rehearsal import embedded, rehearse, sandbox
+from proself_mail.rehearsal.embedded import EmbeddedTenant
+from proself_mail.rehearsal.sandbox import Sandbox
 
 
 @contextmanager

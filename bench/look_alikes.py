@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from proself_mail.stamp import stack_tag
+from proself_mail.config.stamp import stack_tag
 
 _NAME = "Proself mail"
 _RESOURCE = "00000002-0000-0ff1-ce00-000000000000"  # Exchange Online

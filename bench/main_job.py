@@ -18,9 +18,9 @@ import httpx
 from bench import ground, process
 from bench.process import Run
 from bench.results import Results
-from proself_mail import embedded
-from proself_mail.embedded import EmbeddedTenant
-from proself_mail.sandbox import Sandbox
+from proself_mail.rehearsal import embedded
+from proself_mail.rehearsal.embedded import EmbeddedTenant
+from proself_mail.rehearsal.sandbox import Sandbox
 
 LATENCY_MS = 100
 _ROOT = Path(__file__).resolve().parent.parent

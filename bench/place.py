@@ -20,7 +20,7 @@ import yaml
 
 from bench import ground
 from proself_mail import clock
-from proself_mail.embedded import EmbeddedTenant
+from proself_mail.rehearsal.embedded import EmbeddedTenant
 
 STACK = "bench"
 

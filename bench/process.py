@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from proself_mail import lock
+from proself_mail.stack import lock
 
 
 @dataclass

@@ -27,15 +27,16 @@ from bench import ground
 from bench.look_alikes import LookAlikes
 from bench.place import keep_only_the_tenants_ca
 from bench.removal_judge import Judge
-from proself_mail import session, sweep
-from proself_mail.embedded import EmbeddedTenant
+from proself_mail.config.settings import TargetName
+from proself_mail.config.stamp import stack_tag
+from proself_mail.entra import session
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import Error
-from proself_mail.ownership import OfStack
-from proself_mail.patience import Patience
-from proself_mail.removal import Removal
-from proself_mail.removal_item import Outcome, Result
-from proself_mail.settings import TargetName
-from proself_mail.stamp import stack_tag
+from proself_mail.rehearsal.embedded import EmbeddedTenant
+from proself_mail.removal import sweep
+from proself_mail.removal.ownership import OfStack
+from proself_mail.removal.removal import Removal
+from proself_mail.removal.removal_item import Outcome, Result
 
 _LAG_SECONDS = 0.5
 _LATE_SECONDS = 2.5

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from proself_mail import rotate, rotation
-from proself_mail.directory import ApplicationRecord, PasswordRecord
+from proself_mail.entra.directory import ApplicationRecord, PasswordRecord
+from proself_mail.rotation import rotate, rotation
 from proself_mail.schedule import SecretsEntry, Window, format_instant, most_open, open_windows
-from proself_mail.state import APPLICATION, SECRET_PREFIX, Resource, State
+from proself_mail.stack.state import APPLICATION, SECRET_PREFIX, Resource, State
 
 DAY = timedelta(days=1)
 INTERVAL = 7 * DAY

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.place import Place
 from bench.rotation_model import INTERVAL
-from proself_mail.rotate import MOST_AT_ONCE
+from proself_mail.rotation.rotate import MOST_AT_ONCE
 from proself_mail.schedule import SecretsEntry, format_instant, most_open
 
 DAY = timedelta(days=1)

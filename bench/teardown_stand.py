@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from bench import ground
-from proself_mail.embedded import EmbeddedTenant
+from proself_mail.rehearsal.embedded import EmbeddedTenant
 
 
 class Stand:

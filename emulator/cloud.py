@@ -8,17 +8,17 @@ import jwt
 
 from emulator.clock import Clock
 from emulator.config import Config
-from emulator.exchange import Exchange
+from emulator.directory.planting import microsoft_tenant, plan_tenants, plant
+from emulator.directory.replicas import Lag, Replicas
+from emulator.directory.store import Kind, Record
+from emulator.directory.tenant import Tenant, TenantSpec
+from emulator.directory.vault import Vault
+from emulator.exchange.exchange import Exchange
 from emulator.faults import Plan
+from emulator.graph.throttle import Throttle
 from emulator.history import History
-from emulator.keys import SigningKey
-from emulator.planting import microsoft_tenant, plan_tenants, plant
-from emulator.replicas import Lag, Replicas
-from emulator.sessions import Sessions
-from emulator.store import Kind, Record
-from emulator.tenant import Tenant, TenantSpec
-from emulator.throttle import Throttle
-from emulator.vault import Vault
+from emulator.sign_in.keys import SigningKey
+from emulator.sign_in.sessions import Sessions
 
 
 class Cloud:

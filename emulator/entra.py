@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from emulator import discovery
-from emulator.authorize import Authorize
 from emulator.cloud import Cloud
+from emulator.directory.store import Json
 from emulator.front import GRAPH_PATHS, Front
-from emulator.graph import Graph
-from emulator.login_problems import LoginError, only_posts, transient, unknown_tenant
+from emulator.graph.graph import Graph
+from emulator.odata.problems import server_error
 from emulator.pipelines import Pipelines
-from emulator.problems import server_error
 from emulator.resource_manager import resource_manager_routes
-from emulator.sign_in_view import ANY_TENANT
-from emulator.store import Json
-from emulator.token_endpoint import TokenEndpoint
+from emulator.sign_in import discovery
+from emulator.sign_in.authorize import Authorize
+from emulator.sign_in.login_problems import LoginError, only_posts, transient, unknown_tenant
+from emulator.sign_in.sign_in_view import ANY_TENANT
+from emulator.sign_in.token_endpoint import TokenEndpoint
 from emulator.web_pages import NO_ICON
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -11,11 +11,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from emulator import odata_path
-from emulator.admin_input import Fields
-from emulator.problems import GraphError
-from emulator.randomness import fraction
-from emulator.store import Json
+from emulator.admin.admin_input import Fields
+from emulator.directory.randomness import fraction
+from emulator.directory.store import Json
+from emulator.odata import odata_path
+from emulator.odata.problems import GraphError
 
 
 class Strike(StrEnum):

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.cloud import Cloud
 from emulator.faults import Rule, Strike, plain_path
-from emulator.graph_auth import claimed_client
+from emulator.graph.graph_auth import claimed_client
 from emulator.history import Exchange, masked
 
 GRAPH_PATHS = ("/v1.0/", "/beta/", "/oidc/")

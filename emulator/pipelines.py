@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator.cloud import Cloud
-from emulator.keys import SigningKey
-from emulator.store import Json
+from emulator.directory.store import Json
+from emulator.sign_in.keys import SigningKey
 
 
 class Service(StrEnum):

@@ -17,8 +17,8 @@ import psutil
 
 from emulator import tls
 from emulator.config import Config
-from emulator.store import Json
-from emulator.tenant import TenantSpec
+from emulator.directory.store import Json
+from emulator.directory.tenant import TenantSpec
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator.cloud import Cloud
-from emulator.graph_auth import caller_of
-from emulator.problems import GraphError
+from emulator.graph.graph_auth import caller_of
+from emulator.odata.problems import GraphError
 
 
 def resource_manager_routes(cloud: Cloud, audiences: frozenset[str]) -> list[Route]:

@@ -17,16 +17,16 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emulator import ready_file
-from emulator.admin import admin_application
+from emulator.admin.admin import admin_application
 from emulator.cloud import Cloud
 from emulator.config import Config
 from emulator.entra import tenant_application
+from emulator.exchange.smtp import SmtpServer
 from emulator.pipelines import Pipelines
-from emulator.proself import ProselfServers
-from emulator.proself_server import Proself
-from emulator.proself_world import World
+from emulator.proself.proself import ProselfServers
+from emulator.proself.proself_server import Proself
+from emulator.proself.proself_world import World
 from emulator.ready_file import Ports
-from emulator.smtp import SmtpServer
 from emulator.tls import Identity
 
 _KEEP_ALIVE_SECONDS = 75

@@ -16,12 +16,12 @@ from uuid import UUID
 import pulumi
 
 from infra import operation
-from proself_mail import identity, stamp
+from proself_mail.config import identity, stamp
+from proself_mail.config.settings import Settings
 from proself_mail.errors import Refused, sentence
-from proself_mail.foreign import Foreign, foreign_in_state, without_foreign
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
-from proself_mail.settings import Settings
-from proself_mail.state import (
+from proself_mail.stack.foreign import Foreign, foreign_in_state, without_foreign
+from proself_mail.stack.state import (
     APPLICATION,
     COMPONENT,
     KINDS,

@@ -1,7 +1,7 @@
 """Proself's mail application in Entra, as one component: steps 2 to 12 of the vendor's FAQ 481.
 
 It declares; the engine and the azuread plugin do. It adopts nothing, waits for nothing and deletes
-no secret: those are `proself_mail.converge`'s and `proself_mail.rotate`'s. Each odd option below is
+no secret: those are `proself_mail.update`'s and `proself_mail.rotation`'s. Each odd option below is
 there because the plugin, left alone, breaks something; docs/adr/0004 says what.
 """
 
@@ -15,13 +15,14 @@ import pulumi
 import pulumi_azuread as azuread
 
 from infra import operation
-from proself_mail import facts, failure
-from proself_mail.configuration import permission_not_offered
+from proself_mail import facts
+from proself_mail.config.configuration import permission_not_offered
+from proself_mail.config.settings import Audience, Environment, Settings
+from proself_mail.config.stamp import Stamp
+from proself_mail.entra.target import Target
 from proself_mail.schedule import Window, format_instant, open_windows
-from proself_mail.settings import Audience, Environment, Settings
-from proself_mail.stamp import Stamp
-from proself_mail.state import COMPONENT, SECRET_PREFIX
-from proself_mail.target import Target
+from proself_mail.stack import failure
+from proself_mail.stack.state import COMPONENT, SECRET_PREFIX
 
 
 @dataclass(frozen=True)

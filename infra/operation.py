@@ -20,8 +20,9 @@ import psutil
 import pulumi
 import yaml
 
-from proself_mail import engine_environment, facts, project
+from proself_mail import facts
 from proself_mail.errors import Error
+from proself_mail.stack import engine_environment, project
 
 _PREVIEWING = frozenset({"preview", "pre"})
 _OBSERVING = _PREVIEWING | {"refresh", "destroy", "down", "dn", "import"}

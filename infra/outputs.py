@@ -13,13 +13,13 @@ import pulumi
 
 from infra import operation
 from infra.made import Made
-from proself_mail import proself_file
-from proself_mail.client_secret import ClientSecret
-from proself_mail.proself import ProselfConfig
+from proself_mail.config.settings import Settings
+from proself_mail.entra.target import Target
+from proself_mail.proself import proself_file
+from proself_mail.proself.proself import ProselfConfig
 from proself_mail.schedule import format_instant, vanishing
 from proself_mail.secret import Secret
-from proself_mail.settings import Settings
-from proself_mail.target import Target
+from proself_mail.stack.client_secret import ClientSecret
 
 if TYPE_CHECKING:  # it brings the provider's SDK, for which `__main__` finds a better time
     from infra.mail_app import MailApp

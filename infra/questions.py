@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from infra.made import Made
-from proself_mail import credentials, secret_policy
 from proself_mail.check import Outcome
-from proself_mail.directory import Directory, NotFound
+from proself_mail.config.mending import lost_from_state
+from proself_mail.config.settings import Settings
+from proself_mail.entra import credentials, secret_policy
+from proself_mail.entra.directory import Directory, NotFound
+from proself_mail.entra.target import Target
 from proself_mail.errors import CheckFailed, Refused, sentence
-from proself_mail.mending import lost_from_state
-from proself_mail.settings import Settings
-from proself_mail.target import Target
 
 T = TypeVar("T")
 
@@ -72,7 +72,9 @@ async def _ask(
 ) -> T | None:
     """Return the tenant's answer; None where it cannot be seen."""
     try:
-        from proself_mail import graph  # with azure-identity 0.5 s, where a secret is due alone
+        from proself_mail.entra import (
+            graph,  # with azure-identity 0.5 s, where a secret is due alone
+        )
 
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             credential, source = credentials.choose(where, tenant_id)

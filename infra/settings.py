@@ -1,17 +1,18 @@
 """The stack's configuration, read inside a Pulumi program.
 
-`proself_mail.configuration` validates it; here it only comes from Pulumi, and goes back to it as an
-error that is shown without a traceback.
+`proself_mail.config.configuration` validates it; here it only comes from Pulumi, and goes back to
+it as an error that is shown without a traceback.
 """
 
 from pulumi.runtime.config import get_config_env
 
 from infra import operation
 from infra.made import Made
-from proself_mail import clock, configuration
-from proself_mail.configuration import Standing
-from proself_mail.settings import PROJECT, Settings
-from proself_mail.stack_name import file_name
+from proself_mail import clock
+from proself_mail.config import configuration
+from proself_mail.config.configuration import Standing
+from proself_mail.config.settings import PROJECT, Settings
+from proself_mail.config.stack_name import file_name
 
 
 def load(stack: str, made: Made | None) -> Settings:

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from infra import operation, questions
 from infra.made import Made
-from proself_mail import clock, target
-from proself_mail.settings import Settings
-from proself_mail.target import Target
+from proself_mail import clock
+from proself_mail.config.settings import Settings
+from proself_mail.entra import target
+from proself_mail.entra.target import Target
 
 
 def enter(settings: Settings, stack: str, made: Made | None) -> tuple[Target, datetime]:

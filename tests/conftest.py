@@ -12,8 +12,8 @@ import filelock
 import hypothesis
 import pytest
 
-from proself_mail import plugin
 from proself_mail.cli import heed_ctrl_c
+from proself_mail.stack import plugin
 from tests import forked_python
 from tests.browser import browser, visit
 from tests.journey import Journey

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proself_mail import backend
+from proself_mail.stack import backend
 from tests import forked_python, key_service
 from tools import pulumi_cli
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import filelock
 
 from emulator import azuread_plugin
-from proself_mail.plugin import Plugin
+from proself_mail.stack.plugin import Plugin
 
 FORKS = platform.system() == "Linux"
 """Whether it forks: what macOS' own libraries need may not be used in a forked process."""

@@ -18,7 +18,8 @@ from typing import Any
 import jwt
 import yaml
 
-from proself_mail import backend, rehearse, sandbox
+from proself_mail.rehearsal import rehearse, sandbox
+from proself_mail.stack import backend
 from tests import forked_process, forked_python, key_service
 from tests.tenant import Tenant
 

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from proself_mail import session, verify, verify_report
+from proself_mail.entra import session
+from proself_mail.verification import verify, verify_report
 from tests.journey import Journey
 
 Look = Callable[..., dict[str, Any]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from proself_mail import sandbox
+from proself_mail.rehearsal import sandbox
 from tests import forked_python, workflow
 from tests.journey import Journey
 from tools import uv

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from proself_mail import sheet, sheet_server
-from proself_mail.client_secret import ClientSecret
-from proself_mail.outputs import Outputs
+from proself_mail.config.settings import Settings
 from proself_mail.secret import Secret
-from proself_mail.settings import Settings
-from proself_mail.sheet import Sheet
-from proself_mail.sheet_server import Person
+from proself_mail.sheet import sheet, sheet_server
+from proself_mail.sheet.sheet import Sheet
+from proself_mail.sheet.sheet_server import Person
+from proself_mail.stack.client_secret import ClientSecret
+from proself_mail.stack.outputs import Outputs
 from tests.unit.test_settings import TENANT, good
 
 STACK = "contoso.production"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import dropwhile
 from pathlib import Path
 
-from proself_mail.failure import RULES
+from proself_mail.stack.failure import RULES
 
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
 _HEAD = "| words | kind | cause → next step | ends with | source |\n|---|---|---|---|---|\n"

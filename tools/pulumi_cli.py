@@ -4,7 +4,7 @@ In this order: one on PATH; the official release, by the installer of Pulumi's A
 built from Go modules, for networks that reach nothing but package registries. The last two land in
 this user's cache, a folder a version, which appears there whole or not at all.
 
-It does not choose the azuread plugin: that is `proself_mail.plugin`'s.
+It does not choose the azuread plugin: that is `proself_mail.stack.plugin`'s.
 """
 
 import contextlib

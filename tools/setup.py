@@ -17,8 +17,8 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-from proself_mail import shell
 from proself_mail.errors import Error, MissingTool
+from proself_mail.text import shell
 from tools import browser, pulumi_cli
 from tools.pulumi_cli import PulumiCli
 

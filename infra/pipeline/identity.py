@@ -11,7 +11,7 @@ import pulumi_azuread as azuread
 
 from infra.pipeline.settings import Settings
 from proself_mail import facts
-from proself_mail.target import Target
+from proself_mail.entra.target import Target
 
 AUDIENCE = "api://AzureADTokenExchange"
 """The one that Entra takes (Microsoft, federatedIdentityCredential)."""

@@ -1,7 +1,7 @@
 """The configuration of the pipeline's identity: every key, its form, what it means.
 
-Its own small set, apart from a mail stack's (`proself_mail.settings`): one identity serves the
-stacks of one tenant.
+Its own small set, apart from a mail stack's (`proself_mail.config.settings`): one identity serves
+the stacks of one tenant.
 """
 
 import re
@@ -23,9 +23,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from infra import operation
-from proself_mail import clock, configuration, target
-from proself_mail.settings import TargetName
-from proself_mail.target import Target
+from proself_mail import clock
+from proself_mail.config import configuration
+from proself_mail.config.settings import TargetName
+from proself_mail.entra import target
+from proself_mail.entra.target import Target
 
 PROJECT = "proself-mail-pipeline"
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"

@@ -47,7 +47,7 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def _complain(error: Error) -> None:
-    from proself_mail import report
+    from proself_mail.text import report
 
     report.show(report.commentary(), f"proself-mail: {error}")
 

@@ -23,12 +23,14 @@ def add_config(commands: Commands) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from proself_mail import carried_out, clock, proself_file
-    from proself_mail.mending import config_rm
-    from proself_mail.outputs import check_newest, outputs_of
-    from proself_mail.project import CHECKOUT, find_project
-    from proself_mail.proself import ProselfConfig
-    from proself_mail.stack import Stack
+    from proself_mail import clock
+    from proself_mail.config.mending import config_rm
+    from proself_mail.proself import proself_file
+    from proself_mail.proself.proself import ProselfConfig
+    from proself_mail.stack import carried_out
+    from proself_mail.stack.outputs import check_newest, outputs_of
+    from proself_mail.stack.project import CHECKOUT, find_project
+    from proself_mail.stack.stack import Stack
 
     if arguments.write and (arguments.without_secret or arguments.json):
         raise ConfigurationError(
@@ -85,8 +87,11 @@ def add_sheet(commands: Commands) -> None:
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
-    from proself_mail import private_link, report, sheet, sheet_file, sheet_server, stack_folder
-    from proself_mail.project import find_project
+    from proself_mail.browser import private_link
+    from proself_mail.sheet import sheet, sheet_file, sheet_server
+    from proself_mail.stack import stack_folder
+    from proself_mail.stack.project import find_project
+    from proself_mail.text import report
 
     out, with_secret = arguments.out, arguments.with_secret
     if with_secret and out is None:
@@ -143,7 +148,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
 
 
 def _tell_sheet_address(address: str) -> None:
-    from proself_mail import report
+    from proself_mail.text import report
 
     port = address.split(":")[2].partition("/")[0]
     console = report.commentary()

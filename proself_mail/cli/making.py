@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from proself_mail.cli.arguments import Commands, choice, minutes
 from proself_mail.cli.terminal import ask, greet, say, show_command
+from proself_mail.config.settings import Audience, Consent, Environment, TargetName
 from proself_mail.errors import ConfigurationError, Error
-from proself_mail.settings import Audience, Consent, Environment, TargetName
 
 if TYPE_CHECKING:
     from proself_mail.check import Check
-    from proself_mail.session import Session
+    from proself_mail.entra.session import Session
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -40,8 +40,9 @@ def add_init(commands: Commands) -> None:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from proself_mail import init, report, shell
-    from proself_mail.project import find_project
+    from proself_mail.stack.project import find_project
+    from proself_mail.text import report, shell
+    from proself_mail.update import init
 
     project = find_project(Path.cwd())
     # Whatever is known to be wrong is told before a person is asked for the rest.
@@ -105,7 +106,7 @@ def _choose(question: str, choices: type[_Choice]) -> _Choice:
 
 def _ask(question: str, check: Callable[[str], None]) -> str:
     """Ask a person until `check` raises no `Error`. Raises `ConfigurationError` without one."""
-    from proself_mail import report
+    from proself_mail.text import report
 
     if not sys.stdin.isatty():
         raise ConfigurationError(
@@ -138,9 +139,12 @@ def add_preflight(commands: Commands) -> None:
 
 
 def _preflight(arguments: argparse.Namespace) -> int:
-    from proself_mail import check, report, session, up
-    from proself_mail.project import find_project
-    from proself_mail.stack import Stack
+    from proself_mail import check
+    from proself_mail.entra import session
+    from proself_mail.stack.project import find_project
+    from proself_mail.stack.stack import Stack
+    from proself_mail.text import report
+    from proself_mail.update import up
 
     async def look() -> "Sequence[Check]":
         stack = Stack(arguments.stack, find_project(Path.cwd()))
@@ -164,8 +168,8 @@ def add_up(commands: Commands) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    from proself_mail import up
-    from proself_mail.project import find_project
+    from proself_mail.stack.project import find_project
+    from proself_mail.update import up
 
     done = asyncio.run(
         up.run(
@@ -176,10 +180,11 @@ def _up(arguments: argparse.Namespace) -> int:
             show=_show_preflight,
         )
     )
-    from proself_mail import report
+    from proself_mail.text import report
+    from proself_mail.update import up_report
 
     console = report.output()
-    for sentence in report.done(done):
+    for sentence in up_report.done(done):
         report.show(console, sentence)
     console.print("What to enter in Proself, and how:")
     show_command(console, f"proself-mail sheet --stack {arguments.stack}")
@@ -187,7 +192,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
-    from proself_mail import report
+    from proself_mail.text import report
 
     greet(opened)
     report.commentary().print(report.checks(checks))
@@ -204,8 +209,9 @@ def add_handover(commands: Commands) -> None:
 
 
 def _handover(arguments: argparse.Namespace) -> int:
-    from proself_mail import handover, report
-    from proself_mail.project import find_project
+    from proself_mail.rotation import handover
+    from proself_mail.stack.project import find_project
+    from proself_mail.text import report
 
     file = asyncio.run(handover.run(arguments.stack, find_project(Path.cwd()), arguments.to))
     report.show(

@@ -14,7 +14,7 @@ from proself_mail.cli.terminal import is_japanese, print_document
 from proself_mail.errors import ConfigurationError, Error
 
 if TYPE_CHECKING:
-    from proself_mail.verify import Verified
+    from proself_mail.verification.verify import Verified
 
 
 def add_verify(commands: Commands) -> None:
@@ -43,8 +43,10 @@ def add_verify(commands: Commands) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from proself_mail import pipeline, stack, verify, verify_report
-    from proself_mail.project import find_project
+    from proself_mail.cli import pipeline
+    from proself_mail.stack import stack
+    from proself_mail.stack.project import find_project
+    from proself_mail.verification import verify, verify_report
 
     project = find_project(Path.cwd())
     found: Mapping[str, verify.Verified | Error]
@@ -88,8 +90,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified":
-    from proself_mail import facts, mail_proof, verify
-    from proself_mail.smtp import Server
+    from proself_mail import facts
+    from proself_mail.mail import mail_proof
+    from proself_mail.mail.smtp import Server
+    from proself_mail.verification import verify
 
     if not arguments.mail:
         return await verify.run(arguments.stack, project)
@@ -105,7 +109,7 @@ async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified
 
 
 def _tell_address(address: str) -> None:
-    from proself_mail import report
+    from proself_mail.text import report
 
     console = report.commentary()
     console.print("Sign in as the mailbox's user. If no browser opens, open this address:")
@@ -132,10 +136,11 @@ _PASTE = "Paste the message, then end it by Ctrl-D (Windows: Ctrl-Z and Enter)."
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from proself_mail import diagnosis_view, explain, report
-    from proself_mail.outputs import outputs_of
-    from proself_mail.project import find_project
-    from proself_mail.stack import Stack
+    from proself_mail.diagnosis import diagnosis_view, explain
+    from proself_mail.stack.outputs import outputs_of
+    from proself_mail.stack.project import find_project
+    from proself_mail.stack.stack import Stack
+    from proself_mail.text import report
 
     if arguments.table:
         sys.stdout.write(diagnosis_view.page())

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from proself_mail.cli.arguments import Commands, choice
 from proself_mail.cli.terminal import is_japanese, say
-from proself_mail.command_line import leading, shell_word
 from proself_mail.errors import ConfigurationError
+from proself_mail.text.command_line import leading, shell_word
 
 
 def add_rehearse(commands: Commands) -> None:
@@ -25,15 +25,17 @@ def add_rehearse(commands: Commands) -> None:
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:
-    from proself_mail import diagnosis_view, rehearse, report, shell
-    from proself_mail.project import CHECKOUT
+    from proself_mail.diagnosis import diagnosis_view
+    from proself_mail.rehearsal import rehearse, rehearse_report
+    from proself_mail.stack.project import CHECKOUT
+    from proself_mail.text import report, shell
     from tools import setup
 
     cli = setup.run(say)
     done = asyncio.run(rehearse.run(CHECKOUT / "out" / "rehearsal", say, keep=arguments.keep))
     console = report.output()
     console.print("\nWhat was made, step by step of FAQ 481, as the tenant answers:\n")
-    console.print(report.steps(done.steps, japanese=is_japanese()))
+    console.print(rehearse_report.steps(done.steps, japanese=is_japanese()))
     console.print(f"\n{done.outputs.config_file}:\n", markup=False)
     console.print(done.config.without_secret().to_toml(), markup=False, soft_wrap=True)
     console.print("The mail (the rehearsal played the mailbox's user at the sign-in page):\n")
@@ -71,7 +73,7 @@ def _again() -> str:
 
 
 def _look_around(path_line: str, project: Path, ready_file: Path) -> str:
-    from proself_mail import shell
+    from proself_mail.text import shell
 
     ready = shell_word(shell.path_from(Path.cwd(), ready_file))
     within = shell_word(shell.path_from(project, ready_file))
@@ -111,7 +113,7 @@ def add_emulator(commands: Commands) -> None:
 
 def emulator_start(options: Sequence[str]) -> int:
     """Become the embedded tenant; what it takes is its own affair."""
-    from proself_mail import embedded
+    from proself_mail.rehearsal import embedded
 
     command = [*embedded.command(), *options]
     if sys.platform == "win32":  # exec would return to the shell at once there
@@ -122,7 +124,8 @@ def emulator_start(options: Sequence[str]) -> int:
 
 
 def _emulator_env(arguments: argparse.Namespace) -> int:
-    from proself_mail import embedded, sandbox, shell
+    from proself_mail.rehearsal import embedded, sandbox
+    from proself_mail.text import shell
 
     if arguments.unset:
         lines = shell.restoring_lines(arguments.shell)
@@ -143,7 +146,7 @@ def _emulator_env(arguments: argparse.Namespace) -> int:
 
 
 def _emulator_stop(arguments: argparse.Namespace) -> int:
-    from proself_mail import embedded
+    from proself_mail.rehearsal import embedded
 
     embedded.stop(arguments.ready_file)
     return 0

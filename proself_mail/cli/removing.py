@@ -10,12 +10,12 @@ from uuid import UUID
 
 from proself_mail.cli.arguments import Commands, age, choice
 from proself_mail.cli.terminal import ask, print_json, say
+from proself_mail.config.settings import TargetName
 from proself_mail.errors import Refused
-from proself_mail.settings import TargetName
 
 if TYPE_CHECKING:
-    from proself_mail.removal_item import StackReport
-    from proself_mail.removal_plan import Plan, StackPlan
+    from proself_mail.removal.removal_item import StackReport
+    from proself_mail.removal.removal_plan import Plan, StackPlan
 
     _Show = Callable[[Plan[StackPlan]], None]
     _Confirm = Callable[[Plan[StackPlan]], str | None]
@@ -48,8 +48,8 @@ def _add_removing(command: argparse.ArgumentParser) -> None:
 
 
 def _teardown(arguments: argparse.Namespace) -> int:
-    from proself_mail import teardown
-    from proself_mail.project import find_project
+    from proself_mail.removal import teardown
+    from proself_mail.stack.project import find_project
 
     options = teardown.Options(
         include_modified=arguments.include_modified,
@@ -83,8 +83,8 @@ def add_sweep(commands: Commands) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from proself_mail import sweep
-    from proself_mail.project import find_project
+    from proself_mail.removal import sweep
+    from proself_mail.stack.project import find_project
 
     options = sweep.Options(
         older_than=arguments.older_than,
@@ -106,7 +106,8 @@ def _removing(
     work: "Callable[[_Show, _Confirm], Coroutine[None, None, tuple[StackReport, ...] | None]]",
 ) -> int:
     """Run a command that removes things: show the plan, ask, report."""
-    from proself_mail import removal_report, report
+    from proself_mail.removal import removal_report
+    from proself_mail.text import report
 
     plans: list[Plan[StackPlan]] = []
 

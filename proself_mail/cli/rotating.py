@@ -13,8 +13,8 @@ from proself_mail.cli.terminal import ask, both, greet, say
 from proself_mail.errors import Error, Interrupted, PersonNeeded, Refused
 
 if TYPE_CHECKING:
-    from proself_mail.reminder import Reminder
-    from proself_mail.rotation import Plan
+    from proself_mail.rotation.reminder import Reminder
+    from proself_mail.rotation.rotation import Plan
 
 
 def add_rotate(commands: Commands) -> None:
@@ -41,9 +41,9 @@ def add_rotate(commands: Commands) -> None:
 
 
 def _rotate(arguments: argparse.Namespace) -> int:
-    from proself_mail import pipeline
-    from proself_mail.project import CHECKOUT, find_project
-    from proself_mail.stack import check_name
+    from proself_mail.cli import pipeline
+    from proself_mail.stack.project import CHECKOUT, find_project
+    from proself_mail.stack.stack import check_name
 
     check_name(arguments.stack)  # which names a folder
     project, planned = CHECKOUT, list["Plan"]()
@@ -64,7 +64,8 @@ def _tell_failure(error: Error, stack: str, project: Path, plan: "Plan | None") 
 
     So a person must act, unless one ended it; that mail stops stays the first thing told.
     """
-    from proself_mail import pipeline, rotation_report
+    from proself_mail.cli import pipeline
+    from proself_mail.rotation import rotation_report
 
     outputs = {"person": "failed", "title": rotation_report.title(stack, _red(plan))}
     told = pipeline.publish(
@@ -78,14 +79,15 @@ def _tell_failure(error: Error, stack: str, project: Path, plan: "Plan | None") 
 
 def _red(plan: "Plan | None") -> "Reminder | None":
     """Return what a person must do in Proself now, whatever a rotation failed by."""
-    from proself_mail import rotation_report
+    from proself_mail.rotation import rotation_report
 
     reminder = rotation_report.still_to_do(plan)
     return reminder if reminder and reminder.level.is_red else None
 
 
 def _tell_person(stack: str, reminder: "Reminder | None") -> None:
-    from proself_mail import report, rotation_report
+    from proself_mail.rotation import rotation_report
+    from proself_mail.text import report
 
     for line in both(*rotation_report.person(stack, reminder)) if reminder else ():
         report.show(report.output(), line)
@@ -93,7 +95,7 @@ def _tell_person(stack: str, reminder: "Reminder | None") -> None:
 
 def _summary(project: Path, stack: str) -> Path:
     """Return where the summary is kept; the workflow's steps know it."""
-    from proself_mail import stack_folder
+    from proself_mail.stack import stack_folder
 
     return stack_folder.path(project, stack) / stack_folder.ROTATION
 
@@ -101,7 +103,9 @@ def _summary(project: Path, stack: str) -> Path:
 def _carry_out(
     arguments: argparse.Namespace, project: Path, plan_is: "Callable[[Plan], None]"
 ) -> int:
-    from proself_mail import pipeline, report, rotate, rotation_report
+    from proself_mail.cli import pipeline
+    from proself_mail.rotation import rotate, rotation_report
+    from proself_mail.text import report
 
     stack = arguments.stack
 
@@ -162,7 +166,7 @@ def _exit_code(reminder: "Reminder | None") -> int:
 
 def _confirm_revocation(plan: "Plan", stack: str) -> None:
     """Have a person type the stack's name. Raises `Refused` where nobody does."""
-    from proself_mail import report
+    from proself_mail.text import report
 
     dying = ", ".join(plan.keys[each.id] for each in plan.windows if each.id in plan.keys)
     for line in (

@@ -6,13 +6,13 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from proself_mail import quotation
+from proself_mail.text import quotation
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
     from rich.console import Console
 
-    from proself_mail.session import Session
+    from proself_mail.entra.session import Session
 
 
 _LANG_JAPANESE = 0x11
@@ -94,7 +94,7 @@ def say(line: str) -> None:
     """Print a line of progress; one that begins with a space is of a resource, told by Pulumi."""
     from rich.text import Text
 
-    from proself_mail import report
+    from proself_mail.text import report
 
     console, line = report.commentary(), quotation.one_line(line)
     # Of the many that stand below one another, a cut one reads better than a folded one; all
@@ -109,7 +109,7 @@ def say(line: str) -> None:
 
 def greet(opened: "Session") -> None:
     """Say who is signed in, where, and by what."""
-    from proself_mail import report
+    from proself_mail.text import report
 
     signed_in = f"Signed in to tenant {opened.caller.tenant_id} as {opened.caller.name}"
     report.show(report.commentary(), f"{signed_in}, by {opened.source}.")

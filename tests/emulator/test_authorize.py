@@ -9,10 +9,10 @@ import jwt
 import pytest
 
 from emulator.clock import Clock
-from emulator.sign_in_view import Client, redirect_platform
-from emulator.store import Kind, Record
-from emulator.tenant import Tenant as Home
-from emulator.tenant import TenantSpec
+from emulator.directory.store import Kind, Record
+from emulator.directory.tenant import Tenant as Home
+from emulator.directory.tenant import TenantSpec
+from emulator.sign_in.sign_in_view import Client, redirect_platform
 from tests.emulator.browser import Page, answer, authorize, sign_in
 from tests.emulator.mail_app import CALLBACK, MAIL_SEND, MailApp
 from tests.emulator.objects import (

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import emulator
-from emulator import graph
 from emulator.faults import STATUSES, Strike
+from emulator.graph import graph
 
 ROOM = Path(emulator.__file__).parent
 FIDELITY = (ROOM / "FIDELITY.md").read_text(encoding="utf-8")

@@ -9,13 +9,13 @@ import pytest
 
 from emulator.cloud import Cloud
 from emulator.config import Config
-from emulator.entities import APPLICATION
-from emulator.graph_call import Call
-from emulator.graph_listing import page
-from emulator.odata import Options
-from emulator.permissions import APPLICATION_READ, Caller
-from emulator.store import Kind, Record
-from emulator.tenant import Tenant as Directory
+from emulator.directory.entities import APPLICATION
+from emulator.directory.store import Kind, Record
+from emulator.directory.tenant import Tenant as Directory
+from emulator.graph.graph_call import Call
+from emulator.graph.graph_listing import page
+from emulator.graph.permissions import APPLICATION_READ, Caller
+from emulator.odata.odata import Options
 from tests.emulator.objects import make_application, make_principal, message, refused
 from tests.tenant import Tenant
 

@@ -17,21 +17,21 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from emulator import admin_consent
-from emulator.client_proof import prove
 from emulator.cloud import Cloud
-from emulator.complex_types import COMPLEX, PROPERTIES
 from emulator.config import Config
-from emulator.entities import APPLICATION, FEDERATED_CREDENTIAL, GRANT, SERVICE_PRINCIPAL
+from emulator.directory.complex_types import COMPLEX, PROPERTIES
+from emulator.directory.entities import APPLICATION, FEDERATED_CREDENTIAL, GRANT, SERVICE_PRINCIPAL
+from emulator.directory.first_party import GRAPH_APP_ID
+from emulator.directory.store import Kind, Record
 from emulator.entra import tenant_application
-from emulator.first_party import GRAPH_APP_ID
-from emulator.login_problems import LoginError
-from emulator.odata_filter import Filter
-from emulator.odata_path import parse
+from emulator.odata.odata_filter import Filter
+from emulator.odata.odata_path import parse
+from emulator.odata.problems import GraphError
 from emulator.pipelines import Pipelines
-from emulator.problems import GraphError
-from emulator.sign_in_view import Client, SignInView
-from emulator.store import Kind, Record
+from emulator.sign_in import admin_consent
+from emulator.sign_in.client_proof import prove
+from emulator.sign_in.login_problems import LoginError
+from emulator.sign_in.sign_in_view import Client, SignInView
 from tests.emulator.objects import make_application, make_principal
 from tests.tenant import Tenant
 from tests.waiting import until

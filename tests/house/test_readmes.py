@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from proself_mail.config.settings import Settings
 from proself_mail.schedule import parse_instant
-from proself_mail.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,7 +92,7 @@ def shown_in(path: Path) -> Iterator[str]:
         *ROOT.glob("docs/runbooks/*.md"),
         ROOT / "docs/failures.md",
         *ROOT.glob("proself_mail/**/*.py"),
-        *ROOT.glob("proself_mail/refusals/*.toml"),
+        *ROOT.glob("proself_mail/diagnosis/refusals/*.toml"),
         *ROOT.glob("infra/**/*.py"),
     ],
     ids=lambda path: path.relative_to(ROOT).as_posix(),

@@ -24,22 +24,33 @@ MAY_IMPORT = {
 """Rooms beside its own that a room may import from."""
 
 ONLY = {
-    ("proself_mail", "emulator"): {"proself_mail/plugin.py"},
+    ("proself_mail", "emulator"): {"proself_mail/stack/plugin.py"},
     ("tools", "proself_mail"): {
         *("tools/browser.py", "tools/failures.py", "tools/pulumi_cli.py", "tools/setup.py"),
     },
 }
 """Where an edge is allowed for a few files, those."""
 
+INSIDE = (
+    *("files", "text", "config", "stack", "entra", "proself", "browser", "diagnosis", "update"),
+    *("removal", "rotation", "verification", "mail", "sheet", "rehearsal", "cli"),
+)
+"""The rooms of `proself_mail`, each above those that it may import; all may import what lies
+beside them, which imports none of them."""
+
 PURE = {
-    *("check", "client_secret", "configuration", "directory", "engine_environment", "errors"),
-    *("facts", "failure", "foreign"),
-    *("forms", "lifetime", "mending", "proself", "schedule", "secret", "secret_policy", "settings"),
-    *("stack_name", "stamp", "state"),
+    *("check", "errors", "facts", "quantity", "schedule", "secret"),
+    *("config.configuration", "config.forms", "config.lifetime", "config.mending"),
+    *("config.settings", "config.stack_name", "config.stamp"),
+    *("entra.directory", "entra.secret_policy", "proself.proself"),
+    *("stack.client_secret", "stack.engine_environment", "stack.failure", "stack.foreign"),
+    "stack.state",
 }
 """Modules without I/O. What `infra` may know of beside them is named here."""
-INFRA_MAY = PURE | {"proself_file", "target", "clock", "identity", "project"}
-INFRA_ASKS = {"infra/questions.py": {"credentials", "graph"}}
+INFRA_MAY = PURE | {
+    *("clock", "config.identity", "entra.target", "proself.proself_file", "stack.project"),
+}
+INFRA_ASKS = {"infra/questions.py": {"entra.credentials", "entra.graph"}}
 """Where `infra` itself asks the tenant something as the signed-in identity, and by what."""
 
 
@@ -70,20 +81,37 @@ def test_a_room_knows_only_the_rooms_below_it(room: str) -> None:
                     assert name in allowed, f"{name} imports {module}"
 
 
+def test_a_room_of_the_product_knows_only_those_below_it() -> None:
+    folders = {path.parent.name for path in (ROOT / "proself_mail").glob("*/__init__.py")}
+    assert folders == set(INSIDE)
+    for path in modules("proself_mail"):
+        name = path.relative_to(ROOT).as_posix()
+        room = path.parent.name
+        below = INSIDE[: INSIDE.index(room) + 1] if room in INSIDE else ()
+        for module in imported(path):
+            other = module.removeprefix("proself_mail.").partition(".")[0]
+            if module.startswith("proself_mail.") and other in INSIDE and path.stem != "__main__":
+                assert other in below, f"{name} imports {module}"
+
+
 def test_the_program_knows_of_the_product_what_does_no_work_of_its_own() -> None:
     for path in modules("infra"):
         for module in imported(path):
             room, _, rest = module.partition(".")
-            if room == "proself_mail" and rest:
+            if room == "proself_mail" and rest and rest not in INSIDE:
                 allowed = INFRA_MAY | INFRA_ASKS.get(path.relative_to(ROOT).as_posix(), set())
-                assert rest.partition(".")[0] in allowed, f"{path.name} imports {module}"
+                depth = 2 if rest.partition(".")[0] in INSIDE else 1
+                assert ".".join(rest.split(".")[:depth]) in allowed, f"{path.name} imports {module}"
 
 
 @pytest.mark.parametrize("name", sorted(PURE - {"facts"}))
 def test_what_is_called_pure_is(name: str) -> None:
     """No network, no process, no file: nothing that a test would have to stand in for."""
     impure = {"os", "subprocess", "socket", "httpx", "urllib", "pulumi", "msgraph", "azure", "time"}
-    found = {module.partition(".")[0] for module in imported(ROOT / f"proself_mail/{name}.py")}
+    found = {
+        module.partition(".")[0]
+        for module in imported(ROOT / f"proself_mail/{name.replace('.', '/')}.py")
+    }
     assert not found & impure
 
 

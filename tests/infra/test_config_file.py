@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from proself_mail import proself_file
+from proself_mail.proself import proself_file
 from tests.journey import Journey
 from tests.waiting import until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import proself_file
+from proself_mail.proself import proself_file
 from proself_mail.secret import MASK
 from tests.journey import MAILBOX, SERVER, Journey, instant
 from tests.tenant import Tenant

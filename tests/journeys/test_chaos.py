@@ -16,7 +16,7 @@ from bench.chaos_judge import Judge
 from bench.chaos_run import Outcome, Run
 from bench.look_alikes import grant_mail
 from bench.scenario import IN_TESTS, SCENARIOS, Scenario
-from proself_mail.embedded import EmbeddedTenant
+from proself_mail.rehearsal.embedded import EmbeddedTenant
 from tests import forked_python, key_service
 from tests.tenant import Tenant
 

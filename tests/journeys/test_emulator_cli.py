@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from proself_mail import embedded, rehearse
-from proself_mail.embedded import EmbeddedTenant
 from proself_mail.errors import ConfigurationError
+from proself_mail.rehearsal import embedded, rehearse
+from proself_mail.rehearsal.embedded import EmbeddedTenant
 from tests.waiting import until
 
 PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")

@@ -7,9 +7,9 @@ from unittest import mock
 
 import yaml
 
-from proself_mail import engine, engine_events
-from proself_mail.project import CHECKOUT
-from proself_mail.stack import Stack
+from proself_mail.stack import engine, engine_events
+from proself_mail.stack.project import CHECKOUT
+from proself_mail.stack.stack import Stack
 from tests.journey import Journey
 
 LOUD = "a-body-that-only-debug-output-quotes"

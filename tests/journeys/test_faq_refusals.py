@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from proself_mail import explain, proself_file
-from proself_mail.sign_in_address import Expected
-from proself_mail.stack import Stack
+from proself_mail.diagnosis import explain
+from proself_mail.diagnosis.sign_in_address import Expected
+from proself_mail.proself import proself_file
+from proself_mail.stack.stack import Stack
 from tests.browser import enter
 from tests.journey import Journey
 from tests.proself_screens import Enter, ProselfScreens

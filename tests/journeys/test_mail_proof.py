@@ -16,16 +16,19 @@ from typing import Any
 import httpx
 import pytest
 
-from proself_mail import loopback, mail_proof, rehearsed_sign_in, smtp, target
+from proself_mail.browser import loopback
 from proself_mail.check import Outcome
-from proself_mail.command_line import connection_trial
+from proself_mail.config.settings import MAIL_PROOF_REDIRECT_URI, Settings
+from proself_mail.entra import target
 from proself_mail.errors import ConfigurationError, RemoteError
-from proself_mail.mail_proof import Person, Proof
-from proself_mail.outputs import Outputs
+from proself_mail.mail import mail_proof, smtp
+from proself_mail.mail.mail_proof import Person, Proof
+from proself_mail.mail.smtp import Server
+from proself_mail.rehearsal import rehearsed_sign_in
 from proself_mail.secret import Secret
-from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings
-from proself_mail.smtp import Server
-from proself_mail.stack import Stack
+from proself_mail.stack.outputs import Outputs
+from proself_mail.stack.stack import Stack
+from proself_mail.text.command_line import connection_trial
 from tests.journey import Journey, instant
 from tests.looking import Look, looking
 from tests.tenant import Tenant
@@ -116,7 +119,7 @@ def browser(folder: Path, user: str, password: str) -> Path:
     script.write_text(
         f"""#!{sys.executable}
 import os, sys
-from proself_mail.rehearsed_sign_in import sign_in
+from proself_mail.rehearsal.rehearsed_sign_in import sign_in
 from proself_mail.secret import Secret
 sign_in(sys.argv[1], {user!r}, Secret({password!r}), os.environ["SSL_CERT_FILE"])
 """,
@@ -281,7 +284,7 @@ def test_a_from_that_is_not_the_user_is_denied(
         mail.replace_header("From", OTHER[0])
         return smtp.deliver(server, user, token, mail)
 
-    monkeypatch.setattr("proself_mail.mail_proof.deliver", other_sender)
+    monkeypatch.setattr("proself_mail.mail.mail_proof.deliver", other_sender)
     proof = stack.prove()
     assert proof.diagnosis is not None
     assert proof.diagnosis.key == "send-as-denied"

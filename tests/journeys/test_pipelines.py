@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from proself_mail import stack_folder
+from proself_mail.stack import stack_folder
 from tests import workflow
 from tests.arguments import arguments
 from tests.journey import Journey

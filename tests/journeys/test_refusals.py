@@ -13,7 +13,7 @@ import jwt
 import pytest
 import yaml
 
-from proself_mail import configuration
+from proself_mail.config import configuration
 from tests.emulator.browser import sign_in
 from tests.emulator.objects import assign_policy, make_application, make_principal
 from tests.journey import LEAST, MAILBOX, SERVER, Journey, instant, kept_stack

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from proself_mail import proself_file
+from proself_mail.proself import proself_file
 from proself_mail.secret import MASK
 
 pytestmark = pytest.mark.usefixtures("mail_proof_port")

@@ -27,12 +27,12 @@ print(json.dumps(removal_runs.in_tenant(all_of_them)))
 """In a process of its own: a run that is cancelled leaves connections to the process' end."""
 
 GOES_BY_NAME = """
-from proself_mail.ownership import OfStack, Verdict
+from proself_mail.removal.ownership import OfStack, Verdict
 OfStack.verdict = lambda *_: Verdict(True, "it is called like ours")
 """
 FORGETS_PRINCIPALS = """
-from proself_mail.removal import Removal
-from proself_mail.removal_item import Kind
+from proself_mail.removal.removal import Removal
+from proself_mail.removal.removal_item import Kind
 purge = Removal._purge
 
 async def forgetful(self, each):

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from proself_mail import stack
-from proself_mail.patience import AGREEING
+from proself_mail.entra.patience import AGREEING
+from proself_mail.stack import stack
 from tests.journey import Journey, instant
 from tests.removing import STACK
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from proself_mail import rehearse
-from proself_mail.graph_records import APPLICATION_FIELDS
+from proself_mail.entra.graph_records import APPLICATION_FIELDS
+from proself_mail.rehearsal import rehearse
 from tests import forked_process
 from tests.emulator.scripted_graph import CALLER_ID, TENANT_ID, Answer, ScriptedGraph, token
 from tests.journey import Journey, instant

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from proself_mail import facts
-from proself_mail.settings import Consent
+from proself_mail.config.settings import Consent
 from tests.journey import Journey, instant
 from tests.looking import Look, looking
 from tests.tenant import Tenant

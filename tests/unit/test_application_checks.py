@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from proself_mail import application_checks, facts
+from proself_mail import facts
 from proself_mail.check import Check, Outcome
-from proself_mail.directory import ApplicationRecord, ServicePrincipalRecord
-from proself_mail.stamp import Stamp
+from proself_mail.config.stamp import Stamp
+from proself_mail.entra.directory import ApplicationRecord, ServicePrincipalRecord
+from proself_mail.verification import application_checks
 from tests.unit.test_settings import good
 
 SETTINGS = good()

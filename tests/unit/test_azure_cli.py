@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import pytest
 
-from proself_mail import azure_cli, credentials, graph, graph_transport
-from proself_mail.azure_cli import AzureCliSignIn
-from proself_mail.directory import Directory, DirectoryError, SignInRefused
+from proself_mail.config.settings import TargetName
+from proself_mail.entra import azure_cli, credentials, graph, graph_transport
+from proself_mail.entra.azure_cli import AzureCliSignIn
+from proself_mail.entra.directory import Directory, DirectoryError, SignInRefused
+from proself_mail.entra.target import CLOUD, Target
 from proself_mail.errors import NoAnswerYet
-from proself_mail.settings import TargetName
-from proself_mail.target import CLOUD, Target
 from tests.emulator.scripted_graph import Answer, ScriptedGraph
 from tests.unit.test_settings import TENANT
 

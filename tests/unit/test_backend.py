@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import backend
+from proself_mail.stack import backend
 from tools import pulumi_cli
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="paths without a drive")

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import application_checks, carried_out, explain, outputs
 from proself_mail.check import Check, Outcome
+from proself_mail.config.settings import Settings
+from proself_mail.diagnosis import explain
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
-from proself_mail.settings import Settings
-from proself_mail.state import (
+from proself_mail.stack import carried_out, outputs
+from proself_mail.stack.state import (
     APPLICATION,
     CONSENT,
     IDENTIFIER_URI,
@@ -22,6 +23,7 @@ from proself_mail.state import (
     Resource,
     State,
 )
+from proself_mail.verification import application_checks
 from tests.sheets import STACK, VALUE, client_secret, outputs_of
 from tests.unit.test_settings import OTHER_TENANT, good
 

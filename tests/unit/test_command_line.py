@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import shell
-from proself_mail.command_line import connection_trial, leading, powershell_word, shell_word
-from proself_mail.mending import config_set
+from proself_mail.config.mending import config_set
+from proself_mail.text import shell
+from proself_mail.text.command_line import connection_trial, leading, powershell_word, shell_word
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import journal
-from proself_mail.converge import Update
-from proself_mail.directory import ApplicationRecord
-from proself_mail.engine import Engine, Observed
+from proself_mail.entra.directory import ApplicationRecord
+from proself_mail.entra.ledger import Ledger
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import RemoteError
-from proself_mail.ledger import Ledger
-from proself_mail.patience import Patience
-from proself_mail.state import APPLICATION, Resource, State
+from proself_mail.stack.engine import Engine, Observed
+from proself_mail.stack.state import APPLICATION, Resource, State
+from proself_mail.update import journal
+from proself_mail.update.converge import Update
 from tests.unit.test_settings import good
 
 KEY = "11111111-1111-4111-8111-111111111111"

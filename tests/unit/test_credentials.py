@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from emulator.azuread import configuration
-from proself_mail import credentials, proof, secret_sign_in, token_request
+from proself_mail.config.settings import TargetName
+from proself_mail.entra import credentials, secret_sign_in, token_request
+from proself_mail.entra.patience import Patience
+from proself_mail.entra.secret_sign_in import SignInRefusal
+from proself_mail.entra.target import CLOUD, Target
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
-from proself_mail.patience import Patience
-from proself_mail.secret_sign_in import SignInRefusal
-from proself_mail.settings import TargetName
-from proself_mail.target import CLOUD, Target
+from proself_mail.update import proof
 from tests import jumping
 from tests.sheets import client_secret, outputs_of
 from tests.unit.test_settings import TENANT, good

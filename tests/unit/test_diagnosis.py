@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proself_mail import diagnosis_view, explain, report, sign_in_errors, smtp_replies
-from proself_mail.diagnosis import UNKNOWN, diagnose, explained
+from proself_mail.diagnosis import diagnosis_view, explain, sign_in_errors, smtp_replies
+from proself_mail.diagnosis.diagnosis import UNKNOWN, diagnose, explained
+from proself_mail.diagnosis.refusal import Entry, Names, Sent
+from proself_mail.diagnosis.sign_in_address import Expected
 from proself_mail.errors import ConfigurationError
-from proself_mail.quotation import LONGEST, one_line, quoted
-from proself_mail.refusal import Entry, Names, Sent
-from proself_mail.sign_in_address import Expected
+from proself_mail.text import report
+from proself_mail.text.quotation import LONGEST, one_line, quoted
 from tests.growth import assert_linear
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,10 +20,10 @@ import psutil
 import pytest
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 
-from proself_mail.engine import CommandFailed, Engine, Observer
-from proself_mail.engine_events import events
-from proself_mail.failure import Kind
-from proself_mail.stack import _words
+from proself_mail.stack.engine import CommandFailed, Engine, Observer
+from proself_mail.stack.engine_events import events
+from proself_mail.stack.failure import Kind
+from proself_mail.stack.stack import _words
 
 SECRET = "Xy8Q~the-value-of-a-client-secret"
 URN = "urn:pulumi:s::proself-mail::azuread:index/applicationPassword:ApplicationPassword::secret-w"

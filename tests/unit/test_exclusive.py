@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import exclusive, stack_folder
 from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.files import exclusive
+from proself_mail.stack import stack_folder
 
 
 def a_file_in_the_way(out: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proself_mail.command_line import TYPED_PASSPHRASE, leading
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
-from proself_mail.failure import Kind, classify
+from proself_mail.stack.failure import Kind, classify
+from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
 from tools import failures
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,19 +8,20 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import facts, faq
-from proself_mail.client_secret import ClientSecret
-from proself_mail.credentials import Caller
-from proself_mail.directory import (
+from proself_mail import facts
+from proself_mail.entra import faq
+from proself_mail.entra.credentials import Caller
+from proself_mail.entra.directory import (
     ApplicationRecord,
     Forbidden,
     GrantRecord,
     PasswordRecord,
     ServicePrincipalRecord,
 )
-from proself_mail.faq import Label, ReadBack
-from proself_mail.outputs import Outputs
+from proself_mail.entra.faq import Label, ReadBack
 from proself_mail.secret import Secret
+from proself_mail.stack.client_secret import ClientSecret
+from proself_mail.stack.outputs import Outputs
 from tests.unit.test_settings import OTHER_TENANT, TENANT, good
 
 ENDS = datetime(2027, 9, 28, tzinfo=UTC)

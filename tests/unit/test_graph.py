@@ -9,12 +9,13 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 
-from proself_mail import evidence, graph, graph_records, graph_transport
-from proself_mail.directory import Directory, DirectoryError, Forbidden
+from proself_mail.config.settings import TargetName
+from proself_mail.entra import graph, graph_records, graph_transport
+from proself_mail.entra.directory import Directory, DirectoryError, Forbidden
+from proself_mail.entra.target import CLOUD, Target
 from proself_mail.errors import ConfigurationError
-from proself_mail.evidence import Unread
-from proself_mail.settings import TargetName
-from proself_mail.target import CLOUD, Target
+from proself_mail.verification import evidence
+from proself_mail.verification.evidence import Unread
 from tests.emulator import scripted_graph
 from tests.emulator.scripted_graph import APPLICATION, ScriptedGraph
 

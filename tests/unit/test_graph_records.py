@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from proself_mail import graph_records
+from proself_mail.entra import graph_records
 
 
 def test_every_platforms_redirect_uris_are_read() -> None:

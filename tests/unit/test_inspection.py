@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail.directory import ApplicationRecord, NotFound, ServicePrincipalRecord
-from proself_mail.inspection import Inspected, Inspector
-from proself_mail.patience import SETTLING, Patience
-from proself_mail.remains import Remains
+from proself_mail.entra.directory import ApplicationRecord, NotFound, ServicePrincipalRecord
+from proself_mail.entra.patience import SETTLING, Patience
+from proself_mail.removal.inspection import Inspected, Inspector
+from proself_mail.removal.remains import Remains
 from tests.jumping import run
 
 APPLICATION = ApplicationRecord(

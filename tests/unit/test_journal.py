@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from proself_mail import journal
-from proself_mail.journal import Journal
+from proself_mail.update import journal
+from proself_mail.update.journal import Journal
 
 STACK = UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
 BEGAN = datetime(2027, 4, 1, 12, tzinfo=UTC)

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proself_mail import leftovers
-from proself_mail.directory import (
+from proself_mail.entra.directory import (
     ApplicationRecord,
     GrantRecord,
     PasswordRecord,
@@ -22,7 +21,8 @@ from proself_mail.directory import (
 )
 from proself_mail.errors import Refused
 from proself_mail.schedule import format_instant
-from proself_mail.state import APPLICATION, Resource, State
+from proself_mail.stack.state import APPLICATION, Resource, State
+from proself_mail.update import leftovers
 
 OURS = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
 BEGAN = datetime(2027, 4, 1, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from proself_mail.lifetime import fitting, too_long, way_out
+from proself_mail.config.lifetime import fitting, too_long, way_out
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows, parse_instant
 
 DAY = timedelta(days=1)

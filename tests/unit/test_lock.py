@@ -22,18 +22,20 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from proself_mail import engine_environment, failure, lock, preflight, teardown
 from proself_mail.check import Outcome
-from proself_mail.converge import Update
-from proself_mail.engine import Engine
+from proself_mail.config.settings import PROJECT
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import Refused, RemoteError
-from proself_mail.failure import Kind, classify
-from proself_mail.lock import Holder, Lock
-from proself_mail.patience import Patience
-from proself_mail.removal_item import Item, Result
-from proself_mail.removal_item import Kind as ItemKind
-from proself_mail.removal_item import Outcome as Removed
-from proself_mail.settings import PROJECT
+from proself_mail.removal import teardown
+from proself_mail.removal.removal_item import Item, Result
+from proself_mail.removal.removal_item import Kind as ItemKind
+from proself_mail.removal.removal_item import Outcome as Removed
+from proself_mail.stack import engine_environment, failure, lock
+from proself_mail.stack.engine import Engine
+from proself_mail.stack.failure import Kind, classify
+from proself_mail.stack.lock import Holder, Lock
+from proself_mail.update import preflight
+from proself_mail.update.converge import Update
 from tests import jumping
 from tests.unit.test_settings import good
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from proself_mail import loopback
+from proself_mail.browser import loopback
+from proself_mail.browser.loopback import Loopback
 from proself_mail.errors import ConfigurationError, RemoteError
-from proself_mail.loopback import Loopback
 
 STATE = "the-state-of-this-sign-in"
 LONG, SHORT = timedelta(seconds=20), timedelta(seconds=0.3)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.made import Made
 from proself_mail.errors import Refused
-from proself_mail.foreign import Foreign
+from proself_mail.stack.foreign import Foreign
 from tests.unit.test_settings import good
 
 KIND = "azuread:index/application:Application"

@@ -17,11 +17,11 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 from pulumi.runtime.stack import run_pulumi_func
 
 from infra.mail_app import MailApp, MailAppArgs
+from proself_mail.config.settings import Audience, Environment, TargetName
+from proself_mail.config.stamp import Stamp
+from proself_mail.entra.target import Target
 from proself_mail.schedule import Window
-from proself_mail.settings import Audience, Environment, TargetName
-from proself_mail.stamp import Stamp
-from proself_mail.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL
-from proself_mail.target import Target
+from proself_mail.stack.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL
 
 NOW = datetime(2027, 4, 1, tzinfo=UTC)
 ARGS = MailAppArgs(

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import pytest
 
 from proself_mail import facts
-from proself_mail.configuration import parse
-from proself_mail.directory import (
+from proself_mail.config.configuration import parse
+from proself_mail.entra.directory import (
     ApplicationRecord,
     DirectoryError,
     Forbidden,
@@ -26,12 +26,10 @@ from proself_mail.directory import (
     PasswordRecord,
     ServicePrincipalRecord,
 )
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import Refused
-from proself_mail.journal import Journal
-from proself_mail.orphans import Orphans
-from proself_mail.patience import Patience
 from proself_mail.schedule import format_instant
-from proself_mail.state import (
+from proself_mail.stack.state import (
     APPLICATION,
     CONSENT,
     IDENTIFIER_URI,
@@ -39,6 +37,8 @@ from proself_mail.state import (
     Resource,
     State,
 )
+from proself_mail.update.journal import Journal
+from proself_mail.update.orphans import Orphans
 from tests.jumping import run
 
 STACK = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proself_mail.directory import ApplicationRecord, PasswordRecord
-from proself_mail.ledger import Ledger
-from proself_mail.ownership import Due, OfStack, foreign_secrets, of_production
-from proself_mail.settings import Environment
-from proself_mail.stamp import Stamp
+from proself_mail.config.settings import Environment
+from proself_mail.config.stamp import Stamp
+from proself_mail.entra.directory import ApplicationRecord, PasswordRecord
+from proself_mail.entra.ledger import Ledger
+from proself_mail.removal.ownership import Due, OfStack, foreign_secrets, of_production
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 OURS = UUID(int=1)

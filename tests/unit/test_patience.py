@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proself_mail.directory import DirectoryError, Forbidden, NotFound
+from proself_mail.entra.directory import DirectoryError, Forbidden, NotFound
+from proself_mail.entra.patience import SETTLING, Patience
 from proself_mail.errors import NoAnswerYet
-from proself_mail.failure import Failure, Kind
-from proself_mail.patience import SETTLING, Patience
+from proself_mail.stack.failure import Failure, Kind
 from tests.jumping import run
 
 PASSING = sorted(kind for kind in Kind if kind.passes)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import pipeline
+from proself_mail.cli import pipeline
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from infra.pipeline import settings as pipeline_settings
 from infra.pipeline.settings import PROJECT, Settings
-from proself_mail import target
+from proself_mail.entra import target
 
 OWNER = "0b0b0b0b-0000-4000-8000-000000000b0b"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import plugin
+from proself_mail.stack import plugin
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the real one trusts an embedded tenant on Linux only"

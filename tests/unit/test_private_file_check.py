@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import exclusive, private_file
 from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.files import exclusive, private_file
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 250, "a\0b"], ids=["long", "a little", "null"])

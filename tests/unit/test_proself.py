@@ -17,13 +17,15 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from proself_mail import mailbox_checks, private_file, proself_file, whole_file
 from proself_mail.check import Outcome
-from proself_mail.client_secret import ClientSecret
 from proself_mail.errors import ConfigurationError, Error, Refused
-from proself_mail.evidence import Evidence
-from proself_mail.proself import ProselfConfig
+from proself_mail.files import private_file, whole_file
+from proself_mail.proself import proself_file
+from proself_mail.proself.proself import ProselfConfig
 from proself_mail.secret import MASK, Secret
+from proself_mail.stack.client_secret import ClientSecret
+from proself_mail.verification import mailbox_checks
+from proself_mail.verification.evidence import Evidence
 from tests.unit.test_settings import TENANT, good
 
 VALUE = "k8Q~notARealSecretValue_0123456789"

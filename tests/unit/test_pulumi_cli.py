@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import facts, shell
+from proself_mail import facts
 from proself_mail.errors import MissingTool
+from proself_mail.text import shell
 from tests.waiting import until
 from tools import pulumi_cli, uv
 from tools.pulumi_cli import VERSION

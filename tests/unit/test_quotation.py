@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from proself_mail import markdown, report
 from proself_mail.check import fail
-from proself_mail.quotation import (
+from proself_mail.text import markdown, report
+from proself_mail.text.quotation import (
     excerpt,
     harmless,
     in_json,

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from proself_mail.directory import ApplicationRecord, ServicePrincipalRecord
-from proself_mail.ownership import Due, OfStack, Ours
-from proself_mail.patience import Patience
-from proself_mail.remains import Remains, look
-from proself_mail.settings import Environment
-from proself_mail.stamp import Stamp, stack_tag
+from proself_mail.config.settings import Environment
+from proself_mail.config.stamp import Stamp, stack_tag
+from proself_mail.entra.directory import ApplicationRecord, ServicePrincipalRecord
+from proself_mail.entra.patience import Patience
+from proself_mail.removal.ownership import Due, OfStack, Ours
+from proself_mail.removal.remains import Remains, look
 
 STACK = UUID(int=1)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

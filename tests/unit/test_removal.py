@@ -13,18 +13,18 @@ from uuid import UUID
 
 import pytest
 
-from proself_mail.directory import (
+from proself_mail.config.settings import Environment
+from proself_mail.config.stamp import Stamp, stack_tag
+from proself_mail.entra.directory import (
     ApplicationRecord,
     DeletedItem,
     NotFound,
     ServicePrincipalRecord,
 )
-from proself_mail.ownership import OfStack
-from proself_mail.patience import SETTLING, Patience
-from proself_mail.removal import Removal
-from proself_mail.removal_item import Item, Kind, Outcome, Result
-from proself_mail.settings import Environment
-from proself_mail.stamp import Stamp, stack_tag
+from proself_mail.entra.patience import SETTLING, Patience
+from proself_mail.removal.ownership import OfStack
+from proself_mail.removal.removal import Removal
+from proself_mail.removal.removal_item import Item, Kind, Outcome, Result
 from tests.jumping import run
 
 STACK = UUID(int=1)

@@ -16,12 +16,14 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import rotate, state, whole_file
-from proself_mail.engine import Engine
+from proself_mail.entra.ledger import Ledger
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import ConfigurationError, Error, Interrupted, Refused, RemoteError
-from proself_mail.ledger import Ledger
-from proself_mail.patience import Patience
-from proself_mail.rotate import Append
+from proself_mail.files import whole_file
+from proself_mail.rotation import rotate
+from proself_mail.rotation.rotate import Append
+from proself_mail.stack import state
+from proself_mail.stack.engine import Engine
 from tests import jumping
 from tests.unit.test_settings import good
 

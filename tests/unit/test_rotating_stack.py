@@ -10,15 +10,17 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import clock, rotate, spent_secrets, up
-from proself_mail.directory import ApplicationRecord, NotFound, PasswordRecord
+from proself_mail import clock
+from proself_mail.config.settings import Environment
+from proself_mail.config.stamp import Stamp
+from proself_mail.entra.directory import ApplicationRecord, NotFound, PasswordRecord
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import CheckFailed, PartlyFailed, Refused, RemoteError
-from proself_mail.patience import Patience
-from proself_mail.rotating_stack import RotatingStack
+from proself_mail.rotation import rotate, spent_secrets
+from proself_mail.rotation.rotating_stack import RotatingStack
 from proself_mail.schedule import Window, format_instant, open_windows
-from proself_mail.settings import Environment
-from proself_mail.stamp import Stamp
-from proself_mail.state import APPLICATION, SECRET_PREFIX, Resource, State
+from proself_mail.stack.state import APPLICATION, SECRET_PREFIX, Resource, State
+from proself_mail.update import up
 from tests.jumping import run
 from tests.unit.test_settings import good
 

@@ -10,15 +10,17 @@ from typing import Any, cast
 import pytest
 
 from bench.rotation_model import Life
-from proself_mail import notes, rotate, rotation, rotation_report, secret_checks
 from proself_mail.check import Outcome
-from proself_mail.directory import ApplicationRecord, DirectoryError, PasswordRecord
+from proself_mail.entra import notes
+from proself_mail.entra.directory import ApplicationRecord, DirectoryError, PasswordRecord
+from proself_mail.entra.ledger import Damaged, Ledger, merged
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import CheckFailed, Refused
-from proself_mail.ledger import Damaged, Ledger, merged
-from proself_mail.patience import Patience
-from proself_mail.reminder import Level, LiveSecret, remind
+from proself_mail.rotation import rotate, rotation, rotation_report
+from proself_mail.rotation.reminder import Level, LiveSecret, remind
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
-from proself_mail.state import SECRET_PREFIX, Resource, State
+from proself_mail.stack.state import SECRET_PREFIX, Resource, State
+from proself_mail.verification import secret_checks
 from tests.unit.test_settings import good
 
 DAY = timedelta(days=1)

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from proself_mail import secret_checks
 from proself_mail.check import Outcome
-from proself_mail.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
-from proself_mail.ledger import Ledger
+from proself_mail.entra.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
+from proself_mail.entra.ledger import Ledger
+from proself_mail.entra.secret_sign_in import SignInRefusal
 from proself_mail.schedule import format_instant, open_windows
-from proself_mail.secret_sign_in import SignInRefusal
-from proself_mail.state import SECRET_PREFIX, Resource, State
+from proself_mail.stack.state import SECRET_PREFIX, Resource, State
+from proself_mail.verification import secret_checks
 from tests.unit.test_settings import good
 
 

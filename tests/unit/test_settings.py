@@ -14,11 +14,11 @@ import pulumi
 import pytest
 
 from infra.pipeline import settings as pipeline_settings
-from proself_mail.configuration import PLACEHOLDERS, Standing, parse
+from proself_mail.config.configuration import PLACEHOLDERS, Standing, parse
+from proself_mail.config.mending import config_rm, config_set
+from proself_mail.config.settings import MAIL_PROOF_REDIRECT_URI, Settings
 from proself_mail.errors import ConfigurationError
-from proself_mail.mending import config_rm, config_set
 from proself_mail.schedule import parse_instant
-from proself_mail.settings import MAIL_PROOF_REDIRECT_URI, Settings
 
 STACK = "contoso.test"
 TENANT = "11111111-2222-3333-4444-555555555555"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import sheet_file, sheet_page
 from proself_mail.errors import CheckFailed, ConfigurationError, Refused
-from proself_mail.project import CHECKOUT
-from proself_mail.sheet import Kind, Sheet
-from proself_mail.sheet_page import served, written
+from proself_mail.sheet import sheet_file, sheet_page
+from proself_mail.sheet.sheet import Kind, Sheet
+from proself_mail.sheet.sheet_page import served, written
+from proself_mail.stack.project import CHECKOUT
 from tests.sheets import CLIENT, NOW, STACK, VALUE, client_secret, sheet_of
 from tests.unit.test_settings import OTHER_TENANT, TENANT
 

@@ -15,8 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from proself_mail import sheet_page
 from proself_mail.secret import MASK
+from proself_mail.sheet import sheet_page
 from tests.browser import Visit, Visitor
 from tests.sheets import CLIENT, VALUE, Serve, client_secret, serve, sheet_of
 from tests.unit.test_settings import OTHER_TENANT, TENANT

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from proself_mail import sheet_server
+from proself_mail.browser.loopback_http import LoopbackHandler, LoopbackServer
 from proself_mail.errors import ConfigurationError, RemoteError
-from proself_mail.loopback_http import LoopbackHandler, LoopbackServer
-from proself_mail.sheet_server import Person
+from proself_mail.sheet import sheet_server
+from proself_mail.sheet.sheet_server import Person
 from tests.sheets import PATIENCE, VALUE, Serve, serve, sheet_of
 
 __all__ = ["serve"]  # a fixture

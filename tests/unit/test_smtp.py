@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proself_mail import mail_proof, smtp
-from proself_mail.diagnosis import diagnose
-from proself_mail.quotation import quoted
+from proself_mail.diagnosis.diagnosis import diagnose
+from proself_mail.diagnosis.smtp_replies import CONNECTION
+from proself_mail.mail import mail_proof, smtp
+from proself_mail.mail.smtp import Server, SmtpRefused, deliver
 from proself_mail.secret import Secret
-from proself_mail.smtp import Server, SmtpRefused, deliver
-from proself_mail.smtp_replies import CONNECTION
+from proself_mail.text.quotation import quoted
 
 MAIL = mail_proof.message("proself@contoso.example", "mark", datetime(2026, 11, 24, tzinfo=UTC))
 

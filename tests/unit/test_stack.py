@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from proself_mail import backend, failure
 from proself_mail.cli import rotating
 from proself_mail.cli.arguments import Parser
-from proself_mail.engine import CommandFailed, Engine
 from proself_mail.errors import ConfigurationError, Refused
-from proself_mail.project import CHECKOUT, find_project
-from proself_mail.stack import Stack, _words
+from proself_mail.stack import backend, failure
+from proself_mail.stack.engine import CommandFailed, Engine
+from proself_mail.stack.project import CHECKOUT, find_project
+from proself_mail.stack.stack import Stack, _words
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_such_a_name_decides_where_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_absolute: bool
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setattr("proself_mail.project.CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr("proself_mail.stack.project.CHECKOUT", tmp_path / "checkout")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match="is not the name of a stack"):
         rotated(str(tmp_path / "evil") if is_absolute else "../../evil")
@@ -70,7 +70,7 @@ def test_a_pipeline_is_told_of_a_project_that_is_refused(
     for name, path in told.items():
         monkeypatch.setenv(name, str(path))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setattr("proself_mail.project.CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr("proself_mail.stack.project.CHECKOUT", tmp_path / "checkout")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match="is no YAML"):
         rotated("dev")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import backend
-from proself_mail.engine import Engine
-from proself_mail.stack import Stack
-from proself_mail.stack_file import plain_values
+from proself_mail.stack import backend
+from proself_mail.stack.engine import Engine
+from proself_mail.stack.stack import Stack
+from proself_mail.stack.stack_file import plain_values
 from tools import pulumi_cli
 
 ALIKE = """

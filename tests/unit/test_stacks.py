@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from proself_mail.configuration import parse
-from proself_mail.settings import PROJECT
+from proself_mail.config.configuration import parse
+from proself_mail.config.settings import PROJECT
 from tools import stacks
 
 ROOT = Path(__file__).resolve().parents[2]

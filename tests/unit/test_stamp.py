@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proself_mail.settings import Environment
-from proself_mail.stamp import Stamp, read, stack_tag
+from proself_mail.config.settings import Environment
+from proself_mail.config.stamp import Stamp, read, stack_tag
 
 ID = UUID("0f0e0d0c-2222-3333-4444-555555555555")
 END = datetime(2027, 4, 1, tzinfo=UTC)

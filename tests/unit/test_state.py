@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from proself_mail import state
 from proself_mail.errors import ConfigurationError
-from proself_mail.foreign import Foreign, without_foreign
-from proself_mail.outputs import check_agreement
+from proself_mail.stack import state
+from proself_mail.stack.foreign import Foreign, without_foreign
+from proself_mail.stack.outputs import check_agreement
 
 STACK = "urn:pulumi:dev::proself-mail::pulumi:pulumi:Stack::proself-mail-dev"
 OURS = "urn:pulumi:dev::proself-mail::proself-mail:index:MailApp"

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from proself_mail import sweep
-from proself_mail.directory import ApplicationRecord, ServicePrincipalRecord
-from proself_mail.ownership import Due
-from proself_mail.settings import Environment
-from proself_mail.stamp import Stamp
+from proself_mail.config.settings import Environment
+from proself_mail.config.stamp import Stamp
+from proself_mail.entra.directory import ApplicationRecord, ServicePrincipalRecord
+from proself_mail.removal import sweep
+from proself_mail.removal.ownership import Due
 
 NOW = datetime(2027, 4, 2, tzinfo=UTC)
 STACK = UUID(int=1)

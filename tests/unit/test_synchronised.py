@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail.synchronised import service_of
+from proself_mail.files.synchronised import service_of
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 
 from emulator.tls import Identity
 from proself_mail import clock
+from proself_mail.config.settings import TargetName
+from proself_mail.entra.target import check_environment, reach
 from proself_mail.errors import ConfigurationError, Refused, RemoteError
-from proself_mail.settings import TargetName
-from proself_mail.target import check_environment, reach
 from tests.unit.test_settings import OTHER_TENANT, TENANT
 
 CLOUD, EMBEDDED = TargetName.CLOUD, TargetName.EMBEDDED

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import teardown, teardown_plan
-from proself_mail.removal_item import Item, Kind, Result
-from proself_mail.settings import Settings
-from proself_mail.teardown_plan import NamedStackPlan, of_config_file
+from proself_mail.config.settings import Settings
+from proself_mail.removal import teardown, teardown_plan
+from proself_mail.removal.removal_item import Item, Kind, Result
+from proself_mail.removal.teardown_plan import NamedStackPlan, of_config_file
 from tests.unit.test_settings import STACK, good
 
 

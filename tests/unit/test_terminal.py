@@ -18,12 +18,13 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from proself_mail import report
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.cli import commands, proving, terminal
 from proself_mail.cli.arguments import Parser
 from proself_mail.cli.terminal import both, is_japanese, say
 from proself_mail.errors import ConfigurationError, Error
+from proself_mail.text import report
+from proself_mail.update import up_report
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
 
@@ -306,7 +307,7 @@ def test_consent_is_asked_for_only_where_it_may_be_missing(
     done = SimpleNamespace(
         changes={}, reports=(), outputs=outputs, is_consented=is_consented, config_file=None
     )
-    asked = [line for line in report.done(cast(Any, done)) if "https://u" in line]
+    asked = [line for line in up_report.done(cast(Any, done)) if "https://u" in line]
     assert len(asked) == (said is not None)
     assert said is None or said in asked[0]
 

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail import preflight, up
 from proself_mail.check import Check
-from proself_mail.directory import DirectoryError, Forbidden
-from proself_mail.engine import Engine
+from proself_mail.entra.directory import DirectoryError, Forbidden
+from proself_mail.entra.patience import Patience
 from proself_mail.errors import Interrupted, RemoteError
-from proself_mail.patience import Patience
+from proself_mail.stack.engine import Engine
+from proself_mail.update import preflight, up
 
 
 def test_ctrl_c_says_what_is_left_where_a_loop_takes_no_signals(

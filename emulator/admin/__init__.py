@@ -1,0 +1,1 @@
+"""The admin interface: its port, what it reads, what it plants."""

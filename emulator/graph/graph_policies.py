@@ -1,0 +1,178 @@
+"""App management policies: the tenant's default one, others, and what they are assigned to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from emulator.clock import parse_time
+from emulator.directory.entities import APP_MANAGEMENT_POLICY, DEFAULT_POLICY
+from emulator.directory.entity_type import merge
+from emulator.directory.store import Entry, Json, Kind, Record
+from emulator.directory.tenant import DEFAULT_POLICY_ID
+from emulator.graph.app_policies import parse_duration
+from emulator.graph.graph_applications import application
+from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
+from emulator.graph.graph_listing import directory_objects, one, page
+from emulator.graph.graph_owners import add_reference, referenced_id, remove_reference
+from emulator.graph.graph_principals import principal
+from emulator.graph.permissions import APPLICATION_READ, POLICY_READ, POLICY_WRITE
+from emulator.odata.problems import bad_request, invalid_value, read_only, unknown_property
+
+_LINK = "appManagementPolicies"
+
+
+def get_default(call: Call) -> Reply:
+    """GET /policies/defaultAppManagementPolicy."""
+    return one(call, call.seen(Kind.DEFAULT_POLICY, DEFAULT_POLICY_ID), DEFAULT_POLICY)
+
+
+def update_default(call: Call) -> Reply:
+    """PATCH /policies/defaultAppManagementPolicy."""
+    record = call.latest(call.seen(Kind.DEFAULT_POLICY, DEFAULT_POLICY_ID))
+    body = merge(record.body, _checked(call.json(), DEFAULT_POLICY.properties, "policyBase"))
+    call.tenant.store.update(replace(record, body=body))
+    return NO_CONTENT
+
+
+def _policy(call: Call) -> Record:
+    return call.seen(Kind.APP_MANAGEMENT_POLICY, call.param("policy"))
+
+
+def list_policies(call: Call) -> Reply:
+    """GET /policies/appManagementPolicies."""
+    return page(call, APP_MANAGEMENT_POLICY, Kind.APP_MANAGEMENT_POLICY)
+
+
+def get_policy(call: Call) -> Reply:
+    """GET /policies/appManagementPolicies/{id}."""
+    return one(call, _policy(call), APP_MANAGEMENT_POLICY)
+
+
+def create_policy(call: Call) -> Reply:
+    """POST /policies/appManagementPolicies."""
+    given = _checked(call.json(), APP_MANAGEMENT_POLICY.properties, "appManagementPolicy")
+    if not given.get("displayName"):
+        raise invalid_value("displayName", "AppManagementPolicy")
+    body = merge(APP_MANAGEMENT_POLICY.properties, given)
+    body["id"] = call.tenant.ids.new("appManagementPolicy")
+    record = call.tenant.store.add(Record(Kind.APP_MANAGEMENT_POLICY, body["id"], body))
+    return one(call, record, APP_MANAGEMENT_POLICY, status=201)
+
+
+def update_policy(call: Call) -> Reply:
+    """PATCH /policies/appManagementPolicies/{id}."""
+    record = call.latest(_policy(call))
+    given = _checked(call.json(), APP_MANAGEMENT_POLICY.properties, "appManagementPolicy")
+    call.tenant.store.update(replace(record, body=merge(record.body, given)))
+    return NO_CONTENT
+
+
+def delete_policy(call: Call) -> Reply:
+    """DELETE /policies/appManagementPolicies/{id}. GraphError 400 while it is assigned."""
+    record = call.latest(_policy(call))
+    if _assigned(call, record):
+        raise bad_request("The policy is assigned to one or more objects and cannot be deleted.")
+    call.tenant.store.remove(record)
+    return NO_CONTENT
+
+
+def list_assigned(call: Call) -> Reply:
+    """GET /policies/appManagementPolicies/{id}/appliesTo."""
+    return directory_objects(call, _assigned(call, _policy(call)))
+
+
+def _assigned(call: Call, policy: Record) -> list[Record]:
+    return [
+        record
+        for kind in (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL)
+        for _, record in call.view.records(call.tenant.store.entries(kind))
+        if record.deleted_at is None and policy.id in record.linked(_LINK)
+    ]
+
+
+def _checked(given: Json, properties: Mapping[str, Any], type_name: str) -> Json:
+    """Return the properties to write. GraphError 400 for what makes no policy."""
+    writable: Json = {}
+    for name, value in given.items():
+        if "@odata" in name:
+            continue
+        if name not in properties:
+            raise unknown_property(name, f"microsoft.graph.{type_name}")
+        if name == "id":
+            raise read_only(name)
+        writable[name] = value
+    for restriction in _restrictions(writable):
+        _check_restriction(restriction)
+    return writable
+
+
+def _restrictions(value: object) -> list[Json]:
+    """Find every restriction in a policy, however deep."""
+    if isinstance(value, dict):
+        inner = [found for one in value.values() for found in _restrictions(one)]
+        return [value, *inner] if "restrictionType" in value or "state" in value else inner
+    if isinstance(value, list):
+        return [found for one in value for found in _restrictions(one)]
+    return []
+
+
+def _check_restriction(restriction: Json) -> None:
+    if restriction.get("state", "enabled") not in ("enabled", "disabled"):
+        raise invalid_value("state", "Policy")
+    try:
+        if restriction.get("restrictionType") == "passwordLifetime":
+            parse_duration(str(restriction.get("maxLifetime")))
+        if (since := restriction.get("restrictForAppsCreatedAfterDateTime")) is not None:
+            parse_time(since)
+    except (AttributeError, ValueError) as error:
+        raise bad_request(f"Invalid value specified for policy: {error}") from error
+
+
+def _assignment_routes(prefix: str, find: Callable[[Call], Record]) -> tuple[Route, ...]:
+    """Make the routes of the policies assigned to what `find` finds below `prefix`."""
+
+    def list_links(call: Call) -> Reply:
+        return page(call, APP_MANAGEMENT_POLICY, _entries(call, find(call)))
+
+    def add_link(call: Call) -> Reply:
+        seen = find(call)
+        call.require_ownership(seen)
+        id_ = referenced_id(call, call.json().get("@odata.id"))
+        policy = call.seen(Kind.APP_MANAGEMENT_POLICY, id_)
+        return add_reference(call, seen, _LINK, policy.id)
+
+    def remove_link(call: Call) -> Reply:
+        seen = find(call)
+        call.require_ownership(seen)
+        return remove_reference(call, seen, _LINK, call.param("policy"))
+
+    links = f"{prefix}/{_LINK}"
+    return (
+        Route("GET", links, list_links, APPLICATION_READ),
+        Route("POST", f"{links}/$ref", add_link, POLICY_WRITE),
+        Route("DELETE", f"{links}/{{policy}}/$ref", remove_link, POLICY_WRITE),
+    )
+
+
+def _entries(call: Call, record: Record) -> list[Entry]:
+    entries = (
+        call.tenant.store.entry(Kind.APP_MANAGEMENT_POLICY, id_) for id_ in record.linked(_LINK)
+    )
+    return [entry for entry in entries if entry is not None]
+
+
+_ALL = "/policies/appManagementPolicies"
+_ONE = f"{_ALL}/{{policy}}"
+
+ROUTES = (
+    Route("GET", "/policies/defaultAppManagementPolicy", get_default, POLICY_READ),
+    Route("PATCH", "/policies/defaultAppManagementPolicy", update_default, POLICY_WRITE),
+    Route("GET", _ALL, list_policies, POLICY_READ),
+    Route("POST", _ALL, create_policy, POLICY_WRITE),
+    Route("GET", _ONE, get_policy, POLICY_READ),
+    Route("PATCH", _ONE, update_policy, POLICY_WRITE),
+    Route("DELETE", _ONE, delete_policy, POLICY_WRITE),
+    Route("GET", f"{_ONE}/appliesTo", list_assigned, POLICY_READ),
+    *_assignment_routes("/applications/{application}", application),
+    *_assignment_routes("/servicePrincipals/{principal}", principal),
+)

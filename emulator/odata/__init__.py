@@ -1,0 +1,1 @@
+"""OData: paths, query options, filters and searches over any collection, refusals."""

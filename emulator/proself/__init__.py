@@ -1,0 +1,1 @@
+"""A model of Proself's mail screens, which sign in and send as Proself does."""

@@ -1,0 +1,1 @@
+"""Entra's sign-in service: discovery, pages, tokens, refusals."""

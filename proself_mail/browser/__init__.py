@@ -1,0 +1,1 @@
+"""Where this program meets a person's browser: pages on loopback, for one user only."""

@@ -1,0 +1,1 @@
+"""A stack's configuration: its keys, the forms of their values, and how it is mended."""

@@ -1,0 +1,1 @@
+"""What a person enters into Proself, and the file that says it."""

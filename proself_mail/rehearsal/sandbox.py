@@ -1,0 +1,60 @@
+"""A Pulumi of its own beside an embedded tenant: home, state, passphrase and plugin.
+
+The user's own ~/.pulumi is never touched, nothing is downloaded, and what is in it dies with the
+folder.
+"""
+
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from proself_mail.files import private_file
+from proself_mail.rehearsal.embedded import EmbeddedTenant
+from proself_mail.stack import backend, plugin
+from proself_mail.stack.plugin import Plugin
+from tools import pulumi_cli
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Everything that leads a shell or a child process to an embedded tenant."""
+
+    tenant: EmbeddedTenant
+    plugin: Plugin
+    environment: dict[str, str]
+
+
+def prepare(ready_file: Path) -> Sandbox:
+    """Set up the sandbox of a running embedded tenant, in a folder beside its ready file.
+
+    Raises `ConfigurationError` where none is running, `MissingTool` without a Pulumi CLI, `Refused`
+    where that folder is not this user's alone.
+    """
+    tenant = EmbeddedTenant.read(ready_file)
+    folder = ready_file.absolute().with_suffix(".pulumi")
+    private_file.make_own_folder(folder)
+    state = folder / "state"
+    state.mkdir(exist_ok=True)
+    passphrase = folder / "passphrase"
+    if not passphrase.exists():
+        private_file.write(passphrase, secrets.token_urlsafe(24))
+    chosen = plugin.for_embedded(folder / "plugin")
+    on_path = [chosen.folder, Path(sys.executable).parent, pulumi_cli.locate().path.parent]
+    return Sandbox(
+        tenant,
+        chosen,
+        tenant.environment()
+        | {
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_BACKEND_URL": backend.file_url(state),
+            # Not the variable of the file, which one of this name outranks, even an empty one.
+            "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(encoding="utf-8"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            # The virtual environment is on it because a Python language host that was built from
+            # its Go module knows no `virtualenv` option.
+            "PATH": os.pathsep.join([*map(str, on_path), os.environ.get("PATH", "")]),
+        },
+    )

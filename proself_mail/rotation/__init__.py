@@ -1,0 +1,1 @@
+"""`rotate` and `handover`: new client secrets when their time comes, spent ones away."""

@@ -1,0 +1,402 @@
+"""`proself-mail rotate`: new secrets when their time comes, expired ones away, mail never stopped.
+
+A rotation is a converging `up` on a timer: whatever window is open without a secret gets one, which
+is proven and written to the Proself config file. What has expired is removed before, what a leak
+revoked only after that proof; each by its recorded key id, after a fresh look. What is to be done
+is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `rotation_report`'s.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from proself_mail import clock
+from proself_mail.config.mending import config_rm, secrets_keys, tainted, untaint
+from proself_mail.config.settings import Settings
+from proself_mail.entra import rights
+from proself_mail.entra.directory import PasswordRecord
+from proself_mail.entra.patience import AGREEING, Patience, Say
+from proself_mail.entra.session import Session
+from proself_mail.errors import (
+    CheckFailed,
+    ConfigurationError,
+    Error,
+    PartlyFailed,
+    Refused,
+    RemoteError,
+)
+from proself_mail.files import whole_file
+from proself_mail.proself import proself_file
+from proself_mail.removal import guards
+from proself_mail.rotation import spent_secrets
+from proself_mail.rotation.rotating_stack import RotatingStack, rotating
+from proself_mail.rotation.rotation import Plan
+from proself_mail.schedule import format_instant, most_open
+from proself_mail.stack import lock
+from proself_mail.stack.project import CHECKOUT
+from proself_mail.stack.stack import Stack
+from proself_mail.update import up
+from proself_mail.update.converge import Done
+
+MOST_AT_ONCE = 3
+"""Valid secrets of ours at a time: two that overlap, and one after an early rotation."""
+_LONGEST = up.DEADLINE + timedelta(minutes=5)
+_TELLING = timedelta(seconds=20)
+"""How long is asked whether a rotation that failed made a secret; a person may wait for it."""
+
+
+class Append(StrEnum):
+    """An entry to append to the stack's `secrets` before rotating."""
+
+    NOW = "now"
+    """Rotate early; the secrets before it run out in their own time."""
+    REVOKE = "revoke"
+    """A secret leaked: those before it die."""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How a rotation ended."""
+
+    settings: Settings
+    before: Plan
+    """What was to be done, an appended entry included."""
+    after: Plan
+    done: Done | None
+    """How the update ended; none where none was needed."""
+    removed: Sequence[PasswordRecord]
+    appended_to: str | None = None
+    """The stack file, where an entry was appended to it: it must be committed."""
+
+
+async def run(
+    name: str,
+    project: Path,
+    say: Say,
+    *,
+    append: Append | None = None,
+    greet: Callable[[Session], None] = lambda _: None,
+    show: Callable[[Plan], None] = lambda _: None,
+    dry_run: bool = False,
+) -> Rotation:
+    """Rotate a stack's secrets as far as their time has come.
+
+    `greet` is given the session as soon as it is open, `show` the plan before anything is written,
+    and may ask a person, or raise to stop it. Raises `Refused` where the stack file is older than
+    the state, and the error of whatever else stands against it.
+    """
+    stack = Stack(name, project)
+    async with _no_longer(name, say) as (patience, limit), rotating(stack, patience) as at:
+        greet(at.opened)
+        _check_state(at)
+        foreseen = at.is_update_due and append is None and not dry_run
+        async with _looking(at) if foreseen else nullcontext() as looking:
+            before = await at.plan()
+            if append is not Append.REVOKE:  # a leak waits for nothing
+                # Not by the look alone, which leaves it out where the state knows of secrets.
+                at.settings.check_begun(name, before.now)
+            if append is not None:
+                _check_room(before, append, at.settings, name)
+            show(before)
+            limit.reschedule(asyncio.get_running_loop().time() + _LONGEST.total_seconds())
+            if append is None:
+                _check_newest(before, name)
+            if not (dry_run or before.is_due or append):
+                if path := at.settings.config_file_path(name, CHECKOUT):
+                    proself_file.check_writable(path, at.settings)
+                await _check_rights(at)
+            if dry_run or not (before.is_due or append):
+                return Rotation(at.settings, before, before, None, ())
+            if append is None:
+                return await _apply(at, before, say, looking)
+            return await _append(at, before, append, say)
+
+
+async def acknowledge(
+    name: str,
+    project: Path,
+    key_id: str | None,
+    say: Say,
+    *,
+    greet: Callable[[Session], None] = lambda _: None,
+) -> Plan:
+    """Record that Proself has a secret now: the newest, or the one of `key_id`.
+
+    It takes a person's word for that. Raises `ConfigurationError` where it is none of those that
+    sign in, or the newest was removed in Entra.
+    """
+    stack = Stack(name, project)
+    async with _no_longer(name, say) as (patience, _), rotating(stack, patience) as at:
+        greet(at.opened)
+        found = await at.plan()
+        live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
+        anew = f"`proself-mail rotate {'' if found.add else '--now '}--stack {name}`"
+        if not live:
+            raise ConfigurationError(
+                f"The stack {name} has no client secret in its state that signs in now.",
+                f"{anew} makes one; then paste that.",
+            )
+        if found.are_outputs_behind and key_id is None:
+            raise ConfigurationError(
+                f"The outputs of the stack {name}, which a person pastes from, have other client "
+                "secrets than its state: Proself may have an older one.",
+                f"`proself-mail rotate --stack {name}` brings them in order; then paste what "
+                f"`proself-mail sheet --stack {name}` shows, and acknowledge that.",
+            )
+        if found.is_newest_removed and key_id is None:
+            raise ConfigurationError(
+                f"Somebody removed the newest client secret of {name} in Entra: if Proself has "
+                "that, mail has stopped.",
+                f"{anew} makes a new one; then paste that and acknowledge it. That Proself has the "
+                f"one before, `proself-mail rotate --acknowledge {live[-1]} --stack {name}` says.",
+            )
+        chosen = key_id.lower() if key_id else live[-1]
+        if chosen not in live:
+            raise ConfigurationError(
+                f"{chosen} is not the key id of a client secret of this stack that signs in now; "
+                f"those are: {', '.join(live)}.",
+                f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
+            )
+        ledger = replace(found.ledger, pasted=chosen)
+        return at.planned(await at.note(found, ledger))
+
+
+@asynccontextmanager
+async def _looking(at: RotatingStack) -> AsyncIterator["asyncio.Future[up.Looked]"]:
+    """Begin the look that an update needs, beside what else is read of the tenant."""
+    looking = asyncio.ensure_future(at.look())
+    try:
+        yield looking
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)  # what failed first is told
+
+
+@asynccontextmanager
+async def _no_longer(name: str, say: Say) -> AsyncIterator[tuple[Patience, asyncio.Timeout]]:
+    """Give the patience to wait for the tenant with, and end what waits for ever.
+
+    Its limit is to be put off where a person was waited for.
+    """
+    patience = Patience(say)
+    try:
+        async with asyncio.timeout(_LONGEST.total_seconds()) as limit:
+            yield patience, limit
+    except TimeoutError:
+        raise RemoteError(
+            f"The tenant did not answer as it should for {_LONGEST.total_seconds() / 60:.0f} "
+            f"minutes.{patience.waited_for}",
+            f"`proself-mail rotate --stack {name}` goes on from here.",
+        ) from None
+
+
+def _check_state(at: RotatingStack) -> None:
+    """Refuse a stack of which the next update would replace or delete something, if not today."""
+    guards.check_nothing_foreign(at.stack.name, at.state)
+    if marked := at.state.tainted:
+        raise Refused(
+            f"{tainted(marked)}.",
+            f"`{untaint(at.stack.name, marked)}` keeps what is there; then try again.",
+        )
+
+
+def _check_newest(plan: Plan, name: str) -> None:
+    """Stop where the newest secret was removed by somebody: no run makes it again."""
+    if plan.is_newest_removed and not plan.add:
+        raise CheckFailed(
+            f"The newest client secret (window {plan.windows[-1].id}) is in the state and not on "
+            "the application any more: somebody removed it in Entra.",
+            f"`proself-mail rotate --now --stack {name}` makes a new one.",
+        )
+
+
+async def _check_rights(at: RotatingStack) -> None:
+    """Stop where this identity could not rotate once something is due, while there is time.
+
+    By reads alone, and by none where its token says that it may change every application.
+    """
+    for left in reversed(range(AGREEING)):
+        owners = await rights.owners(at.opened.directory, at.opened.caller, at.state)
+        checks = rights.may_rotate(at.opened.caller, at.settings, at.stack.name, owners)
+        if not left or not any(check.stops for check in checks):
+            break
+        await at.patience.moment(0.3)  # a reader that trails does not show a new owner yet
+    up.stop_at(checks)
+
+
+def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> None:
+    """Refuse an early rotation that another one is planned after, or too many came before."""
+    if append is Append.REVOKE:  # a leak waits for nothing
+        return
+    last = settings.entries[-1]
+    if last.starts > plan.now:
+        line = config_rm(name, f"secrets[{len(settings.entries) - 1}]")
+        raise Refused(
+            f"The last entry of `secrets` begins at {format_instant(last.starts)}, which is still "
+            "to come.",
+            f"Wait for it; or take it away, for which no run has made a secret yet (`{line}`), and "
+            "append it again afterwards.",
+        )
+    appended = replace(last, starts=plan.now, revokes_earlier=False)
+    gone = {window.id for window in plan.vanished}  # which sign nobody in, whatever their end
+    most = most_open([*settings.entries, appended], gone)
+    if most > MOST_AT_ONCE:
+        oldest = next(window for window in plan.windows if window.id not in gone)
+        raise Refused(
+            f"{most} client secrets would be valid at once some day, after an early rotation that "
+            "has not run out yet.",
+            f"Wait until the oldest ends at {format_instant(oldest.expires)}; after a leak, "
+            "--revoke ends them all.",
+        )
+
+
+async def _append(at: RotatingStack, before: Plan, append: Append, say: Say) -> Rotation:
+    """Append an entry to the stack file and rotate; take it back where nothing came of it.
+
+    It goes before those whose instant is still to come: they open then what they would have.
+    """
+    entries = at.settings.entries
+    while (starts := clock.now()) in [each.starts for each in entries]:
+        await asyncio.sleep(0.2)  # no two begin in the same second
+    place = sum(each.starts < starts for each in entries)
+    added = replace(entries[place - 1], starts=starts, revokes_earlier=append is Append.REVOKE)
+    entry = secrets_keys(entries, (*entries[:place], added, *entries[place:]))
+    with _spared(at.stack) as put_back:
+        try:
+            await at.stack.engine.awaited(lambda: at.stack.configure(entry))
+            changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
+            rotated = await _apply(changed, await changed.plan(), say)
+        except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or when patience ends
+            if await _came_to_nothing(at, before):
+                say(put_back())
+            else:
+                say(f"{at.stack.file_shown} has a new entry all the same: commit it")
+            raise
+    return replace(rotated, appended_to=at.stack.file_shown)
+
+
+@contextmanager
+def _spared(stack: Stack) -> Iterator[Callable[[], str]]:
+    """Keep a copy of the stack file; give what puts that in its place and says how that went.
+
+    The CLI empties the file before it writes it, and a disk that is full by then would lose it.
+    Raises `ConfigurationError` where there is no room for a copy.
+    """
+    place = stack.file.resolve()
+    for left in whole_file.scratches(place):  # by one that was killed
+        with suppress(OSError):
+            left.unlink()
+    try:
+        copy = whole_file.spare(place)
+    except OSError as error:
+        raise ConfigurationError(
+            f"No copy of {stack.file_shown} can be written beside it ({error.strerror}), and "
+            "without one an entry that comes to nothing could not be taken back.",
+            f"Make room in {place.parent}, or let yourself write there, then try again.",
+        ) from error
+
+    def put_back() -> str:
+        try:
+            if place.read_bytes() != copy.read_bytes():
+                whole_file.put_back(copy, place)
+        except OSError as error:  # the failure itself is what is to be told last
+            return (
+                f"{stack.file_shown} cannot be put back ({error.strerror}): bring it back from the "
+                "repository's history, for no secret was made"
+            )
+        return f"{stack.file_shown} is as it was: no secret was made"
+
+    try:
+        yield put_back
+    finally:
+        with suppress(OSError):
+            copy.unlink()
+
+
+async def _came_to_nothing(at: RotatingStack, before: Plan) -> bool:
+    """Say whether surely no secret was made; what cannot be told may have been."""
+    try:
+        async with asyncio.timeout(_TELLING.total_seconds()):
+            state = await at.stack.engine.awaited(at.stack.state)
+            seen = [await at.application() for _ in range(AGREEING)]  # one reader may trail
+    except (Error, TimeoutError):
+        return False
+    known = {*before.ledger.made, *(each.key_id for each in before.foreign)}
+    made = {each.key_id for application in seen for each in application.passwords} - known
+    return not made and set(state.key_ids) <= set(at.state.key_ids)
+
+
+async def _apply(
+    at: RotatingStack,
+    plan: Plan,
+    say: Say,
+    looking: "asyncio.Future[up.Looked] | None" = None,
+) -> Rotation:
+    """Carry a plan out. `looking` is the look before the update, where it has begun."""
+    looked: up.Looked | None = None
+    if plan.needs_engine:  # nothing is removed where the update is to be refused
+        looked = await (looking or at.look())
+        up.stop_at(looked.checks)
+    if plan.forget and not plan.is_noted:
+        # The engine is about to forget them, and whatever is not removed then would be nobody's.
+        noted = await at.note(plan, plan.ledger)
+        if looked:  # the update is to bring back what they say now
+            others = [each for each in looked.stamped if each.object_id != noted.object_id]
+            looked = replace(looked, stamped=[*others, noted])
+    await spent_secrets.remove(at, plan.expired, say)
+    done: Done | None = None
+    # While the engine is busy:
+    settled = asyncio.ensure_future(spent_secrets.settled(at, plan.expired))
+    try:
+        is_forgotten = False
+        if looked and not (plan.add or plan.revoked or plan.are_outputs_behind):
+            record = up.begin(at.opened, at.stack, at.settings, looked)
+            record = record.writing(at.opened.tenant_now())
+            is_forgotten = await _forget(at, say) and not record.carries_on
+            if is_forgotten:
+                record.end()
+            forgotten = await at.stack.engine.awaited(at.stack.covered_state)
+            at = replace(at, state=forgotten or at.state)
+        if looked and not is_forgotten:
+            looked = replace(looked, state=at.state)
+            done = await up.signed_in(at.opened, at.stack, at.settings, looked, say)
+            at = replace(at, state=done.state)
+        application = await settled
+    finally:
+        settled.cancel()
+        await asyncio.gather(settled, return_exceptions=True)  # what failed first is told
+    if plan.revoked:
+        await spent_secrets.remove(at, plan.revoked, say)
+        application = await spent_secrets.settled(at, plan.revoked)
+    elif done is not None:
+        application = done.application
+    if plan.revoked or done is not None:
+        there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
+        made = {key: window for window, key in at.state.key_ids.items()}
+        # From before the engine ran: an update of the application blanks its notes.
+        ledger = plan.ledger.adding(made).keeping(frozenset(there))
+        application = await at.note(plan, ledger, application)
+    after = at.planned(application)
+    if after.suspects:
+        raise PartlyFailed(
+            "A client secret of a revoked window may be alive, and no record says whose it is: "
+            f"{'; '.join(each.shown for each in after.suspects)}.",
+            "If it is not somebody else's, remove it in Entra: App registrations → Certificates & "
+            "secrets.",
+        )
+    return Rotation(at.settings, plan, after, done, (*plan.expired, *plan.revoked))
+
+
+async def _forget(at: RotatingStack, say: Say) -> bool:
+    """Let the engine take closed windows out of the state; say whether that was all there was.
+
+    Nothing new is made, so nothing has to be proven, which is most of what an update costs.
+    """
+    command = f"rotate --stack {at.stack.name}"
+    async with up.ending_in_order(at.patience, command, at.stack, up.DEADLINE):
+        observed = await at.stack.updating(say, lock.driver())
+    return not observed.failures and set(observed.changes) <= {"same", "delete", "discard"}

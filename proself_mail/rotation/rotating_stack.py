@@ -1,0 +1,117 @@
+"""A stack whose secrets are rotated: as it is now, and the way to its tenant."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from proself_mail import clock
+from proself_mail.config.settings import Settings
+from proself_mail.config.stamp import stack_tag
+from proself_mail.entra import notes, session
+from proself_mail.entra.directory import ApplicationRecord, NotFound
+from proself_mail.entra.ledger import Ledger
+from proself_mail.entra.patience import AGREEING, Patience
+from proself_mail.entra.session import Session
+from proself_mail.errors import CheckFailed, ConfigurationError, Refused
+from proself_mail.rotation import rotation
+from proself_mail.rotation.rotation import Plan
+from proself_mail.stack import stack_folder
+from proself_mail.stack.outputs import check_agreement
+from proself_mail.stack.stack import Stack
+from proself_mail.stack.state import State
+from proself_mail.update import up
+
+
+@dataclass(frozen=True)
+class RotatingStack:
+    """What was read of a stack, and the session in which its application is read and written."""
+
+    stack: Stack
+    settings: Settings
+    state: State
+    is_update_due: bool
+    opened: Session
+    patience: Patience
+
+    async def application(self) -> ApplicationRecord:
+        """Read the stack's application.
+
+        Raises `ConfigurationError`, `CheckFailed` or `Refused`: none was made, or the state has
+        lost it; it is gone; or it is not this stack's.
+        """
+        name, object_id = self.stack.name, self.state.application_id
+        directory = self.opened.directory
+        if object_id is None:
+            check_agreement(self.state, name)
+            raise ConfigurationError(
+                f"The stack {name} has no application yet: nothing has been set up.",
+                f"`proself-mail up --stack {name}`, then try again.",
+            )
+        for attempt in range(AGREEING):
+            try:
+                found = await self.patience.told(lambda: directory.application(object_id))
+                break
+            except NotFound:
+                if attempt == AGREEING - 1:
+                    raise CheckFailed(
+                        f"The application {object_id} of the stack {name} is not in the tenant.",
+                        "If somebody deleted it, restore it from Entra's recycle bin within 30 "
+                        "days.",
+                    ) from None
+                await self.patience.moment(0.3)
+        if stack_tag(self.settings.stack_id) not in found.tags:
+            raise Refused(
+                f"The application {object_id} does not bear this stack's stamp: it is another's.",
+                f"Check `stackId` in the stack file of {name} against the application's tags.",
+            )
+        return found
+
+    async def plan(self) -> Plan:
+        """Look at the application and decide. Raises as `application` does."""
+        found = self.planned(await self.application())
+        for _ in range(AGREEING - 1):  # a reader that trails does not show the newest yet
+            if not found.vanished:
+                break
+            found = self.planned(await self.application())
+        return found
+
+    def planned(self, application: ApplicationRecord) -> Plan:
+        """Decide by what was read of the application."""
+        now = clock.now()
+        surely = min(now, self.opened.tenant_now())
+        return rotation.plan(self.settings.entries, self.state, application, now, surely)
+
+    async def look(self) -> up.Looked:
+        """Look at the tenant as before every update."""
+        return await up.look_until_answered(
+            self.opened, self.stack, self.settings, self.state, self.patience
+        )
+
+    async def note(
+        self, plan: Plan, ledger: Ledger, application: ApplicationRecord | None = None
+    ) -> ApplicationRecord:
+        """Write the ledger into the application's notes; return the application with it."""
+        found = application or await self.application()
+        return await notes.write(self.opened.directory, self.patience, found, ledger, plan.notes)
+
+
+@asynccontextmanager
+async def rotating(stack: Stack, patience: Patience) -> AsyncIterator[RotatingStack]:
+    """Give a stack, read while nothing else on this machine changes it, and a session.
+
+    Raises what the stack file, the state or the sign-in has against it.
+    """
+    with stack_folder.alone(stack.project, stack.name):
+        # With the secrets, so that a wrong passphrase is told every week and not when one is due.
+        settings, state = await session.read(stack)
+        is_due = rotation.is_update_due(settings.entries, state, clock.now())
+        ahead = asyncio.to_thread(session.import_ahead, *(up.AHEAD if is_due else ()))
+        importing = asyncio.ensure_future(ahead)  # while the tenant is waited for
+        try:
+            async with session.awaited(
+                settings.target, str(settings.tenant_id), patience
+            ) as opened:
+                yield RotatingStack(stack, settings, state, is_due, opened, patience)
+        finally:
+            await asyncio.wait({importing})

@@ -1,0 +1,142 @@
+"""The setup sheet as HTML: one page that loads nothing, in Japanese and English at once.
+
+The template, the style sheet and the script lie in `pages/`. The content security policy names both
+by their hashes and allows nothing else, the same whether the page is served or lies in a file.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from proself_mail.secret import MASK, Secret
+from proself_mail.sheet.sheet import Kind, Sheet
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("proself_mail.sheet", "pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Crect y='2' width='16' height='12' rx='2' fill='%231f4e8c'/%3E"
+    "%3Cpath d='m2 5 6 4 6-4' fill='none' stroke='%23fff' stroke-width='1.5'/%3E%3C/svg%3E"
+)
+_WEEKDAYS = "月火水木金土日"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, and the policy under which it is shown."""
+
+    html: str
+    policy: str
+
+
+def served(sheet: Sheet, token: str) -> Page:
+    """Write the page that asks this machine for the secret, by `token`."""
+    return _page(sheet, "connect-src 'self'; frame-ancestors 'none'", token=token)
+
+
+def written(sheet: Sheet, secret: Secret | None) -> Page:
+    """Write the page that stands alone; with the secret in it where that is given."""
+    return _page(sheet, "", secret=secret, in_file=True)
+
+
+def refusal(heading: tuple[str, str], text: tuple[str, str]) -> Page:
+    """Write a page that is no sheet, in both languages."""
+    style = _text("sheet.css")
+    html = _TEMPLATES.get_template("refusal.html").render(
+        style=style,
+        heading=heading,
+        text=text,
+        icon=_ICON,
+    )
+    return Page(html, _policy(style, "", "frame-ancestors 'none'"))
+
+
+def _page(
+    sheet: Sheet,
+    more: str,
+    *,
+    token: str = "",
+    secret: Secret | None = None,
+    in_file: bool = False,
+) -> Page:
+    style, script = _text("sheet.css"), _text("sheet.js")
+    policy = _policy(style, script, more)
+    html = _TEMPLATES.get_template("sheet.html").render(
+        sheet=sheet,
+        settings=sheet.settings,
+        style=style,
+        script=script,
+        policy=policy if in_file else "",
+        token=token,
+        secret=secret.reveal() if secret else "",
+        in_file=in_file,
+        icon=_ICON,
+        mask=MASK,
+        Kind=Kind,
+        earlier_ends=Markup(", ").join(_date(each.expires) for each in sheet.earlier),
+        t=_both,
+        date=_date,
+        hour=_hour,
+    )
+    return Page(html, policy)
+
+
+def _text(name: str) -> str:
+    return resources.files("proself_mail.sheet").joinpath("pages", name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str, more: str) -> str:
+    """Allow one style sheet and one script, and no address but what `more` says."""
+    parts: Sequence[str] = (
+        "default-src 'none'",
+        f"style-src '{_hash(style)}'",
+        *([f"script-src '{_hash(script)}'"] if script else []),
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
+        *([more] if more else []),
+    )
+    return "; ".join(parts)
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _both(japanese: str, english: str, **values: object) -> Markup:
+    """Write a text of the template in both languages, of which one is shown.
+
+    `values` are escaped; the texts may hold elements.
+    """
+    return Markup('<span class="t" lang="ja">{}</span><span class="t" lang="en">{}</span>').format(
+        Markup(japanese).format(**values),  # noqa: S704  a literal of the template
+        Markup(english).format(**values),  # noqa: S704
+    )
+
+
+def _date(instant: datetime) -> Markup:
+    """Write the day of an instant by this machine's calendar."""
+    local = instant.astimezone()
+    return _both(
+        f"{local.year}年{local.month}月{local.day}日({_WEEKDAYS[local.weekday()]})",
+        f"{local.day} {local:%B %Y}",
+    )
+
+
+def _hour(instant: datetime) -> str:
+    """Write the hour of an instant by this machine's clock, with its distance from UTC."""
+    local = instant.astimezone()
+    distance = local.isoformat()[-6:] if local.utcoffset() else ""
+    return f"{local:%H:%M} UTC{distance}"

@@ -1,0 +1,1 @@
+"""One Pulumi stack: its project, files, state and outputs, and the engine that changes it."""

@@ -1,0 +1,1 @@
+"""What people read: words of others made fit to be shown, lines to be typed, reports."""

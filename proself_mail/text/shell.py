@@ -1,0 +1,78 @@
+"""Lines that set and restore a shell's variables, for `eval` or to be copied."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from proself_mail.errors import ConfigurationError
+from proself_mail.text.command_line import powershell_text
+
+BEFORE_VARIABLE = "PROSELF_MAIL_BEFORE"
+"""Holds what `setting_lines` replaced in a shell, as JSON, so that it can be put back."""
+
+
+def setting_lines(
+    variables: Mapping[str, str], shell: str, environment: Mapping[str, str] = os.environ
+) -> list[str]:
+    """Write assignments for a shell, `bash` or `powershell`, that `restoring_lines` undoes."""
+    before = environment.get(BEFORE_VARIABLE)
+    if before is None:
+        before = json.dumps({name: environment.get(name) for name in variables})
+    return [
+        _line(name, value, shell) for name, value in {**variables, BEFORE_VARIABLE: before}.items()
+    ]
+
+
+def restoring_lines(shell: str, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Write the lines that put a shell back to what it was before `setting_lines`.
+
+    Raises `ConfigurationError` where the variable no longer holds what that put there: a shell is
+    to run these lines.
+    """
+    try:
+        before = json.loads(environment.get(BEFORE_VARIABLE) or "{}")
+    except ValueError:
+        before = None
+    if not isinstance(before, dict) or not all(
+        re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and isinstance(value, str | None)
+        for name, value in before.items()
+    ):
+        raise ConfigurationError(
+            f"{BEFORE_VARIABLE} does not hold what `proself-mail emulator env` put there, so "
+            "nothing tells what this shell was before.",
+            "Leave this shell and start a new shell, which no embedded tenant is set in.",
+        )
+    return [_line(name, value, shell) for name, value in (before | {BEFORE_VARIABLE: None}).items()]
+
+
+def path_from(folder: Path, path: Path) -> str:
+    """Return a path as it is named from a folder; whole where it lies on another drive."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return str(path.absolute())
+
+
+def first_on_path(folders: Sequence[Path], shell: str) -> str:
+    """Write the line that has a shell, `bash` or `powershell`, look in some folders first."""
+    if shell == "powershell":
+        return f"$env:PATH = {powershell_text(''.join(f'{each};' for each in folders))} + $env:PATH"
+    return f'export PATH={":".join(shlex.quote(str(folder)) for folder in folders)}:"$PATH"'
+
+
+def _in_ascii(value: str) -> str:
+    """Write a text for PowerShell, which reads what a program prints in the console's code page."""
+    if value.isascii():
+        return powershell_text(value)
+    return f"[regex]::Unescape({powershell_text(json.dumps(value)[1:-1])})"
+
+
+def _line(name: str, value: str | None, shell: str) -> str:
+    if shell == "powershell":
+        if value is None:
+            return f"Remove-Item Env:{name} -ErrorAction SilentlyContinue"
+        return f"$env:{name} = {_in_ascii(value)}"
+    return f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}"

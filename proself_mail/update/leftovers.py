@@ -1,0 +1,211 @@
+"""What an update left in the tenant and not in its state: adopt it, remove it, or stop and say so.
+
+Decided purely, from the state, the tenant's listing and the instant at which the update began.
+Only what bears this stack's own UUID, letter by letter, is looked at; a name decides nothing.
+Removed is only what this update made and what holds nothing worth keeping: an application without
+a secret, a secret that reached no state. With doubt it stops.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from proself_mail.config import stamp
+from proself_mail.entra.directory import (
+    ApplicationRecord,
+    GrantRecord,
+    PasswordRecord,
+    ServicePrincipalRecord,
+)
+from proself_mail.errors import Refused
+from proself_mail.quantity import quantity
+from proself_mail.schedule import format_instant
+from proself_mail.stack.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do about leftovers."""
+
+    adopt: ApplicationRecord | None = None
+    """The application that the state is to take in."""
+    purge: tuple[ApplicationRecord, ...] = ()
+    """Applications to delete for good."""
+    remove: tuple[tuple[ApplicationRecord, PasswordRecord], ...] = ()
+    """Secrets to remove from their application."""
+    reports: tuple[str, ...] = field(default=())
+    """What is left alone, and why."""
+
+
+def plan(
+    state: State,
+    stamped: Sequence[ApplicationRecord],
+    stack_id: UUID,
+    began: datetime,
+    description: str,
+) -> Plan:
+    """Decide about live applications that a listing by the stack's stamp shows.
+
+    `description` is what names of this stack's secrets begin with. Raises `Refused` where nothing
+    can be decided without a person.
+    """
+    replaced = [each for each in stamped if each.object_id in state.replaced_applications]
+    to_go = [
+        f"the application {_shown(each)} was replaced, and an update deletes it"
+        for each in replaced
+    ]
+    own = [each for each in stamped if each.object_id == state.application_id]
+    others = [
+        each
+        for each in stamped  # Graph compares without regard to case
+        if each not in own and each not in replaced and stamp.stack_tag(stack_id) in each.tags
+    ]
+    if claimed := [each for each in others if stamp.read(each.tags) is None]:
+        raise Refused(
+            f"The application {_shown(claimed[0])} bears this stack's stamp, and not it alone or "
+            f"not whole: {', '.join(claimed[0].tags)}.",
+            "Take the tags that begin with `proself-mail` off it in its manifest if it is not "
+            "this stack's, then try again.",
+        )
+    if state.application_id is not None:
+        if doubtful := [each for each in others if not is_empty(each, began)]:
+            raise _in_doubt([*own, *doubtful], state)
+        removals, reports = _secrets(own, state, began, description)
+        return Plan(purge=tuple(others), remove=removals, reports=(*reports, *to_go))
+    keep = _to_adopt(others, state, began, description)
+    if keep is None:
+        return Plan()
+    purge = tuple(each for each in others if each is not keep)
+    removals, reports = _secrets([keep], state, began, description)
+    return Plan(keep, purge, removals, reports)
+
+
+def binned(
+    state: State, deleted: Sequence[ApplicationRecord], stack_id: UUID, began: datetime
+) -> tuple[ApplicationRecord, ...]:
+    """Choose from the recycle bin what this update had made, and was killed in removing."""
+    return tuple(
+        each
+        for each in deleted
+        if each.object_id != state.application_id
+        and stamp.stack_tag(stack_id) in each.tags
+        and stamp.read(each.tags) is not None
+        and is_empty(each, began)
+    )
+
+
+def _to_adopt(
+    found: Sequence[ApplicationRecord], state: State, began: datetime, description: str
+) -> ApplicationRecord | None:
+    """Choose the application that the state is to take in, if any."""
+    if len(found) == 1:
+        secrets = [p for p in found[0].passwords if not _is_ours(p, began, description)]
+        # One that the stack's outputs tell of was in its state, and is no other stack's.
+        if secrets and state.outputs.get("applicationObjectId") != found[0].object_id:
+            raise Refused(
+                f"The application {_shown(found[0])} bears this stack's stamp and holds "
+                f"{quantity(len(secrets), 'client secret')} not in the stack's state: another "
+                "stack has this `stackId` and the application is that one's, or the state is lost "
+                "or older than the tenant.",
+                "If this stack's file was copied, remove it, and `proself-mail init --stack S` "
+                "writes it anew with a UUID of its own. If the stack is on another backend, "
+                "`pulumi login` there. If it is neither, bring the state back from the backend's "
+                "history; if that is lost for good, move Proself to a new stack.",
+            )
+        return found[0]
+    if any(not is_empty(each, began) for each in found):
+        raise _in_doubt(found, state)
+    # All made by this update and empty: the oldest has been replicated the longest.
+    return min(found, key=lambda each: (each.created or began, each.object_id), default=None)
+
+
+def is_empty(application: ApplicationRecord, began: datetime) -> bool:
+    """Say whether this update made it, and nothing is lost with it."""
+    made = application.created
+    return made is not None and made >= began and not application.passwords
+
+
+def _is_ours(password: PasswordRecord, began: datetime, description: str) -> bool:
+    """Say whether this update made a secret."""
+    return (
+        password.starts is not None
+        and password.starts >= began
+        and password.display_name.startswith(description)
+    )
+
+
+def _secrets(
+    applications: Sequence[ApplicationRecord], state: State, began: datetime, description: str
+) -> tuple[tuple[tuple[ApplicationRecord, PasswordRecord], ...], tuple[str, ...]]:
+    """Tell secrets that a cut-off update doubled from those that may be in use.
+
+    A doubled one ends with the same window as another that the state knows.
+    """
+    known = frozenset(state.key_ids.values())
+    windows = frozenset(state.ends.values())
+    removals: list[tuple[ApplicationRecord, PasswordRecord]] = []
+    reports: list[str] = []
+    for application in applications:
+        for password in application.passwords:
+            if password.key_id in known:
+                continue
+            if _is_ours(password, began, description) and password.expires in windows:
+                removals.append((application, password))
+            else:
+                reports.append(
+                    f"the client secret {password.shown} is not in the stack's state "
+                    "and is left alone"
+                )
+    return tuple(removals), tuple(reports)
+
+
+def _in_doubt(found: Sequence[ApplicationRecord], state: State) -> Refused:
+    known = state.application_id or "none"
+    return Refused(
+        f"{len(found)} applications bear this stack's stamp, and the state knows {known}: "
+        f"{'; '.join(map(_shown, found))}. Which of them Proself uses cannot be told from here.",
+        "Look first whether another stack has this `stackId`: its file was copied, or it is on "
+        "another backend. Then leave its application alone. If there is none, delete the one that "
+        "Proself does not use in Entra's App registrations, then try again.",
+    )
+
+
+def _shown(application: ApplicationRecord) -> str:
+    made = format_instant(application.created) if application.created else "at an unknown time"
+    return (
+        f"{application.display_name!r} (client ID {application.client_id}, object ID "
+        f"{application.object_id}, made {made}, {quantity(len(application.passwords), 'secret')})"
+    )
+
+
+def import_ids(
+    state: State,
+    application: ApplicationRecord | None,
+    principal: ServicePrincipalRecord | None,
+    grants: Sequence[GrantRecord],
+    exchange_id: str,
+    *,
+    uri_is_there: bool,
+) -> Mapping[str, str]:
+    """Return what the program is to import, by resource name: there, and not in the state.
+
+    The ids are those that the azuread plugin takes. Secrets cannot be imported. `uri_is_there`
+    says that the Application ID URI was set, whatever a trailing reader shows of the application.
+    """
+    found: dict[str, str] = {}
+    object_id, client_id = state.application_id, state.client_id
+    if application is not None:
+        object_id, client_id = application.object_id, application.client_id
+        found[APPLICATION] = f"/applications/{object_id}"
+        uri_is_there |= f"api://{client_id}" in application.identifier_uris
+    if uri_is_there and client_id is not None:
+        encoded = base64.b64encode(f"api://{client_id}".encode()).decode()
+        found[IDENTIFIER_URI] = f"/applications/{object_id}/identifierUris/{encoded}"
+    if principal is not None:
+        found[SERVICE_PRINCIPAL] = f"/servicePrincipals/{principal.object_id}"
+    for grant in grants:
+        if grant.is_consent_to(exchange_id):
+            found[CONSENT] = f"/oauth2PermissionGrants/{grant.grant_id}"
+    return {name: each for name, each in found.items() if name not in state.resources}
