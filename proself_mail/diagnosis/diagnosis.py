@@ -7,8 +7,9 @@ called unknown; no text is ever an error here.
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 
 from proself_mail import facts
 from proself_mail.config.mending import config_add_permission
@@ -187,13 +188,27 @@ def _server(text: str, first: int, begin: int, end: int) -> tuple[str, int] | No
 
 
 def explained(
-    entry: Entry | None, text: str, names: Names | None = None, sent: Sent | None = None
+    entry: Entry | None,
+    text: str,
+    names: Names | None = None,
+    sent: Sent | None = None,
+    *,
+    also: Mapping[str, str] = MappingProxyType({}),
 ) -> Diagnosis:
-    """Fill an entry in for a refusal; None is the entry of what is unknown."""
-    return _explained_in(entry, quoted(text), names or Names(), sent)
+    """Fill an entry in for a refusal; None is the entry of what is unknown.
+
+    `also` gives what the entry has `placeholders` for.
+    """
+    return _explained_in(entry, quoted(text), names or Names(), sent, also)
 
 
-def _explained_in(entry: Entry | None, said: str, names: Names, sent: Sent | None) -> Diagnosis:
+def _explained_in(
+    entry: Entry | None,
+    said: str,
+    names: Names,
+    sent: Sent | None,
+    also: Mapping[str, str] = MappingProxyType({}),
+) -> Diagnosis:
     shown = sent.shown() if sent else ""
     known = asdict(names) | {"server": _in_brackets(names.server)}
     if entry is None:
@@ -201,7 +216,8 @@ def _explained_in(entry: Entry | None, said: str, names: Names, sent: Sent | Non
         return Diagnosis(UNKNOWN, said, cause, fix, sent=shown)
     if entry.by_administrator and not names.manages_grant:
         entry = entry.by_administrator
-    words = known | _for_a_shell(names)
+    known |= {**entry.placeholders, **also}
+    words = known | _for_a_shell(names, known.get("permission", ""))
     return Diagnosis(
         entry.key,
         said,
@@ -217,14 +233,18 @@ def _in_brackets(server: tuple[str, int] | None) -> str:
     return f" ({server[0]}:{server[1]})" if server else ""
 
 
-def _for_a_shell(names: Names) -> dict[str, str]:
+def _for_a_shell(names: Names, permission: str) -> dict[str, str]:
     """Write what stands in command lines, quoted: for PowerShell the mailbox, else for any."""
-    add_smtp_send = config_add_permission(names.stack, names.permissions, "SMTP.Send")
+
+    def adding(one: str) -> str:
+        return "\n".join(config_add_permission(names.stack, names.permissions, one))
+
     return {
         "mailbox": powershell_word(names.mailbox),
         "stack": shell_word(names.stack),
         "try_connection": "\n".join(
             connection_trial(*server) for server in ([names.server] if names.server else _NEEDED)
         ),
-        "add_smtp_send": "\n".join(add_smtp_send),
+        "add_smtp_send": adding("SMTP.Send"),
+        "add_permission": adding(permission),
     }

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Styled
 
-from proself_mail.diagnosis import sign_in_errors, smtp_replies
+from proself_mail.diagnosis import sign_in_address, sign_in_errors, smtp_replies
 from proself_mail.diagnosis.diagnosis import Diagnosis, explained
 from proself_mail.diagnosis.refusal import Entry, Names
 from proself_mail.text.report import folded
@@ -86,6 +86,10 @@ def _page() -> Iterator[str]:
     for entry in sign_in_errors.ERRORS:
         yield from _section(entry)
     yield ""
+    yield "## サインイン画面のアドレス / The address of a sign-in page"
+    for entry in sign_in_address.FINDINGS:
+        yield from _section(entry)
+    yield ""
 
 
 def _section(entry: Entry, *, quote: bool = True) -> Iterator[str]:
@@ -95,8 +99,9 @@ def _section(entry: Entry, *, quote: bool = True) -> Iterator[str]:
     if quote:
         yield ""
         yield f"> `{entry.example}`"
-        yield ">"
-        yield f"> {entry.source}"
+        if entry.source:
+            yield ">"
+            yield f"> {entry.source}"
     yield ""
     yield f"**原因** {shown.cause.ja}  "
     yield f"**対処** {shown.fix.ja}"

@@ -1,7 +1,7 @@
 """What the tables of refusals are made of: texts in two languages, names to fill in, what was sent.
 
-The tables themselves are data, in `refusals/`; `smtp_replies` and `sign_in_errors` read them,
-`diagnosis` looks a text up.
+The tables themselves are data, in `refusals/`; `smtp_replies`, `sign_in_errors` and
+`sign_in_address` read them, `diagnosis` looks a text up.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Self
 
@@ -37,13 +37,15 @@ class Entry:
     example: str
     """The refusal as it was seen or documented."""
     source: str
-    """Who says so."""
+    """Who says so; empty where it follows from the stack."""
     cause: Text
     """With `{mailbox}` and the other fields of `Names`."""
     fix: Text
     commands: tuple[str, ...] = ()
-    """Exact command lines of the fix, with names like the texts, `{add_smtp_send}` and
-    `{try_connection}`, which are as many lines as that takes."""
+    """Exact command lines of the fix, with names like the texts, `{add_smtp_send}`,
+    `{add_permission}` and `{try_connection}`, which are as many lines as that takes."""
+    placeholders: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Names that only this row has, as they are shown where nothing gives them."""
     pattern: re.Pattern[str] | None = None
     """Words by which it is recognised."""
     code: re.Pattern[str] | None = None
@@ -63,6 +65,7 @@ class Entry:
             cause=Text(**row["cause"]),
             fix=Text(**row["fix"]),
             commands=tuple(row.get("commands", ())),
+            placeholders=row.get("placeholders", {}),
             pattern=re.compile(words.replace(" ", r"\s+"), re.IGNORECASE) if words else None,
             code=re.compile(code) if code else None,
             by_administrator=cls.of({**row, "by_administrator": None, **others})

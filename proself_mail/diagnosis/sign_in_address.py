@@ -12,13 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from proself_mail import facts
-from proself_mail.config.mending import config_add_permission
 from proself_mail.diagnosis import pasted
-from proself_mail.diagnosis.diagnosis import UNKNOWN, Diagnosis, diagnose
-from proself_mail.diagnosis.refusal import Names, Text
+from proself_mail.diagnosis.diagnosis import UNKNOWN, Diagnosis, diagnose, explained
+from proself_mail.diagnosis.refusal import Entry, Names, Text, read_table
 from proself_mail.diagnosis.smtp_replies import EXCHANGE_AUDIENCES
-from proself_mail.text.command_line import shell_word
 from proself_mail.text.quotation import quoted
+
+FINDINGS: tuple[Entry, ...] = tuple(
+    Entry.of({**row, "source": ""}) for row in read_table("sign-in-address.toml")["finding"]
+)
+_BY_KEY = {entry.key: entry for entry in FINDINGS}
 
 _ANY_TENANT = frozenset({"common", "organizations", "consumers"})
 _OWN_PORT = {"https": ":443", "http": ":80"}
@@ -119,7 +122,8 @@ def read(address: str, expected: Expected | None = None) -> Reading:
     if given.get("admin_consent", "").lower() == "true":
         return _consented(given.get("tenant", ""), expected)
     if "code" in given and "client_id" not in given:
-        return Reading({"answer of": netloc}, (_answer(address),))
+        answer = _finding("answer-of-a-sign-in", address.partition("?")[0])
+        return Reading({"answer of": netloc}, (answer,))
     if "client_id" not in given:
         return Reading({}, (_unreadable(address),))
     tenant = parts.path.strip("/").partition("/")[0].lower()
@@ -145,18 +149,7 @@ def read(address: str, expected: Expected | None = None) -> Reading:
 def _host(host: str, netloc: str, expected: Expected | None) -> Iterator[Diagnosis]:
     wanted = urlsplit(expected.authority).netloc if expected else facts.AUTHORITY_HOST
     if netloc != wanted.lower():
-        yield Diagnosis(
-            "address-of-another-host",
-            quoted(host),
-            Text(
-                f"サインイン画面が {wanted} のものではありません。偽のページの可能性があります。",
-                f"The sign-in page is not one of {wanted}; it may be forged.",
-            ),
-            Text(
-                "何も入力せず、Proself の「Sign in with Microsoft」から開き直してください。",
-                "Type nothing; open it again from Proself's “Sign in with Microsoft”.",
-            ),
-        )
+        yield _finding("address-of-another-host", host, wanted=wanted)
 
 
 def _tenant(tenant: str, expected: Expected | None) -> Iterator[Diagnosis]:
@@ -193,9 +186,12 @@ def _scope(
             asked.add(permission)
         elif slash or scope not in ("openid", "profile", "email", "offline_access"):
             foreign.append(scope)
-    yield from map(_foreign, foreign)
-    if is_needed and not asked and not foreign:
-        yield _without_exchange(scopes)
+    for scope in foreign:
+        yield _finding("scope-of-another-resource", scope, scope=quoted(scope))
+    if is_needed and not scopes:
+        yield _finding("scope-missing", "no scope (AADSTS900144)")
+    elif is_needed and not asked and not foreign:
+        yield _finding("scope-without-exchange", " ".join(scopes))
     if expected:
         # Entra compares permissions without regard to letter case.
         known = {permission.lower() for permission in expected.names.permissions}
@@ -203,131 +199,22 @@ def _scope(
             if permission.lower() not in known:
                 yield _not_granted(permission, expected.names)
     if asked and "offline_access" not in scopes:
-        yield Diagnosis(
-            "no-offline-access",
-            " ".join(map(quoted, scopes)),
-            Text(
-                "offline_access が求められていないため、トークンは 1 時間ほどで切れ、"
-                "更新できません。",
-                "Without offline_access the token ends after about an hour and cannot be renewed.",
-            ),
-            Text(
-                "スコープに offline_access を加えてください。Proself が送っている場合は "
-                "Proself の版を確認してください。",
-                "Add offline_access to the scope. If Proself asks for it, check Proself's version.",
-            ),
-        )
-
-
-_ASK_FOR_EXCHANGE = Text(
-    "https://outlook.office.com/SMTP.Send または https://outlook.office.com/Mail.Send が必要です。"
-    "Proself が送っている場合は Proself の版を確認してください。",
-    "One of https://outlook.office.com/SMTP.Send and https://outlook.office.com/Mail.Send is "
-    "needed. If Proself asks for it, check Proself's version.",
-)
-
-
-def _foreign(scope: str) -> Diagnosis:
-    return Diagnosis(
-        "scope-of-another-resource",
-        quoted(scope),
-        Text(
-            f"スコープ {quoted(scope)} は Exchange Online のものではありません。"
-            "接頭辞のない名前は Microsoft Graph を意味します。このトークンを SMTP で使うと "
-            "535 5.7.3 で拒否されます。",
-            f"The scope {quoted(scope)} is not one of Exchange Online; a name without a "
-            "prefix means Microsoft Graph. SMTP answers such a token by 535 5.7.3.",
-        ),
-        _ASK_FOR_EXCHANGE,
-    )
-
-
-def _without_exchange(scopes: Sequence[str]) -> Diagnosis:
-    if not scopes:
-        return Diagnosis(
-            "scope-missing",
-            "no scope (AADSTS900144)",
-            Text(
-                "スコープが求められていません。サインインは AADSTS900144 で拒否されます。",
-                "The address asks for no scope. The sign-in ends in AADSTS900144.",
-            ),
-            _ASK_FOR_EXCHANGE,
-        )
-    return Diagnosis(
-        "scope-without-exchange",
-        " ".join(map(quoted, scopes)),
-        Text(
-            "Exchange Online の権限が 1 つも求められていません。サインインできても、"
-            "そのトークンを SMTP で使うと 535 5.7.3 で拒否されます。",
-            "No permission of Exchange Online is asked for. The sign-in may work, but SMTP answers "
-            "such a token by 535 5.7.3.",
-        ),
-        _ASK_FOR_EXCHANGE,
-    )
+        yield _finding("no-offline-access", " ".join(scopes))
 
 
 def _not_granted(permission: str, names: Names) -> Diagnosis:
     sends = {each.lower(): each for each in ("Mail.Send", "SMTP.Send")}.get(permission.lower())
     has = ", ".join(sorted(names.permissions))
     if sends is None:
-        return Diagnosis(
-            "permission-not-for-sending",
-            quoted(permission),
-            Text(
-                f"{quoted(permission)} が求められていますが、SMTP での送信に使う権限ではなく、"
-                f"スタックの permissions ({has}) にもありません。サインインは、Exchange Online に"
-                "その権限がなければ AADSTS650053、あれば AADSTS65001 で拒否されます。",
-                f"{quoted(permission)} is asked for, which is no permission to send by SMTP and "
-                f"not among the stack's permissions ({has}). The sign-in ends in AADSTS650053 if "
-                "Exchange Online has no such permission, else in AADSTS65001.",
-            ),
-            _ASK_FOR_EXCHANGE,
+        return _finding(
+            "permission-not-for-sending", permission, permission=quoted(permission), has=has
         )
-    fix = (
-        Text(
-            "下のコマンドで権限を加えて同意を与え、もう一度サインインしてください。",
-            "Add it with consent by the lines below, then sign in again.",
-        )
-        if names.manages_grant
-        else Text(
-            "下のコマンドで権限を加え、メールボックスのテナントの管理者が "
-            f"{names.consent_url} を開いて同意してから、もう一度サインインしてください。",
-            "Add it by the lines below, let an administrator of the mailbox's tenant open "
-            f"{names.consent_url} and consent, then sign in again.",
-        )
-    )
-    return Diagnosis(
-        "permission-not-in-stack",
-        quoted(permission),
-        Text(
-            f"{sends} が求められていますが、スタックの permissions は {has} だけです。"
-            "サインインは AADSTS65001 で拒否されます。",
-            f"{sends} is asked for, and the stack's permissions are only {has}. The sign-in ends "
-            "in AADSTS65001.",
-        ),
-        fix,
-        (
-            *config_add_permission(names.stack, names.permissions, sends),
-            f"proself-mail up --stack {shell_word(names.stack)}",
-        ),
-    )
+    return _finding("permission-not-in-stack", permission, names, permission=sends, has=has)
 
 
 def _user(hint: str, expected: Expected | None) -> Iterator[Diagnosis]:
     if expected and hint and hint.lower() != expected.names.mailbox.lower():
-        yield Diagnosis(
-            "another-user-hinted",
-            quoted(hint),
-            Text(
-                f"サインインの対象が {expected.names.mailbox} ではなく {quoted(hint)} です。",
-                f"The sign-in is for {quoted(hint)}, not for {expected.names.mailbox}.",
-            ),
-            Text(
-                "Proself の「メールサーバー情報の設定」のユーザーIDを "
-                f"{expected.names.mailbox} にしてください。",
-                f"In Proself, メールサーバー情報の設定: ユーザーID is {expected.names.mailbox}.",
-            ),
-        )
+        yield _finding("another-user-hinted", hint, expected.names, hint=quoted(hint))
 
 
 def _as_refused(number: str, said: str, names: Names) -> Diagnosis:
@@ -338,63 +225,17 @@ def _as_refused(number: str, said: str, names: Names) -> Diagnosis:
     )
 
 
-def _answer(address: str) -> Diagnosis:
-    return Diagnosis(
-        "answer-of-a-sign-in",
-        quoted(address.partition("?")[0]),
-        Text(
-            "これはサインインが成功した後の戻り先のアドレスです。失敗しているとすれば、"
-            "その後 (Proself によるトークンの取得) です。",
-            "This is where the browser was sent after a sign-in that worked; what failed came "
-            "after it, when Proself asked for the token.",
-        ),
-        Text(
-            "Proself が表示したメッセージを proself-mail explain に渡してください。"
-            "アドレスの code= は一度だけ使える認可コードです。他の人に渡さないでください。",
-            "Give the message that Proself shows to proself-mail explain. The code= in the address "
-            "is an authorization code, good for one time: do not hand it on.",
-        ),
-    )
-
-
 def _consented(tenant: str, expected: Expected | None) -> Reading:
     """Read the answer of a consent: it is well unless another tenant gave it."""
+    said, names = f"admin_consent=True, tenant={tenant}", expected.names if expected else Names()
     if expected and tenant.lower() not in expected.tenants:
-        found = Diagnosis(
-            "consent-of-another-tenant",
-            quoted(f"admin_consent=True, tenant={tenant}"),
-            Text(
-                f"管理者の同意は済みましたが、テナント {quoted(tenant)} のもので、このスタックの"
-                f"テナント ({expected.names.tenant_id}) ではありません。",
-                f"An administrator consented, but in the tenant {quoted(tenant)}, not in this "
-                f"stack's ({expected.names.tenant_id}).",
-            ),
-            Text(
-                f"メールボックスのテナントの管理者が {expected.names.consent_url} を開いて"
-                "同意してください。",
-                f"Let an administrator of the mailbox's tenant open {expected.names.consent_url} "
-                "and consent.",
-            ),
-        )
+        found = _finding("consent-of-another-tenant", said, names, tenant=quoted(tenant))
         return Reading({"tenant": quoted(tenant)}, (found,))
-    names = expected.names if expected else Names()
-    found = Diagnosis(
-        "consent-was-given",
-        quoted(f"admin_consent=True, tenant={tenant}"),
-        Text(
-            "管理者の同意は済みました。移動先のページにエラーが表示されても、開けなくても問題あり"
-            "ません。",
-            "An administrator has consented. It does not matter if this page shows an error or "
-            "does not open.",
-        ),
-        Text(
-            "Proself の「メールサーバー情報の設定」で「設定」を押し、「Sign in with Microsoft」"
-            f"から {names.mailbox} でサインインしてください。",
-            "Nothing is to be mended. In Proself, メールサーバー情報の設定: press 設定 and sign in "
-            f"as {names.mailbox} through “Sign in with Microsoft”.",
-        ),
-    )
-    return Reading({}, (found,))
+    return Reading({}, (_finding("consent-was-given", said, names),))
+
+
+def _finding(key: str, said: str, names: Names | None = None, **also: str) -> Diagnosis:
+    return explained(_BY_KEY[key], said, names, also=also)
 
 
 def _unreadable(address: str) -> Diagnosis:
