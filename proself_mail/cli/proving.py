@@ -46,6 +46,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from proself_mail.cli import pipeline
     from proself_mail.stack import stack
     from proself_mail.stack.project import find_project
+    from proself_mail.text import report
     from proself_mail.verification import verify, verify_report
 
     project = find_project(Path.cwd())
@@ -80,7 +81,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_document(verify_report.to_json(found, code))
     elif unseen is None:
-        verify_report.show(found, japanese_first=is_japanese())
+        verify_report.show(report.output(), found, japanese_first=is_japanese())
     if line := pipeline.show(verify_report.summary(found), os.environ):
         # A command to the agent, which reads it from either stream.
         (sys.stderr if arguments.json else sys.stdout).write(f"{line}\n")

@@ -202,7 +202,7 @@ def _record(settings: Settings, outputs: Outputs) -> Iterator[tuple[faq.Label, T
         faq.CONSENT,
         Text(f"同意済み: {permissions}", f"granted: {permissions}")
         if settings.manages_grant
-        else Text("管理者が行います(手順 2)", "an administrator's to give: step 2"),
+        else Text("管理者が行います (手順 2)", "an administrator's to give: step 2"),
     )
     yield faq.REDIRECT_URI, _same(outputs.redirect_uri)
     yield (

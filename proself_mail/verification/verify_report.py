@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from rich.console import Console
+
 from proself_mail.check import Check, Outcome
 from proself_mail.diagnosis import diagnosis_view
 from proself_mail.errors import Error, PersonNeeded
@@ -19,9 +21,8 @@ _MARKS = {Outcome.OK: "✅", Outcome.FAIL: "❌", Outcome.UNKNOWN: "❔"}
 Found = Mapping[str, Verified | Error]
 
 
-def show(found: Found, *, japanese_first: bool) -> None:
+def show(console: Console, found: Found, *, japanese_first: bool) -> None:
     """Print each stack's checks, one line of verdict, and what a refusal means."""
-    console = report.output()
     for name, each in found.items():
         if len(found) > 1:
             console.print(f"\nStack {name}\n", style="bold", markup=False)

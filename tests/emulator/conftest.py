@@ -8,6 +8,8 @@ import pytest
 
 from tests import forked_python
 from tests.emulator.browser import sign_in
+from tests.emulator.plugin_process import Plugin
+from tests.emulator.scripted_graph import ScriptedGraph
 from tests.tenant import Tenant
 
 
@@ -41,3 +43,18 @@ def administrator(tenant: Tenant) -> Iterator[httpx.Client]:
 def executable() -> Path:
     """The stand-in azuread plugin, forked; `test_azuread_plugin_process` has it afresh."""
     return forked_python.plugin()
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[ScriptedGraph]:
+    """Serve a script that creates and reads one application and one service principal."""
+    with ScriptedGraph(tmp_path) as graph:
+        graph.serve_objects()
+        yield graph
+
+
+@pytest.fixture
+def plugin(executable: Path, scripted: ScriptedGraph) -> Iterator[Plugin]:
+    """Serve a plugin that is not configured yet, and asks that script."""
+    with Plugin(executable, scripted.environment) as plugin:
+        yield plugin

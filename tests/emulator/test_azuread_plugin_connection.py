@@ -27,21 +27,6 @@ from tests.emulator.scripted_graph import (
 TOKEN = f"POST /{TENANT_ID}/oauth2/v2.0/token"
 
 
-@pytest.fixture
-def graph(tmp_path: Path) -> Iterator[ScriptedGraph]:
-    """Serve a script that creates and reads one application and one service principal."""
-    with ScriptedGraph(tmp_path) as graph:
-        graph.serve_objects()
-        yield graph
-
-
-@pytest.fixture
-def plugin(executable: Path, graph: ScriptedGraph) -> Iterator[Plugin]:
-    """Serve a plugin that is not configured yet."""
-    with Plugin(executable, graph.environment) as plugin:
-        yield plugin
-
-
 def create_application(plugin: Plugin) -> tuple[str, dict[str, Any]]:
     return plugin.create("Application", {"displayName": "Mail"})
 
@@ -58,24 +43,26 @@ class TestOnlyLoopback:
 
     @pytest.mark.parametrize("where", ["microsoftGraphResourceId", "loginEndpoint"])
     def test_a_foreign_host_in_the_metadata_is_refused_before_a_token(
-        self, plugin: Plugin, graph: ScriptedGraph, where: str
+        self, plugin: Plugin, scripted: ScriptedGraph, where: str
     ) -> None:
-        part = graph.metadata if where in graph.metadata else graph.metadata["authentication"]
+        part = (
+            scripted.metadata if where in scripted.metadata else scripted.metadata["authentication"]
+        )
         part[where] = "https://192.0.2.1"
         assert "192.0.2.1, which is not loopback" in plugin.refusal()
-        assert [r.line.partition("?")[0] for r in graph.requests] == ["GET /metadata/endpoints"]
+        assert [r.line.partition("?")[0] for r in scripted.requests] == ["GET /metadata/endpoints"]
 
-    def test_plain_http_is_refused(self, plugin: Plugin, graph: ScriptedGraph) -> None:
-        graph.metadata["microsoftGraphResourceId"] = "http://localhost:1"
+    def test_plain_http_is_refused(self, plugin: Plugin, scripted: ScriptedGraph) -> None:
+        scripted.metadata["microsoftGraphResourceId"] = "http://localhost:1"
         assert "https only" in plugin.refusal()
 
     def test_a_page_on_another_host_is_not_followed(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         """The token would go with the request."""
         plugin.configure()
         page = {"value": [], "@odata.nextLink": "https://localhost:1/v1.0/next"}
-        graph.answer(f"GET {APP}/owners", Answer(200, page))
+        scripted.answer(f"GET {APP}/owners", Answer(200, page))
         message = str(error_of(lambda: create_application(plugin)).details())
         assert "continues on another host" in message
 
@@ -86,17 +73,17 @@ class TestOnlyLoopback:
         assert "azuread:metadataHost" in message
 
     def test_a_server_that_is_not_trusted_is_refused(
-        self, executable: Path, graph: ScriptedGraph
+        self, executable: Path, scripted: ScriptedGraph
     ) -> None:
-        environment = {k: v for k, v in graph.environment.items() if k != "SSL_CERT_FILE"}
+        environment = {k: v for k, v in scripted.environment.items() if k != "SSL_CERT_FILE"}
         with Plugin(executable, environment) as plugin:
             message = plugin.refusal()
         assert "is not trusted" in message
         assert "SSL_CERT_FILE" in message
-        assert graph.requests == []
+        assert scripted.requests == []
 
-    def test_nothing_listens(self, executable: Path, graph: ScriptedGraph) -> None:
-        environment = {**graph.environment, "ARM_METADATA_HOSTNAME": "localhost:1"}
+    def test_nothing_listens(self, executable: Path, scripted: ScriptedGraph) -> None:
+        environment = {**scripted.environment, "ARM_METADATA_HOSTNAME": "localhost:1"}
         with Plugin(executable, environment) as plugin:
             assert "localhost:1" in plugin.refusal()
 
@@ -105,27 +92,27 @@ class TestSignIn:
     """Credentials from configuration and environment."""
 
     def test_the_configuration_goes_before_the_environment(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         plugin.configure(clientSecret="configured", clientId="configured-id")
-        (request,) = (r for r in graph.requests if r.line == TOKEN)
+        (request,) = (r for r in scripted.requests if r.line == TOKEN)
         form = parse_qs(request.body)
         assert form["client_secret"] == ["configured"]
         assert form["client_id"] == ["configured-id"]
-        assert form["scope"] == [f"{graph.url}/.default"]
+        assert form["scope"] == [f"{scripted.url}/.default"]
 
     def test_a_byte_order_mark_in_the_metadata_is_no_matter(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
-        content = b"\xef\xbb\xbf" + json.dumps(graph.metadata).encode()
-        graph.answer("GET /metadata/endpoints?api-version=2022-09-01", Answer(200, content))
+        content = b"\xef\xbb\xbf" + json.dumps(scripted.metadata).encode()
+        scripted.answer("GET /metadata/endpoints?api-version=2022-09-01", Answer(200, content))
         plugin.configure()
 
     def test_without_oid_the_caller_is_looked_up(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
-        graph.answer(TOKEN, Answer(200, token()))
-        graph.answer(
+        scripted.answer(TOKEN, Answer(200, token()))
+        scripted.answer(
             f"GET /v1.0/servicePrincipals?$filter=appId eq '{CLIENT_ID}'",
             Answer(200, {"value": [{"id": "found", "appId": CLIENT_ID}]}),
         )
@@ -133,43 +120,43 @@ class TestSignIn:
         assert plugin.invoke("getClientConfig", {})["objectId"] == "found"
 
     def test_a_refused_secret_fails_without_showing_it(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         reply = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid"}
-        graph.answer(TOKEN, Answer(401, reply))
+        scripted.answer(TOKEN, Answer(401, reply))
         message = plugin.refusal(clientSecret="never-shown")
         assert "unable to obtain access token" in message
         assert "AADSTS7000215" in message
         assert "never-shown" not in message + plugin.stop()
 
     def test_no_credential_is_said_with_the_next_step(
-        self, executable: Path, graph: ScriptedGraph
+        self, executable: Path, scripted: ScriptedGraph
     ) -> None:
-        environment = {k: v for k, v in graph.environment.items() if "SECRET" not in k}
+        environment = {k: v for k, v in scripted.environment.items() if "SECRET" not in k}
         with Plugin(executable, environment) as plugin:
             assert "ARM_CLIENT_SECRET" in plugin.refusal()
             assert "ARM_CLIENT_SECRET" in plugin.refusal(useOidc="true")
 
     @pytest.mark.parametrize("way", ["ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH"])
     def test_an_id_token_is_exchanged(
-        self, executable: Path, graph: ScriptedGraph, tmp_path: Path, way: str
+        self, executable: Path, scripted: ScriptedGraph, tmp_path: Path, way: str
     ) -> None:
         (tmp_path / "token").write_text("id-token\n", encoding="utf-8")
         given = {
             "ARM_OIDC_TOKEN": "id-token",
             "ARM_OIDC_TOKEN_FILE_PATH": str(tmp_path / "token"),
         }
-        environment = {k: v for k, v in graph.environment.items() if "SECRET" not in k}
+        environment = {k: v for k, v in scripted.environment.items() if "SECRET" not in k}
         environment |= {"ARM_USE_OIDC": "true", way: given[way]}
         with Plugin(executable, environment) as plugin:
             plugin.configure()
-        assert assertion(graph) == "id-token"
+        assert assertion(scripted) == "id-token"
 
     def test_files_may_hold_the_client(
-        self, executable: Path, graph: ScriptedGraph, tmp_path: Path
+        self, executable: Path, scripted: ScriptedGraph, tmp_path: Path
     ) -> None:
         (tmp_path / "secret").write_text("from-file\n", encoding="utf-8")
-        environment = {k: v for k, v in graph.environment.items() if "SECRET" not in k}
+        environment = {k: v for k, v in scripted.environment.items() if "SECRET" not in k}
         environment["ARM_CLIENT_SECRET_FILE_PATH"] = str(tmp_path / "secret")
         with Plugin(executable, environment) as plugin:
             plugin.configure()
@@ -178,10 +165,10 @@ class TestSignIn:
         assert "another" not in message
 
     def test_github_and_azure_devops_give_id_tokens(
-        self, executable: Path, graph: ScriptedGraph
+        self, executable: Path, scripted: ScriptedGraph
     ) -> None:
         """The variables that the two set; each service is asked in its own way."""
-        base = {k: v for k, v in graph.environment.items() if "SECRET" not in k}
+        base = {k: v for k, v in scripted.environment.items() if "SECRET" not in k}
         base["ARM_USE_OIDC"] = "true"
         with id_token_service({"value": "from-github"}) as (url, asked):
             environment = {
@@ -191,7 +178,7 @@ class TestSignIn:
             with Plugin(executable, base | environment) as plugin:
                 plugin.configure()
         assert asked == [("GET", "/token?audience=api%3A%2F%2FAzureADTokenExchange&v=1", "bearer")]
-        assert assertion(graph) == "from-github"
+        assert assertion(scripted) == "from-github"
         with id_token_service({"oidcToken": "from-devops"}) as (url, asked):
             environment = {
                 "SYSTEM_OIDCREQUESTURI": f"{url}/oidc",
@@ -201,11 +188,11 @@ class TestSignIn:
             with Plugin(executable, base | environment) as plugin:
                 plugin.configure()
         assert asked == [("POST", "/oidc?api-version=7.1&serviceConnectionId=connection", "bearer")]
-        assert assertion(graph) == "from-devops"
+        assert assertion(scripted) == "from-devops"
 
 
-def assertion(graph: ScriptedGraph) -> str:
-    form = parse_qs([r for r in graph.requests if r.line == TOKEN][-1].body)
+def assertion(scripted: ScriptedGraph) -> str:
+    form = parse_qs([r for r in scripted.requests if r.line == TOKEN][-1].body)
     assert form["client_assertion_type"] == [
         "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     ]

@@ -3,8 +3,6 @@
 Against a scripted server over TLS: answers that a tenant seldom gives, exactly when wanted.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,21 +24,6 @@ from tests.emulator.scripted_graph import (
 )
 
 
-@pytest.fixture
-def graph(tmp_path: Path) -> Iterator[ScriptedGraph]:
-    """Serve a script that creates and reads one application and one service principal."""
-    with ScriptedGraph(tmp_path) as graph:
-        graph.serve_objects()
-        yield graph
-
-
-@pytest.fixture
-def plugin(executable: Path, graph: ScriptedGraph) -> Iterator[Plugin]:
-    """Serve a plugin that is not configured yet."""
-    with Plugin(executable, graph.environment) as plugin:
-        yield plugin
-
-
 def create_application(plugin: Plugin) -> tuple[str, dict[str, Any]]:
     return plugin.create("Application", {"displayName": "Mail"})
 
@@ -53,31 +36,31 @@ class TestRepeating:
     """What is sent again, and what is not, is what the real plugin repeats."""
 
     def test_throttling_waits_as_long_as_it_is_told(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         plugin.configure()
         busy = Answer(429, {"error": {"code": "TooManyRequests"}}, {"Retry-After": "0"})
-        graph.answer("POST /v1.0/applications", busy, busy, Answer(201, APPLICATION))
+        scripted.answer("POST /v1.0/applications", busy, busy, Answer(201, APPLICATION))
         create_application(plugin)
-        assert graph.lines().count("POST /v1.0/applications") == 3
+        assert scripted.lines().count("POST /v1.0/applications") == 3
 
     @pytest.mark.parametrize("status", [404, 409])
     def test_a_new_applications_patch_is_repeated(
-        self, plugin: Plugin, graph: ScriptedGraph, status: int
+        self, plugin: Plugin, scripted: ScriptedGraph, status: int
     ) -> None:
         plugin.configure()
-        graph.answer(f"PATCH {APP}", Answer(status, NOT_FOUND), Answer(204))
+        scripted.answer(f"PATCH {APP}", Answer(status, NOT_FOUND), Answer(204))
         create_application(plugin)
-        assert graph.lines().count(f"PATCH {APP}") == 3
+        assert scripted.lines().count(f"PATCH {APP}") == 3
 
     def test_a_new_service_principals_patch_is_not(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         """It exists, so it is kept in the state as failed."""
         plugin.configure()
-        graph.answer(f"PATCH {SP}", Answer(404, NOT_FOUND))
+        scripted.answer(f"PATCH {SP}", Answer(404, NOT_FOUND))
         error = error_of(lambda: create_principal(plugin))
-        assert graph.lines().count(f"PATCH {SP}") == 1
+        assert scripted.lines().count(f"PATCH {SP}") == 1
         failed = initialization_failure(error)
         assert failed.id == f"/servicePrincipals/{PRINCIPAL_ID}"
         assert (
@@ -98,32 +81,32 @@ class TestRepeating:
         ],
     )
     def test_a_service_principal_waits_for_its_application(
-        self, plugin: Plugin, graph: ScriptedGraph, status: int, message: str
+        self, plugin: Plugin, scripted: ScriptedGraph, status: int, message: str
     ) -> None:
         plugin.configure()
         text = f"{message} object" if status == 400 else f"{message} being created must in the"
         behind = Answer(status, {"error": {"code": "c", "message": text}})
-        graph.answer("POST /v1.0/servicePrincipals", behind, behind, Answer(201, PRINCIPAL))
+        scripted.answer("POST /v1.0/servicePrincipals", behind, behind, Answer(201, PRINCIPAL))
         create_principal(plugin)
-        assert graph.lines().count("POST /v1.0/servicePrincipals") == 3
+        assert scripted.lines().count("POST /v1.0/servicePrincipals") == 3
 
-    def test_another_refusal_is_final(self, plugin: Plugin, graph: ScriptedGraph) -> None:
+    def test_another_refusal_is_final(self, plugin: Plugin, scripted: ScriptedGraph) -> None:
         plugin.configure()
         denied = Answer(403, {"error": {"code": "Authorization_RequestDenied", "message": "No."}})
-        graph.answer("POST /v1.0/servicePrincipals", denied)
+        scripted.answer("POST /v1.0/servicePrincipals", denied)
         error = error_of(lambda: create_principal(plugin))
         assert error.details() == (
             "1 error occurred:\n\t* Could not create service principal: unexpected status 403 "
             "(403 Forbidden) with error: Authorization_RequestDenied: No.\n\n"
         )
-        assert graph.lines().count("POST /v1.0/servicePrincipals") == 1
+        assert scripted.lines().count("POST /v1.0/servicePrincipals") == 1
 
     def test_what_a_read_does_not_find_after_creation_is_lost(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         """No state at all, although the object exists: the real plugin's words."""
         plugin.configure()
-        graph.answer(f"GET {APP}", Answer(404, NOT_FOUND))
+        scripted.answer(f"GET {APP}", Answer(404, NOT_FOUND))
         error = error_of(lambda: create_application(plugin))
         assert error.details() == (
             f"expected non-nil error with nil state during Create of {urn('Application')}"
@@ -131,11 +114,11 @@ class TestRepeating:
         assert dict(error.trailing_metadata()).get("grpc-status-details-bin") is None
 
     def test_a_read_that_fails_in_its_middle_keeps_the_object(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         plugin.configure()
         beta = f"GET /beta/applications/{APPLICATION_ID}?$select=oauth2RequirePostResponse"
-        graph.answer(beta, Answer(404, NOT_FOUND))
+        scripted.answer(beta, Answer(404, NOT_FOUND))
         failed = initialization_failure(error_of(lambda: create_application(plugin)))
         assert failed.id == f"/applications/{APPLICATION_ID}"
         shown = f'Application (Application: "{APPLICATION_ID}")'
@@ -143,31 +126,31 @@ class TestRepeating:
         assert plain(failed.properties)["displayName"] == "Mail"
 
     def test_a_lost_connection_repeats_no_creation(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         """Nobody knows whether it was made."""
         plugin.configure()
-        graph.answer("POST /v1.0/applications", Answer(None))
+        scripted.answer("POST /v1.0/applications", Answer(None))
         message = str(error_of(lambda: create_application(plugin)).details())
         assert "HTTP response was nil; connection may have been reset" in message
-        assert graph.lines().count("POST /v1.0/applications") == 1
+        assert scripted.lines().count("POST /v1.0/applications") == 1
 
     def test_a_kept_connection_that_was_closed_is_not_used(
-        self, plugin: Plugin, graph: ScriptedGraph
+        self, plugin: Plugin, scripted: ScriptedGraph
     ) -> None:
         """A creation must not meet the end of a connection that only idled too long."""
         plugin.configure()
         closing = Answer(200, {"value": []}, {"Connection": "close"})
-        graph.answer(f"GET {APP}/owners", closing)
+        scripted.answer(f"GET {APP}/owners", closing)
         create_application(plugin)
         create_application(plugin)
-        assert graph.lines().count("POST /v1.0/applications") == 2
+        assert scripted.lines().count("POST /v1.0/applications") == 2
 
 
 class TestAppRoleAssignment:
     """azuread.AppRoleAssignment."""
 
-    def test_its_life(self, plugin: Plugin, graph: ScriptedGraph) -> None:
+    def test_its_life(self, plugin: Plugin, scripted: ScriptedGraph) -> None:
         """Repeated while the reader is behind; every input replaces."""
         plugin.configure()
         inputs = {
@@ -184,9 +167,9 @@ class TestAppRoleAssignment:
         }
         path = f"{SP}/appRoleAssignedTo"
         behind = Answer(400, {"error": {"code": "c", "message": "Not a valid reference update."}})
-        graph.answer(f"POST {path}", behind, Answer(404, NOT_FOUND), Answer(201, assignment))
-        graph.answer(f"GET {path}/assignment-1", Answer(200, assignment))
-        graph.answer(f"DELETE {path}/assignment-1", Answer(204))
+        scripted.answer(f"POST {path}", behind, Answer(404, NOT_FOUND), Answer(201, assignment))
+        scripted.answer(f"GET {path}/assignment-1", Answer(200, assignment))
+        scripted.answer(f"DELETE {path}/assignment-1", Answer(204))
         resource_id, state = plugin.create("AppRoleAssignment", inputs)
         assert resource_id == f"/servicePrincipals/{PRINCIPAL_ID}/appRoleAssignedTo/assignment-1"
         assert state["resourceDisplayName"] == "Microsoft Graph"
@@ -195,17 +178,17 @@ class TestAppRoleAssignment:
             other = {**inputs, name: TENANT_ID}
             assert plugin.diff("AppRoleAssignment", state, other).replaces == [name]
         plugin.delete("AppRoleAssignment", state)
-        assert graph.lines()[-1] == f"DELETE {path}/assignment-1"
+        assert scripted.lines()[-1] == f"DELETE {path}/assignment-1"
 
 
-def test_a_secret_is_in_no_output(plugin: Plugin, graph: ScriptedGraph) -> None:
+def test_a_secret_is_in_no_output(plugin: Plugin, scripted: ScriptedGraph) -> None:
     """Neither the caller's nor a new one is written to the process's streams, nor in an error."""
     plugin.configure()
     made = {"keyId": APPLICATION_ID, "secretText": "fresh-secret"}
-    graph.answer(f"POST {APP}/addPassword", Answer(200, made))
+    scripted.answer(f"POST {APP}/addPassword", Answer(200, made))
     shown = {**APPLICATION, "passwordCredentials": [made]}
     denied = Answer(403, {"error": {"code": "Authorization_RequestDenied", "message": "No."}})
-    graph.answer(f"GET {APP}", *[Answer(200, shown)] * 6, denied)
+    scripted.answer(f"GET {APP}", *[Answer(200, shown)] * 6, denied)
     inputs = {"applicationId": f"/applications/{APPLICATION_ID}"}
     error = error_of(lambda: plugin.create("ApplicationPassword", inputs))
     failed = initialization_failure(error)

@@ -713,7 +713,7 @@ def shown_in(readme: str, heading: str) -> list[str]:
 
 def test_the_readmes_tables_are_of_refusals_that_are_known() -> None:
     english = shown_in("README.md", "### What a refusal means")
-    assert english == shown_in("README.ja.md", "### エラーの意味と直し方")
+    assert english == shown_in("README.ja.md", "### エラーの意味と対処")
     assert len(english) >= 10
     for refusal in english:
         if refusal != "Tenant":

@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -205,9 +204,12 @@ def test_the_patience_with_the_tenant_begins_again_after_a_person_was_asked(
     monkeypatch.setattr(rotate, "rotating", rotating)
     monkeypatch.setattr(rotate, "_append", answer)
     monkeypatch.setattr(rotate, "_check_room", lambda *_: None)
-    monkeypatch.setattr(rotate, "_LONGEST", timedelta(seconds=0.3))
-    rotated = asyncio.run(
-        rotate.run("prod", Path(), print, append=Append.REVOKE, show=lambda _: time.sleep(0.4))
+
+    def a_day_passes(_: object) -> None:
+        cast(jumping.Jumping, asyncio.get_running_loop()).at += 86400
+
+    rotated = jumping.run(
+        lambda: rotate.run("prod", Path(), print, append=Append.REVOKE, show=a_day_passes)
     )
     assert cast(Any, rotated) is plan
     held.append({"urn": "urn:pulumi:prod::proself-mail::a:b:C::erp", "type": "a:b:C"})

@@ -124,7 +124,7 @@ def test_consent_by_an_administrator_comes_before_the_sign_in() -> None:
     assert url not in html(sheet_of())
     page = html(sheet_of(consent="by-administrator"))
     assert_in_order(page, ["Set-CASMailbox", "管理者の同意", url, "Sign in with Microsoft"])
-    assert "管理者が行います(手順 2)" in page
+    assert "管理者が行います (手順 2)" in page
 
 
 def test_a_mailbox_elsewhere_needs_the_consent_of_its_tenant() -> None:
