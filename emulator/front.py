@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from email.utils import format_datetime
-from urllib.parse import parse_qsl
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +12,7 @@ from emulator.cloud import Cloud
 from emulator.faults import Rule, Strike, plain_path
 from emulator.graph.graph_auth import claimed_client
 from emulator.history import Exchange, masked
+from emulator.sign_in import parameters
 
 GRAPH_PATHS = ("/v1.0/", "/beta/", "/oidc/")
 """How the paths begin that are Graph's, in small letters."""
@@ -41,7 +41,7 @@ class Front:
         whole_path = f"{path}?{query}" if query else path
         exchange = cloud.history.begin(cloud.clock.now(), scope["method"], whole_path)
         exchange.request = masked(body, _header(scope["headers"], b"content-type"))
-        service, client_id = _origin_of(path, _header(scope["headers"], b"authorization"), body)
+        service, client_id = _origin_of(path, scope["headers"], body)
         exchange.client_id = client_id
         if not complete:  # and so not to be acted on (RFC 9112, 8)
             return
@@ -107,15 +107,17 @@ def _plain(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return name, value.lower() if name == b"host" else value
 
 
-def _origin_of(path: str, authorization: str, body: bytes) -> tuple[str, str | None]:
+def _origin_of(
+    path: str, headers: list[tuple[bytes, bytes]], body: bytes
+) -> tuple[str, str | None]:
     """Tell Graph, the sign-in and Proself apart, and which application asks."""
     if path.lower().startswith(GRAPH_PATHS):
-        return "graph", claimed_client(authorization)
+        return "graph", claimed_client(_header(headers, b"authorization"))
     if path.lower().startswith("/proself/"):
         return "proself", None
     if path.startswith("/_pipelines/"):
         return "pipelines", None
-    fields = dict(parse_qsl(body.decode("latin-1")))
+    fields, _ = parameters.read_form(body, _header(headers, b"content-type"))
     return "login", fields.get("client_id")
 
 

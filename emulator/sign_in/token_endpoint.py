@@ -278,7 +278,7 @@ def _form(body: bytes, headers: Mapping[str, str]) -> tuple[dict[str, str], str]
 
     Client id and secret may come by HTTP Basic authentication instead.
     """
-    form, duplicated = parameters.read(body.decode("utf-8", "replace"))
+    form, duplicated = parameters.read_form(body, headers.get("content-type", ""))
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:

@@ -118,6 +118,51 @@ def test_the_older_endpoint_takes_a_resource(tenant: Tenant) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "named"), [("oauth2/token", ("resource", GRAPH)),
+                            ("oauth2/v2.0/token", ("scope", f"{GRAPH}/.default"))]
+)  # fmt: skip
+def test_a_form_may_come_in_parts(tenant: Tenant, endpoint: str, named: tuple[str, str]) -> None:
+    asked = [
+        *(("grant_type", "client_credentials"), ("client_id", tenant.client_id)),
+        *(("client_secret", tenant.client_secret), named),
+    ]
+    form = [(name, (None, value)) for name, value in asked]
+    url = f"/{tenant.tenant_id}/{endpoint}"
+    with tenant.http() as http:
+        reply = http.post(url, files=form)
+        twice = http.post(url, files=[*form, form[-1]])
+        match = {"client_id": tenant.client_id}
+        tenant.faults({"match": match, "strike": "status", "status": 503})
+        struck = http.post(url, files=form)
+    assert claims_of(reply.json()["access_token"])["appid"] == tenant.client_id
+    assert refused(twice) == (400, "invalid_request", 9000411)
+    assert struck.status_code == 503
+    assert tenant.client_secret not in str(tenant.history())
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        ("application/json", '{"grant_type": "client_credentials"}'),
+        ("multipart/form-data", "--\r\n\r\n--"),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b",
+        ),
+        ("multipart/form-data; boundary*=utf-16''%00%ff", "\xff"),
+    ],
+)
+def test_what_is_no_form_has_no_parameters(tenant: Tenant, content_type: str, content: str) -> None:
+    with tenant.http() as http:
+        response = http.post(
+            f"/{tenant.tenant_id}/oauth2/v2.0/token",
+            content=content,
+            headers={"content-type": content_type},
+        )
+    assert refused(response) == (400, "invalid_request", 900144)
+
+
 def test_the_secret_may_come_by_basic_authentication(tenant: Tenant) -> None:
     pair = base64.b64encode(f"{tenant.client_id}:{tenant.client_secret}".encode()).decode()
     with tenant.http() as http:
