@@ -145,16 +145,24 @@ class Connection(SMTP):
         try:
             return await self.scripted(Step.CONNECT)
         except ConnectionResetError:
-            if self.transport is not None:
-                self.transport.close()
-            await asyncio.sleep(_FOREVER_SECONDS)  # until `connection_lost` ends this task
+            await self._end()
             raise
 
     async def _say(self, text: str) -> None:
         self._dialogue.note(f"S: {text}")
         await super().push(text)
-        if text.startswith("421") and self.transport is not None:
+        if text.startswith("421"):
+            await self._end()
+
+    async def _end(self) -> None:
+        """Close the connection; `connection_lost` ends the task that waits here.
+
+        The library would go on with the commands that came together with the last one, and close
+        the connection itself, which TLS does not bear twice.
+        """
+        if self.transport is not None:
             self.transport.close()
+        await asyncio.sleep(_FOREVER_SECONDS)
 
     async def check_auth_needed(self, caller_method: str) -> bool:
         """Refuse MAIL, RCPT and DATA before a sign-in."""

@@ -576,6 +576,19 @@ def test_after_many_unknown_commands_the_connection_ends_and_says_so(
     assert heard[-5:] == ["C: FLY", "C: GET", "C: ***", "C: FLY", "C: ***"]
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_nothing_is_answered_after_the_end(tenant: Tenant, encrypted: bool) -> None:
+    with smtplib.SMTP(tenant.ready["smtp_host"], tenant.ready["smtp_port"], timeout=5) as client:
+        if encrypted:
+            client.starttls(context=tenant.ssl_context)
+        client.send("FLY\r\n" * 7)
+        replies = [client.getreply()[0] for _ in range(5)]
+        assert replies == [500, 500, 500, 500, 421]
+        with pytest.raises(smtplib.SMTPServerDisconnected, match="unexpectedly closed"):
+            client.getreply()
+    assert tenant.dialogues()[-1][-1].startswith("S: 421 4.7.0 ")
+
+
 def test_a_dialogue_shows_bytes_that_are_no_text(tenant: Tenant) -> None:
     with smtplib.SMTP(tenant.ready["smtp_host"], tenant.ready["smtp_port"]) as client:
         for encoding in ("cp932", "utf-8"):
