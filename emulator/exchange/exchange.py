@@ -4,15 +4,12 @@ Every tenant's mailboxes are its users with an address. The dialogue is `smtp`'s
 `smtp_replies`. Mail is not delivered anywhere: it lies in the outbox.
 """
 
-import email.policy
-import email.utils
 import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.parser import BytesParser
 from typing import Any
 
 import jwt
@@ -21,6 +18,7 @@ from emulator.clock import Clock, graph_time
 from emulator.directory.first_party import EXCHANGE_APP_ID
 from emulator.directory.store import Json, Kind, Record
 from emulator.directory.tenant import Tenant
+from emulator.exchange import mail_content
 from emulator.exchange import smtp_replies as replies
 from emulator.exchange.exchange_switches import MailboxSwitches, ServerSwitches, TenantSwitches
 
@@ -74,19 +72,19 @@ class Mail:
 
     def as_json(self) -> Json:
         """Return the form in which the admin port shows it."""
-        headers = _headers(self.content)
+        headers = mail_content.headers(self.content)
         return {
             "time": graph_time(self.time),
             "tenant": self.mailbox.tenant.id,
             "client": self.mailbox.client_id,
             "user": self.mailbox.user,
             "mailbox": self.mailbox.address,
-            "from": header_address(self.content),
+            "from": next(iter(mail_content.addresses(self.content, "from")), ""),
             "envelope_from": self.envelope_from,
-            "to": [_shown(address) for address in self.envelope_to],
+            "to": [mail_content.shown(address) for address in self.envelope_to],
             "subject": next((text for name, text in headers if name.lower() == "subject"), ""),
             "headers": headers,
-            "text": _text(self.content),
+            "text": mail_content.text(self.content),
         }
 
 
@@ -175,12 +173,13 @@ class Exchange:
 
     def submit(self, mailbox: Mailbox, sender: str, recipients: list[str], content: bytes) -> str:
         """Take a mail and return the reply. SmtpRefusal if it is not taken."""
-        message = BytesParser(_class=EmailMessage, policy=email.policy.default).parsebytes(content)
+        message = mail_content.read(content)
         switches = self.switches(mailbox.tenant.id)
         settings = switches.mailbox(mailbox.address)
         if self._sending[mailbox.owner.id] > switches.connections_per_mailbox:
             raise replies.too_many_connections()
-        authors, senders = _addresses(message, "from"), _addresses(message, "sender")
+        authors = mail_content.addresses(message, "from")
+        senders = mail_content.addresses(message, "sender")
         if len(authors) > 1 and len(senders) != 1:
             raise replies.several_authors()
         for address in (sender, *(authors or [""]), *senders):
@@ -194,7 +193,8 @@ class Exchange:
             raise replies.too_many_recipients()
         time = self._next_slot(mailbox, switches.messages_per_minute)
         self._mails.append(Mail(mailbox, time, sender, tuple(recipients), message))
-        return replies.accepted(str(message["message-id"] or f"<{uuid.uuid4()}@{replies.HOST}>"))
+        made_up = f"<{uuid.uuid4()}@{replies.HOST}>"
+        return replies.accepted(mail_content.message_id(message) or made_up)
 
     def _of(self, mailbox: Mailbox) -> list[Mail]:
         return [mail for mail in self._mails if mail.mailbox.owner.id == mailbox.owner.id]
@@ -219,43 +219,3 @@ def _owner(tenant: Tenant, name: str) -> Record | None:
         if mail and name.lower() in (mail.lower(), sign_in_name.lower()):
             return user
     return None
-
-
-def _addresses(message: EmailMessage, header: str) -> list[str]:
-    """Read the addresses of a header, however often it stands there."""
-    values = map(str, message.get_all(header, []))
-    return [address for _, address in email.utils.getaddresses(values)]
-
-
-def _headers(message: EmailMessage) -> list[tuple[str, str]]:
-    """Read the headers of a mail; one that Python's parser fails on stays as it came."""
-    found = []
-    for name, raw in message.raw_items():
-        try:
-            text = str(message.policy.header_fetch_parse(name, raw))
-        except (ValueError, LookupError, TypeError, AttributeError):
-            text = str(raw)
-        found.append((name, _shown(text)))
-    return found
-
-
-def _text(message: EmailMessage) -> str:
-    """Read the text of a mail; what its character set cannot be read by, as far as it is ASCII."""
-    part = message.get_body(("plain", "html"))
-    if part is None:
-        return ""
-    try:
-        return _shown(str(part.get_content()))
-    except (LookupError, ValueError):  # a character set that is none, or none of texts
-        content = part.get_payload(decode=True)
-        return content.decode("ascii", "backslashreplace") if isinstance(content, bytes) else ""
-
-
-def _shown(text: str) -> str:
-    """Write half of a surrogate pair, which no text in JSON may have, by its number."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def header_address(message: EmailMessage) -> str:
-    """Read the first address of the From header; empty where there is none."""
-    return next(iter(_addresses(message, "from")), "")

@@ -4,6 +4,7 @@ Where a text ends in a host, a time and an id, those are made up in Exchange's f
 page calls `…` in a text is left out here: no text of Microsoft's is invented.
 """
 
+import re
 import secrets
 from datetime import datetime
 
@@ -26,6 +27,9 @@ HELP = (
     "214-This server supports the following commands:",
     "214 HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH",
 )
+
+_NAMED = re.compile(r"[!-~]+@[!-~]+")
+"""An address that a reply may hold (RFC 5321, 4.2)."""
 
 _UNSUCCESSFUL = "535 5.7.139 Authentication unsuccessful,"
 
@@ -187,7 +191,11 @@ def _submission(text: str) -> SmtpRefusal:
 
 
 def send_as_denied(mailbox: str, sender: str) -> SmtpRefusal:
-    """Refuse: From is not the signed-in mailbox."""
+    """Refuse: From or the envelope's sender is not the signed-in mailbox, or is no address."""
+    if not _NAMED.fullmatch(sender):
+        return SmtpRefusal(
+            f"550 5.7.60 SMTP; Client does not have permissions to send as this sender [{_BACKEND}]"
+        )
     return _submission(
         f"554 5.2.252 SendAsDenied; {mailbox} not allowed to send as {sender}; "
         "STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;"

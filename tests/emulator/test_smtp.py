@@ -237,6 +237,11 @@ def test_a_sign_in_name_that_is_no_address_cannot_send_as_itself(
     assert send(smtp, "scan@contoso.example").startswith("250 ")
 
 
+NO_PERMISSION = (
+    "5.7.60 SMTP; Client does not have permissions to send as this sender "
+    "[TYAPR01MB0001.jpnprd01.prod.outlook.com]"
+)
+
 DISABLED = (
     "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the {}. "
     "Visit https://aka.ms/smtp_auth_disabled for more information. ["
@@ -313,6 +318,9 @@ def test_from_is_the_mailbox(tenant: Tenant, app: MailApp, address: str) -> None
         with connected(tenant) as client:
             authenticate(client, address, app.token())
             assert send(client, sender, header).startswith(denied)
+    with connected(tenant) as client:
+        authenticate(client, address, app.token())
+        assert send(client, "", address) == f"550 {NO_PERMISSION}"
     assert tenant.outbox() == []
 
 
@@ -324,17 +332,24 @@ def test_from_is_the_mailbox(tenant: Tenant, app: MailApp, address: str) -> None
         ("From: {own}, other@x.example\nSender: {own}", "554 5.2.252 SendAsDenied; "),
         ("From: {own}\nSender: other@x.example", "554 5.2.252 SendAsDenied; "),
         ("From: Proself <{own}>, {own}\nSender: {own}", "250 2.0.0 OK "),
-        ("Subject: x", "554 5.2.252 SendAsDenied; "),
+        ("From: =?utf-8?Q?a=0D=0Ab?= <{own}>", "250 2.0.0 OK "),
+        ("From: {own}\nSender: =?utf-8?Q?x=0D=0Ay?= <{own}>", "250 2.0.0 OK "),
+        ("From: é <{own}>", "250 2.0.0 OK "),
+        ("From: a@x.example[]", "554 5.2.252 SendAsDenied; {own} not allowed to send as a@"),
+        *((headers, f"550 {NO_PERMISSION}") for headers in (
+            "Subject: x", "From:", "From: a", "From: a@", 'From: "', "From: <", "From: é@[\t",
+            "From: é@x.example", "From: " + "(" * 5000, "From: {own}\nSender: a@",
+        )),
     ],
-)
+)  # fmt: skip
 def test_every_author_is_the_mailbox(
     tenant: Tenant, smtp: smtplib.SMTP, app: MailApp, address: str, headers: str, reply: str
 ) -> None:
     authenticate(smtp, address, app.token())
     smtp.docmd("MAIL", f"FROM:<{address}>")
     smtp.docmd("RCPT", "TO:<someone@example.org>")
-    code, text = smtp.data(f"{headers.format(own=address)}\n\ntext")
-    assert f"{code} {text.decode()}".startswith(reply)
+    code, text = smtp.data(f"{headers.format(own=address)}\n\ntext".encode())
+    assert f"{code} {text.decode('ascii')}".startswith(reply.format(own=address))
     assert len(tenant.outbox()) == (code == 250)
 
 
@@ -615,6 +630,51 @@ def test_the_outbox_shows_mails_whose_texts_are_none(
     assert [mail["text"].strip() for mail in mails] == [r"\ud800"] * 4
     assert {mail["subject"] for mail in mails} == {"=?unicode_escape?q?=5Cud800?="}
     assert mails[0]["to"] == [r"\udce9@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("<a@x.example>", "<a@x.example>"),
+        *((said, None) for said in (
+            "", "<>", "<", "a", "<é@x.example>", "<a b>",
+            "=?utf-8?Q?=3Ca=0D=0A554_evil=3E?=", "=?utf-8?Q?=3C=C3=A9=40x=3E?=",
+        )),
+    ],
+)  # fmt: skip
+def test_a_reply_has_a_message_id_that_fits_into_it(
+    smtp: smtplib.SMTP, app: MailApp, address: str, said: str, told: str | None
+) -> None:
+    authenticate(smtp, address, app.token())
+    smtp.docmd("MAIL", f"FROM:<{address}>")
+    smtp.docmd("RCPT", "TO:<someone@example.org>")
+    code, text = smtp.data(f"From: {address}\nMessage-ID: {said}\n\ntext".encode())
+    assert code == 250
+    found = re.fullmatch(r"2\.0\.0 OK (<[!-~]+@[!-~]+>) \[Hostname=\S+\]", text.decode("ascii"))
+    assert found
+    assert told is None or found[1] == told
+    assert smtp.noop() == (250, b"2.0.0 OK")
+
+
+def test_the_outbox_shows_headers_that_are_none(
+    tenant: Tenant, smtp: smtplib.SMTP, app: MailApp, address: str
+) -> None:
+    authenticate(smtp, address, app.token())
+    odd = [
+        *(("To", "a@[\t"), ("To", "a@[ "), ("Cc", "é@[\t"), ("Resent-From", "b@["), ("To", ".:")),
+        *(("Bcc", "(" * 5000), ("Reply-To", "a@"), ("Message-ID", "<>")),
+        *(("Content-Type", ";é*0*"), ("Content-Disposition", ";é*0*")),
+    ]
+    for name, value in odd:
+        smtp.docmd("MAIL", f"FROM:<{address}>")
+        smtp.docmd("RCPT", "TO:<someone@example.org>")
+        content = f"From: {address}\r\n{name}: {value}\r\nSubject: x\r\n\r\ntext\r\n"
+        assert smtp.data(content.encode())[0] == 250
+    mails = tenant.outbox()
+    assert [mail["headers"][1][0] for mail in mails] == [name for name, _ in odd]
+    assert [mail["headers"][1][1].strip() for mail in mails] == [said.strip() for _, said in odd]
+    assert [(mail["from"], mail["subject"]) for mail in mails] == [(address, "x")] * len(odd)
+    assert [mail["text"].strip() for mail in mails] == ["text"] * len(odd)
 
 
 def test_a_reset_empties_the_outbox_and_undoes_the_switches(
