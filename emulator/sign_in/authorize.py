@@ -18,10 +18,10 @@ from emulator.cloud import Cloud
 from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant
 from emulator.graph.permissions import ADMINISTRATOR_ROLES
-from emulator.history import Exchange
 from emulator.sign_in import admin_consent, parameters
 from emulator.sign_in import login_problems as problems
 from emulator.sign_in.login_problems import LoginError
+from emulator.sign_in.parameters import Asked
 from emulator.sign_in.sessions import SignIn
 from emulator.sign_in.sign_in_page import FIELDS, SignInPage
 from emulator.sign_in.sign_in_view import (
@@ -53,25 +53,14 @@ _DIGEST_LENGTH = 43
 _LONGEST_VERIFIER = 128
 
 
-@dataclass(frozen=True)
-class _Asked:
+@dataclass(frozen=True, kw_only=True)
+class _Asked(Asked):
     """A request to sign in, first seen or with the form filled in."""
 
-    params: Mapping[str, str]
-    tenant_name: str
-    version: int
-    """1 for `/oauth2/authorize` with `resource`, 2 for `/oauth2/v2.0/authorize` with `scope`."""
-    exchange: Exchange
     correlation_id: str
     page: SignInPage
     duplicated: str
     """The name of a parameter that is in the address, or in the form, twice; empty for none."""
-
-    def need(self, name: str) -> str:
-        """Return a parameter that must be there. LoginError AADSTS900144 if not."""
-        if not (value := self.params.get(name, "")):
-            raise problems.missing_parameter(name)
-        return value
 
     @property
     def submitted(self) -> bool:

@@ -1,5 +1,6 @@
 """Proof that a client is who it says: its secret, or an assertion of an issuer that it trusts."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from emulator.sign_in.sign_in_view import Client, SignInView
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-def prove(cloud: Cloud, view: SignInView, client: Client, form: dict[str, str]) -> str:
+def prove(cloud: Cloud, view: SignInView, client: Client, form: Mapping[str, str]) -> str:
     """Return the id of the credential that a confidential client came with.
 
     LoginError if there is none, or it proves nothing.

@@ -1,11 +1,32 @@
 """The parameters of a sign-in, in an address or a form."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from urllib.parse import parse_qsl
 
+from emulator.history import Exchange
+from emulator.sign_in.login_problems import missing_parameter
+
 _HEADERS = BytesHeaderParser()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What an endpoint of the sign-in was asked, as it came."""
+
+    params: Mapping[str, str]
+    tenant_name: str
+    version: int
+    """1 for the older endpoints, which have `resource`; 2 for `/v2.0`, which has `scope`."""
+    exchange: Exchange
+
+    def need(self, name: str) -> str:
+        """Return a parameter that must be there. LoginError AADSTS900144 if not."""
+        if not (value := self.params.get(name, "")):
+            raise missing_parameter(name)
+        return value
 
 
 def read(text: str) -> tuple[dict[str, str], str]:

@@ -15,11 +15,12 @@ from emulator.directory.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
 from emulator.directory.store import Json, Record
 from emulator.directory.tenant import Tenant
 from emulator.faults import Rule, Strike
-from emulator.history import Exchange
 from emulator.sign_in import client_problems, parameters, tokens
 from emulator.sign_in import login_problems as problems
 from emulator.sign_in.client_proof import prove
 from emulator.sign_in.login_problems import LoginError
+from emulator.sign_in.parameters import Asked
+from emulator.sign_in.refusal import origin_of, refused
 from emulator.sign_in.sessions import SignIn
 from emulator.sign_in.sign_in_view import (
     ANY_TENANT,
@@ -33,24 +34,13 @@ from emulator.sign_in.sign_in_view import (
 from emulator.sign_in.tokens import Bearer
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A request for tokens, as it came."""
+@dataclass(frozen=True, kw_only=True)
+class _Asked(Asked):
+    """A request for tokens."""
 
-    form: dict[str, str]
-    tenant_name: str
     origin: str
-    version: int
-    """1 for `/oauth2/token` with `resource`, 2 for `/oauth2/v2.0/token` with `scope`."""
-    exchange: Exchange
     page: str
     """The origin of the web page whose script asks (`Origin`); empty for any other client."""
-
-    def need(self, name: str) -> str:
-        """Return a parameter that must be there. LoginError AADSTS900144 if not."""
-        if not (value := self.form.get(name, "")):
-            raise problems.missing_parameter(name)
-        return value
 
 
 class TokenEndpoint:
@@ -62,12 +52,12 @@ class TokenEndpoint:
 
     async def respond(self, request: Request) -> Response:
         """Answer one HTTP request."""
-        origin = f"{request.url.scheme}://{request.headers['host']}"
+        origin = origin_of(request)
         correlation_id = request.headers.get("client-request-id", str(uuid.uuid4()))
         rule: Rule | None = request.scope["emulator.rule"]
         form, duplicated = _form(await request.body(), request.headers)
         asked = _Asked(
-            form=form,
+            params=form,
             tenant_name=request.path_params["tenant"],
             origin=origin,
             version=2 if "/v2.0/" in request.url.path else 1,
@@ -90,6 +80,10 @@ class TokenEndpoint:
             now, trace_id = self._cloud.clock.now(), headers["x-ms-request-id"]
             body, status = error.body(now, trace_id, correlation_id, origin), error.status
         return Response(json.dumps(body), status, headers)
+
+    def refuse_method(self, request: Request) -> Response:
+        """Answer a request by another method than POST."""
+        return refused(self._cloud, request, problems.only_posts(request.method))
 
     def _answer(self, asked: _Asked) -> Json:
         grants = {
@@ -121,7 +115,7 @@ class TokenEndpoint:
     def _authorization_code(self, asked: _Asked) -> Json:
         """Make tokens for the user who signed in at the authorize endpoint."""
         client_id, code = asked.need("client_id"), asked.need("code")
-        redirect_uri, verifier = asked.need("redirect_uri"), asked.form.get("code_verifier", "")
+        redirect_uri, verifier = asked.need("redirect_uri"), asked.params.get("code_verifier", "")
         sessions = self._cloud.sessions
         sign_in = sessions.code(code, client_id, redirect_uri, verifier)
         view = self._view_of(asked, sign_in)
@@ -145,7 +139,7 @@ class TokenEndpoint:
     ) -> Json:
         user = view.user(sign_in.user_id)
         bearer = self._bearer(asked, view, client, public=public, user=user)
-        named = asked.form.get("scope" if asked.version == 2 else "resource", "")
+        named = asked.params.get("scope" if asked.version == 2 else "resource", "")
         scope = scope_of(named) if named and asked.version == 1 else named
         wanted = view.wanted(scope or sign_in.scope, client)
         if asked.version == 1 and wanted.resource is None:
@@ -157,7 +151,7 @@ class TokenEndpoint:
             )
         if "offline_access" in wanted.sign_in or "offline_access" in sign_in.scope.split():
             extra["refresh_token"] = self._cloud.sessions.new_refresh_token(sign_in)
-        if asked.form.get("client_info"):
+        if asked.params.get("client_info"):
             extra["client_info"] = tokens.client_info(bearer, user)
         resource = wanted.resource or view.resource("https://graph.microsoft.com")
         audience = wanted.audience or "https://graph.microsoft.com"
@@ -186,11 +180,11 @@ class TokenEndpoint:
         """Prove the client and find its service principal. LoginError if either fails."""
         exchange = asked.exchange
         exchange.tenant_id = view.tenant.id
-        offered = {"client_secret", "client_assertion"} & set(asked.form)
+        offered = {"client_secret", "client_assertion"} & set(asked.params)
         if public and offered:
             raise client_problems.public_with_credential()
         if not public:
-            exchange.credential = prove(self._cloud, view, client, asked.form)
+            exchange.credential = prove(self._cloud, view, client, asked.params)
         principal = view.enabled_principal(client)
         exchange.caller_id = user.id if user is not None else principal.id
         proof = "0" if public else "2" if "client_assertion" in offered else "1"
@@ -264,7 +258,7 @@ def _strike(rule: Rule | None, asked: _Asked, headers: dict[str, str]) -> None:
     if rule is None:
         return
     if rule.strike is Strike.REFUSE_SECRET:
-        raise client_problems.wrong_secret(asked.form.get("client_id", ""))
+        raise client_problems.wrong_secret(asked.params.get("client_id", ""))
     if rule.strike is Strike.STATUS:
         if rule.retry_after_seconds is not None:
             headers["Retry-After"] = str(rule.retry_after_seconds)
