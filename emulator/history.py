@@ -55,7 +55,7 @@ The code in the address of an error's explanation is the error's number.
 
 @dataclass(kw_only=True)
 class Exchange:
-    """One request and its reply. `finish` masks the bodies; before it they are not kept."""
+    """One request and its reply, whose bodies are `masked` before they are kept."""
 
     n: int
     time: datetime
