@@ -5,9 +5,14 @@ move years ahead without waiting. It runs on; it is never frozen. TLS is not its
 certificate is judged by the clients' own clocks.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+_DURATION = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
+)
 _A_LIFETIME = timedelta(days=100 * 365)
 """What is made lives shorter than that."""
 
@@ -69,3 +74,19 @@ def parse_time(text: str) -> datetime:
         return instant.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("an instant must lie in the years 1 to 9999") from error
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read an ISO 8601 duration; a year has 365 days and a month 30.
+
+    ValueError if it is none, or longer than any calendar.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None or not any(match.groups()):
+        raise ValueError(f"{text!r} is no ISO 8601 duration, such as P180D")
+    try:
+        parts = {name: int(value) for name, value in match.groupdict(default="0").items()}
+        days = parts.pop("years") * 365 + parts.pop("months") * 30 + parts.pop("days")
+        return timedelta(days=days, **parts)
+    except (OverflowError, ValueError) as error:
+        raise ValueError("a duration must fit the calendar") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 BINARY = "Edm.Binary"
 BOOLEAN = "Edm.Boolean"
+DURATION = "Edm.Duration"
 GUID = "Edm.Guid"
 INSTANT = "Edm.DateTimeOffset"
 INTEGER = "Edm.Int32"
@@ -47,6 +48,21 @@ def many(type_: str = STRING, values: frozenset[Any] | None = None) -> Member:
 
 _ENABLED = Member(type=BOOLEAN, default=True)
 
+_RESTRICTION = {
+    "excludeActors": Member(type="appManagementPolicyActorExemptions"),
+    "restrictForAppsCreatedAfterDateTime": _INSTANT,
+    "state": Member(default="enabled", values=frozenset({"enabled", "disabled"})),
+}
+"""What every restriction of an app management policy has."""
+_CREDENTIALS = {
+    "keyCredentials": many("keyCredentialConfiguration"),
+    "passwordCredentials": many("passwordCredentialConfiguration"),
+}
+_APPLICATION = {
+    **_CREDENTIALS,
+    "identifierUris": Member(type="identifierUriConfiguration"),
+}
+
 COMPLEX: Mapping[str, Mapping[str, Member]] = {
     "addIn": {"id": Member(type=GUID), "properties": many("keyValue"), "type": _TEXT},
     "apiApplication": {
@@ -56,6 +72,11 @@ COMPLEX: Mapping[str, Mapping[str, Member]] = {
         "preAuthorizedApplications": many("preAuthorizedApplication"),
         "requestedAccessTokenVersion": Member(type=INTEGER, values=frozenset({1, 2})),
     },
+    "appManagementApplicationConfiguration": _APPLICATION,
+    "appManagementPolicyActorExemptions": {
+        "customSecurityAttributes": many("customSecurityAttributeExemption"),
+    },
+    "appManagementServicePrincipalConfiguration": _CREDENTIALS,
     "appRole": {
         "allowedMemberTypes": many(values=frozenset({"Application", "User"})),
         "description": _TEXT,
@@ -69,6 +90,22 @@ COMPLEX: Mapping[str, Mapping[str, Member]] = {
         "blockAzureADGraphAccess": _FLAG,
         "removeUnverifiedEmailClaim": _FLAG,
         "requireClientServicePrincipal": _FLAG,
+    },
+    "customAppManagementConfiguration": {
+        **_CREDENTIALS,
+        "applicationRestrictions": Member(type="appManagementApplicationConfiguration"),
+        "servicePrincipalRestrictions": Member(type="appManagementServicePrincipalConfiguration"),
+    },
+    "customSecurityAttributeExemption": {"id": _TEXT, "operator": _TEXT, "value": _TEXT},
+    "identifierUriConfiguration": {
+        "nonDefaultUriAddition": Member(type="identifierUriRestriction"),
+        "uriAdditionWithoutUniqueTenantIdentifier": Member(type="identifierUriRestriction"),
+    },
+    "identifierUriRestriction": {
+        **_RESTRICTION,
+        "excludeAppsReceivingV2Tokens": Member(type=BOOLEAN, default=False),
+        "excludeSaml": Member(type=BOOLEAN, default=False),
+        "isStateSetByMicrosoft": Member(type=BOOLEAN, default=False),
     },
     "implicitGrantSettings": {
         "enableAccessTokenIssuance": Member(type=BOOLEAN, default=False),
@@ -90,6 +127,15 @@ COMPLEX: Mapping[str, Mapping[str, Member]] = {
         "startDateTime": _INSTANT,
         "type": _TEXT,
         "usage": _TEXT,
+    },
+    "keyCredentialConfiguration": {
+        **_RESTRICTION,
+        "certificateBasedApplicationConfigurationIds": many(),
+        "maxLifetime": Member(type=DURATION),
+        "restrictionType": Member(
+            required=True,
+            values=frozenset({"asymmetricKeyLifetime", "trustedCertificateAuthority"}),
+        ),
     },
     "keyValue": {"key": _TEXT, "value": _TEXT},
     "optionalClaim": {
@@ -115,6 +161,19 @@ COMPLEX: Mapping[str, Mapping[str, Member]] = {
         "keyId": Member(type=GUID),
         "secretText": _TEXT,
         "startDateTime": _INSTANT,
+    },
+    "passwordCredentialConfiguration": {
+        **_RESTRICTION,
+        "maxLifetime": Member(type=DURATION),
+        "restrictionType": Member(
+            required=True,
+            values=frozenset(
+                {
+                    *("customPasswordAddition", "passwordAddition", "passwordLifetime"),
+                    *("symmetricKeyAddition", "symmetricKeyLifetime"),
+                }
+            ),
+        ),
     },
     "permissionScope": {
         "adminConsentDescription": _TEXT,
@@ -172,6 +231,7 @@ COMPLEX: Mapping[str, Mapping[str, Member]] = {
 
 PROPERTIES: Mapping[str, Member] = {
     "accountEnabled": _FLAG,
+    "applicationRestrictions": Member(type="appManagementApplicationConfiguration"),
     "addIns": many("addIn"),
     "alternativeNames": many(),
     "api": Member(type="apiApplication"),
@@ -183,6 +243,7 @@ PROPERTIES: Mapping[str, Member] = {
     "info": Member(type="informationalUrl"),
     "isDeviceOnlyAuthSupported": _FLAG,
     "isDisabled": _FLAG,
+    "isEnabled": _FLAG,
     "isFallbackPublicClient": _FLAG,
     "keyCredentials": many("keyCredential"),
     "notificationEmailAddresses": many(),
@@ -196,15 +257,18 @@ PROPERTIES: Mapping[str, Member] = {
     "requestSignatureVerification": Member(type="requestSignatureVerification"),
     "requiredResourceAccess": many("requiredResourceAccess"),
     "resourceSpecificApplicationPermissions": many("resourceSpecificPermission"),
+    "restrictions": Member(type="customAppManagementConfiguration"),
     "samlSingleSignOnSettings": Member(type="samlSingleSignOnSettings"),
     "servicePrincipalLockConfiguration": Member(type="servicePrincipalLockConfiguration"),
     "servicePrincipalNames": many(),
+    "servicePrincipalRestrictions": Member(type="appManagementServicePrincipalConfiguration"),
     "spa": Member(type="spaApplication"),
     "tags": many(),
     "tokenEncryptionKeyId": Member(type=GUID),
     "web": Member(type="webApplication"),
 }
-"""Properties of applications, service principals and federated credentials that are no plain text.
+"""Properties of applications, service principals, federated credentials and app management policies
+that are no plain text.
 
 A name means the same on each of them.
 """

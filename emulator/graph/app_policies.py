@@ -5,32 +5,17 @@ restrict them further, and the passwords too. A policy assigned to an object sta
 the tenant's default one.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from emulator.clock import parse_time
+from emulator.clock import parse_duration, parse_time
 from emulator.directory.store import Json, Kind, Record
 from emulator.directory.tenant import DEFAULT_POLICY_ID, Tenant
 from emulator.odata.problems import GraphError, bad_request, invalid_value
 
 _LONGEST_URI = 255
-_DURATION = re.compile(
-    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
-)
 _MORE = "See https://aka.ms/identifier-uri-addition-error for more information on this error."
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read an ISO 8601 duration; a year has 365 days and a month 30. ValueError if it is none."""
-    match = _DURATION.fullmatch(text)
-    if match is None or not any(match.groups()):
-        raise ValueError(f"{text!r} is no ISO 8601 duration, such as P180D")
-    parts = {name: int(value) for name, value in match.groupdict(default="0").items()}
-    days = parts.pop("years") * 365 + parts.pop("months") * 30 + parts.pop("days")
-    return timedelta(days=days, **parts)
 
 
 def check_password(tenant: Tenant, record: Record, lifetime: timedelta) -> None:

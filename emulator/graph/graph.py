@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import logging
 import uuid
 import zlib
 from collections.abc import Mapping
@@ -53,12 +54,16 @@ from emulator.odata.problems import (
     too_large,
     unreadable_json,
     unsupported_coding,
+    unsupported_query,
     untyped_body,
 )
 from emulator.sign_in.discovery import USER_INFO
 
+_LOG = logging.getLogger(__name__)
+
 _LARGEST_BODY = 4 * 2**20
 """Bytes, unpacked: far more than any object here has."""
+_TOO_DEEP = "The query has too many parts."
 
 _VERSIONS = ("v1.0", "beta")
 
@@ -131,7 +136,9 @@ class Graph:
         client_request_id = asked.headers.get("client-request-id", request_id)
         try:
             reply = self._handled(asked)
-        except GraphError as error:
+        except (GraphError, RecursionError) as refusal:
+            # A filter or a path of a thousand parts is more than anybody answers.
+            error = refusal if isinstance(refusal, GraphError) else unsupported_query(_TOO_DEEP)
             now = self._cloud.clock.now()
             body = error.body(now, request_id, client_request_id)
             reply = Reply(error.status, body, error.headers | _challenge(asked, error.status))
@@ -199,18 +206,22 @@ class Graph:
         )
         exchange.fault = rule.name if rule is not None else None
         inherited = {"authorization": batch.headers.get("authorization", "")}
-        reply = self._reply(
-            replace(
-                batch,
-                method=item.method,
-                path=item.path,
-                query=item.query,
-                headers={**item.headers, **inherited},
-                body=item.raw_body,
-                exchange=exchange,
-                rule=rule,
-            )
+        alone = replace(
+            batch,
+            method=item.method,
+            path=item.path,
+            query=item.query,
+            headers={**item.headers, **inherited},
+            body=item.raw_body,
+            exchange=exchange,
+            rule=rule,
         )
+        try:
+            reply = self._reply(alone)
+        except Exception:
+            # A fault of ours: what the other requests did must be told all the same.
+            _LOG.exception("the emulator failed on request %d", exchange.n)
+            reply = Reply(500, server_error(500).body(cloud.clock.now(), "", ""))
         exchange.status = reply.status
         exchange.response = masked(json.dumps(reply.body).encode(), "application/json")
         return reply

@@ -9,7 +9,7 @@ from emulator.directory.ids import assignment_id, canonical
 from emulator.directory.store import Json, Kind, Record
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_directory import me, user
-from emulator.graph.graph_listing import one, page
+from emulator.graph.graph_listing import count, one, page
 from emulator.graph.graph_owners import Finder
 from emulator.graph.graph_principals import principal
 from emulator.graph.permissions import APP_ROLE_WRITE, APPLICATION_READ
@@ -51,6 +51,10 @@ def _side_routes(prefix: str, end: str, find: Finder) -> tuple[Route, ...]:
     def list_all(call: Call) -> Reply:
         return _list(call, end, find(call))
 
+    def count_all(call: Call) -> Reply:
+        kind = Kind.APP_ROLE_ASSIGNMENT
+        return count(call, APP_ROLE_ASSIGNMENT, kind, _with(end, find(call).id))
+
     def get(call: Call) -> Reply:
         return one(call, assignment(call), APP_ROLE_ASSIGNMENT)
 
@@ -66,6 +70,7 @@ def _side_routes(prefix: str, end: str, find: Finder) -> tuple[Route, ...]:
     return (
         Route("GET", prefix, list_all, APPLICATION_READ),
         Route("POST", prefix, create, APP_ROLE_WRITE),
+        Route("GET", f"{prefix}/$count", count_all, APPLICATION_READ),
         Route("GET", f"{prefix}/{{assignment}}", get, APPLICATION_READ),
         Route("DELETE", f"{prefix}/{{assignment}}", delete, APP_ROLE_WRITE),
     )

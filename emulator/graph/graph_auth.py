@@ -12,6 +12,8 @@ from emulator.odata.problems import unauthenticated
 _AUDIENCES = frozenset(
     {GRAPH_APP_ID, "https://graph.microsoft.com", "https://graph.microsoft.com/"}
 )
+_CLOCK_SKEW_SECONDS = 300
+"""By which a token may be ahead of the tenant's clock."""
 
 
 def caller_of(cloud: Cloud, authorization: str, own_audiences: frozenset[str]) -> Caller:
@@ -25,8 +27,11 @@ def caller_of(cloud: Cloud, authorization: str, own_audiences: frozenset[str]) -
     claims = _claims(cloud, token.strip())
     if claims.get("aud") not in _AUDIENCES | own_audiences:
         raise unauthenticated("Access token validation failure. Invalid audience.")
-    if float(claims["exp"]) <= cloud.clock.now().timestamp():
+    now = cloud.clock.now().timestamp()
+    if float(claims["exp"]) <= now:
         raise expired()
+    if float(claims["nbf"]) - _CLOCK_SKEW_SECONDS > now:
+        raise unauthenticated("Lifetime validation failed, the token is not yet valid.")
     return Caller(
         tenant_id=claims["tid"],
         client_id=claims["appid"],

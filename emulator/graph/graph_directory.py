@@ -22,7 +22,12 @@ from emulator.graph.permissions import (
     USER_READ,
 )
 from emulator.odata.odata_path import Key, Segment
-from emulator.odata.problems import bad_request, bad_syntax, not_found, segment_not_found
+from emulator.odata.problems import (
+    bad_syntax,
+    invalid_value,
+    not_found,
+    segment_not_found,
+)
 
 _MOST_IDS = 1000
 
@@ -139,10 +144,10 @@ def get_by_ids(call: Call) -> Reply:
     """POST /directoryObjects/getByIds: those that are there; the others are left out."""
     given = call.arguments("getByIds", "ids", "types")
     ids, types = given.get("ids"), given.get("types") or ["directoryObject"]
-    if not isinstance(ids, list) or len(ids) > _MOST_IDS or not isinstance(types, list):
-        raise bad_request(
-            "Invalid value specified for property 'ids' of resource 'DirectoryObject'."
-        )
+    if not isinstance(ids, list) or len(ids) > _MOST_IDS:
+        raise invalid_value("ids", "DirectoryObject")
+    if not isinstance(types, list) or not all(isinstance(each, str) for each in types):
+        raise invalid_value("types", "DirectoryObject")
     found = [record for id_ in ids if (record := _object(call, str(id_))) is not None]
     wanted = [record for record in found if {"directoryObject", record.kind} & set(types)]
     context = call.context("directoryObjects")

@@ -7,7 +7,7 @@ from emulator.directory.ids import canonical, grant_id
 from emulator.directory.store import Json, Kind, Record
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_directory import me, user
-from emulator.graph.graph_listing import one, page
+from emulator.graph.graph_listing import count, one, page
 from emulator.graph.graph_principals import principal
 from emulator.graph.permissions import GRANT_READ, GRANT_WRITE
 from emulator.odata.problems import bad_request, duplicate, invalid_value, not_found
@@ -34,6 +34,11 @@ def _stands(call: Call, grant: Record) -> bool:
 def list_grants(call: Call) -> Reply:
     """GET /oauth2PermissionGrants."""
     return page(call, GRANT, Kind.GRANT, keep=lambda grant: _stands(call, grant))
+
+
+def count_grants(call: Call) -> Reply:
+    """GET /oauth2PermissionGrants/$count."""
+    return count(call, GRANT, Kind.GRANT, keep=lambda grant: _stands(call, grant))
 
 
 def list_grants_of_principal(call: Call) -> Reply:
@@ -137,6 +142,7 @@ _ONE = "/oauth2PermissionGrants/{grant}"
 ROUTES = (
     Route("GET", "/oauth2PermissionGrants", list_grants, GRANT_READ),
     Route("POST", "/oauth2PermissionGrants", create_grant, GRANT_WRITE),
+    Route("GET", "/oauth2PermissionGrants/$count", count_grants, GRANT_READ),
     Route("GET", _ONE, get_grant, GRANT_READ),
     Route("PATCH", _ONE, update_grant, GRANT_WRITE),
     Route("DELETE", _ONE, delete_grant, GRANT_WRITE),

@@ -1,22 +1,20 @@
 """App management policies: the tenant's default one, others, and what they are assigned to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
-from emulator.clock import parse_time
 from emulator.directory.entities import APP_MANAGEMENT_POLICY, DEFAULT_POLICY
-from emulator.directory.entity_type import merge
+from emulator.directory.entity_type import EntityType, merge
 from emulator.directory.store import Entry, Json, Kind, Record
 from emulator.directory.tenant import DEFAULT_POLICY_ID
-from emulator.graph.app_policies import parse_duration
 from emulator.graph.graph_applications import application
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_listing import directory_objects, one, page
 from emulator.graph.graph_owners import add_reference, referenced_id, remove_reference
 from emulator.graph.graph_principals import principal
+from emulator.graph.graph_writing import writable
 from emulator.graph.permissions import APPLICATION_READ, POLICY_READ, POLICY_WRITE
-from emulator.odata.problems import bad_request, invalid_value, read_only, unknown_property
+from emulator.odata.problems import bad_request, invalid_value
 
 _LINK = "appManagementPolicies"
 
@@ -29,7 +27,7 @@ def get_default(call: Call) -> Reply:
 def update_default(call: Call) -> Reply:
     """PATCH /policies/defaultAppManagementPolicy."""
     record = call.latest(call.seen(Kind.DEFAULT_POLICY, DEFAULT_POLICY_ID))
-    body = merge(record.body, _checked(call.json(), DEFAULT_POLICY.properties, "policyBase"))
+    body = merge(record.body, _written(call, DEFAULT_POLICY))
     call.tenant.store.update(replace(record, body=body))
     return NO_CONTENT
 
@@ -50,7 +48,7 @@ def get_policy(call: Call) -> Reply:
 
 def create_policy(call: Call) -> Reply:
     """POST /policies/appManagementPolicies."""
-    given = _checked(call.json(), APP_MANAGEMENT_POLICY.properties, "appManagementPolicy")
+    given = _written(call, APP_MANAGEMENT_POLICY)
     if not given.get("displayName"):
         raise invalid_value("displayName", "AppManagementPolicy")
     body = merge(APP_MANAGEMENT_POLICY.properties, given)
@@ -62,7 +60,7 @@ def create_policy(call: Call) -> Reply:
 def update_policy(call: Call) -> Reply:
     """PATCH /policies/appManagementPolicies/{id}."""
     record = call.latest(_policy(call))
-    given = _checked(call.json(), APP_MANAGEMENT_POLICY.properties, "appManagementPolicy")
+    given = _written(call, APP_MANAGEMENT_POLICY)
     call.tenant.store.update(replace(record, body=merge(record.body, given)))
     return NO_CONTENT
 
@@ -90,42 +88,25 @@ def _assigned(call: Call, policy: Record) -> list[Record]:
     ]
 
 
-def _checked(given: Json, properties: Mapping[str, Any], type_name: str) -> Json:
+def _written(call: Call, entity: EntityType) -> Json:
     """Return the properties to write. GraphError 400 for what makes no policy."""
-    writable: Json = {}
-    for name, value in given.items():
-        if "@odata" in name:
-            continue
-        if name not in properties:
-            raise unknown_property(name, f"microsoft.graph.{type_name}")
-        if name == "id":
-            raise read_only(name)
-        writable[name] = value
-    for restriction in _restrictions(writable):
-        _check_restriction(restriction)
-    return writable
+    given = writable(call.json(), entity, ("id", "deletedDateTime"))
+    for restriction in _lifetimes(given):
+        if restriction["maxLifetime"] is None:
+            raise bad_request(
+                "Invalid value specified for policy: a lifetime needs a maxLifetime, an ISO 8601 "
+                "duration such as P180D"
+            )
+    return given
 
 
-def _restrictions(value: object) -> list[Json]:
-    """Find every restriction in a policy, however deep."""
-    if isinstance(value, dict):
-        inner = [found for one in value.values() for found in _restrictions(one)]
-        return [value, *inner] if "restrictionType" in value or "state" in value else inner
-    if isinstance(value, list):
-        return [found for one in value for found in _restrictions(one)]
-    return []
-
-
-def _check_restriction(restriction: Json) -> None:
-    if restriction.get("state", "enabled") not in ("enabled", "disabled"):
-        raise invalid_value("state", "Policy")
-    try:
-        if restriction.get("restrictionType") == "passwordLifetime":
-            parse_duration(str(restriction.get("maxLifetime")))
-        if (since := restriction.get("restrictForAppsCreatedAfterDateTime")) is not None:
-            parse_time(since)
-    except (AttributeError, ValueError) as error:
-        raise bad_request(f"Invalid value specified for policy: {error}") from error
+def _lifetimes(value: object) -> Iterator[Json]:
+    """Find every restriction of a lifetime in a policy, however deep."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        yield from _lifetimes(each)
+    if isinstance(value, dict) and str(value.get("restrictionType")).endswith("Lifetime"):
+        yield value
 
 
 def _assignment_routes(prefix: str, find: Callable[[Call], Record]) -> tuple[Route, ...]:

@@ -4,14 +4,15 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from emulator.clock import parse_time
+from emulator.clock import parse_duration, parse_time
 from emulator.directory.complex_types import (
     BINARY,
     BOOLEAN,
     COMPLEX,
+    DURATION,
     GUID,
     INSTANT,
     INTEGER,
@@ -34,12 +35,15 @@ from emulator.odata.problems import (
 _PYTHON = {
     BINARY: str,
     BOOLEAN: bool,
+    DURATION: str,
     GUID: str,
     INSTANT: str,
     INTEGER: int,
     STRING: str,
 }
 """What JSON has for each type."""
+_READERS: Mapping[str, Callable[[str], object]] = {DURATION: parse_duration, INSTANT: parse_time}
+"""Of types that are texts of a form."""
 _CLAIM = re.compile(r"[0-9A-Za-z:!#$%&'()*+,\-./;<=>?@\[\]^_`{|}~]{0,120}")
 """Source: the pages "appRole resource type" and "permissionScope resource type"."""
 
@@ -159,11 +163,11 @@ def _one(member: Member, value: Any, *, filled: bool) -> Any:
         if not is_guid(value):
             raise no_literal_of(GUID, value)
         return canonical(value)
-    if member.type == INSTANT:
+    if reader := _READERS.get(member.type):
         try:
-            parse_time(value)
+            reader(value)
         except ValueError as error:
-            raise no_literal_of(INSTANT, value) from error
+            raise no_literal_of(member.type, value) from error
     return value
 
 

@@ -112,9 +112,8 @@ class Filter:
                     raise bad_syntax(_NO_SUCH_FUNCTION.format(name))
                 read = self._reader(subject, name, variable)
                 wanted = prefix.casefold()
-                if name == "startswith":
-                    return lambda item: _text(read(item)).startswith(wanted)
-                return lambda item: _text(read(item)).endswith(wanted)
+                holds = str.startswith if name == "startswith" else str.endswith
+                return lambda item: (text := _text(read(item))) is not None and holds(text, wanted)
             case ast.CollectionLambda(owner, ast.Any(), ast.Lambda(identifier, expression)):
                 return self._any(owner, identifier.name, expression)
             case ast.Identifier() | ast.Attribute():
@@ -320,8 +319,8 @@ def _literal(node: ast._Node) -> Any:
     raise unsupported_query("Unsupported Query.")
 
 
-def _text(value: Any) -> str:
-    return value.casefold() if isinstance(value, str) else ""
+def _text(value: Any) -> str | None:
+    return value.casefold() if isinstance(value, str) else None
 
 
 def _equal(value: Any, wanted: Any) -> bool:

@@ -7,6 +7,7 @@ from the page's own example (`Guthr`).
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from emulator.directory.entity_type import EntityType
@@ -127,13 +128,20 @@ def _values(value: Any) -> list[Any]:
 
 def _has_words(value: Any, wanted: list[str]) -> bool:
     """Whether each wanted word begins a word of the value, in whatever order."""
+    words = _words(str(value or ""))
+    return all(any(word.startswith(one) for word in words) for one in wanted)
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    """Return what can be found of a text; a search of many clauses asks for it as often."""
     words: set[str] = set()
-    for chunk in str(value or "").split():
+    for chunk in text.split():
         pieces = list(_pieces(chunk))
         words.update(piece.casefold() for piece in pieces)
         if not chunk.isalnum():  # words that only symbols part are found as one, too
             words.add("".join(piece for piece in pieces if piece.isalnum()).casefold())
-    return all(any(word.startswith(one) for word in words) for one in wanted)
+    return frozenset(words)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import re
 
 from odata_query import ast
 
+from emulator.directory.complex_types import PROPERTIES, Member
 from emulator.directory.entity_type import EntityType
 
 BOOLEAN = "Edm.Boolean"
@@ -32,7 +33,7 @@ def of_property(name: str, entity: EntityType) -> str | None:
     if name.endswith("DateTime"):
         return "Edm.DateTimeOffset"
     default = entity.properties.get(name, ())
-    if isinstance(default, bool):
+    if isinstance(default, bool) or PROPERTIES.get(name, Member()).type == BOOLEAN:
         return BOOLEAN
     return STRING if default is None or isinstance(default, str) else None
 

@@ -1,6 +1,7 @@
 """Who may do what: tokens that Graph accepts, app roles, scopes, ownership."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -72,6 +73,16 @@ class TestTokens:
         response = self.refusal(tenant, f"Bearer {token}")
         assert refused(response) == (401, "InvalidAuthenticationToken")
         assert message(response) == "Lifetime validation failed, the token is expired."
+
+    def test_not_good_yet(self, tenant: Tenant) -> None:
+        """Where somebody set the clock back; a little ahead is taken."""
+        now = tenant.now()
+        tenant.advance(3600)
+        token = tenant.token()
+        for ahead, status in ((200, 200), (3500, 401)):
+            earlier = now + timedelta(seconds=3600 - ahead)
+            tenant.admin("POST", "/clock", {"now": earlier.isoformat()})
+            assert self.refusal(tenant, f"Bearer {token}").status_code == status
 
     def test_a_short_lived_one(self) -> None:
         with Tenant("--token-lifetime-seconds", "60") as tenant:

@@ -191,3 +191,21 @@ def test_the_history_shows_what_was_in_it(tenant: Tenant, graph: httpx.Client) -
     [write] = tenant.writes(before)
     assert (write["path"], write["status"]) == ("/v1.0/applications", 201)
     assert write["request"] == body
+
+
+def test_one_that_nobody_answers_leaves_the_others_their_replies(graph: httpx.Client) -> None:
+    deep = " and ".join(["displayName eq 'a'"] * 2000)
+    replies = send(
+        graph,
+        {
+            "id": "1",
+            "method": "POST",
+            "url": "/applications",
+            "headers": JSON,
+            "body": {"displayName": "x"},
+        },
+        {"id": "2", "method": "GET", "url": f"/applications?$filter={deep}"},
+    )
+    assert replies["1"]["status"] == 201
+    assert replies["2"]["status"] == 400
+    assert replies["2"]["body"]["error"]["code"] == "Request_UnsupportedQuery"

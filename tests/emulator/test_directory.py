@@ -69,6 +69,7 @@ def test_many_at_once(tenant: Tenant, graph: httpx.Client) -> None:
     assert refused(graph.post(url, json={"ids": "x"}))[0] == 400
     assert refused(graph.post(url, json={"ids": [NOBODY] * 1001}))[0] == 400
     assert refused(graph.post(url, json=ids | {"type": "user"})) == (400, "BadRequest")
+    assert refused(graph.post(url, json=ids | {"types": [{}]}))[0] == 400
 
 
 def test_what_somebody_owns(tenant: Tenant, graph: httpx.Client) -> None:

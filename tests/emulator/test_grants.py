@@ -36,6 +36,8 @@ class TestGrants:
         assert ends == [client["id"], grant["resourceId"]]
         assert grant["principalId"] is None
         assert graph.get(f"{GRANTS}/{grant['id']}").json()["scope"] == "Mail.Send"
+        count = graph.get(f"{GRANTS}/$count", headers={"ConsistencyLevel": "eventual"})
+        assert count.text == str(len(graph.get(GRANTS).json()["value"]))
 
     def test_one_for_each_client_and_resource(
         self, graph: httpx.Client, client: dict[str, Any]
@@ -190,6 +192,9 @@ class TestAppRoles:
         assert (
             administrator.get(f"{url}/{assignment['id']}").json()["principalId"] == deployer["id"]
         )
+        eventual = {"ConsistencyLevel": "eventual"}
+        count = administrator.get(f"{url}/$count", headers=eventual)
+        assert count.text == str(len(administrator.get(url).json()["value"]))
         for holder, name in ((deployer, "appRoleAssignments"), (resource, "appRoleAssignedTo")):
             one = f"/v1.0/servicePrincipals/{holder['id']}?$expand={name}"
             expanded = administrator.get(one).json()[name]

@@ -67,6 +67,7 @@ class TestFilter:
             ("displayName in ('in (x)') or displayName in ('Gamma')", ["Gamma"]),
             ("startswith(displayName,'Al')", ["Alpha mail"]),
             ("startsWith(displayName, 'al')", ["Alpha mail"]),
+            ("startswith(description,'')", ["Beta's mail"]),
             ("tags/any(t:t eq 'stack:1')", ["Alpha mail"]),
             ("tags/any(t: t eq 'proself')", ["Alpha mail", "Beta's mail"]),
             ("tags/any(x:startswith(x,'stack:'))", ["Alpha mail"]),
@@ -169,6 +170,7 @@ class TestFilter:
                 "'Edm.DateTimeOffset' and 'Edm.String'",
             ),
             ("servicePrincipals", "accountEnabled eq 'true'", "'Edm.Boolean' and 'Edm.String'"),
+            ("applications", "isFallbackPublicClient eq 'a'", "'Edm.Boolean' and 'Edm.String'"),
             (
                 "servicePrincipals",
                 "appOwnerOrganizationId eq '11111111-2222-4333-8444-555555555555'",

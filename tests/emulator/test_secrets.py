@@ -246,6 +246,7 @@ LIFETIME: dict[str, Any] = {
     "maxLifetime": "P180D",
     "restrictForAppsCreatedAfterDateTime": "2019-01-01T00:00:00Z",
 }
+LONGER_THAN_ANY_CALENDAR = LIFETIME | {"maxLifetime": f"P{'9' * 11}D"}
 ADDITION: dict[str, Any] = {"restrictionType": "passwordAddition", "maxLifetime": None}
 
 
@@ -354,3 +355,31 @@ class TestPolicies:
         assert refused(administrator.patch(url, json=body))[0] == 400
         kept = administrator.get(url).json()["applicationRestrictions"]
         assert kept["passwordCredentials"] == []
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"applicationRestrictions": "x"},
+            {"applicationRestrictions": [1]},
+            {"applicationRestrictions": {"passwordCredentials": "x"}},
+            {"applicationRestrictions": {"passwordCredentials": [5]}},
+            {"applicationRestrictions": {"identifierUris": "x"}},
+            {"applicationRestrictions": {"identifierUris": {"nonDefaultUriAddition": "x"}}},
+            {"applicationRestrictions": {"passwordCredentials": [LONGER_THAN_ANY_CALENDAR]}},
+            {"servicePrincipalRestrictions": {"identifierUris": {}}},
+            {"isEnabled": "x"},
+            {"displayName": 5},
+        ],
+    )
+    def test_what_is_of_another_type_is_refused_and_not_met_later(
+        self, administrator: httpx.Client, graph: httpx.Client, body: dict[str, Any]
+    ) -> None:
+        url = "/v1.0/policies/defaultAppManagementPolicy"
+        before = administrator.get(url).json()
+        assert refused(administrator.patch(url, json=body))[0] == 400
+        assert administrator.get(url).json() == before
+        application = make_application(graph)
+        assert add(graph, application).status_code == 200
+        uris = {"identifierUris": [f"api://{application['appId']}"]}
+        own = f"/v1.0/applications/{application['id']}"
+        assert graph.patch(own, json=uris).status_code == 204
