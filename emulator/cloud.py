@@ -1,24 +1,25 @@
 """Everything there is: the tenants, Microsoft's own among them, and what they share."""
 
 import copy
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import jwt
 
 from emulator.clock import Clock
 from emulator.config import Config
-from emulator.directory.planting import microsoft_tenant, plan_tenants, plant
+from emulator.directory.keys import SigningKey
 from emulator.directory.replicas import Lag, Replicas
 from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant, TenantSpec
 from emulator.directory.vault import Vault
-from emulator.exchange.exchange import Exchange
 from emulator.faults import Plan
-from emulator.graph.throttle import Throttle
 from emulator.history import History
-from emulator.sign_in.keys import SigningKey
-from emulator.sign_in.sessions import Sessions
+from emulator.planting import microsoft_tenant, plan_tenants, plant
+from emulator.throttle import Throttle
+
+T = TypeVar("T")
 
 
 class Cloud:
@@ -27,8 +28,6 @@ class Cloud:
     clock: Clock
     history: History
     replicas: Replicas
-    sessions: Sessions
-    exchange: Exchange
     microsoft: Tenant
     tenants: dict[str, Tenant]
     """By id; Microsoft's own is not among them, since nobody signs in to it."""
@@ -54,6 +53,16 @@ class Cloud:
         """Be as at the start, or as when last kept."""
         vars(self).update(self._copied(self._kept))
 
+    def part(self, kind: type[T], make: Callable[[], T]) -> T:
+        """Return what a service keeps of this cloud, made when it is first asked for.
+
+        It is kept and reset with all the rest.
+        """
+        if kind not in self._parts:
+            self._parts[kind] = make()
+        found: T = self._parts[kind]
+        return found
+
     def _copied(self, state: dict[str, Any]) -> dict[str, Any]:
         constant = [self, self.config, self.key, self.vault, self.specs, *self.issuers.values()]
         return copy.deepcopy(state, {id(each): each for each in constant})
@@ -63,8 +72,7 @@ class Cloud:
         config = self.config
         self.clock = Clock()
         self.history = History()
-        self.sessions = Sessions(self.clock, self.vault)
-        self.exchange = Exchange(self.clock, self.tenant, self.key.verify)
+        self._parts: dict[type, Any] = {}
         self.replicas = Replicas(self.clock, config.seed, config.lag)
         self.issuers = {}
         self.microsoft = microsoft_tenant(config, self.clock)

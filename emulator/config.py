@@ -11,12 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from emulator.admin.admin_input import AdminError, Fields
+from emulator.admin_input import AdminError, Fields
 from emulator.directory.first_party import GRAPH_ROLES
 from emulator.directory.replicas import Lag
 from emulator.directory.tenant import DEFAULT_QUOTA
 from emulator.faults import Plan, Rule, read_rules
-from emulator.graph.throttle import SIZES
+from emulator.throttle import SIZES
 
 DEFAULT_ROLES = ("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All")
 """The least app roles of Microsoft Graph that set up an application, its secret and consent."""

@@ -11,9 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from emulator.admin.admin_input import Fields
+from emulator.admin_input import Fields
 from emulator.directory.randomness import fraction
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.odata import odata_path
 from emulator.odata.problems import GraphError
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from emulator import json_text
 from emulator.clock import graph_time
-from emulator.directory.store import Json
+from emulator.json_text import Json
 
 MASK = "***"
 _LARGEST_KEPT = 64 * 1024

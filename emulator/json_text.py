@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+Json = dict[str, Any]
+"""A JSON object. What is kept is never changed in place: a change makes a new one."""
+
 _DEEPEST = 100
 """Lists and objects inside of each other: far more than anything here has."""
 

@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator.cloud import Cloud
-from emulator.directory.store import Json
-from emulator.sign_in.keys import SigningKey
+from emulator.directory.keys import SigningKey
+from emulator.json_text import Json
 
 
 class Service(StrEnum):

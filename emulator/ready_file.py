@@ -17,8 +17,8 @@ import psutil
 
 from emulator import tls
 from emulator.config import Config
-from emulator.directory.store import Json
 from emulator.directory.tenant import TenantSpec
+from emulator.json_text import Json
 
 
 @dataclass(frozen=True)

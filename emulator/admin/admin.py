@@ -12,17 +12,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import json_text
 from emulator.admin import seeding
-from emulator.admin.admin_input import AdminError, Fields
+from emulator.admin_input import AdminError, Fields
 from emulator.clock import graph_time
 from emulator.cloud import Cloud
 from emulator.directory.replicas import Lag
-from emulator.directory.store import Json, Kind
+from emulator.directory.store import Kind
 from emulator.exchange import exchange_switches
+from emulator.exchange.exchange import exchange_of
 from emulator.faults import Plan, read_rules
-from emulator.graph.throttle import SIZES
+from emulator.json_text import Json
 from emulator.pipelines import Pipelines, Service
 from emulator.proself.proself import ProselfServers
 from emulator.proself.proself_server import Habits
+from emulator.throttle import SIZES
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -127,14 +129,14 @@ class Admin:
 
     async def show_outbox(self, _: Request) -> Response:
         """GET /outbox: the mails that have gone out, oldest first."""
-        return JSONResponse([mail.as_json() for mail in self._cloud.exchange.outbox()])
+        return JSONResponse([mail.as_json() for mail in exchange_of(self._cloud).outbox()])
 
     async def show_smtp(self, _: Request) -> Response:
         """GET /smtp: what is switched how, and what was said on each connection."""
         cloud = self._cloud
-        tenants = {id_: cloud.exchange.switches(id_).as_json() for id_ in cloud.tenants}
+        tenants = {id_: exchange_of(cloud).switches(id_).as_json() for id_ in cloud.tenants}
         dialogues = [dialogue.as_json() for dialogue in cloud.history.dialogues]
-        server = cloud.exchange.server.as_json()
+        server = exchange_of(cloud).server.as_json()
         return JSONResponse({"server": server, "tenants": tenants, "dialogues": dialogues})
 
     async def switch_smtp(self, request: Request) -> Response:
@@ -143,8 +145,8 @@ class Admin:
         fields = Fields(await _body(request))
         tenant = seeding.tenant_of(cloud, fields)
         steps = [
-            exchange_switches.read_tenant(fields, cloud.exchange.switches(tenant.id)),
-            exchange_switches.read_server(fields, cloud.exchange.server),
+            exchange_switches.read_tenant(fields, exchange_of(cloud).switches(tenant.id)),
+            exchange_switches.read_server(fields, exchange_of(cloud).server),
         ]
         fields.done()
         for step in steps:

@@ -8,13 +8,14 @@ from typing import Any
 
 import jwt
 
-from emulator.admin.admin_input import Fields
+from emulator.admin_input import Fields
 from emulator.cloud import Cloud
 from emulator.directory.entities import APPLICATION, DEFAULT_POLICY
 from emulator.directory.first_party import EXCHANGE_APP_ID
-from emulator.directory.planting import plant_application, plant_principal, plant_user
-from emulator.directory.store import Json, Kind
+from emulator.directory.store import Kind
 from emulator.directory.tenant import DEFAULT_POLICY_ID, Tenant, UserSpec
+from emulator.json_text import Json
+from emulator.planting import plant_application, plant_principal, plant_user
 
 _MOST_COPIES = 100_000
 

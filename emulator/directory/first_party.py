@@ -6,7 +6,7 @@ sources. Only some of the real permissions are here.
 
 from collections.abc import Iterable
 
-from emulator.directory.store import Json
+from emulator.json_text import Json
 
 MICROSOFT_TENANT_ID = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"

@@ -1,7 +1,7 @@
 """What a service principal takes from the application that it stands for."""
 
 from emulator.directory.entities import SERVICE_PRINCIPAL
-from emulator.directory.store import Json
+from emulator.json_text import Json
 
 
 def new_principal(registration: Json, home_tenant_id: str) -> Json:

@@ -9,12 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
-from typing import Any
 
 from emulator.clock import Clock
-
-Json = dict[str, Any]
-"""A JSON object. Those in the store are never changed in place: a change makes a new one."""
+from emulator.json_text import Json
 
 
 class Kind(StrEnum):

@@ -12,7 +12,8 @@ from emulator.clock import Clock
 from emulator.directory.ids import canonical
 from emulator.directory.randomness import Ids
 from emulator.directory.replicas import View
-from emulator.directory.store import Json, Kind, Record, Store
+from emulator.directory.store import Kind, Record, Store
+from emulator.json_text import Json
 
 RECYCLE_BIN = timedelta(days=30)
 """How long a deleted object can be restored."""

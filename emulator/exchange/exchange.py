@@ -15,12 +15,14 @@ from typing import Any
 import jwt
 
 from emulator.clock import Clock, graph_time
+from emulator.cloud import Cloud
 from emulator.directory.first_party import EXCHANGE_APP_ID
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant
 from emulator.exchange import mail_content
 from emulator.exchange import smtp_replies as replies
 from emulator.exchange.exchange_switches import MailboxSwitches, ServerSwitches, TenantSwitches
+from emulator.json_text import Json
 
 _AUDIENCES = frozenset(
     {
@@ -219,3 +221,8 @@ def _owner(tenant: Tenant, name: str) -> Record | None:
         if mail and name.lower() in (mail.lower(), sign_in_name.lower()):
             return user
     return None
+
+
+def exchange_of(cloud: Cloud) -> Exchange:
+    """Return a cloud's Exchange."""
+    return cloud.part(Exchange, lambda: Exchange(cloud.clock, cloud.tenant, cloud.key.verify))

@@ -6,9 +6,9 @@ Judging by it is `exchange`'s.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-from emulator.admin.admin_input import Fields
-from emulator.directory.store import Json
+from emulator.admin_input import Fields
 from emulator.exchange.smtp_script import Scripts, read_script
+from emulator.json_text import Json
 from emulator.tls import CertificateName
 
 SCOPES = ("Mail.Send", "SMTP.Send")

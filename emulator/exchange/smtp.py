@@ -17,6 +17,7 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session, TLSSetup
 
 from emulator.cloud import Cloud
 from emulator.exchange import smtp_replies as replies
+from emulator.exchange.exchange import exchange_of
 from emulator.exchange.smtp_connection import Connection
 from emulator.exchange.smtp_replies import SmtpRefusal
 from emulator.exchange.smtp_script import Step
@@ -50,7 +51,7 @@ class SmtpServer:
     def connection(self) -> SMTP:
         """Return the protocol for a new connection."""
         cloud = self._cloud
-        server = cloud.exchange.server
+        server = exchange_of(cloud).server
         context = self._identity.server_context(server.certificate) if server.starttls else None
         dialogue = Dialogue(cloud.clock.now())
         cloud.history.dialogues.append(dialogue)
@@ -80,7 +81,7 @@ class _Handler:
     """The hooks that aiosmtpd calls; what they return goes over the wire."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self._exchange = cloud.exchange
+        self._exchange = exchange_of(cloud)
         self._now = cloud.clock.now
         self._tenant = cloud.tenant
 

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP
 
 from emulator.cloud import Cloud
 from emulator.exchange import smtp_replies as replies
-from emulator.exchange.exchange import Mailbox
+from emulator.exchange.exchange import Mailbox, exchange_of
 from emulator.exchange.smtp_script import Action, Step
 from emulator.history import MASK, Dialogue
 
@@ -41,7 +41,7 @@ class Connection(SMTP):
         self.command_size_limits = defaultdict(lambda: _LONGEST_COMMAND)
         self._cloud = cloud
         self._dialogue = dialogue
-        self._exchange = cloud.exchange
+        self._exchange = exchange_of(cloud)
         self._greeted = False
         self.mailbox: Mailbox | None = None
         for command, method in self._smtp_methods.items():

@@ -6,8 +6,8 @@ For replies that no switch makes, and for what networks do. It knows nothing of 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from emulator.admin.admin_input import AdminError, Fields
-from emulator.directory.store import Json
+from emulator.admin_input import AdminError, Fields
+from emulator.json_text import Json
 
 
 class Step(StrEnum):

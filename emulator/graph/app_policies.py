@@ -10,8 +10,9 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from emulator.clock import parse_duration, parse_time
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import DEFAULT_POLICY_ID, Tenant
+from emulator.json_text import Json
 from emulator.odata.problems import GraphError, bad_request, invalid_value
 
 _LONGEST_URI = 255

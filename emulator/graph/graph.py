@@ -38,7 +38,6 @@ from emulator.graph.graph_batch import Item, read_batch, run_batch
 from emulator.graph.graph_call import Call, Expansion, Reply, Route, described, metadata_level
 from emulator.graph.graph_router import Router
 from emulator.graph.recycle_bin import purge_old
-from emulator.graph.throttle import resource_units
 from emulator.graph.user_info import user_info
 from emulator.history import Exchange, masked
 from emulator.odata import odata_path
@@ -58,6 +57,7 @@ from emulator.odata.problems import (
     untyped_body,
 )
 from emulator.sign_in.discovery import USER_INFO
+from emulator.throttle import resource_units
 
 _LOG = logging.getLogger(__name__)
 

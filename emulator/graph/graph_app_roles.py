@@ -6,13 +6,14 @@ from emulator.clock import graph_time
 from emulator.directory.entities import APP_ROLE_ASSIGNMENT
 from emulator.directory.entity_type import merge
 from emulator.directory.ids import assignment_id, canonical
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_directory import me, user
 from emulator.graph.graph_listing import count, one, page
 from emulator.graph.graph_owners import Finder
 from emulator.graph.graph_principals import principal
 from emulator.graph.permissions import APP_ROLE_WRITE, APPLICATION_READ
+from emulator.json_text import Json
 from emulator.odata.problems import bad_request, invalid_value, not_found
 
 _RESOURCE = "AppRoleAssignment"

@@ -6,7 +6,7 @@ from emulator.clock import graph_time
 from emulator.directory.entities import APPLICATION
 from emulator.directory.entity_type import merge
 from emulator.directory.principals import mirrored
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.graph.app_policies import check_identifier_uris
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_listing import count, one, page
@@ -16,6 +16,7 @@ from emulator.graph.permissions import APPLICATION_READ, APPLICATION_WRITE
 from emulator.graph.published_permissions import check_permissions
 from emulator.graph.recycle_bin import check_quota, soft_delete
 from emulator.graph.redirect_uris import check_redirect_uris
+from emulator.json_text import Json
 from emulator.odata.odata_path import Key
 from emulator.odata.problems import (
     GraphError,

@@ -6,7 +6,8 @@ import jwt
 
 from emulator.cloud import Cloud
 from emulator.directory.first_party import GRAPH_APP_ID
-from emulator.graph.permissions import ADMINISTRATOR_ROLES, Caller
+from emulator.directory.roles import ADMINISTRATOR_ROLES
+from emulator.graph.permissions import Caller
 from emulator.odata.problems import unauthenticated
 
 _AUDIENCES = frozenset(

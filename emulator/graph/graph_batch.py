@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.directory.store import Json
 from emulator.graph.graph_call import Reply, described
+from emulator.json_text import Json
 from emulator.odata.problems import GraphError, bad_syntax
 
 _MOST = 20

@@ -7,9 +7,10 @@ from typing import Any
 from emulator.cloud import Cloud
 from emulator.directory.ids import canonical, is_guid
 from emulator.directory.replicas import View
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant
 from emulator.graph.permissions import Caller, Needs
+from emulator.json_text import Json
 from emulator.odata.odata import Options
 from emulator.odata.odata_path import Key, Segment
 from emulator.odata.problems import (

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from emulator.directory.entities import FEDERATED_CREDENTIAL
 from emulator.directory.entity_type import merge
-from emulator.directory.store import Entry, Json, Kind, Record
+from emulator.directory.store import Entry, Kind, Record
 from emulator.graph.graph_applications import application
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_listing import one, page
 from emulator.graph.graph_writing import writable
 from emulator.graph.permissions import APPLICATION_READ, APPLICATION_WRITE
+from emulator.json_text import Json
 from emulator.odata.odata_path import Key
 from emulator.odata.problems import (
     GraphError,

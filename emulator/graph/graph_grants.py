@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from emulator.directory.entities import GRANT
 from emulator.directory.ids import canonical, grant_id
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_directory import me, user
 from emulator.graph.graph_listing import count, one, page
 from emulator.graph.graph_principals import principal
 from emulator.graph.permissions import GRANT_READ, GRANT_WRITE
+from emulator.json_text import Json
 from emulator.odata.problems import bad_request, duplicate, invalid_value, not_found
 
 _RESOURCE = "OAuth2PermissionGrant"

@@ -5,8 +5,9 @@ from typing import Any
 
 from emulator.directory.entities import APPLICATION, DIRECTORY_OBJECT, SERVICE_PRINCIPAL, USER
 from emulator.directory.entity_type import EntityType
-from emulator.directory.store import Entry, Json, Kind, Record
+from emulator.directory.store import Entry, Kind, Record
 from emulator.graph.graph_call import Call, Expansion, Reply, metadata_level
+from emulator.json_text import Json
 from emulator.odata import odata
 from emulator.odata.odata_filter import Filter
 from emulator.odata.odata_search import search

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_listing import bodies, count_directory_objects, directory_objects, linked
 from emulator.graph.permissions import APPLICATION_READ, Needs
+from emulator.json_text import Json
 from emulator.odata import odata_path
 from emulator.odata.problems import GraphError, bad_request, not_found
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import MAXYEAR, datetime, timedelta
 
 from emulator.clock import graph_time, parse_time
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.graph.app_policies import check_password
 from emulator.graph.graph_applications import application
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_principals import principal
 from emulator.graph.graph_writing import complex_argument
 from emulator.graph.permissions import APPLICATION_WRITE, PRINCIPAL_WRITE, Needs
+from emulator.json_text import Json
 from emulator.odata.problems import bad_request
 
 _PARAMETER = "passwordCredential"

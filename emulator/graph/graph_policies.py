@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from emulator.directory.entities import APP_MANAGEMENT_POLICY, DEFAULT_POLICY
 from emulator.directory.entity_type import EntityType, merge
-from emulator.directory.store import Entry, Json, Kind, Record
+from emulator.directory.store import Entry, Kind, Record
 from emulator.directory.tenant import DEFAULT_POLICY_ID
 from emulator.graph.graph_applications import application
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
@@ -14,6 +14,7 @@ from emulator.graph.graph_owners import add_reference, referenced_id, remove_ref
 from emulator.graph.graph_principals import principal
 from emulator.graph.graph_writing import writable
 from emulator.graph.permissions import APPLICATION_READ, POLICY_READ, POLICY_WRITE
+from emulator.json_text import Json
 from emulator.odata.problems import bad_request, invalid_value
 
 _LINK = "appManagementPolicies"

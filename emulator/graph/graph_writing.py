@@ -22,7 +22,7 @@ from emulator.directory.complex_types import (
 )
 from emulator.directory.entity_type import EntityType
 from emulator.directory.ids import canonical, is_guid
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.odata.problems import (
     bad_request,
     bad_syntax,

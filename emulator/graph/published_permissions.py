@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.odata.problems import bad_request, duplicate_value
 
 _SAME_IN_BOTH = (

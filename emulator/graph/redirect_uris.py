@@ -7,7 +7,7 @@ not HTTP's are those that Terraform's azuread provider lets through.
 import re
 from urllib.parse import urlsplit
 
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.odata.problems import GraphError, invalid_value
 
 _LONGEST = 256

@@ -3,10 +3,11 @@
 Source: Microsoft's page "Microsoft identity platform UserInfo endpoint".
 """
 
-from emulator.directory.store import Json, Kind
+from emulator.directory.store import Kind
 from emulator.directory.tenant import Tenant
 from emulator.graph.graph_call import Reply
 from emulator.graph.permissions import Caller
+from emulator.json_text import Json
 from emulator.odata.problems import forbidden, not_found
 from emulator.sign_in.tokens import pairwise
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from emulator import json_text
 from emulator.directory.entities import TYPES
 from emulator.directory.entity_type import EntityType
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.odata.odata_types import whole_number
 from emulator.odata.problems import GraphError, bad_syntax, unsupported_query
 

@@ -14,7 +14,7 @@ from odata_query.grammar import ODataLexer, ODataParser
 
 from emulator.clock import parse_time
 from emulator.directory.entity_type import EntityType
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.odata import odata_types
 from emulator.odata.problems import bad_syntax, unsupported_query
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from emulator.directory.entity_type import EntityType
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.odata.odata import Options
 from emulator.odata.problems import GraphError, bad_request, unsupported_query
 

@@ -6,7 +6,7 @@ Texts are Microsoft's where a source gives them; FIDELITY.md says which do not.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from emulator.directory.store import Json
+from emulator.json_text import Json
 
 
 class GraphError(Exception):

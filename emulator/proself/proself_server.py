@@ -16,9 +16,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from emulator.admin.admin_input import Fields
+from emulator.admin_input import Fields
 from emulator.clock import graph_time
-from emulator.directory.store import Json
+from emulator.json_text import Json
 from emulator.proself.proself_mailer import Delivery, NotSent
 from emulator.proself.proself_values import Values
 from emulator.proself.proself_world import World

@@ -6,8 +6,9 @@ from emulator.clock import graph_time
 from emulator.directory.first_party import SIGN_IN_SCOPES
 from emulator.directory.ids import grant_id
 from emulator.directory.principals import new_principal
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant
+from emulator.json_text import Json
 from emulator.sign_in import login_problems as problems
 from emulator.sign_in.sign_in_view import Client, with_value
 

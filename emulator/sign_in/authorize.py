@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from emulator.cloud import Cloud
+from emulator.directory.roles import ADMINISTRATOR_ROLES
 from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant
-from emulator.graph.permissions import ADMINISTRATOR_ROLES
 from emulator.sign_in import admin_consent, parameters
 from emulator.sign_in import login_problems as problems
 from emulator.sign_in.login_problems import LoginError
 from emulator.sign_in.parameters import Asked
-from emulator.sign_in.sessions import SignIn
+from emulator.sign_in.sessions import SignIn, sessions_of
 from emulator.sign_in.sign_in_page import FIELDS, SignInPage
 from emulator.sign_in.sign_in_view import (
     ANY_TENANT,
@@ -93,7 +93,8 @@ class Authorize:
             return self._refused(asked, client, redirect_uri, error)
         if sign_in is None:
             return self._form(asked, client)
-        answer = _redirect(asked, redirect_uri, {"code": self._cloud.sessions.new_code(sign_in)})
+        code = sessions_of(self._cloud).new_code(sign_in)
+        answer = _redirect(asked, redirect_uri, {"code": code})
         asked.page.remember(answer, asked.params["login"].strip())
         return answer
 
@@ -104,7 +105,7 @@ class Authorize:
             client, redirect_uri = self._client(asked)
         except LoginError as error:
             return self._error_page(asked, error)
-        question = self._cloud.sessions.asked(asked.params.get("question", ""), client.id)
+        question = sessions_of(self._cloud).asked(asked.params.get("question", ""), client.id)
         try:
             if question:
                 return self._answered(asked, client, redirect_uri, question)
@@ -121,7 +122,7 @@ class Authorize:
             raise problems.consent_needs_administrator()
         scope = asked.params.get("scope", "")
         requested = admin_consent.requested(tenant, client, scope)
-        question = self._cloud.sessions.new_question(
+        question = sessions_of(self._cloud).new_question(
             SignIn(client_id=client.id, tenant_id=tenant.id, user_id=user.id, scope=scope)
         )
         return asked.page.consent(

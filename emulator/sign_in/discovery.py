@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from emulator.cloud import Cloud
-from emulator.directory.store import Json
 from emulator.directory.tenant import Tenant
+from emulator.json_text import Json
 from emulator.sign_in.login_problems import (
     LoginError,
     no_instance,

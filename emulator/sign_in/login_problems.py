@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from emulator.directory.store import Json
+from emulator.json_text import Json
 
 
 class LoginError(Exception):

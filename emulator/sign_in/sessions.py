@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from emulator.clock import Clock
+from emulator.cloud import Cloud
 from emulator.directory.vault import Vault
 from emulator.sign_in import login_problems as problems
 
@@ -119,3 +120,8 @@ def _verifies(sign_in: SignIn, verifier: str) -> bool:
         digest = hashlib.sha256(verifier.encode()).digest()
         verifier = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     return secrets.compare_digest(verifier.encode(), sign_in.challenge.encode())
+
+
+def sessions_of(cloud: Cloud) -> Sessions:
+    """Return a cloud's sessions."""
+    return cloud.part(Sessions, lambda: Sessions(cloud.clock, cloud.vault))

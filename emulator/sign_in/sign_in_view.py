@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from emulator.cloud import Cloud
 from emulator.directory.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
 from emulator.directory.replicas import View
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant
+from emulator.json_text import Json
 from emulator.sign_in import login_problems as problems
 
 FOR_WORK = ("common", "organizations")

@@ -12,16 +12,17 @@ from starlette.responses import Response
 
 from emulator.cloud import Cloud
 from emulator.directory.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
-from emulator.directory.store import Json, Record
+from emulator.directory.store import Record
 from emulator.directory.tenant import Tenant
 from emulator.faults import Rule, Strike
+from emulator.json_text import Json
 from emulator.sign_in import client_problems, parameters, tokens
 from emulator.sign_in import login_problems as problems
 from emulator.sign_in.client_proof import prove
 from emulator.sign_in.login_problems import LoginError
 from emulator.sign_in.parameters import Asked
 from emulator.sign_in.refusal import origin_of, refused
-from emulator.sign_in.sessions import SignIn
+from emulator.sign_in.sessions import SignIn, sessions_of
 from emulator.sign_in.sign_in_view import (
     ANY_TENANT,
     FOR_WORK,
@@ -116,7 +117,7 @@ class TokenEndpoint:
         """Make tokens for the user who signed in at the authorize endpoint."""
         client_id, code = asked.need("client_id"), asked.need("code")
         redirect_uri, verifier = asked.need("redirect_uri"), asked.params.get("code_verifier", "")
-        sessions = self._cloud.sessions
+        sessions = sessions_of(self._cloud)
         sign_in = sessions.code(code, client_id, redirect_uri, verifier)
         view = self._view_of(asked, sign_in)
         client = view.client(client_id)
@@ -128,7 +129,7 @@ class TokenEndpoint:
     def _refresh_token(self, asked: _Asked) -> Json:
         """Make new tokens for a user who signed in before."""
         client_id = asked.need("client_id")
-        sign_in = self._cloud.sessions.refresh(asked.need("refresh_token"), client_id)
+        sign_in = sessions_of(self._cloud).refresh(asked.need("refresh_token"), client_id)
         view = self._view_of(asked, sign_in)
         client = view.client(client_id)
         public = _is_public(asked, client, sign_in.redirect_uri)
@@ -150,7 +151,7 @@ class TokenEndpoint:
                 self._cloud, bearer, user, sign_in.nonce, asked.version, wanted.sign_in
             )
         if "offline_access" in wanted.sign_in or "offline_access" in sign_in.scope.split():
-            extra["refresh_token"] = self._cloud.sessions.new_refresh_token(sign_in)
+            extra["refresh_token"] = sessions_of(self._cloud).new_refresh_token(sign_in)
         if asked.params.get("client_info"):
             extra["client_info"] = tokens.client_info(bearer, user)
         resource = wanted.resource or view.resource("https://graph.microsoft.com")

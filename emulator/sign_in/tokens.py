@@ -7,8 +7,9 @@ import uuid
 from dataclasses import dataclass
 
 from emulator.cloud import Cloud
-from emulator.directory.store import Json, Record
+from emulator.directory.store import Record
 from emulator.directory.tenant import Tenant
+from emulator.json_text import Json
 from emulator.sign_in.discovery import issuer
 
 

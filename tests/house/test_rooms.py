@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,18 @@ def test_a_room_of_the_product_knows_only_those_below_it() -> None:
             other = module.removeprefix("proself_mail.").partition(".")[0]
             if module.startswith("proself_mail.") and other in INSIDE and path.stem != "__main__":
                 assert other in below, f"{name} imports {module}"
+
+
+def test_no_room_of_the_embedded_tenant_is_known_by_what_it_knows() -> None:
+    """Its files beside the rooms count as rooms; CycleError names those of a circle."""
+    below: dict[str, set[str]] = {}
+    for path in modules("emulator"):
+        room = path.relative_to(ROOT / "emulator").parts[0].removesuffix(".py")
+        found = (module.split(".") for module in imported(path))
+        below.setdefault(room, set()).update(
+            parts[1] for parts in found if parts[0] == "emulator" and parts[1:] and parts[1] != room
+        )
+    assert len([*TopologicalSorter(below).static_order()]) > 20
 
 
 def test_the_program_knows_of_the_product_what_does_no_work_of_its_own() -> None:

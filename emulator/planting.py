@@ -30,9 +30,10 @@ from emulator.directory.first_party import (
 from emulator.directory.ids import assignment_id, grant_id
 from emulator.directory.principals import mirrored
 from emulator.directory.randomness import Ids
-from emulator.directory.store import Json, Kind, Record
+from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import DEFAULT_POLICY_ID, Tenant, TenantSpec, UserSpec
 from emulator.directory.vault import Vault
+from emulator.json_text import Json
 
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
