@@ -238,8 +238,8 @@ def _exchange_online(provider: azuread.Provider) -> azuread.GetServicePrincipalR
             opts=pulumi.InvokeOptions(provider=provider),
         )
     except Exception as error:
-        reason = failure.classify(str(error), facts.EXCHANGE_ONLINE_NAME).error()
-        raise pulumi.RunError(str(reason.about(pulumi.get_stack()))) from error
+        name, stack = facts.EXCHANGE_ONLINE_NAME, pulumi.get_stack()
+        raise pulumi.RunError(str(failure.classify(str(error), name, stack).error())) from error
 
 
 def _scope_ids(

@@ -108,15 +108,12 @@ def require_own_code(program: str) -> None:
 
 
 @contextmanager
-def without_traceback(stack: str) -> Iterator[None]:
-    """Raise an `Error` as the `pulumi.RunError` that the engine shows as it stands.
-
-    Its next step names the stack.
-    """
+def without_traceback() -> Iterator[None]:
+    """Raise an `Error` as the `pulumi.RunError` that the engine shows as it stands."""
     try:
         yield
     except Error as error:
-        raise pulumi.RunError(str(error.about(stack))) from error
+        raise pulumi.RunError(str(error)) from error
 
 
 def applies_changes() -> bool:

@@ -93,10 +93,11 @@ def _where_made(output: pulumi.Output[T]) -> pulumi.Output[T | None]:
 
 def check_config_file(settings: Settings) -> None:
     """Refuse a config file that could not be written, before anything is registered."""
-    path = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
+    stack = pulumi.get_stack()
+    path = settings.config_file_path(stack, _PROJECT_ROOT)
     if path and operation.applies_changes():
-        with operation.without_traceback(pulumi.get_stack()):
-            proself_file.check_writable(path, settings)
+        with operation.without_traceback():
+            proself_file.check_writable(path, settings, proself_file.another_place(stack))
 
 
 def _consent_url(target: Target, settings: Settings, client_id: str) -> str:
@@ -121,5 +122,6 @@ def _write(path: Path, settings: Settings, made: Sequence[Any]) -> None:
         expires=datetime.fromisoformat(newest["expires"]),
         value=Secret(newest["value"]),
     )
-    with operation.without_traceback(pulumi.get_stack()):
-        proself_file.write(path, ProselfConfig.of(settings, client_id, secret))
+    with operation.without_traceback():
+        elsewhere = proself_file.another_place(pulumi.get_stack())
+        proself_file.write(path, ProselfConfig.of(settings, client_id, secret), elsewhere)

@@ -20,7 +20,7 @@ def load(stack: str, made: Made | None) -> Settings:
 
     `made` is what is there already; where it is None, whose UUID they have is not looked at.
     """
-    with operation.without_traceback(stack):
+    with operation.without_traceback():
         values = {}
         for key, value in get_config_env().items():
             namespace, _, name = key.partition(":")

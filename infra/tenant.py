@@ -26,7 +26,7 @@ def enter(settings: Settings, stack: str, made: Made | None) -> tuple[Target, da
     """
     tenant_id = str(settings.tenant_id)
     now = clock.now()
-    with operation.without_traceback(stack):
+    with operation.without_traceback():
         target.check_environment(settings.target, tenant_id)
         where, there = target.reach(settings.target, tenant_id)
         clock.check(now, there)

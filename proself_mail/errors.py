@@ -4,9 +4,8 @@ Adapters convert what their libraries raise into these at their edge; only `cli`
 exits, only `infra` turns them into `pulumi.RunError`. No secret is ever part of one.
 """
 
-import re
 from datetime import timedelta
-from typing import ClassVar, Self
+from typing import ClassVar
 
 
 class Error(Exception):
@@ -21,12 +20,6 @@ class Error(Exception):
 
     def __str__(self) -> str:
         return f"{self.cause} Next: {self.next_step}"
-
-    def about(self, stack: str | None) -> Self:
-        """Name the stack where the next step was written without one, as `--stack S`."""
-        if stack:
-            self.next_step = re.sub(r"--stack S\b", lambda _: f"--stack {stack}", self.next_step)
-        return self
 
 
 class CheckFailed(Error):

@@ -165,7 +165,7 @@ def load() -> tuple[Settings, Target]:
             f"The configuration of the pipeline's identity cannot be used: {problems}. Next: "
             "correct it by `pulumi config set`, then try again."
         ) from error
-    with operation.without_traceback(pulumi.get_stack()):
+    with operation.without_traceback():
         target.check_environment(settings.target, str(settings.tenant_id))
         where, there = target.reach(settings.target, str(settings.tenant_id))
         clock.check(clock.now(), there)

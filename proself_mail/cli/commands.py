@@ -23,16 +23,14 @@ def run(arguments: Sequence[str] | None) -> int:
     """Run one command and return its exit code. Raises `KeyboardInterrupt`."""
     terminal.open_what_is_closed()
     terminal.let_no_output_fail()
-    stack = None
     try:
         parser = _parser()
         parsed, rest = parser.parse_known_args(arguments)
         if rest and parsed.run is not rehearsing.emulator_start:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        stack = getattr(parsed, "stack", None)
         code: int = parsed.run(rest if parsed.run is rehearsing.emulator_start else parsed)
     except Error as error:
-        _complain(error.about(stack if isinstance(stack, str) else None))
+        _complain(error)
         code = error.exit_code
     except OSError as error:
         if error.errno not in _EXHAUSTED and "temporary directory" not in str(error):

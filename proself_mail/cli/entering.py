@@ -53,8 +53,9 @@ def _config(arguments: argparse.Namespace) -> int:
                 f"`{config_rm(arguments.stack, 'configFile')}` gives it its usual place; or leave "
                 "--write out to see it.",
             )
-        proself_file.check_writable(path, settings)
-        proself_file.write(path, config)
+        elsewhere = proself_file.another_place(arguments.stack)
+        proself_file.check_writable(path, settings, elsewhere)
+        proself_file.write(path, config, elsewhere)
         sys.stdout.write(f"{path}\n")
         return 0
     shown = config.without_secret() if arguments.without_secret else config

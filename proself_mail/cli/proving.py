@@ -75,8 +75,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         try:
             found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}
         except Error as error:
-            unseen = error.about(arguments.stack)
-            found = {arguments.stack: unseen}
+            unseen = error
+            found = {arguments.stack: error}
     code = verify.exit_code(found)
     if arguments.json:
         print_document(verify_report.to_json(found, code))

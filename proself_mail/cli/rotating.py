@@ -53,7 +53,7 @@ def _rotate(arguments: argparse.Namespace) -> int:
     except Error as error:
         plan = planned[-1] if planned else None
         if pipeline.is_one(os.environ):
-            _tell_failure(error.about(arguments.stack), arguments.stack, project, plan)
+            _tell_failure(error, arguments.stack, project, plan)
         if not (arguments.now or arguments.revoke):  # after which another may be the newest
             _tell_person(arguments.stack, _red(plan))
         raise

@@ -317,9 +317,9 @@ def _no_token(error: AzureError, target: Target, source: str) -> RemoteError:
     else:
         cause = f"The tenant refuses {source}: {said}."
         known = failure.classify(said) if "AADSTS" in said else None
-        next_step = (known and known.next_step) or (
-            "Check the client ID, the tenant and what it signs in with, then try again."
-        )
+        next_step = "Check the client ID, the tenant and what it signs in with, then try again."
+        if known and known.cause:
+            next_step = known.next_step
     if asked_for is None:
         return RemoteError(cause, next_step)
     return NoAnswerYet(cause, next_step, asked_for)

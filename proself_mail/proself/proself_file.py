@@ -12,23 +12,27 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from proself_mail.config.mending import config_set
 from proself_mail.config.settings import Settings
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.files import git_tree, private_file, whole_file
 from proself_mail.proself.proself import ProselfConfig
 
 _OURS = re.compile(rb'^stack_id *= *"?([^"\n]*)', re.MULTILINE)
-_ELSEWHERE = "name another place by `pulumi config set configFile PATH --plaintext --stack S`"
-_AGAIN = "Write it again by `proself-mail config --stack S --write`."
 
 
-def check_writable(path: Path, settings: Settings, elsewhere: str = _ELSEWHERE) -> None:
+def another_place(stack: str) -> str:
+    """Say how a person names another place for the file of a stack that is there."""
+    return f"name another place by `{config_set(stack, 'configFile', 'PATH')}`"
+
+
+def check_writable(path: Path, settings: Settings, elsewhere: str) -> None:
     """Look whether a stack's file could be written there, without writing.
 
     Raises as `write` does, and `Refused` where `configFile` names a place in which another stack's
     is, or of which git would take it into a commit. What lies in this stack's usual place is of an
     earlier stack of its name, and git ignores it. `elsewhere` says how a person names another
-    place: by default, that of a stack which is there.
+    place: `another_place`, of a stack that is there.
     """
     private_file.check(path, elsewhere)
     other = _check_replaceable(path, elsewhere)
@@ -58,7 +62,7 @@ def left_behind(settings: Settings, stack: str, root: Path) -> Sequence[Path]:
     return found
 
 
-def check_kept_from_git(path: Path, settings: Settings, elsewhere: str = _ELSEWHERE) -> None:
+def check_kept_from_git(path: Path, settings: Settings, elsewhere: str) -> None:
     """Refuse a place of `configFile` of which git would take the file into a commit."""
     if settings.config_file and git_tree.would_take(path):
         raise Refused(
@@ -68,13 +72,13 @@ def check_kept_from_git(path: Path, settings: Settings, elsewhere: str = _ELSEWH
         )
 
 
-def write(path: Path, config: ProselfConfig) -> None:
+def write(path: Path, config: ProselfConfig, elsewhere: str) -> None:
     """Write the file, private to the user, in one step; an earlier one is replaced.
 
     Raises `Refused` where something else is there, and as `private_file.write`.
     """
-    _check_replaceable(path, _ELSEWHERE)
-    private_file.write(path, config.to_toml(), _ELSEWHERE)
+    _check_replaceable(path, elsewhere)
+    private_file.write(path, config.to_toml(), elsewhere)
 
 
 def _check_replaceable(path: Path, elsewhere: str) -> str | None:
@@ -97,14 +101,15 @@ def _check_replaceable(path: Path, elsewhere: str) -> str | None:
     )
 
 
-def read(path: Path) -> ProselfConfig:
-    """Read a config file back.
+def read(path: Path, stack: str) -> ProselfConfig:
+    """Read a stack's config file back.
 
     Raises `ConfigurationError` for an unknown or missing key or a wrong value, naming it, and as
     `private_file.read`.
     """
+    again = f"Write it again by `proself-mail config --stack {stack} --write`."
     try:
-        text = private_file.read(path, _AGAIN, "rotate the client secret in it too")
+        text = private_file.read(path, again, "rotate the client secret in it too")
         return ProselfConfig.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         found = f"it is not TOML: {error}"
@@ -117,5 +122,5 @@ def read(path: Path) -> ProselfConfig:
         )
     raise ConfigurationError(
         f"{path} is not a Proself config file of this version: {found}.",
-        _AGAIN,
+        again,
     )

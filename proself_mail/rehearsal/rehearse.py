@@ -134,7 +134,7 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
             ready_file=ready_file,
             outputs=outputs,
             steps=seen.steps,
-            config=proself_file.read(Path(outputs.config_file)),
+            config=proself_file.read(Path(outputs.config_file), stack.name),
             proof=proof,
             mail=_mail(tenant, proof.mark),
             picture=picture,

@@ -248,7 +248,7 @@ class _Work:
                 return Outcome(item, Result.KEPT, "empty")
             await _in_turn(self._engines, stack, stack.remove)
         except Error as error:
-            return Outcome(item, Result.FAILED, str(error.about(stack.name)))
+            return Outcome(item, Result.FAILED, str(error))
         return Outcome(item, Result.REMOVED)
 
 

@@ -107,7 +107,7 @@ async def run(
                 _check_newest(before, name)
             if not (dry_run or before.is_due or append):
                 if path := at.settings.config_file_path(name, CHECKOUT):
-                    proself_file.check_writable(path, at.settings)
+                    proself_file.check_writable(path, at.settings, proself_file.another_place(name))
                 await _check_rights(at)
             if dry_run or not (before.is_due or append):
                 return Rotation(at.settings, before, before, None, ())

@@ -254,12 +254,13 @@ class Observed:
 class Observer:
     """Takes engine events one by one; says what is worth a line, collects what failed."""
 
-    def __init__(self, say: Callable[[str], None], stop: Callable[[], None]) -> None:
+    def __init__(self, stack: str, say: Callable[[str], None], stop: Callable[[], None]) -> None:
         """`stop` is called once, at the first failure of a resource that will not mend.
 
         What the program itself refuses ends it without that. An engine told to end at that moment
         takes no outputs for the program's own: the stack would lose all that it had.
         """
+        self._stack = stack
         self._say = say
         self._stop = stop
         self.observed = Observed()
@@ -305,7 +306,7 @@ class Observer:
             return
         kind_is_stack = "pulumi:pulumi:Stack" in urn
         name = "" if kind_is_stack or not urn else name_of(urn)
-        found = failure.classify(words, name)
+        found = failure.classify(words, name, self._stack)
         failures = self.observed.failures
         is_first = all(each.kind.passes or not each.resource for each in failures)
         if found.kind is Kind.PERMANENT and name and is_first:

@@ -74,12 +74,12 @@ class Failure:
         cause = f"{self.cause} ({self.said})" if self.cause else self.said
         # A resource's name stays as it is in the program.
         told = f"{self.resource}: {cause.rstrip('.')}." if self.resource else sentence(cause)
-        return self.ends_as(told, self.next_step or _UNKNOWN)
+        return self.ends_as(told, self.next_step)
 
 
 _UNKNOWN = (
     "Nothing more was tried, because these words are not known to pass. If the reason is not "
-    "clear from them, `proself-mail verify --stack S` looks at everything; then run it again."
+    "clear from them, `proself-mail verify --stack STACK` looks at everything; then run it again."
 )
 HOW_TO_CHOOSE = (
     "Choose one and keep it as you keep passwords: without it nobody can use the stack any more. "
@@ -198,7 +198,7 @@ RULES = (
         r"Authorization_RequestDenied|Insufficient privileges|unexpected status 403",
         Kind.PERMANENT,
         "the signed-in identity may not do this",
-        "Give it the rights that `proself-mail preflight --stack S` names.",
+        "Give it the rights that `proself-mail preflight --stack STACK` names.",
         source="M",
     ),
     Rule(
@@ -226,7 +226,7 @@ RULES = (
         r"marked for protection",
         Kind.PERMANENT,
         "an update would replace what a production stack protects",
-        "`pulumi preview --diff --stack S` shows what asks for that: undo it.",
+        "`pulumi preview --diff --stack STACK` shows what asks for that: undo it.",
         ConfigurationError,
         source="P",
     ),
@@ -234,7 +234,7 @@ RULES = (
         r"is protected|because it is protected",
         Kind.PERMANENT,
         "the application of a production stack is protected",
-        "Think again; `pulumi state unprotect --all --stack S` lifts it until the next update.",
+        "Think again; `pulumi state unprotect --all --stack STACK` lifts it until the next update.",
         ConfigurationError,
         source="P",
     ),
@@ -244,7 +244,7 @@ RULES = (
         r"\Aunexpected end of JSON input",
         Kind.LOCKED,
         "another run holds this stack",
-        "Wait for it to end. If it is surely gone, `pulumi cancel --stack S` removes its lock; "
+        "Wait for it to end. If it is surely gone, `pulumi cancel --stack STACK` removes its lock; "
         "never while it runs.",
         Refused,
         source="P (the first and the last), – (the third is Pulumi Cloud's)",
@@ -305,8 +305,8 @@ RULES = (
         Kind.PERMANENT,
         "the stack's file names an environment of Pulumi ESC, and this backend knows none",
         "Take `environment:` out of the stack's file (`stacks/Pulumi.STACK.yaml`) and give the "
-        "keys that came from there by `pulumi config set KEY VALUE --plaintext --stack S`; then "
-        "try again.",
+        "keys that came from there by `pulumi config set KEY VALUE --plaintext --stack STACK`; "
+        "then try again.",
         ConfigurationError,
         source="P",
     ),
@@ -439,22 +439,22 @@ RULES = (
     ),
     Rule(r"unexpected status 409", Kind.CONFLICT),
 )
-_PATTERNS = tuple(re.compile(rule.pattern, re.DOTALL) for rule in RULES)
+_RULES = tuple((re.compile(rule.pattern, re.DOTALL), rule) for rule in RULES)
+_OF_UNKNOWN = Rule("", Kind.PERMANENT)
 
 
-def classify(words: str, resource: str = "") -> Failure:
+def classify(words: str, resource: str = "", stack: str = "STACK") -> Failure:
     """Say what the words of a diagnostic mean. Never raises; unknown words do not pass.
 
     Words of the program, an `Error` of ours on its way through the engine, bring their own next
-    step.
+    step; `stack` is named in any other, where it is known.
     """
     words, _, given = words.partition(" Next: ")
-    said, next_step = _one_line(words), _one_line(given)
-    for pattern, rule in zip(_PATTERNS, RULES, strict=True):
-        if pattern.search(words):
-            next_step = next_step or rule.next_step
-            return Failure(rule.kind, said, resource, rule.cause, next_step, rule.ends_as)
-    return Failure(Kind.PERMANENT, said, resource, next_step=next_step)
+    said = _one_line(words)
+    rule = next((each for pattern, each in _RULES if pattern.search(words)), _OF_UNKNOWN)
+    own = (rule.next_step or _UNKNOWN).replace("--stack STACK", f"--stack {stack}")
+    next_step = _one_line(given) or own
+    return Failure(rule.kind, said, resource, rule.cause, next_step, rule.ends_as)
 
 
 def _one_line(words: str) -> str:

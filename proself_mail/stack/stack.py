@@ -369,7 +369,7 @@ class Stack:
         """
         from proself_mail.stack.engine_events import events  # 0.3 s, for an update only
 
-        observer = Observer(say, self.engine.end_refused)
+        observer = Observer(self.name, say, self.engine.end_refused)
         with events(observer) as address:
             arguments = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--color=never"]
             # Whatever Pulumi.yaml says: a refresh forgets what a trailing reader does not show, a
@@ -384,7 +384,8 @@ class Stack:
             except CommandFailed as error:
                 # Most failures came as events; a locked stack or a missing plugin comes alone.
                 if not observer.observed.failures:
-                    observer.observed.failures.append(failure.classify(_words(error)))
+                    found = failure.classify(_words(error), stack=self.name)
+                    observer.observed.failures.append(found)
         return observer.observed
 
     async def updating(
@@ -442,7 +443,7 @@ class Stack:
         words = _words(error)
         if _MISSING.search(error.stderr) or "failed to load stack" in words:
             return self.missing()
-        return failure.classify(words).error().about(self.name)
+        return failure.classify(words, stack=self.name).error()
 
 
 _CUT = re.compile(r"\bEOF\b")

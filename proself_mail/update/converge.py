@@ -107,7 +107,7 @@ class Update:
         self._patience = patience
         self._patience.trailing = record.wrote_lately(opened.tenant_now())
         self._record = record
-        self._orphans = Orphans(opened.directory, settings, record, self._patience, say)
+        self._orphans = Orphans(opened.directory, of.name, settings, record, self._patience, say)
         self._changes: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
         self._state: State
@@ -327,7 +327,7 @@ class Update:
             for scratch in whole_file.scratches(path):  # a run was killed while it wrote
                 whole_file.remove(scratch)
             config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
-            proself_file.write(path, config)
+            proself_file.write(path, config, proself_file.another_place(self._stack.name))
         if self._record.carries_on:
             await self._orphans.empty_bin(self._state)
         return Done(
@@ -377,7 +377,12 @@ class Update:
                 await self._after(observed.failures, state)
             idle = observed.is_idle and not observed.failures
         return await proof.read_back(
-            self._session, self._settings, outputs, self._patience, wrote=self._wrote
+            self._session,
+            self._stack.name,
+            self._settings,
+            outputs,
+            self._patience,
+            wrote=self._wrote,
         )
 
     @property

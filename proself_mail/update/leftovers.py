@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from proself_mail.config import stamp
+from proself_mail.config.stack_name import short_name
 from proself_mail.entra.directory import (
     ApplicationRecord,
     GrantRecord,
@@ -45,11 +46,12 @@ def plan(
     stack_id: UUID,
     began: datetime,
     description: str,
+    stack: str,
 ) -> Plan:
     """Decide about live applications that a listing by the stack's stamp shows.
 
-    `description` is what names of this stack's secrets begin with. Raises `Refused` where nothing
-    can be decided without a person.
+    `description` is what names of this stack's secrets begin with, `stack` its own name. Raises
+    `Refused` where nothing can be decided without a person.
     """
     replaced = [each for each in stamped if each.object_id in state.replaced_applications]
     to_go = [
@@ -74,7 +76,7 @@ def plan(
             raise _in_doubt([*own, *doubtful], state)
         removals, reports = _secrets(own, state, began, description)
         return Plan(purge=tuple(others), remove=removals, reports=(*reports, *to_go))
-    keep = _to_adopt(others, state, began, description)
+    keep = _to_adopt(others, state, began, description, stack)
     if keep is None:
         return Plan()
     purge = tuple(each for each in others if each is not keep)
@@ -97,7 +99,11 @@ def binned(
 
 
 def _to_adopt(
-    found: Sequence[ApplicationRecord], state: State, began: datetime, description: str
+    found: Sequence[ApplicationRecord],
+    state: State,
+    began: datetime,
+    description: str,
+    stack: str,
 ) -> ApplicationRecord | None:
     """Choose the application that the state is to take in, if any."""
     if len(found) == 1:
@@ -109,10 +115,11 @@ def _to_adopt(
                 f"{quantity(len(secrets), 'client secret')} not in the stack's state: another "
                 "stack has this `stackId` and the application is that one's, or the state is lost "
                 "or older than the tenant.",
-                "If this stack's file was copied, remove it, and `proself-mail init --stack S` "
-                "writes it anew with a UUID of its own. If the stack is on another backend, "
-                "`pulumi login` there. If it is neither, bring the state back from the backend's "
-                "history; if that is lost for good, move Proself to a new stack.",
+                "If this stack's file was copied, remove it, and `proself-mail init --stack "
+                f"{short_name(stack)}` writes it anew with a UUID of its own. If the stack is on "
+                "another backend, `pulumi login` there. If it is neither, bring the state back "
+                "from the backend's history; if that is lost for good, move Proself to a new "
+                "stack.",
             )
         return found[0]
     if any(not is_empty(each, began) for each in found):

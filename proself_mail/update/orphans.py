@@ -39,12 +39,14 @@ class Orphans:
     def __init__(
         self,
         directory: Directory,
+        stack: str,
         settings: Settings,
         record: Journal,
         patience: Patience,
         say: Say,
     ) -> None:
         self._directory = directory
+        self._stack = stack
         self._settings = settings
         self._record = record
         self._patience = patience
@@ -224,6 +226,7 @@ class Orphans:
             self._settings.stack_id,
             self._record.began,
             self._settings.secret_description,
+            self._stack,
         )
 
     def without_removed(self, application: ApplicationRecord) -> ApplicationRecord:

@@ -138,11 +138,11 @@ def _stamp(
         return Check(name, Outcome.UNKNOWN, "another run is at work", required=False)
     try:
         found = leftovers.plan(
-            state, stamped, settings.stack_id, began, settings.secret_description
+            state, stamped, settings.stack_id, began, settings.secret_description, stack
         )
     except Refused as refused:
-        next_step = refused.about(stack).next_step
-        return Check(name, Outcome.FAIL, refused.cause, next_step=next_step, is_guard=True)
+        cause, next_step = refused.cause, refused.next_step
+        return Check(name, Outcome.FAIL, cause, next_step=next_step, is_guard=True)
     known = {state.application_id, *state.replaced_applications}
     others = [each for each in stamped if each.object_id not in known]
     shown = ", ".join(each.object_id for each in others)

@@ -25,19 +25,23 @@ class _Differing(NamedTuple):
     """What shows the difference, or mends it, where it is no lag."""
 
 
-_REFRESH = "`pulumi up --refresh --stack S` shows the difference and mends it"
-_ROTATE = "`proself-mail rotate --now --stack S` makes a new one in its place"
-"""Of a secret that was removed: it proves the new one, which a refresh does not."""
-
-
 async def read_back(
-    opened: Session, settings: Settings, outputs: Outputs, patience: Patience, *, wrote: bool
+    opened: Session,
+    stack: str,
+    settings: Settings,
+    outputs: Outputs,
+    patience: Patience,
+    *,
+    wrote: bool,
 ) -> ReadBack:
     """Read the FAQ's steps back until several readers, asked side by side, show all of them.
 
     Returns what they show. Raises `CheckFailed` where they differ for good: at
     once where the update wrote nothing and readers agree, else when it is too late for a lag.
     """
+    refresh = f"`pulumi up --refresh --stack {stack}` shows the difference and mends it"
+    # Of a secret that was removed: it proves the new one, which a refresh does not.
+    rotate = f"`proself-mail rotate --now --stack {stack}` makes a new one in its place"
 
     async def look() -> ReadBack | _Differing:
         """Return a reading that holds, or what differs."""
@@ -46,13 +50,13 @@ async def read_back(
                 lambda: faq.read_back(opened.directory, opened.caller, settings, outputs)
             )
         except NotFound as error:
-            return _Differing(error.message, _REFRESH)
+            return _Differing(error.message, refresh)
         wrong = [each for each in seen.steps if not each.holds]
         if not wrong:
             return seen
         shown = "; ".join(f"step {each.label.numbers} ({each.answer})" for each in wrong)
         is_secret_alone = [each.label for each in wrong] == [faq.SECRET]
-        return _Differing(shown, _ROTATE if is_secret_alone else _REFRESH)
+        return _Differing(shown, rotate if is_secret_alone else refresh)
 
     clock = asyncio.get_running_loop()
     ends = clock.time() + DRIFT.total_seconds()

@@ -125,7 +125,7 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     a configuration that cannot be used at this time.
     """
     if path := settings.config_file_path(stack.name, CHECKOUT):
-        proself_file.check_writable(path, settings)
+        proself_file.check_writable(path, settings, proself_file.another_place(stack.name))
     if not state.key_ids:  # else the file is one that does not declare them, which is told below
         settings.check_begun(stack.name, opened.tenant_now())
     settings.check_mail_proof(stack.name, opened.tenant_now())

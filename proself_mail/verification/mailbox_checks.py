@@ -81,6 +81,7 @@ def config_file(seen: Evidence) -> Check:
     path = seen.settings.config_file_path(seen.stack, CHECKOUT)
     if path is None:
         return ok(name, "none is written (`configFile` is none)")
+    elsewhere = proself_file.another_place(seen.stack)
     try:
         path.stat()
         is_there = True
@@ -90,24 +91,20 @@ def config_file(seen: Evidence) -> Check:
         return fail(
             name,
             f"{_shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}",
-            f"name another place by `{config_set(seen.stack, 'configFile', 'PATH')}`",
+            elsewhere,
         )
     try:
-        proself_file.check_kept_from_git(path, seen.settings)
+        proself_file.check_kept_from_git(path, seen.settings, elsewhere)
     except Error as error:
-        return fail(name, error.cause.rstrip("."), error.about(seen.stack).next_step)
+        return fail(name, error.cause.rstrip("."), error.next_step)
     if not is_there:
         return ok(name, "none is here, as it should be once its values are in Proself")
     write = f"`proself-mail config --stack {seen.stack} --write`"
     try:
-        there = proself_file.read(path)
+        there = proself_file.read(path, seen.stack)
         wanted = ProselfConfig.of(seen.settings, seen.outputs.client_id, seen.outputs.newest)
     except Error as error:
-        return fail(
-            name,
-            error.cause.rstrip("."),
-            error.about(seen.stack).next_step,
-        )
+        return fail(name, error.cause.rstrip("."), error.next_step)
     if differing := _differing(there, wanted):
         return fail(
             name,

@@ -107,7 +107,7 @@ async def run_all(names: Sequence[str], project: Path) -> Mapping[str, Verified 
         try:
             found[name] = await run(name, project)
         except Error as error:
-            found[name] = error.about(name)
+            found[name] = error
     return found
 
 

@@ -24,7 +24,7 @@ def test_it_lies_in_out_unless_told_otherwise(journey: Journey) -> None:
         assert done.returncode == 0, done.stdout
         made = journey.outputs(stack)
         assert made["configFile"] == f"out/{stack}/proself.toml"
-        config = proself_file.read(folder / "proself.toml")
+        config = proself_file.read(folder / "proself.toml", "dev")
         assert config.mail_server.client_id == made["clientId"]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -96,7 +96,7 @@ def test_no_preview_and_no_refresh_writes_anything(standing: Journey) -> None:
     """Nor does a second `up` change anything in the tenant; it alone writes the config file."""
     made = standing.outputs("dev")
     path = standing.config_file
-    config = proself_file.read(path)
+    config = proself_file.read(path, "dev")
     assert config.mail_server.client_id == made["clientId"]
     assert config.mail_server.client_secret == made["clientSecret"]
     assert config.mail_server.user_id == config.system_mail.mail_address == MAILBOX
@@ -124,7 +124,7 @@ def test_no_preview_and_no_refresh_writes_anything(standing: Journey) -> None:
     assert not path.exists()
     again = standing.up("dev", "--expect-no-changes")
     assert again.returncode == 0, again.stdout
-    assert proself_file.read(path) == config
+    assert proself_file.read(path, "dev") == config
     assert standing.writes(before) == []
 
 
@@ -178,7 +178,7 @@ def test_config_command_renders_the_same(standing: Journey) -> None:
     assert commented == text.replace(secret, MASK)
     as_json = standing.proself_mail("config", "--stack", "dev", "--json").stdout
     shown = json.loads(as_json)
-    assert shown == proself_file.read(standing.config_file).model_dump(mode="json")
+    assert shown == proself_file.read(standing.config_file, "dev").model_dump(mode="json")
     assert shown["mail_server"]["client_secret"] == secret
     standing.config_file.unlink()
     for option in ("--without-secret", "--json"):
@@ -280,7 +280,7 @@ def test_a_multi_tenant_application_with_both_permissions(journey: Journey) -> N
     callback = f"https://{SERVER}:8443/proself/oauth2callback/smtp"
     assert application["web"]["redirectUris"] == [callback]
     assert set(sent["/v1.0/oauth2PermissionGrants"]["scope"].split()) == {"Mail.Send", "SMTP.Send"}
-    assert proself_file.read(journey.config_file).mail_server.tenant_id == ""
+    assert proself_file.read(journey.config_file, "dev").mail_server.tenant_id == ""
     assert journey.outputs("dev")["clientSecrets"][0]["starts"] == start
     preview = journey.pulumi("preview", "--refresh", "--stack", "dev", "--expect-no-changes")
     assert preview.returncode == 0, preview.stdout

@@ -87,7 +87,7 @@ def faq(
         # Playwright has a loop of its own in this thread.
         settings = thread.submit(made.settings).result()
         outputs = thread.submit(made.outputs).result()
-    config = proself_file.read(journey.config_file).model_dump()
+    config = proself_file.read(journey.config_file, "dev").model_dump()
     values = {
         f"{screen}.{name}": str(value)
         for screen, fields in config.items()

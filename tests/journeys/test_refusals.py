@@ -339,12 +339,13 @@ def test_a_configuration_that_cannot_be_used_now(
 
 
 def test_a_stack_that_is_not_there(stack: Journey) -> None:
-    """A misspelt name leaves no folder of its own behind."""
-    for command in ("up", "rotate"):
-        done = stack.proself_mail(command, "--stack", "dve")
+    """A misspelt name leaves no folder of its own behind, and is told as it was typed."""
+    for command, name in (("up", "dve"), ("rotate", "S-dve")):
+        done = stack.proself_mail(command, "--stack", name)
         assert done.returncode == 2
-        assert "There is no stack dve" in done.stderr
-        assert not (stack.folder / "out" / "dve").exists()
+        assert f"There is no stack {name}" in done.stderr
+        assert f"`proself-mail init --stack {name}` makes it" in " ".join(done.stderr.split())
+        assert not (stack.folder / "out" / name).exists()
     typed = stack.proself_mail("verify", "--stack", r"d\1ve")
     assert typed.returncode == 2
     assert "is not the name of a stack of this project" in " ".join(typed.stderr.split())

@@ -86,7 +86,7 @@ def test_the_main_job_from_end_to_end(clone: Path) -> None:
     assert "Delivered, as the tenant's outbox shows" in done.stdout
     assert "http://localhost" not in done.stdout  # the mail proof's redirect URI is gone by then
     assert "Done in " in done.stdout
-    written = proself_file.read(clone / "out" / "rehearsal" / "proself.toml")
+    written = proself_file.read(clone / "out" / "rehearsal" / "proself.toml", "rehearsal")
     secret = written.mail_server.client_secret
     assert secret
     assert secret not in done.stdout + done.stderr

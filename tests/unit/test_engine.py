@@ -36,7 +36,7 @@ def send(*each: dict[str, Any]) -> tuple[list[Any], list[str], Observer, list[st
     observed: list[Any] = []
     said: list[str] = []
     stopped: list[str] = []
-    observer = Observer(said.append, lambda: stopped.append("stop"))
+    observer = Observer("s", said.append, lambda: stopped.append("stop"))
 
     def observe(event: Any) -> None:
         observed.append(event)

@@ -338,6 +338,15 @@ def test_what_never_mends_names_cause_and_next_step() -> None:
     assert f"`{TYPED_PASSPHRASE}`" in whole.next_step
 
 
+@pytest.mark.parametrize("stack", ["dev", "S.test", "STACK-2", "{stack}", r"\1"])
+def test_the_next_step_names_the_stack_once(stack: str) -> None:
+    for said in ("unexpected status 403", "stack is currently locked by 1 lock(s)", "Ouch"):
+        error = classify(said, stack=stack).error()
+        assert error.next_step.count(stack) == error.next_step.count(f"--stack {stack}`") == 1
+        # On its way through the engine.
+        assert classify(str(error), stack="other").error().next_step == error.next_step
+
+
 @pytest.mark.parametrize(
     ("said", "kept"),
     [

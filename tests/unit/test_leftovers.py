@@ -115,7 +115,7 @@ class Decided:
 
 def decide(state: State, listing: list[ApplicationRecord]) -> Decided:
     try:
-        return Decided(leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION))
+        return Decided(leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION, "S.test"))
     except Refused:
         return Decided(None)
 
@@ -149,7 +149,9 @@ def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
     for listing, known in (([theirs], None), ([theirs, other], None), ([theirs, other], OWN_ID)):
         state = state_of(application_id=known, secret=False)
         with pytest.raises(Refused, match="another stack has this `stackId`") as refused:
-            leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION)
+            leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION, "S.test")
+        is_copied = "`proself-mail init --stack S.test` writes" in refused.value.next_step
+        assert is_copied == (listing == [theirs])
         assert "delete" not in str(refused.value).lower().partition("if there is none, ")[0]
 
 

@@ -31,9 +31,10 @@ from proself_mail.removal.removal_item import Item, Result
 from proself_mail.removal.removal_item import Kind as ItemKind
 from proself_mail.removal.removal_item import Outcome as Removed
 from proself_mail.stack import engine_environment, failure, lock
-from proself_mail.stack.engine import Engine
+from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.failure import Kind, classify
 from proself_mail.stack.lock import Holder, Lock
+from proself_mail.stack.stack import Stack
 from proself_mail.update import preflight
 from proself_mail.update.converge import Update
 from tests import jumping
@@ -198,11 +199,14 @@ def test_a_lock_of_its_own_name_that_is_cut_off_is_a_persons_to_remove(tmp_path:
     assert path.exists()
 
 
-def test_a_removal_that_is_refused_names_its_stack() -> None:
-    def remove() -> None:
-        raise classify("unexpected end of JSON input").error()
+def test_a_removal_that_is_refused_names_its_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: str, **__: object) -> str:
+        raise CommandFailed(255, "", "error: unexpected end of JSON input")
 
-    stack = cast(Any, SimpleNamespace(name="prod", engine=Engine(), remove=remove))
+    stack = Stack("prod", tmp_path)
+    monkeypatch.setattr(stack, "_command", locked)
     item = Item(ItemKind.STACK_STATE, "prod", "prod", "is this stack's")
 
     async def removed() -> Removed:

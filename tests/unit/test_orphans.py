@@ -156,7 +156,7 @@ def orphans(directory: Any, said: list[str] | None = None) -> Orphans:
     patience = Patience(lambda _: None)
     patience.trailing = True
     say = said.append if said is not None else lambda _: None
-    return Orphans(directory, settings, journal, patience, say)
+    return Orphans(directory, "dev", settings, journal, patience, say)
 
 
 STATE = State(

@@ -37,6 +37,7 @@ SECRET = ClientSecret(
     value=Secret(VALUE),
 )
 CLIENT = "c0ffee00-2222-3333-4444-555555555555"
+ELSEWHERE = proself_file.another_place("dev")
 
 
 def config(**changes: object) -> ProselfConfig:
@@ -82,8 +83,8 @@ def test_a_multi_tenant_applications_tenant_is_blank() -> None:
 
 def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "made" / "here" / "proself.toml"
-    proself_file.write(path, config())
-    assert proself_file.read(path) == config()
+    proself_file.write(path, config(), ELSEWHERE)
+    assert proself_file.read(path, "dev") == config()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
@@ -91,7 +92,7 @@ def test_it_is_private_to_the_user(tmp_path: Path) -> None:
     path = tmp_path / "made" / "proself.toml"
     earlier = os.umask(0o000)
     try:
-        proself_file.write(path, config())
+        proself_file.write(path, config(), ELSEWHERE)
     finally:
         os.umask(earlier)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -102,7 +103,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "proself.toml"
-    proself_file.write(path, config())
+    proself_file.write(path, config(), ELSEWHERE)
     before = path.read_bytes()
 
     def full(_: int) -> None:
@@ -110,7 +111,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigurationError, match="No space left on device"):
-        proself_file.write(path, config(server="other.example.jp"))
+        proself_file.write(path, config(server="other.example.jp"), ELSEWHERE)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"]
 
@@ -129,7 +130,7 @@ def test_on_windows_nothing_is_written_before_it_is_this_users_alone(
     monkeypatch.setenv("SYSTEMROOT", str(tmp_path / "Windows"))
     monkeypatch.setattr(subprocess, "run", refuse)
     with pytest.raises(ConfigurationError, match=r"icacls cannot keep it to .+: Access is denied"):
-        proself_file.write(tmp_path / "proself.toml", config())
+        proself_file.write(tmp_path / "proself.toml", config(), ELSEWHERE)
     user = psutil.Process().username()
     own = tmp_path / "Windows" / "System32" / "icacls.exe"  # not one that lies in a folder
     assert [command[0] for command in asked] == [str(own)]
@@ -153,7 +154,7 @@ def test_on_windows_a_file_that_somebody_reads_is_replaced_in_the_end(
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr(Path, "replace", held)
     written = proself_file.write if tries == 3 else _refused
-    written(tmp_path / "proself.toml", config())
+    written(tmp_path / "proself.toml", config(), ELSEWHERE)
     assert [entry.name for entry in tmp_path.iterdir()] == ["proself.toml"][: tries == 3]
 
 
@@ -178,15 +179,15 @@ def test_on_windows_a_file_that_somebody_reads_is_removed_in_the_end(
     assert not path.exists()
 
 
-def _refused(path: Path, what: ProselfConfig) -> None:
+def _refused(path: Path, what: ProselfConfig, elsewhere: str) -> None:
     with pytest.raises(ConfigurationError, match="Access is denied"):
-        proself_file.write(path, what)
+        proself_file.write(path, what, elsewhere)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="cannot be written") as refused:
-        proself_file.write(tmp_path / "file" / "proself.toml", config())
+        proself_file.write(tmp_path / "file" / "proself.toml", config(), ELSEWHERE)
     assert "pulumi config set configFile" in refused.value.next_step
 
 
@@ -194,17 +195,17 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(Refused, match="Others may write"):
-        proself_file.write(tmp_path / "proself.toml", config())
+        proself_file.write(tmp_path / "proself.toml", config(), ELSEWHERE)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "proself.toml"
-    proself_file.write(path, config())
+    proself_file.write(path, config(), ELSEWHERE)
     path.chmod(0o644)
     with pytest.raises(Refused, match="0644") as refused:
-        proself_file.read(path)
+        proself_file.read(path, "dev")
     assert f"chmod 600 {path}" in refused.value.next_step
     assert "rotate the client secret" in refused.value.next_step
 
@@ -227,19 +228,19 @@ def test_a_file_edited_by_hand_is_refused_by_name(
     tmp_path: Path, change: tuple[str, str], named: str
 ) -> None:
     path = tmp_path / "proself.toml"
-    proself_file.write(path, config())
+    proself_file.write(path, config(), ELSEWHERE)
     text = path.read_text(encoding="utf-8")
     assert change[0] in text
     path.write_text(text.replace(*change), encoding="utf-8")
     with pytest.raises(ConfigurationError) as refused:
-        proself_file.read(path)
+        proself_file.read(path, "dev")
     assert named in refused.value.cause
     assert VALUE not in str(refused.value)
 
 
 def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(Error, match="config --stack S --write"):
-        proself_file.read(tmp_path / "none.toml")
+    with pytest.raises(Error, match=r"config --stack S\.test --write"):
+        proself_file.read(tmp_path / "none.toml", "S.test")
 
 
 def test_the_secret_does_not_show_itself() -> None:
@@ -255,19 +256,19 @@ def test_git_takes_no_config_file(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     path = tmp_path / "out" / "proself.toml"
     with pytest.raises(Refused, match=r"git, which would take .* into a commit") as refused:
-        proself_file.check_writable(path, good(configFile=str(path)))
+        proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
     assert "Have git ignore it" in refused.value.next_step
     seen = SimpleNamespace(settings=good(configFile=str(path)), stack="dev")
     check = mailbox_checks.config_file(cast(Any, seen))  # while no secret is in it
     assert check.outcome is Outcome.FAIL
     assert "--stack dev" in check.next_step
     (tmp_path / ".gitignore").write_text("/out/\n", encoding="utf-8")
-    proself_file.check_writable(path, good(configFile=str(path)))
+    proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
     (tmp_path / ".git" / "HEAD").unlink()
     with pytest.raises(Refused, match=r"does not tell whether it ignores .* not a git repository"):
-        proself_file.check_writable(path, good(configFile=str(path)))
+        proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
     (tmp_path / ".gitignore").unlink()
-    proself_file.check_writable(path, good())
+    proself_file.check_writable(path, good(), ELSEWHERE)
 
 
 def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
@@ -276,20 +277,20 @@ def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
     for held in ("", "alias ll='ls -l'\n", "theirs = true\n", "# stack_id = 1\n"):
         path.write_text(held, encoding="utf-8")
         with pytest.raises(Refused, match="is no Proself config file"):
-            proself_file.check_writable(path, good())
+            proself_file.check_writable(path, good(), ELSEWHERE)
         with pytest.raises(Refused, match="is no Proself config file"):
-            proself_file.write(path, config())
+            proself_file.write(path, config(), ELSEWHERE)
         assert path.read_text(encoding="utf-8") == held
     path.unlink()
-    proself_file.write(path, config())
+    proself_file.write(path, config(), ELSEWHERE)
     other = good(stackId=str(uuid4()), configFile=str(path))
     with pytest.raises(Refused, match=f"of another stack, {good().stack_id}"):
-        proself_file.check_writable(path, other)
-    proself_file.check_writable(path, good(stackId=str(other.stack_id)))
-    proself_file.check_writable(path, good(configFile=str(path)))
+        proself_file.check_writable(path, other, ELSEWHERE)
+    proself_file.check_writable(path, good(stackId=str(other.stack_id)), ELSEWHERE)
+    proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
     path.write_text(path.read_text(encoding="utf-8") + "edited [by hand", encoding="utf-8")
-    proself_file.write(path, config())
-    assert proself_file.read(path) == config()
+    proself_file.write(path, config(), ELSEWHERE)
+    assert proself_file.read(path, "dev") == config()
 
 
 @pytest.mark.parametrize("place", ["x" * 300, f"{'x' * 300}/proself.toml", "a\0b"])
@@ -308,7 +309,7 @@ def test_a_place_that_no_file_can_have_is_told(tmp_path: Path, place: str) -> No
 def test_what_is_no_file_at_all_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Refused, match="is no Proself config file"):
-        proself_file.write(tmp_path / "pipe", config())
+        proself_file.write(tmp_path / "pipe", config(), ELSEWHERE)
 
 
 def test_a_file_under_a_stacks_former_name_is_told(
