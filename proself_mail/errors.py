@@ -7,6 +7,8 @@ exits, only `infra` turns them into `pulumi.RunError`. No secret is ever part of
 from datetime import timedelta
 from typing import ClassVar
 
+_NEXT = " Next: "
+
 
 class Error(Exception):
     """Something went wrong in a way that a person can act on."""
@@ -19,7 +21,7 @@ class Error(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        return f"{self.cause} Next: {self.next_step}"
+        return f"{self.cause}{_NEXT}{self.next_step}"
 
 
 class CheckFailed(Error):
@@ -77,6 +79,15 @@ class Interrupted(Error):
     """A person ended the command by Ctrl-C; it stopped in order."""
 
     exit_code = 130
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Return cause and next step of an error that went through the engine, which keeps its text.
+
+    The next step is blank where the text is no error's of ours.
+    """
+    cause, _, next_step = text.partition(_NEXT)
+    return cause, next_step
 
 
 def sentence(text: str) -> str:

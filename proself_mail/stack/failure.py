@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, parted, sentence
 from proself_mail.secret import MASK
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
 from proself_mail.text.quotation import without_keys
@@ -449,16 +449,20 @@ def classify(words: str, resource: str = "", stack: str = "STACK") -> Failure:
     Words of the program, an `Error` of ours on its way through the engine, bring their own next
     step; `stack` is named in any other, where it is known.
     """
-    words, _, given = words.partition(" Next: ")
+    words, given = parted(words)
     said = _one_line(words)
     rule = next((each for pattern, each in _RULES if pattern.search(words)), _OF_UNKNOWN)
     own = (rule.next_step or _UNKNOWN).replace("--stack STACK", f"--stack {stack}")
-    next_step = _one_line(given) or own
+    next_step = _covered(given) or own  # whole: lines to be typed are in it
     return Failure(rule.kind, said, resource, rule.cause, next_step, rule.ends_as)
 
 
+def _covered(words: str) -> str:
+    return without_keys(_CREDENTIAL.sub(rf"\1{MASK}", " ".join(words.split())))
+
+
 def _one_line(words: str) -> str:
-    text = without_keys(_CREDENTIAL.sub(rf"\1{MASK}", " ".join(words.split())))
+    text = _covered(words)
     if entra := _ENTRA.search(text):  # the rest is trace ids and the same as JSON
         return entra[0]
     text = _UNPROTECTING.sub("", text)

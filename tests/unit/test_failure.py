@@ -404,6 +404,18 @@ def test_the_sign_ins_own_sentence_is_quoted_without_its_trace() -> None:
     assert said == "AADSTS7000215: Invalid client secret provided."
 
 
+def test_the_programs_own_next_step_goes_through_the_engine_whole() -> None:
+    """Its lines are to be typed; what looks like a secret is covered in it too."""
+    lines = "".join(f"`pulumi state delete urn:{n:0>90} --force --stack dev`, " for n in range(9))
+    words = str(Refused("The state holds what is not declared.", f"{lines}then try again."))
+    through = classify(words.replace(". ", ".\n "), "application").error()
+    assert through.cause == "application: The state holds what is not declared."
+    assert through.next_step == f"{lines}then try again."
+    quoted = classify(f'{words} {{"secretText": "a~client~secret"}}').next_step
+    assert "secretText" in quoted
+    assert "a~client~secret" not in quoted
+
+
 @given(st.text(st.characters(exclude_categories=["L", "N"])))
 def test_garbage_without_a_word_never_passes(words: str) -> None:
     assert classify(words).kind is Kind.PERMANENT
