@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from proself_mail.config import mending
+from proself_mail.quantity import quantity
 from proself_mail.schedule import (
     SecretsEntry,
     Window,
@@ -64,8 +65,9 @@ def way_out(
     line = mending.config_set_secrets(stack, entries, found)
     told = f"`{line}` lets it end sooner; commit the stack file, then try again."
     if limit is None:
+        guessed = f"{quantity(tried.days, 'day')} {'is' if tried.days == 1 else 'are'}"
         told += (
-            f" {tried.days} days are a guess: `proself-mail preflight --stack {stack}` of somebody "
-            "who may read the policy says how many it allows."
+            f" {guessed} a guess: `proself-mail preflight --stack {stack}` of somebody who may "
+            "read the policy says how many it allows."
         )
     return told

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from proself_mail.check import Check, Outcome
 from proself_mail.config import lifetime
 from proself_mail.entra.directory import AppPolicy
+from proself_mail.quantity import quantity
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
 
 NAME = "policy on client secrets"
@@ -38,7 +39,7 @@ def judge(
     if policy.maximum_lifetime_days is None:
         return Check(NAME, Outcome.OK, "it limits no lifetime")
     limit = timedelta(days=policy.maximum_lifetime_days)
-    seen = f"a secret may live {limit.days} days by {policy.name}"
+    seen = f"a secret may live {quantity(limit.days, 'day')} by {policy.name}"
     if refused := lifetime.too_long(entries, ends, now, limit):
         return _refused(
             policy,

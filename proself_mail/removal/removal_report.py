@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proself_mail.errors import PartlyFailed
+from proself_mail.quantity import quantity
 from proself_mail.removal.removal_item import Item, Outcome, Result, StackReport
 from proself_mail.removal.removal_plan import Plan, StackPlan
 from proself_mail.schedule import format_instant
@@ -31,7 +32,8 @@ def plan(found: Plan[StackPlan]) -> Iterator[RenderableType]:
     name = f"{found.tenant_name} ({found.tenant_id})" if found.tenant_name else found.tenant_id
     yield Text(one_line(f"In the tenant {name}:"))
     if found.stamped is not None:
-        yield Text(f"{found.stamped} objects bear a test stamp, the recycle bin's included.")
+        bearing = f"{quantity(found.stamped, 'object')} {'bears' if found.stamped == 1 else 'bear'}"
+        yield Text(f"{bearing} a test stamp, the recycle bin's included.")
     for each in found.stacks:
         yield Text(f"\n{each.name}:", style="bold")
         if each.items:

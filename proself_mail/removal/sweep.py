@@ -20,6 +20,7 @@ from proself_mail.entra.directory import ApplicationRecord, Directory, ServicePr
 from proself_mail.entra.patience import Patience, Say
 from proself_mail.entra.session import Session
 from proself_mail.errors import RemoteError
+from proself_mail.quantity import quantity
 from proself_mail.removal import guards, remains
 from proself_mail.removal.inspection import Inspector
 from proself_mail.removal.ownership import Due
@@ -167,5 +168,5 @@ async def _remove(
     work.know(planned.items, planned.clients)
     outcomes = await work.run()
     took = timedelta(seconds=clock.time() - began)
-    say(f"{planned.name}: {len(outcomes)} objects in {took.total_seconds():.1f} s")
+    say(f"{planned.name}: {quantity(len(outcomes), 'object')} in {took.total_seconds():.1f} s")
     return StackReport(planned.name, outcomes, planned.left_alone, took)

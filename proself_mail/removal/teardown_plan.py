@@ -20,6 +20,7 @@ from proself_mail.entra.session import Session
 from proself_mail.errors import RemoteError
 from proself_mail.files import whole_file
 from proself_mail.proself import proself_file
+from proself_mail.quantity import quantity
 from proself_mail.removal import guards, inspection, remains
 from proself_mail.removal.ownership import OfStack, Verdict
 from proself_mail.removal.removal_item import Item, Kind
@@ -99,7 +100,7 @@ async def _plan_stack(
         else:
             left.append(f"{path}: {verdict.why}")
     if found is not None:
-        count = f"{len(found.resources)} resources"
+        count = quantity(len(found.resources), "resource")
         items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
     return NamedStackPlan(
         name=name,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from proself_mail.errors import Error, sentence
+from proself_mail.quantity import quantity
 from proself_mail.rotation.reminder import Level, Reminder
 from proself_mail.rotation.rotation import Plan
 from proself_mail.schedule import Window, format_instant
@@ -43,7 +44,8 @@ def days_left(of: Plan) -> Iterator[str]:
     if reminder.mail_ends is None:
         yield "A person must act now: no client secret that Proself may have is valid."
         return
-    left = f"{(reminder.mail_ends - of.now).days} days, until {format_instant(reminder.mail_ends)}"
+    days = quantity((reminder.mail_ends - of.now).days, "day")
+    left = f"{days}, until {format_instant(reminder.mail_ends)}"
     is_newest_there = of.windows[-1].id in of.keys
     if reminder.level is Level.NONE and is_newest_there:
         yield f"Nobody has to act. The client secret in Proself is good for {left}."

@@ -170,8 +170,9 @@ def _secrets(
 
 def _in_doubt(found: Sequence[ApplicationRecord], state: State) -> Refused:
     known = state.application_id or "none"
+    bearing = f"{quantity(len(found), 'application')} {'bears' if len(found) == 1 else 'bear'}"
     return Refused(
-        f"{len(found)} applications bear this stack's stamp, and the state knows {known}: "
+        f"{bearing} this stack's stamp, and the state knows {known}: "
         f"{'; '.join(map(_shown, found))}. Which of them Proself uses cannot be told from here.",
         "Look first whether another stack has this `stackId`: its file was copied, or it is on "
         "another backend. Then leave its application alone. If there is none, delete the one that "

@@ -12,6 +12,7 @@ from proself_mail.diagnosis.explain import names_of
 from proself_mail.entra.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
 from proself_mail.entra.ledger import Ledger
 from proself_mail.errors import Refused
+from proself_mail.quantity import quantity
 from proself_mail.rotation import rotation, rotation_report
 from proself_mail.rotation.reminder import Level
 from proself_mail.schedule import (
@@ -133,7 +134,8 @@ def newest_secret(seen: Evidence) -> Check:
     if _is_removed(seen):
         return fail(name, "it was removed in Entra", *_anew(seen))
     left = newest.expires - seen.at
-    shown = f"{format_instant(newest.expires)}, {max(left, timedelta()).days} days left"
+    days = quantity(max(left, timedelta()).days, "day")
+    shown = f"{format_instant(newest.expires)}, {days} left"
     if left <= timedelta():
         return fail(
             name,

@@ -146,12 +146,18 @@ def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
     held = (password(KNOWN_KEY, BEGAN - timedelta(days=9), DESCRIPTION, WINDOW_END),)
     theirs = application(OWN_ID, WHOLE, BEGAN - timedelta(days=9), held)
     other = application(str(uuid.UUID(int=9)), WHOLE, BEGAN - timedelta(days=9), held)
-    for listing, known in (([theirs], None), ([theirs, other], None), ([theirs, other], OWN_ID)):
+    for listing, known in (
+        ([theirs], None),
+        ([theirs, other], None),
+        ([theirs, other], OWN_ID),
+        ([other], OWN_ID),
+    ):
         state = state_of(application_id=known, secret=False)
         with pytest.raises(Refused, match="another stack has this `stackId`") as refused:
             leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION, "S.test")
         is_copied = "`proself-mail init --stack S.test` writes" in refused.value.next_step
         assert is_copied == (listing == [theirs])
+        assert ("1 application bears" in refused.value.cause) == (listing == [other])
         assert "delete" not in str(refused.value).lower().partition("if there is none, ")[0]
 
 

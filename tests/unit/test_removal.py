@@ -22,9 +22,11 @@ from proself_mail.entra.directory import (
     ServicePrincipalRecord,
 )
 from proself_mail.entra.patience import SETTLING, Patience
+from proself_mail.removal import removal_report
 from proself_mail.removal.ownership import OfStack
 from proself_mail.removal.removal import Removal
 from proself_mail.removal.removal_item import Item, Kind, Outcome, Result
+from proself_mail.removal.removal_plan import Plan, StackPlan
 from tests.jumping import run
 
 STACK = UUID(int=1)
@@ -224,3 +226,9 @@ def test_what_bears_another_stamp_by_then_is_left(live: bool, tags: Sequence[str
     assert results == {"a": Result.FAILED}
     assert directory.live is live
     assert directory.purged == []
+
+
+@pytest.mark.parametrize(("stamped", "told"), [(1, "1 object bears a"), (2, "2 objects bear a")])
+def test_one_that_bears_a_stamp_is_one(stamped: int, told: str) -> None:
+    found: Plan[StackPlan] = Plan("a-tenant", None, datetime(2027, 4, 1, tzinfo=UTC), (), stamped)
+    assert any(str(each).startswith(f"{told} test stamp") for each in removal_report.plan(found))

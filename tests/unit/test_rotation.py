@@ -156,6 +156,7 @@ def test_mail_has_not_stopped_while_the_secret_of_proself_signs_in(
         (ONE, 1, "Nobody has to act. The client secret in Proself is good for 179 days"),
         (ONE, 150, "There is time: the client secret that Proself may have is good for 30 days"),
         (ONE, 166, "A person must act within 14 days"),
+        (ONE, 179, "A person must act within 1 day, until"),
     ],
 )
 def test_a_person_must_only_where_the_exit_code_says_so_too(

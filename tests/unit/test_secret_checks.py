@@ -77,6 +77,24 @@ def test_who_pasted_a_secret_that_was_removed_is_led_to_a_new_one_in_both_langua
         assert "sheet" not in step, "which would show the one that is gone"
 
 
+@pytest.mark.parametrize(("hours", "left"), [(47, "1 day left"), (49, "2 days left")])
+def test_the_last_day_of_a_secret_is_one(hours: int, left: str) -> None:
+    settings, now = good(), datetime(2027, 9, 1, tzinfo=UTC)
+    newest = SimpleNamespace(
+        key_id="of-the-newest",
+        window=open_windows(settings.entries, now)[-1].id,
+        expires=now + timedelta(hours=hours),
+    )
+    seen = SimpleNamespace(
+        settings=settings,
+        state=State({}, (), (), {}),
+        outputs=SimpleNamespace(newest=newest),
+        application=None,
+        at=now,
+    )
+    assert secret_checks.newest_secret(cast(Any, seen)).detail.endswith(f", {left}")
+
+
 @pytest.mark.parametrize("of_the_principal", [False, True])
 @pytest.mark.parametrize("days_left", [1, 0])
 def test_a_foreign_secret_that_has_ended_signs_nobody_in(

@@ -94,8 +94,11 @@ def test_the_secrets_end_stands_large_with_the_days_left() -> None:
     page = html(sheet_of())
     assert re.search(r"2027年9月2\d日", page)
     assert "あと <span data-days>171</span> 日" in page
+    assert "<span data-days>171</span> day<span data-plural>s</span> left" in page
     assert client_secret().key_id in page
     assert "ほかにもあります" not in page
+    last = html(sheet_of([client_secret(days_left=1)]))
+    assert "<span data-days>1</span> day<span data-plural></span> left" in last
 
 
 def test_of_two_valid_secrets_the_newest_is_pasted() -> None:

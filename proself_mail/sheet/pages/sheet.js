@@ -46,6 +46,7 @@
   // Days left, which a file may be opened long after it was written
   const left = Math.floor((new Date(one("[data-expires]").dateTime) - Date.now()) / 86_400_000);
   for (const days of every("[data-days]")) days.textContent = String(Math.max(0, left));
+  for (const plural of every("[data-plural]")) plural.textContent = left === 1 ? "" : "s";
   one(".expiry").classList.toggle("soon", left < 30);
 
   // The secret: asked for each time, kept nowhere but in the element that shows it
