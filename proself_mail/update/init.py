@@ -18,7 +18,7 @@ from proself_mail.check import Check
 from proself_mail.config import lifetime
 from proself_mail.config.configuration import PLACEHOLDERS, Problem, parse, wrong
 from proself_mail.config.mending import Literal, config_rm
-from proself_mail.config.settings import Consent, Environment, Settings, TargetName
+from proself_mail.config.settings import Audience, Consent, Environment, Settings, TargetName
 from proself_mail.config.stack_name import LONGEST_STACK_NAME, is_stack_name
 from proself_mail.entra import session
 from proself_mail.entra.directory import AppPolicy, DirectoryError
@@ -61,7 +61,7 @@ class Answers:
     mailbox: str
     target: TargetName
     environment: Environment
-    audience: str = "single"
+    audience: Audience = Audience.SINGLE
     consent: Consent = Consent.GRANTED
     tenant_id: str | None = None
     """None takes the one that is signed in to."""
