@@ -26,9 +26,12 @@ def run(arguments: Sequence[str] | None) -> int:
     try:
         parser = _parser()
         parsed, rest = parser.parse_known_args(arguments)
-        if rest and parsed.run is not rehearsing.emulator_start:
+        if parsed.run is rehearsing.emulator_start:
+            code: int = rehearsing.emulator_start(rest)
+        elif rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        code: int = parsed.run(rest if parsed.run is rehearsing.emulator_start else parsed)
+        else:
+            code = parsed.run(parsed)
     except Error as error:
         _complain(error)
         code = error.exit_code

@@ -100,7 +100,7 @@ def add_emulator(commands: Commands) -> None:
     start = actions.add_parser(
         "start", help="run one in the foreground; its own options follow", add_help=False
     )
-    start.set_defaults(run=emulator_start)  # main hands it everything after it
+    start.set_defaults(run=emulator_start)  # `commands` hands it everything after it
     env = actions.add_parser("env", help="print the lines that lead a shell to it, for eval")
     env.add_argument("--ready-file", type=Path)
     env.add_argument("--shell", **choice("shell", ("bash", "powershell")), default="bash")

@@ -142,8 +142,9 @@ class _Server(LoopbackServer):
     def open(self) -> bool:
         """Give the page away; say whether this was the first time."""
         with self._lock:
-            self.again += self.opened.is_set()
             first = not self.opened.is_set()
+            if not first:
+                self.again += 1
             self._last = time.monotonic()
             self.opened.set()
         return first

@@ -37,7 +37,8 @@ class Foreign:
 def foreign_in_state(foreign: Sequence[Foreign]) -> str:
     """Say what a state holds that the program does not declare so."""
     shown = ", ".join(
-        f"{each.name} ({each.kind})" + f", the stack's own {each.own_name}" * bool(each.own_name)
+        f"{each.name} ({each.kind})"
+        + (f", the stack's own {each.own_name}" if each.own_name else "")
         for each in foreign
     )
     return (

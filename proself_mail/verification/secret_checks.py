@@ -120,7 +120,7 @@ def foreign_secrets(seen: Evidence, found: ApplicationRecord) -> Check:
         name,
         f"{len(shown)} that the stack does not know can sign in as the application: "
         + ", ".join(shown)
-        + "; the application's notes, which may know more, cannot be read" * damaged,
+        + ("; the application's notes, which may know more, cannot be read" if damaged else ""),
         "; ".join(steps),
     )
 
