@@ -271,6 +271,29 @@ def test_git_takes_no_config_file(tmp_path: Path) -> None:
     proself_file.check_writable(path, good(), ELSEWHERE)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")
+def test_a_link_is_not_replaced(tmp_path: Path) -> None:
+    """It may lead out of a working tree of git, in which the file itself would then lie."""
+    kept, link = tmp_path / "vault" / "proself.toml", tmp_path / "tree" / "proself.toml"
+    proself_file.write(kept, config(), ELSEWHERE)
+    subprocess.run(["git", "init", "--quiet", str(link.parent)], check=True)
+    for target in (kept, tmp_path / "nowhere"):
+        link.symlink_to(target)
+        with pytest.raises(Refused, match="is a link") as refused:
+            proself_file.check_writable(link, good(configFile=str(link)), ELSEWHERE)
+        assert "pulumi config set configFile" in refused.value.next_step
+        with pytest.raises(Refused, match="is a link"):
+            proself_file.write(link, config(), ELSEWHERE)
+        assert link.readlink() == target
+        link.unlink()
+    folder = tmp_path / "tree" / "out"
+    folder.symlink_to(kept.parent)  # through which it is written
+    proself_file.check_writable(
+        folder / kept.name, good(configFile=str(folder / kept.name)), ELSEWHERE
+    )
+    proself_file.write(folder / kept.name, config(), ELSEWHERE)
+
+
 def test_what_is_no_config_file_is_not_replaced(tmp_path: Path) -> None:
     """A stack's file may name any place, and the update that writes there is this user's."""
     path = tmp_path / "proself.toml"
