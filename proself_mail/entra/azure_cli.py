@@ -7,6 +7,7 @@ policy does it for Azure's clients, and nothing in the SDK of Microsoft Graph.
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 import time
 from datetime import timedelta
@@ -40,6 +41,8 @@ class AzureCliSignIn(AsyncTokenCredential):
         self._cli = AzureCliCredential(tenant_id=tenant_id, process_timeout=longest)
         self._kept: dict[_Asked, tuple[Secret, int]] = {}
         self._asking = asyncio.Lock()
+        self._gave_up = -math.inf
+        """When `az` last took too long, by `time.monotonic`."""
 
     async def get_token(
         self,
@@ -55,8 +58,10 @@ class AzureCliSignIn(AsyncTokenCredential):
         another sign-in, `ClientAuthenticationError` where Entra refuses, and `NoAnswerYet` where
         `az` takes too long.
         """
-        asked = scopes, tenant_id
-        async with self._asking:  # who waits here takes what the first one got
+        asked, since = (scopes, tenant_id), time.monotonic()
+        async with self._asking:  # who waits here takes what the first one got, or none as it did
+            if since < self._gave_up:
+                raise _late()
             if claims:  # by Graph, which has just refused what is kept
                 self._kept.pop(asked, None)
             if (kept := self._kept.get(asked)) is None or _is_ending(kept[1]):
@@ -79,11 +84,8 @@ class AzureCliSignIn(AsyncTokenCredential):
             return await asyncio.to_thread(ask)
         except CredentialUnavailableError as error:
             if isinstance(error.__cause__, subprocess.TimeoutExpired):
-                raise NoAnswerYet(
-                    f"The Azure CLI gave no token for {_LONGEST.total_seconds():.0f} s.",
-                    "Look whether `az account get-access-token` answers in this shell, then try "
-                    "again.",
-                ) from error
+                self._gave_up = time.monotonic()
+                raise _late() from error
             raise
 
     async def close(self) -> None:
@@ -97,6 +99,13 @@ class AzureCliSignIn(AsyncTokenCredential):
     ) -> None:
         """Forget what was kept."""
         self._kept.clear()
+
+
+def _late() -> NoAnswerYet:
+    return NoAnswerYet(
+        f"The Azure CLI gave no token for {_LONGEST.total_seconds():.0f} s.",
+        "Look whether `az account get-access-token` answers in this shell, then try again.",
+    )
 
 
 def _is_ending(expires_on: int) -> bool:

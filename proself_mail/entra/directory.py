@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from proself_mail.config.stamp import stack_tag
-from proself_mail.errors import RemoteError
+from proself_mail.errors import NoAnswerYet, RemoteError
 from proself_mail.schedule import format_instant
 
 
@@ -49,6 +49,14 @@ class SignInRefused(DirectoryError):
         super().__init__(None, code, message)
         self.cause = f"There is no token for Microsoft Graph any more: {message}."
         self.next_step = "Sign in again, then try again."
+
+
+class NoTokenYet(DirectoryError):
+    """No token was given for the question in time; one may well be in a moment."""
+
+    def __init__(self, late: NoAnswerYet) -> None:
+        super().__init__(None, "no token", late.cause)
+        self.cause, self.next_step = late.cause, late.next_step
 
 
 class Unreadable(DirectoryError):

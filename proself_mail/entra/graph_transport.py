@@ -40,11 +40,12 @@ from proself_mail.entra.directory import (
     DirectoryError,
     Forbidden,
     NotFound,
+    NoTokenYet,
     SignInRefused,
     Unreadable,
 )
 from proself_mail.entra.graph_records import Read, T
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import ConfigurationError, NoAnswerYet
 from proself_mail.stack import failure
 
 if TYPE_CHECKING:
@@ -189,6 +190,8 @@ class GraphTransport:
             ) from error
         except APIError as error:
             raise _converted(error, "unknown", str(error)) from error
+        except NoAnswerYet as error:  # of the credential
+            raise NoTokenYet(error) from error
         except (httpx.HTTPError, AzureError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
             code = type(error).__name__
@@ -200,6 +203,8 @@ class GraphTransport:
 
 def _passes(error: DirectoryError) -> bool:
     """Say whether to send a read again that failed so: the SDK has done it where throttled."""
+    if isinstance(error, NoTokenYet):  # for which there was a wait of a minute
+        return False
     return isinstance(error, Unreadable) or (error.passes and error.status not in (409, 429))
 
 

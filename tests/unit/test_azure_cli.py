@@ -5,7 +5,7 @@ import base64
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,8 @@ from proself_mail.entra.azure_cli import AzureCliSignIn
 from proself_mail.entra.directory import Directory, DirectoryError, SignInRefused
 from proself_mail.entra.target import CLOUD, Target
 from proself_mail.errors import NoAnswerYet
+from proself_mail.verification import evidence
+from proself_mail.verification.evidence import Unread
 from tests.emulator.scripted_graph import Answer, ScriptedGraph
 from tests.unit.test_settings import TENANT
 
@@ -44,10 +46,10 @@ class Az:
         self._file.write_text(f"#!/bin/sh\n{count}\n{line}\n", encoding="utf-8")
         self._file.chmod(0o700)
 
-    def gives(self, seconds: float = 3600) -> None:
+    def gives(self, seconds: float = 3600, before: str = "") -> None:
         """Let it give the token `token1`, then `token2`, each good for so many seconds."""
         answer = {"accessToken": "tokenN", "expires_on": int(time.time() + seconds)}
-        self.does(f"echo '{json.dumps(answer)}' | sed s/N/$n/")
+        self.does(f"{before}\necho '{json.dumps(answer)}' | sed s/N/$n/")
 
     @property
     def starts(self) -> int:
@@ -72,10 +74,11 @@ def asked(
     scripted: ScriptedGraph,
     monkeypatch: pytest.MonkeyPatch,
     ask: Callable[[Directory], Awaitable[T]],
+    again: Sequence[timedelta] = (),
 ) -> T:
-    """Ask Graph, signed in by the Azure CLI."""
+    """Ask Graph, signed in by the Azure CLI; `again` are the waits before a read is sent again."""
     monkeypatch.setenv("SSL_CERT_FILE", scripted.environment["SSL_CERT_FILE"])
-    monkeypatch.setattr(graph_transport, "_READ_AGAIN_AFTER", ())
+    monkeypatch.setattr(graph_transport, "_READ_AGAIN_AFTER", again)
     target = Target(TargetName.EMBEDDED, scripted.url, scripted.url, scripted.host)
     credential, _ = credentials.choose(target, TENANT, {})
 
@@ -157,3 +160,26 @@ def test_an_az_that_takes_too_long(az: Az, monkeypatch: pytest.MonkeyPatch, line
     with pytest.raises(NoAnswerYet, match=r"The Azure CLI gave no token for 1 s\.") as told:
         asyncio.run(credentials.sign_in(credential, CLOUD, source))
     assert "az account get-access-token" in told.value.next_step
+
+
+def test_an_az_that_takes_too_long_at_a_renewal_leaves_something_unread(
+    az: Az, scripted: ScriptedGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for all who wait for the token, who would else wait for one `az` after the other."""
+    monkeypatch.setattr(azure_cli, "_LONGEST", timedelta(seconds=1))
+    az.gives(seconds=200, before="[ $n = 1 ] || exec sleep 3")
+    scripted.answer(ORGANIZATION, Answer(200, NAMED, CLOSE))
+
+    async def ask(directory: Directory) -> list[object]:
+        await directory.organization()
+        reads = (evidence._read(directory.organization(), "x") for _ in range(4))
+        found: list[object] = await asyncio.gather(*reads)
+        with pytest.raises(DirectoryError) as late:
+            await directory.organization()
+        assert late.value.passes
+        assert "az account get-access-token" in late.value.next_step
+        return found
+
+    found = asked(scripted, monkeypatch, ask, again=[timedelta()])
+    assert found == [Unread("The Azure CLI gave no token for 1 s", "x")] * 4
+    assert az.starts == 3
