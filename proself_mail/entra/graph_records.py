@@ -2,7 +2,7 @@
 
 Without the SDK's own models, which take longer than the requests do (docs/adr/0007). A reader
 raises one of Python's own errors (`KeyError`, `TypeError`, `ValueError` and their like) for what is
-not of the form that Microsoft documents; `graph` makes that `Unreadable`.
+not of the form that Microsoft documents; `graph_transport` makes that `Unreadable`.
 """
 
 import re
