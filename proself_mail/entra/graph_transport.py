@@ -1,7 +1,7 @@
 """How Microsoft Graph is asked, over msgraph-sdk: what is common to all requests of `graph`.
 
-The SDK retries throttling (429, 503, 504) by itself and never a 404; reads that get no answer, or
-500, are sent again here.
+The SDK retries 429, 503 and 504 by itself and never a 404; reads that get no answer, or another
+status that passes, are sent again here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from kiota_authentication_azure.azure_identity_authentication_provider import (
     AzureIdentityAuthenticationProvider,
 )
 from kiota_http.middleware.options import RedirectHandlerOption
+from kiota_http.middleware.retry_handler import RetryHandler
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
@@ -55,7 +56,9 @@ if TYPE_CHECKING:
 
 _ERRORS: dict[str, type[ParsableFactory[Any]]] = {"XXX": ODataError}
 _READ_AGAIN_AFTER = (timedelta(seconds=0.1), timedelta(seconds=0.4), timedelta(seconds=1))
-"""The SDK sends again what is throttled, and not what got no answer or 500."""
+"""How long each try waits for the next, of a read that the SDK does not send again."""
+_NOT_AGAIN = RetryHandler.DEFAULT_RETRY_STATUS_CODES | {409}
+"""Of what passes: the SDK has sent it again already, or another write is to end first."""
 
 
 @asynccontextmanager
@@ -202,10 +205,10 @@ class GraphTransport:
 
 
 def _passes(error: DirectoryError) -> bool:
-    """Say whether to send a read again that failed so: the SDK has done it where throttled."""
+    """Say whether to send a read again that failed so."""
     if isinstance(error, NoTokenYet):  # for which there was a wait of a minute
         return False
-    return isinstance(error, Unreadable) or (error.passes and error.status not in (409, 429))
+    return isinstance(error, Unreadable) or (error.passes and error.status not in _NOT_AGAIN)
 
 
 def configured(query: Any) -> RequestConfiguration[Any]:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
+from kiota_http.middleware.retry_handler import RetryHandler
 
 from proself_mail.config.settings import TargetName
 from proself_mail.entra import graph, graph_records, graph_transport
@@ -34,7 +36,7 @@ async def listed(directory: Directory) -> list[str]:
 
 
 def answer(
-    status: int, body: Any = None, headers: dict[str, str] | None = None
+    status: int | None, body: Any = None, headers: dict[str, str] | None = None
 ) -> scripted_graph.Answer:
     """Give an answer and hang up: the SDK never closes a connection."""
     return scripted_graph.Answer(status, body, {**(headers or {}), "Connection": "close"})
@@ -128,6 +130,24 @@ def test_a_token_that_is_refused_is_no_missing_permission(
     assert isinstance(error.value, Forbidden) is (status == 403)
     found = ask(lambda directory: evidence._read(listed(directory), "Application.Read.All"))
     assert found == Unread(reason.format(code=code), "Application.Read.All")
+
+
+@pytest.mark.parametrize("status", [None, 429, 500, 502, 503, 504])
+def test_a_read_that_goes_on_failing_is_sent_four_times(
+    scripted: ScriptedGraph,
+    ask: Callable[[Ask], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    status: int | None,
+) -> None:
+    """By the SDK or by us, and never by the one for each time of the other."""
+    monkeypatch.setattr(graph_transport, "_READ_AGAIN_AFTER", (timedelta(),) * 3)
+    monkeypatch.setattr(RetryHandler, "get_delay_time", lambda *_: 0)
+    scripted.answer(ORGANIZATION, answer(status))
+    before = len(scripted.requests)
+    with pytest.raises(DirectoryError) as error:
+        ask(lambda directory: directory.organization())
+    assert error.value.status == status
+    assert len(scripted.requests) == before + 4
 
 
 @pytest.mark.parametrize("body", [{"value": []}, {"value": [{"displayName": "Contoso"}]}])
