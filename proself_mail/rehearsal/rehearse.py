@@ -89,8 +89,7 @@ async def run(folder: Path, say: Say, *, keep: bool) -> Rehearsal:
     ready_file = folder / "tenant.json"
     with contextlib.ExitStack() as ending:
         ending.enter_context(_alone(folder, ready_file))
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, mode=0o700)
+        _make_anew(folder)
         say("starting the embedded tenant …")
         tenant = embedded.start(ready_file, ["--port", "0"])
         if not keep:
@@ -154,6 +153,19 @@ def _alone(folder: Path, ready_file: Path) -> Iterator[None]:
                 f"`proself-mail emulator stop --ready-file {shell_word(shown)}`, then try again.",
             )
         yield
+
+
+def _make_anew(folder: Path) -> None:
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{folder}, in which a rehearsal works, cannot be made anew: "
+            f"{error.strerror or error}.",
+            "Move it away, then try again.",
+        ) from error
 
 
 def _kept(ready_file: Path) -> EmbeddedTenant | None:

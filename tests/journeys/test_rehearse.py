@@ -1,5 +1,6 @@
 """`proself-mail rehearse`, as in a fresh clone: the twelve steps, and nothing left but files."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -13,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from proself_mail.errors import ConfigurationError
 from proself_mail.proself import proself_file
+from proself_mail.rehearsal import rehearse as rehearsal
 from proself_mail.secret import MASK
 
 pytestmark = pytest.mark.usefixtures("mail_proof_port")
@@ -130,6 +133,19 @@ def test_one_that_is_kept_says_how_to_look_around_and_to_end_it(clone: Path) -> 
     assert "FAIL     application ID URI" in done.stdout
     assert '"/v1.0/applications"' in done.stdout
     assert running_in(clone) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")
+def test_what_is_in_the_place_of_its_folder_is_left_and_told(tmp_path: Path) -> None:
+    other, folder = tmp_path / "other", tmp_path / "out" / "rehearsal"
+    folder.parent.mkdir()
+    other.mkdir()
+    for is_link in (False, True):
+        folder.symlink_to(other) if is_link else folder.touch()
+        with pytest.raises(ConfigurationError, match=r"cannot be made anew: .*Move it away"):
+            asyncio.run(rehearsal.run(folder, print, keep=False))
+        assert other.is_dir()
+        folder.unlink()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a process there")
