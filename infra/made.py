@@ -4,7 +4,6 @@ Two refusals are drawn from it that no provider gives: of another stack's UUID, 
 that would delete or drop what lives and is not declared.
 """
 
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,9 +65,13 @@ class Made:
         # The engine is writing the state just now, and a file that is half written reads as an
         # error. A backend of the CLI's oldest layout never knows the name.
         for wait in (0.02, 0.1, 0):
-            with contextlib.suppress(Exception):
-                return cls._of(*_outputs_and_resources(stack))
-            time.sleep(wait)
+            try:
+                told = _outputs_and_resources(stack)
+            except Exception:  # the engine's are of no closer class
+                time.sleep(wait)
+            else:
+                # What cannot be made out of it ends the run: None would let it pass every guard.
+                return cls._of(*told)
         return None
 
     def check_identity(self, settings: Settings, stack: str, folder: Path | None) -> None:

@@ -11,6 +11,7 @@ import pytest
 from infra.made import Made
 from proself_mail.errors import Refused
 from proself_mail.stack.foreign import Foreign
+from proself_mail.stack.state import SECRET_KIND
 from tests.unit.test_settings import good
 
 KIND = "azuread:index/application:Application"
@@ -56,6 +57,15 @@ def test_what_is_never_told_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(monkeypatch, 99, {})
     assert Made.read("dev") is None
     assert len(engine.asked) == 3
+
+
+def test_what_is_told_and_makes_no_sense_is_not_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is unknown nothing is refused."""
+    secret = URN.replace(KIND, SECRET_KIND).replace("::application", "::secret-2027-04-01")
+    engine = Engine(monkeypatch, 0, {secret: {"type": SECRET_KIND, "outputs": {}}})
+    with pytest.raises(KeyError, match="endDate"):
+        Made.read("dev")
+    assert len(engine.asked) == 2
 
 
 def test_what_somebody_imported_is_not_ours_and_is_not_deleted(
