@@ -24,7 +24,11 @@ def add_verify(commands: Commands) -> None:
     )
     which = verify.add_mutually_exclusive_group(required=True)
     which.add_argument("--stack")
-    which.add_argument("--all", action="store_true", help="every stack on this backend")
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every stack on this backend, and every one with a file",
+    )
     verify.add_argument("--json", action="store_true", help="JSON instead of a table")
     verify.add_argument(
         "--mail",
@@ -44,7 +48,6 @@ def add_verify(commands: Commands) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from proself_mail.cli import pipeline
-    from proself_mail.stack import stack
     from proself_mail.stack.project import find_project
     from proself_mail.text import report
     from proself_mail.verification import verify, verify_report
@@ -70,7 +73,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         )
     unseen: Error | None = None
     if arguments.all:
-        found = asyncio.run(verify.run_all(stack.names(project), project))
+        found = asyncio.run(verify.run_all(verify.names(project), project))
+        unseen = None if found else verify.nothing(project)
     else:
         try:
             found = {arguments.stack: asyncio.run(_verify_one(arguments, project))}

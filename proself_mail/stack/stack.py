@@ -213,7 +213,8 @@ class Stack:
             return NoStackError(
                 f"There is no stack {self.name} on this backend, though its file "
                 f"{self.file_shown} is there.",
-                f"{from_its_file(self.name)} {listed}",
+                f"{from_its_file(self.name)} If a teardown has removed all of it, delete the "
+                f"file. {listed}",
             )
         return NoStackError(
             f"There is no stack {self.name} on this backend.",

@@ -11,16 +11,20 @@ from pathlib import Path
 from proself_mail import check
 from proself_mail.check import Check
 from proself_mail.config.settings import Settings
+from proself_mail.config.stack_name import short_name
 from proself_mail.diagnosis.diagnosis import Diagnosis
 from proself_mail.entra import session
 from proself_mail.entra.session import Session
-from proself_mail.errors import Error, PartlyFailed
+from proself_mail.errors import Error, PartlyFailed, RemoteError
+from proself_mail.stack import stack
 from proself_mail.stack.outputs import Outputs, outputs_of
+from proself_mail.stack.project import stack_files
 from proself_mail.stack.stack import Stack
 from proself_mail.stack.state import State
 from proself_mail.verification import application_checks as entra
 from proself_mail.verification import mailbox_checks, secret_checks
 from proself_mail.verification.evidence import Evidence, gather
+from tools import stacks
 
 CHECKS: Sequence[Callable[[Evidence], Check]] = (
     entra.application,
@@ -100,6 +104,26 @@ async def look(name: str, known: Known, opened: Session) -> Verified:
     return Verified(name, opened.caller.tenant_id, seen.at, checks)
 
 
+def names(project: Path) -> Sequence[str]:
+    """Return the project's stacks: those on this backend, and those with a file alone.
+
+    A backend that is not the one that is meant looks like one without stacks.
+    """
+    listed = stack.names(project)
+    there = {short_name(each) for each in listed}
+    return [*listed, *(each for each in stacks.names(stack_files(project)) if each not in there)]
+
+
+def nothing(project: Path) -> RemoteError:
+    """Return the error for a project without any stack: nothing was looked at."""
+    return RemoteError(
+        "Nothing was looked at: there is no stack on this backend, and no stack file in "
+        f"{stack_files(project)}.",
+        "`pulumi whoami --verbose` shows the backend; if the stacks are on another one, `pulumi "
+        "login` there. `proself-mail init` makes one.",
+    )
+
+
 async def run_all(names: Sequence[str], project: Path) -> Mapping[str, Verified | Error]:
     """Look at several stacks, one after the other: each signs in to its own tenant."""
     found: dict[str, Verified | Error] = {}
@@ -112,8 +136,11 @@ async def run_all(names: Sequence[str], project: Path) -> Mapping[str, Verified 
 
 
 def exit_code(found: Mapping[str, Verified | Error]) -> int:
-    """Return the code that all stacks share, else 5: part of several failed."""
+    """Return the code that all stacks share, else 5: part of several failed.
+
+    Without any it is 4, for nothing is known.
+    """
     codes = {each.exit_code for each in found.values()}
     if len(codes) > 1:
         return PartlyFailed.exit_code
-    return codes.pop() if codes else 0
+    return codes.pop() if codes else RemoteError.exit_code

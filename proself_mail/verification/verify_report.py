@@ -32,8 +32,6 @@ def show(console: Console, found: Found, *, japanese_first: bool) -> None:
             report.show_checks(console, each.checks, japanese_first=japanese_first)
             console.print(f"\n{verdict(each)}", markup=False)
             diagnosis_view.show(console, each.diagnoses, japanese_first=japanese_first)
-    if not found:
-        console.print("There is no stack on this backend.")
 
 
 def verdict(found: Verified) -> str:

@@ -354,12 +354,22 @@ def test_a_stack_that_is_not_there(stack: Journey) -> None:
 def test_a_stack_whose_file_alone_is_there(stack: Journey, tmp_path: Path) -> None:
     """On another backend than the one that is chosen here: `init` would refuse its name."""
     elsewhere = {"PULUMI_BACKEND_URL": tmp_path.as_uri()}
-    done = stack.proself_mail("verify", "--stack", "dev", env=elsewhere)
+    done = stack.proself_mail("verify", "--stack", "dev", "--json", env=elsewhere)
     cause, _, step = " ".join(done.stderr.split()).partition(" Next: ")
     assert done.returncode == 2
     assert "no stack dev on this backend, though its file Pulumi.dev.yaml is there." in cause
     assert "`pulumi login` there; `pulumi stack init dev` makes it on this one from that" in step
     assert "proself-mail init" not in step
+    told = json.loads(done.stdout)["stacks"][0]
+    (stack.folder / "Pulumi.example.yaml").write_text("", encoding="utf-8")
+    for of_which in ([told], []):  # a monitor, for which all is well at 0
+        done = stack.proself_mail("verify", "--all", "--json", env=elsewhere)
+        document = json.loads(done.stdout)
+        assert document["stacks"] == of_which
+        assert done.returncode == document["exit_code"] == (2 if of_which else 4)
+        (stack.folder / "Pulumi.dev.yaml").unlink(missing_ok=True)
+    assert "Nothing was looked at: there is no stack on this backend" in done.stderr
+    assert "Next: `pulumi whoami --verbose`" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.yaml"])
