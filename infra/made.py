@@ -20,6 +20,7 @@ from proself_mail.config.settings import Settings
 from proself_mail.errors import Refused, sentence
 from proself_mail.schedule import BRING_THE_NEWEST, undeclared, vanishing
 from proself_mail.stack.foreign import Foreign, foreign_in_state, without_foreign
+from proself_mail.stack.output_names import APPLICATION_OBJECT_ID
 from proself_mail.stack.state import (
     APPLICATION,
     COMPONENT,
@@ -119,7 +120,7 @@ class Made:
             secrets,
             above,
             _foreign(outputs, resources),
-            outputs.get("applicationObjectId"),
+            outputs.get(APPLICATION_OBJECT_ID),
         )
 
 

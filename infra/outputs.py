@@ -19,6 +19,7 @@ from proself_mail.proself import proself_file
 from proself_mail.proself.proself import ProselfConfig
 from proself_mail.schedule import format_instant, vanishing
 from proself_mail.secret import Secret
+from proself_mail.stack import output_names
 from proself_mail.stack.client_secret import ClientSecret
 
 if TYPE_CHECKING:  # it brings the provider's SDK, for which `__main__` finds a better time
@@ -57,18 +58,21 @@ def export(
     config_file = settings.config_file_path(pulumi.get_stack(), _PROJECT_ROOT)
 
     consent_url = client_id.apply(lambda client: _consent_url(target, settings, client))
-    pulumi.export("clientId", _where_made(client_id))
-    pulumi.export("tenantId", str(settings.tenant_id))
-    pulumi.export("applicationObjectId", _where_made(app.application.object_id))
-    pulumi.export("servicePrincipalObjectId", _where_made(app.service_principal.object_id))
-    pulumi.export("identifierUri", _where_made(app.identifier_uri.identifier_uri))
-    pulumi.export("redirectUri", settings.redirect_uri)
-    pulumi.export("consentUrl", _where_made(consent_url))
+    pulumi.export(output_names.CLIENT_ID, _where_made(client_id))
+    pulumi.export(output_names.TENANT_ID, str(settings.tenant_id))
+    pulumi.export(output_names.APPLICATION_OBJECT_ID, _where_made(app.application.object_id))
     pulumi.export(
-        "clientSecret", all_secrets.apply(lambda found: found[-1]["value"] if found else None)
+        output_names.SERVICE_PRINCIPAL_OBJECT_ID, _where_made(app.service_principal.object_id)
     )
-    pulumi.export("clientSecrets", all_secrets)
-    pulumi.export("configFile", settings.config_file_shown(pulumi.get_stack()))
+    pulumi.export(output_names.IDENTIFIER_URI, _where_made(app.identifier_uri.identifier_uri))
+    pulumi.export(output_names.REDIRECT_URI, settings.redirect_uri)
+    pulumi.export(output_names.CONSENT_URL, _where_made(consent_url))
+    pulumi.export(
+        output_names.CLIENT_SECRET,
+        all_secrets.apply(lambda found: found[-1]["value"] if found else None),
+    )
+    pulumi.export(output_names.CLIENT_SECRETS, all_secrets)
+    pulumi.export(output_names.CONFIG_FILE, settings.config_file_shown(pulumi.get_stack()))
 
     # A part-update by an older stack file keeps secrets of which that file knows nothing.
     is_older = made is not None and vanishing(made.ends, settings.entries, now)

@@ -13,9 +13,10 @@ from proself_mail.config.mending import lost_from_state
 from proself_mail.errors import CheckFailed, ConfigurationError, sentence
 from proself_mail.schedule import format_instant
 from proself_mail.secret import Secret
+from proself_mail.stack import output_names
 from proself_mail.stack.client_secret import ClientSecret
 from proself_mail.stack.foreign import renamed
-from proself_mail.stack.state import State, client_secrets_told
+from proself_mail.stack.state import TOLD_IDS, State, client_secrets_told
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def check_agreement(state: State, name: str) -> None:
         )
     known = {each.graph_id for each in state.resources.values()}
     lost = [
-        f"the {_MADE[key]} {told}"
-        for key in _MADE
+        f"the {made.replace('-', ' ')} {told}"
+        for key, made in TOLD_IDS.items()
         if isinstance(told := state.outputs.get(key), str) and told not in {*known, _UNKNOWN}
     ]
     secrets = _told(state) or frozenset()
@@ -134,24 +135,20 @@ def _secret(key_id: str) -> str:
     return f"the client secret {key_id}"
 
 
-_MADE = {"applicationObjectId": "application", "servicePrincipalObjectId": "service principal"}
-"""Outputs that are a resource's id, and what it is."""
-
-
 def _outputs(found: Mapping[str, Any]) -> Outputs:
     """Read them. Raises `KeyError`, `TypeError` or `ValueError` where they are not all there."""
-    secrets = found["clientSecrets"]
+    secrets = found[output_names.CLIENT_SECRETS]
     if not isinstance(secrets, list) or not secrets:
         raise TypeError
     return Outputs(
-        client_id=_text(found, "clientId"),
-        tenant_id=_text(found, "tenantId"),
-        application_object_id=_text(found, "applicationObjectId"),
-        service_principal_object_id=_text(found, "servicePrincipalObjectId"),
-        identifier_uri=_text(found, "identifierUri"),
-        redirect_uri=_text(found, "redirectUri"),
-        consent_url=_text(found, "consentUrl"),
-        config_file=_text(found, "configFile"),
+        client_id=_text(found, output_names.CLIENT_ID),
+        tenant_id=_text(found, output_names.TENANT_ID),
+        application_object_id=_text(found, output_names.APPLICATION_OBJECT_ID),
+        service_principal_object_id=_text(found, output_names.SERVICE_PRINCIPAL_OBJECT_ID),
+        identifier_uri=_text(found, output_names.IDENTIFIER_URI),
+        redirect_uri=_text(found, output_names.REDIRECT_URI),
+        consent_url=_text(found, output_names.CONSENT_URL),
+        config_file=_text(found, output_names.CONFIG_FILE),
         client_secrets=tuple(
             ClientSecret(
                 window=_text(secret, "id"),

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from proself_mail.config import stamp
+from proself_mail.stack import output_names
 from proself_mail.stack.foreign import Foreign
 
 APPLICATION = "application"
@@ -33,7 +34,10 @@ KINDS = {
 """What each is. One that the program comes to call otherwise keeps its entry here, beside the new
 one: a state has it by its former URN until the next `up`, which knows that by an alias."""
 
-_TOLD = {"applicationObjectId": APPLICATION, "servicePrincipalObjectId": SERVICE_PRINCIPAL}
+TOLD_IDS = {
+    output_names.APPLICATION_OBJECT_ID: APPLICATION,
+    output_names.SERVICE_PRINCIPAL_OBJECT_ID: SERVICE_PRINCIPAL,
+}
 """Outputs that are a resource's id at Graph, and its name."""
 _FOR_A_MOMENT = "TERRAFORM_UPDATE_"
 """How names begin by which the plugin asks a new object's replica for its attention."""
@@ -224,7 +228,7 @@ def foreign_of(
     It is the stack's own where the outputs tell of its id and the URN that the program would give
     it is not `taken`.
     """
-    names = {outputs.get(key): name for key, name in _TOLD.items()}
+    names = {outputs.get(key): name for key, name in TOLD_IDS.items()}
     names |= {key: SECRET_PREFIX + window for key, window in told_secrets(outputs).items()}
 
     def own_name(urn: str, graph_id: str) -> str:
@@ -252,7 +256,7 @@ def client_secrets_told(outputs: Mapping[str, Any]) -> Sequence[Mapping[str, Any
 
     In a `State` without the values of secrets it is covered.
     """
-    found = outputs.get("clientSecrets")
+    found = outputs.get(output_names.CLIENT_SECRETS)
     if not isinstance(found, list):
         return None
     return [each for each in found if isinstance(each, Mapping)]

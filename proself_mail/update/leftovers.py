@@ -23,6 +23,7 @@ from proself_mail.entra.directory import (
 from proself_mail.errors import Refused
 from proself_mail.quantity import quantity
 from proself_mail.schedule import format_instant
+from proself_mail.stack.output_names import APPLICATION_OBJECT_ID
 from proself_mail.stack.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
 
 
@@ -109,7 +110,7 @@ def _to_adopt(
     if len(found) == 1:
         secrets = [p for p in found[0].passwords if not _is_ours(p, began, description)]
         # One that the stack's outputs tell of was in its state, and is no other stack's.
-        if secrets and state.outputs.get("applicationObjectId") != found[0].object_id:
+        if secrets and state.outputs.get(APPLICATION_OBJECT_ID) != found[0].object_id:
             raise Refused(
                 f"The application {_shown(found[0])} bears this stack's stamp and holds "
                 f"{quantity(len(secrets), 'client secret')} not in the stack's state: another "
