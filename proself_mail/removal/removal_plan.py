@@ -8,6 +8,9 @@ from uuid import UUID
 from proself_mail.entra.directory import OrganizationRecord
 from proself_mail.removal.removal_item import Item
 
+STACKS_AT_ONCE = 8
+"""Stacks that are looked at, or whose objects are removed, at once."""
+
 
 @dataclass(frozen=True)
 class StackPlan:

@@ -26,10 +26,9 @@ from proself_mail.removal.inspection import Inspector
 from proself_mail.removal.ownership import Due
 from proself_mail.removal.removal import Removal
 from proself_mail.removal.removal_item import StackReport
-from proself_mail.removal.removal_plan import Plan, StackPlan
+from proself_mail.removal.removal_plan import STACKS_AT_ONCE, Plan, StackPlan
 
 _LOOKING = timedelta(minutes=10)
-_STACKS = 8
 _TEST = f"{stamp.ENVIRONMENT_PREFIX}{Environment.TEST}"
 
 
@@ -66,7 +65,7 @@ async def run(
         if typed is None:
             return None
         guards.check_confirmation(typed, plan.tenant_id, plan.tenant)
-        turns = asyncio.Semaphore(_STACKS)
+        turns = asyncio.Semaphore(STACKS_AT_ONCE)
 
         async def one(planned: StackPlan) -> StackReport:
             async with turns:
@@ -82,7 +81,7 @@ async def _plan(opened: Session, ours: Due, options: Options, say: Say) -> Plan[
             tenant, (stamped, due) = await asyncio.gather(
                 guards.tenant_of(opened), _due(opened.directory, ours)
             )
-            turns = asyncio.Semaphore(_STACKS)
+            turns = asyncio.Semaphore(STACKS_AT_ONCE)
 
             async def one(stack_id: UUID) -> StackPlan | tuple[str, ...]:
                 async with turns:

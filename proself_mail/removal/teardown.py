@@ -26,7 +26,7 @@ from proself_mail.removal.inspection import Inspector
 from proself_mail.removal.ownership import OfStack
 from proself_mail.removal.removal import Removal
 from proself_mail.removal.removal_item import Item, Kind, Outcome, Result, StackReport
-from proself_mail.removal.removal_plan import Plan
+from proself_mail.removal.removal_plan import STACKS_AT_ONCE, Plan
 from proself_mail.removal.teardown_plan import NamedStackPlan
 from proself_mail.stack import lock, stack_folder
 from proself_mail.stack.stack import Stack
@@ -34,8 +34,6 @@ from proself_mail.update import journal
 
 _ENGINES = 2
 """Processes of Pulumi's at once: each takes a core."""
-_STACKS = 8
-"""Stacks whose objects are removed at once."""
 
 T = TypeVar("T")
 
@@ -149,7 +147,7 @@ class _Work:
         """Remove them, several at once. Raises `Refused` where another run holds one."""
         pairs = list(zip(stacks, plan.stacks, strict=True))
         await asyncio.gather(*(self._claim(*each) for each in pairs))
-        turns = asyncio.Semaphore(_STACKS)
+        turns = asyncio.Semaphore(STACKS_AT_ONCE)
         done = 0
 
         async def one(stack: Stack, planned: NamedStackPlan) -> StackReport:

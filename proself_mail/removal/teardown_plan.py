@@ -24,14 +24,12 @@ from proself_mail.quantity import quantity
 from proself_mail.removal import guards, inspection, remains
 from proself_mail.removal.ownership import OfStack, Verdict
 from proself_mail.removal.removal_item import Item, Kind
-from proself_mail.removal.removal_plan import Plan, StackPlan
+from proself_mail.removal.removal_plan import STACKS_AT_ONCE, Plan, StackPlan
 from proself_mail.stack import state
 from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.state import State
 
 _LOOKING = timedelta(minutes=2)
-_STACKS = 8
-"""Stacks that are looked at at once."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ async def make(
     opened: Session, configured: dict[str, Settings], states: dict[str, State | None]
 ) -> Plan[NamedStackPlan]:
     """Read what there is of each stack. Raises `RemoteError` where it cannot be read."""
-    turns = asyncio.Semaphore(_STACKS)
+    turns = asyncio.Semaphore(STACKS_AT_ONCE)
 
     async def one(name: str, settings: Settings) -> NamedStackPlan:
         async with turns:
