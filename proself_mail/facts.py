@@ -36,6 +36,10 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """Microsoft Graph, whose app roles the pipeline's identity holds
 (Microsoft, first-party applications, 2026-11-23)."""
 
+FEDERATED_AUDIENCE = "api://AzureADTokenExchange"
+"""What Entra expects for the audience of another issuer's token that it exchanges for its own
+(Microsoft, federatedIdentityCredential, 2026-11-24)."""
+
 PULUMI_MINIMUM = "3.220.0"
 PULUMI_SUPPORTED = f">={PULUMI_MINIMUM} <4.0.0"
 """The range in the syntax of Pulumi.yaml's `requiredPulumiVersion`; proven with 3.259.0."""

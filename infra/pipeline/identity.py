@@ -13,8 +13,6 @@ from infra.pipeline.settings import Settings
 from proself_mail import facts
 from proself_mail.entra.target import Target
 
-AUDIENCE = "api://AzureADTokenExchange"
-"""The one that Entra takes (Microsoft, federatedIdentityCredential)."""
 _ROLE = "Application.ReadWrite.OwnedBy"
 _TAGS = ["proself-mail", "proself-mail:pipeline"]
 
@@ -82,7 +80,7 @@ class PipelineIdentity(pulumi.ComponentResource):
                 display_name=each.name,
                 issuer=each.issuer,
                 subject=each.subject,
-                audiences=[AUDIENCE],
+                audiences=[facts.FEDERATED_AUDIENCE],
                 opts=children,
             )
         self.register_outputs({})

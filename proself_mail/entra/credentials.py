@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from proself_mail import facts
 from proself_mail.config.settings import TargetName
 from proself_mail.entra import retry_after, token_claims, token_request
 from proself_mail.entra.target import Target
@@ -253,7 +254,7 @@ def _github_token(request_url: str, request_token: str) -> str:
     try:
         answer = httpx.get(
             request_url,
-            params={"audience": "api://AzureADTokenExchange"},
+            params={"audience": facts.FEDERATED_AUDIENCE},
             headers={"Authorization": f"Bearer {request_token}"},
             timeout=10,
         )
