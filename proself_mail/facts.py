@@ -6,8 +6,6 @@ must fail a test, not pass on both sides.
 
 from datetime import timedelta
 
-from semver import VersionInfo
-
 EXCHANGE_ONLINE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 """Office 365 Exchange Online, the same in every tenant (Azure SDK constants, 2026-11-23)."""
 
@@ -40,19 +38,8 @@ FEDERATED_AUDIENCE = "api://AzureADTokenExchange"
 """What Entra expects for the audience of another issuer's token that it exchanges for its own
 (Microsoft, federatedIdentityCredential, 2026-11-24)."""
 
-PULUMI_MINIMUM = "3.220.0"
-PULUMI_SUPPORTED = f">={PULUMI_MINIMUM} <4.0.0"
+PULUMI_SUPPORTED = ">=3.220.0 <4.0.0"
 """The range in the syntax of Pulumi.yaml's `requiredPulumiVersion`; proven with 3.259.0."""
-
-
-def supports_pulumi(version: str) -> bool:
-    """Say whether this version of the Pulumi CLI is one we work with."""
-    try:
-        parsed = VersionInfo.parse(version)
-    except ValueError:
-        return False
-    return VersionInfo.parse(PULUMI_MINIMUM) <= parsed < VersionInfo.parse("4.0.0")
-
 
 CONSENT_TAKEN_AWAY = (
     "an administrator takes it away: Entra → Enterprise applications → the application → "

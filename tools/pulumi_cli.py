@@ -21,6 +21,8 @@ from datetime import timedelta
 from http.client import HTTPException
 from pathlib import Path
 
+from semver import VersionInfo
+
 from proself_mail import facts
 from proself_mail.errors import MissingTool
 from tools.cache import cache_directory, unwritable
@@ -90,11 +92,20 @@ def _on_path(environment: Mapping[str, str], say: Say) -> PulumiCli | None:
     if (cached := _in_cache()) and cached.path == Path(path).resolve():
         return cached  # what it is called tells its version, in no time
     version = _version(Path(path))
-    if version is None or not facts.supports_pulumi(version):
+    if version is None or not is_supported(version):
         shown = "of an unknown version" if version is None else f"v{version}"
         say(f"pulumi: {path} is {shown}, not {facts.PULUMI_SUPPORTED}: passed over")
         return None
     return PulumiCli(Path(path).resolve(), version)
+
+
+def is_supported(version: str) -> bool:
+    """Say whether this version of the Pulumi CLI is one we work with."""
+    try:
+        parsed = VersionInfo.parse(version)
+    except ValueError:
+        return False
+    return all(parsed.match(limit) for limit in facts.PULUMI_SUPPORTED.split())
 
 
 def _version(pulumi: Path) -> str | None:
@@ -154,7 +165,6 @@ def _appearing_whole() -> Iterator[Path]:
 
 def _release(say: Say) -> PulumiCli | None:
     from pulumi.automation import PulumiCommand  # 0.2 s, needed once in a machine's life
-    from semver import VersionInfo
 
     say(f"pulumi: trying the official release v{VERSION} …")
     try:

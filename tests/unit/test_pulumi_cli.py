@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail import facts
 from proself_mail.errors import MissingTool
 from proself_mail.text import shell
 from tests.waiting import until
@@ -299,7 +298,7 @@ def test_the_line_that_the_setup_ends_with_leads_a_shell_to_both(tmp_path: Path)
     found = subprocess.run(["bash", "-ec", typed], env=bare, capture_output=True, text=True)
     script, version = found.stdout.splitlines()
     assert script == str(Path(sys.executable).parent / "proself-mail")
-    assert facts.supports_pulumi(version.removeprefix("v"))
+    assert pulumi_cli.is_supported(version.removeprefix("v"))
     folders = [Path("/it's/bin"), Path("/a b")]
     line = shell.first_on_path(folders, "bash")
     asked = subprocess.run(["sh", "-c", f"{line}; echo $PATH"], capture_output=True, text=True)
