@@ -1,30 +1,24 @@
-"""Pulumi's engine as a process: its commands, its events, its orderly end.
+"""Pulumi's engine as a process: its commands, its orderly end.
 
 What the Automation API's `PulumiCommand` does, but that it keeps hold of the process it runs, so
 that one Ctrl-C can be passed on once: a second one makes the engine drop what it has under way.
 That API is not imported: it costs a quarter of a second, and most commands only ask the CLI for a
-stack's configuration and state. Engine events of severity debug carry raw HTTP bodies, secrets
-included; they are dropped before anything sees them.
+stack's configuration and state.
 """
 
 import asyncio
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from proself_mail.stack import failure
-from proself_mail.stack.failure import Failure, Kind
 from tools import pulumi_cli
 
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -228,106 +222,3 @@ def _read(stream: Any, lines: list[str]) -> None:
     with contextlib.suppress(ValueError):  # a second Ctrl-C has closed it
         lines.extend(line.rstrip() for line in stream)
     stream.close()
-
-
-@dataclass
-class Observed:
-    """What the engine did in one update, from its events."""
-
-    failures: list[Failure] = field(default_factory=list)
-    changes: dict[str, int] = field(default_factory=dict)
-    """How many resources by operation, such as create, update, same; those that only the engine
-    knows too, such as a provider."""
-    told: Counter[str] = field(default_factory=Counter)
-    """How many by operation of those in the tenant of which a line was said."""
-    failed_creates: set[str] = field(default_factory=set)
-    """Names of resources whose creation failed."""
-    began_something: bool = False
-    """Whether it began with any change in the tenant, however that ended."""
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing was changed."""
-        return set(self.changes) <= {"same"}
-
-
-class Observer:
-    """Takes engine events one by one; says what is worth a line, collects what failed."""
-
-    def __init__(self, stack: str, say: Callable[[str], None], stop: Callable[[], None]) -> None:
-        """`stop` is called once, at the first failure of a resource that will not mend.
-
-        What the program itself refuses ends it without that. An engine told to end at that moment
-        takes no outputs for the program's own: the stack would lose all that it had.
-        """
-        self._stack = stack
-        self._say = say
-        self._stop = stop
-        self.observed = Observed()
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        """Take one event, as the engine's JSON."""
-        if diagnostic := event.get("diagnosticEvent"):
-            self._diagnostic(diagnostic)
-        elif begun := event.get("resourcePreEvent"):
-            # A provider, ours or one that a plain `pulumi up` asked, is nothing in the tenant.
-            is_in_tenant = str(begun["metadata"]["type"]).startswith("azuread:")
-            self.observed.began_something |= is_in_tenant and begun["metadata"]["op"] != "same"
-        elif done := event.get("resOutputsEvent"):
-            self._step(done["metadata"])
-        elif failed := event.get("resOpFailedEvent"):
-            metadata = failed["metadata"]
-            if metadata["op"] in ("create", "create-replacement"):
-                self.observed.failed_creates.add(name_of(metadata["urn"]))
-        elif summary := event.get("summaryEvent"):
-            self.observed.changes = dict(summary.get("resourceChanges") or {})
-
-    def _step(self, metadata: Mapping[str, Any]) -> None:
-        words = {
-            "create": "made",
-            "update": "changed",
-            "replace": "replaced",
-            "import": "adopted",
-            # Nothing that `infra` retains is touched in the tenant: secrets and the consent.
-            "delete": "forgot" if (metadata.get("old") or {}).get("retainOnDelete") else "removed",
-        }
-        kind = str(metadata["type"]).rpartition(":")[2]
-        if (word := words.get(metadata["op"])) and str(metadata["type"]).startswith("azuread:"):
-            self.observed.told[metadata["op"]] += 1
-            self._say(f"  {word:<8} {kind} {name_of(metadata['urn'])}")
-
-    def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
-        if diagnostic.get("severity") != "error":
-            return
-        words = _plain(diagnostic.get("message", ""))
-        urn = diagnostic.get("urn") or ""
-        # The last is of a program that has told by itself what it ended by, unless it was killed.
-        if not words or words in _SUMS or _UNHANDLED.search(words):
-            return
-        kind_is_stack = "pulumi:pulumi:Stack" in urn
-        name = "" if kind_is_stack or not urn else name_of(urn)
-        found = failure.classify(words, name, self._stack)
-        failures = self.observed.failures
-        is_first = all(each.kind.passes or not each.resource for each in failures)
-        if found.kind is Kind.PERMANENT and name and is_first:
-            self._stop()
-        if found not in failures:
-            failures.append(found)
-
-
-_SUMS = ("update failed", "update canceled", "update cancelled")
-"""What the engine says of a run as a whole."""
-_UNHANDLED = re.compile(r"an unhandled error occurred(?!.*exit code: -1\b)", re.DOTALL)
-
-
-def name_of(urn: str) -> str:
-    """Return a resource's name in the program."""
-    return urn.rpartition("::")[2]
-
-
-_MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
-
-
-def _plain(message: str) -> str:
-    """Take the engine's colours out of a message."""
-    return _MARKUP.sub("", message).strip().removeprefix("error:").strip()

@@ -1,7 +1,8 @@
 """The engine's events, received: a gRPC server of one service, for `--event-log`.
 
-A module of its own because gRPC and Pulumi's protocol take a third of a second to import, which
-only an update has a use for.
+Those of severity debug carry raw HTTP bodies, secrets included; they are dropped before anything
+sees them. A module of its own because gRPC and Pulumi's protocol take a third of a second to
+import, which only an update has a use for.
 """
 
 import contextlib

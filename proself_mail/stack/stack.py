@@ -24,7 +24,8 @@ from proself_mail.config.settings import PROJECT, Settings
 from proself_mail.config.stack_name import file_name, is_stack_name, short_name
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.stack import backend, failure, stack_file, state
-from proself_mail.stack.engine import READING, CommandFailed, Engine, Observed, Observer
+from proself_mail.stack.engine import READING, CommandFailed, Engine
+from proself_mail.stack.observed import Observed, Observer
 from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import document, stack_files
 from proself_mail.stack.state import State

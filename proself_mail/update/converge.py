@@ -30,9 +30,9 @@ from proself_mail.files import whole_file
 from proself_mail.proself import proself_file
 from proself_mail.proself.proself import ProselfConfig
 from proself_mail.stack import engine_environment, lock
-from proself_mail.stack.engine import Observed
 from proself_mail.stack.failure import Failure, Kind
 from proself_mail.stack.lock import Lock
+from proself_mail.stack.observed import Observed
 from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.stack import Stack

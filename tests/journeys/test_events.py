@@ -7,7 +7,8 @@ from unittest import mock
 
 import yaml
 
-from proself_mail.stack import engine, engine_events
+from proself_mail.stack import engine_events
+from proself_mail.stack.observed import Observer
 from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.stack import Stack
 from tests.journey import Journey
@@ -36,9 +37,9 @@ def test_no_secret_comes_through_the_engines_events(journey: Journey) -> None:
     sent: list[Any] = []
     heard: list[Any] = []
     said: list[str] = []
-    take = engine.Observer.__call__
+    take = Observer.__call__
 
-    def listen(observer: engine.Observer, event: Any) -> None:
+    def listen(observer: Observer, event: Any) -> None:
         heard.append(event)
         take(observer, event)
 
@@ -54,7 +55,7 @@ def test_no_secret_comes_through_the_engines_events(journey: Journey) -> None:
 
     with (
         mock.patch.dict(os.environ, journey.environment, clear=True),
-        mock.patch.object(engine.Observer, "__call__", listen),
+        mock.patch.object(Observer, "__call__", listen),
         mock.patch.object(engine_events._Events, "StreamEvents", overhear),
     ):
         observed = Stack("dev", journey.folder).up(said.append)

@@ -12,7 +12,8 @@ from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
 from proself_mail.errors import RemoteError
-from proself_mail.stack.engine import Engine, Observed
+from proself_mail.stack.engine import Engine
+from proself_mail.stack.observed import Observed
 from proself_mail.stack.state import APPLICATION, Resource, State
 from proself_mail.update import journal
 from proself_mail.update.converge import Update

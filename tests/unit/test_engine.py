@@ -20,9 +20,10 @@ import psutil
 import pytest
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 
-from proself_mail.stack.engine import CommandFailed, Engine, Observer
+from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.engine_events import events
 from proself_mail.stack.failure import Kind
+from proself_mail.stack.observed import Observer
 from proself_mail.stack.stack import _words
 
 SECRET = "Xy8Q~the-value-of-a-client-secret"
