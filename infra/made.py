@@ -30,6 +30,7 @@ from proself_mail.stack.state import (
     foreign_of,
     is_foreign,
 )
+from proself_mail.stack.urn import Urn
 
 _ABOVE_SECRETS = {
     *("pulumi:pulumi:Stack", COMPONENT, f"{COMPONENT}$pulumi:providers:azuread"),
@@ -99,20 +100,19 @@ class Made:
         return operation.keeps(self.secrets[window], self.above_secrets)
 
     @classmethod
-    def _of(cls, outputs: Mapping[str, Any], resources: Mapping[str, Mapping[str, Any]]) -> Self:
+    def _of(cls, outputs: Mapping[str, Any], resources: Mapping[Urn, Mapping[str, Any]]) -> Self:
         application_id, ends, borne, secrets = None, {}, None, {}
         for urn, resource in resources.items():
-            name = urn.rpartition("::")[2]
             if is_foreign(urn):
                 continue
             if resource["type"] == KINDS[APPLICATION]:
                 application_id = resource["outputs"].get("objectId")
                 borne = stamp.read(resource["outputs"].get("tags") or ())
             elif resource["type"] == SECRET_KIND:
-                window = name.removeprefix(SECRET_PREFIX)
+                window = urn.name.removeprefix(SECRET_PREFIX)
                 ends[window] = datetime.fromisoformat(resource["outputs"]["endDate"])
                 secrets[window] = urn
-        above = [urn for urn in resources if urn.split("::")[2] in _ABOVE_SECRETS]
+        above = [urn for urn in resources if urn.types in _ABOVE_SECRETS]
         return cls(
             application_id,
             ends,
@@ -125,13 +125,13 @@ class Made:
 
 
 def _foreign(
-    outputs: Mapping[str, Any], resources: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Any], resources: Mapping[Urn, Mapping[str, Any]]
 ) -> Sequence[Foreign]:
     """Return what this program never declares and this run would delete."""
     # What was imported depends on these, and else on what was imported.
-    above = [urn for urn in resources if urn.split("::")[2].startswith(_ABOVE_FOREIGN)]
+    above = [urn for urn in resources if urn.types.startswith(_ABOVE_FOREIGN)]
     found = [urn for urn in resources if is_foreign(urn) and not operation.keeps(urn, above)]
-    ids = {urn: _graph_id(resources[urn]) for urn in sorted(found, key=lambda urn: urn.count("$"))}
+    ids = {urn: _graph_id(resources[urn]) for urn in sorted(found, key=lambda urn: urn.depth)}
     return foreign_of(ids, outputs, resources)
 
 
@@ -143,13 +143,14 @@ def _graph_id(resource: Mapping[str, Any]) -> str:
 
 def _outputs_and_resources(
     stack: str,
-) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+) -> tuple[Mapping[str, Any], Mapping[Urn, Mapping[str, Any]]]:
     """Return the outputs in the state, and type and outputs of each resource, by URN."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     # On a stack that has no state yet the second question would end the engine.
     if not (outputs := _ask_engine("readStackOutputs", name=name)):
         return {}, {}
-    return outputs, _ask_engine("readStackResourceOutputs", stackName=name)
+    resources = _ask_engine("readStackResourceOutputs", stackName=name)
+    return outputs, {Urn(urn): resource for urn, resource in resources.items()}
 
 
 def _ask_engine(function: str, **arguments: str) -> Mapping[str, Any]:

@@ -34,17 +34,6 @@ def config_rm(stack: str, path: str) -> str:
     return f"pulumi config rm {by_path}{shell_word(path)} --stack {shell_word(stack)}"
 
 
-def untaint(stack: str, urns: Sequence[str]) -> str:
-    """Return the line that takes the marks of `pulumi state taint` away again."""
-    return f"pulumi state untaint {' '.join(map(shell_word, urns))} --stack {shell_word(stack)}"
-
-
-def tainted(urns: Sequence[str]) -> str:
-    """Say what bears such a mark."""
-    names = ", ".join(urn.rpartition("::")[2] for urn in urns)
-    return f"Pulumi's `state taint` marked {names}, and an update replaces what is marked so"
-
-
 def config_add_permission(stack: str, permissions: Sequence[str], permission: str) -> Sequence[str]:
     """Return the lines that add a permission to a stack's `permissions`; none where it is there."""
     if permission in permissions:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from proself_mail import clock
-from proself_mail.config.mending import config_rm, secrets_keys, tainted, untaint
+from proself_mail.config.mending import config_rm, secrets_keys
 from proself_mail.config.settings import Settings
 from proself_mail.entra import rights
 from proself_mail.entra.directory import PasswordRecord
@@ -39,6 +39,7 @@ from proself_mail.schedule import format_instant, most_open
 from proself_mail.stack import lock
 from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.stack import Stack
+from proself_mail.stack.taint import tainted, untaint
 from proself_mail.update import up
 from proself_mail.update.converge import Done
 

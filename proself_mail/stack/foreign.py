@@ -7,6 +7,7 @@ it; no command of ours lets it, and each prints what leads out.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from proself_mail.stack.urn import Urn
 from proself_mail.text.command_line import shell_word
 
 
@@ -14,19 +15,19 @@ from proself_mail.text.command_line import shell_word
 class Foreign:
     """A resource in a state that the program does not declare so."""
 
-    urn: str
+    urn: Urn
     own_name: str = ""
     """The name that the program has for it, where it is the stack's own under another one."""
 
     @property
     def name(self) -> str:
         """Its name in the state."""
-        return self.urn.rpartition("::")[2]
+        return self.urn.name
 
     @property
     def kind(self) -> str:
         """What it is: the last word of its type."""
-        return self.urn.rpartition("::")[0].rpartition(":")[2]
+        return self.urn.kind.rpartition(":")[2]
 
     @property
     def is_secret(self) -> bool:

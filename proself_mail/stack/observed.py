@@ -11,6 +11,7 @@ from typing import Any
 
 from proself_mail.stack import failure
 from proself_mail.stack.failure import Failure, Kind
+from proself_mail.stack.urn import Urn
 
 _MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 _SUMS = ("update failed", "update canceled", "update cancelled")
@@ -66,7 +67,7 @@ class Observer:
         elif failed := event.get("resOpFailedEvent"):
             metadata = failed["metadata"]
             if metadata["op"] in ("create", "create-replacement"):
-                self.observed.failed_creates.add(name_of(metadata["urn"]))
+                self.observed.failed_creates.add(Urn(metadata["urn"]).name)
         elif summary := event.get("summaryEvent"):
             self.observed.changes = dict(summary.get("resourceChanges") or {})
 
@@ -82,18 +83,17 @@ class Observer:
         kind = str(metadata["type"]).rpartition(":")[2]
         if (word := words.get(metadata["op"])) and str(metadata["type"]).startswith("azuread:"):
             self.observed.told[metadata["op"]] += 1
-            self._say(f"  {word:<8} {kind} {name_of(metadata['urn'])}")
+            self._say(f"  {word:<8} {kind} {Urn(metadata['urn']).name}")
 
     def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
         if diagnostic.get("severity") != "error":
             return
         words = _plain(diagnostic.get("message", ""))
-        urn = diagnostic.get("urn") or ""
+        urn = Urn(diagnostic.get("urn") or "")
         # The last is of a program that has told by itself what it ended by, unless it was killed.
         if not words or words in _SUMS or _UNHANDLED.search(words):
             return
-        kind_is_stack = "pulumi:pulumi:Stack" in urn
-        name = "" if kind_is_stack or not urn else name_of(urn)
+        name = "" if not urn or urn.kind == "pulumi:pulumi:Stack" else urn.name
         found = failure.classify(words, name, self._stack)
         failures = self.observed.failures
         is_first = all(each.kind.passes or not each.resource for each in failures)
@@ -101,11 +101,6 @@ class Observer:
             self._stop()
         if found not in failures:
             failures.append(found)
-
-
-def name_of(urn: str) -> str:
-    """Return a resource's name in the program."""
-    return urn.rpartition("::")[2]
 
 
 def _plain(message: str) -> str:

@@ -14,6 +14,7 @@ from uuid import UUID
 from proself_mail.config import stamp
 from proself_mail.stack import output_names
 from proself_mail.stack.foreign import Foreign
+from proself_mail.stack.urn import Urn
 
 APPLICATION = "application"
 IDENTIFIER_URI = "identifier-uri"
@@ -79,8 +80,8 @@ class State:
     """What the program never declares, as by `pulumi import`; dependants come later."""
     replaced: tuple[Resource, ...] = ()
     """The program's that others of their names stand for now; the next update deletes them."""
-    tainted: tuple[str, ...] = ()
-    """URNs of what `pulumi state taint` marked: the next update replaces it."""
+    tainted: tuple[Urn, ...] = ()
+    """What `pulumi state taint` marked: the next update replaces it."""
     salt: str = ""
     """The `encryptionsalt` of its secrets; blank where no passphrase encrypts them."""
 
@@ -167,28 +168,28 @@ def read(deployment: Mapping[str, Any]) -> State:
     outputs: Mapping[str, Any] = {}
     protected: list[str] = []
     projects: set[str] = set()
-    foreign: dict[str, str] = {}
+    foreign: dict[Urn, str] = {}
     replaced: list[Resource] = []
-    tainted: list[str] = []
+    tainted: list[Urn] = []
     for each in deployment.get("resources") or ():
-        projects.add(each["urn"].split("::")[1])
-        if is_foreign(each["urn"]):
-            foreign[each["urn"]] = _graph_id(each.get("id") or "")
+        urn = Urn(each["urn"])
+        projects.add(urn.project)
+        if is_foreign(urn):
+            foreign[urn] = _graph_id(each.get("id") or "")
             continue
         if each.get("protect"):
-            protected.append(_name(each))
+            protected.append(urn.name)
         if each.get("taint") and not each.get("delete"):
-            tainted.append(each["urn"])
+            tainted.append(urn)
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
         elif each["type"].startswith("azuread:") and each.get("id"):
-            name = _name(each)
             found = _clear(each.get("outputs") or {})
-            resource = Resource(name, each["id"], found, each.get("created") or "")
+            resource = Resource(urn.name, each["id"], found, each.get("created") or "")
             if each.get("delete"):
                 replaced.append(resource)
             else:
-                resources[name] = resource
+                resources[urn.name] = resource
     pending = tuple(
         _name(operation["resource"]) for operation in deployment.get("pending_operations") or ()
     )
@@ -207,21 +208,20 @@ def read(deployment: Mapping[str, Any]) -> State:
     )
 
 
-def is_foreign(urn: str) -> bool:
+def is_foreign(urn: Urn) -> bool:
     """Say whether a resource is none of the program's, nor what the engine keeps for its own use.
 
     The name alone does not tell: somebody may have imported another application by the same one.
     """
-    kinds, name = urn.split("::", 3)[2:]
-    parents, _, kind = kinds.rpartition("$")
+    kind, name = urn.kind, urn.name
     if kind in ("pulumi:pulumi:Stack", COMPONENT) or kind.startswith("pulumi:providers:"):
         return False
     is_named = kind == (SECRET_KIND if name.startswith(SECRET_PREFIX) else KINDS.get(name))
-    return not is_named or parents.rpartition("$")[2] != COMPONENT
+    return not is_named or urn.parent_kind != COMPONENT
 
 
 def foreign_of(
-    found: Mapping[str, str], outputs: Mapping[str, Any], taken: Collection[str]
+    found: Mapping[Urn, str], outputs: Mapping[str, Any], taken: Collection[str]
 ) -> tuple[Foreign, ...]:
     """Return what is foreign, given its ids at Graph by URNs.
 
@@ -231,9 +231,9 @@ def foreign_of(
     names = {outputs.get(key): name for key, name in TOLD_IDS.items()}
     names |= {key: SECRET_PREFIX + window for key, window in told_secrets(outputs).items()}
 
-    def own_name(urn: str, graph_id: str) -> str:
+    def own_name(urn: Urn, graph_id: str) -> str:
         name = names.get(graph_id, "")
-        named = f"{urn.rpartition('::')[0]}::{name}"
+        named = urn.renamed(name)
         return name if name and named not in taken and not is_foreign(named) else ""
 
     return tuple(Foreign(urn, own_name(urn, graph_id)) for urn, graph_id in found.items())
@@ -283,7 +283,7 @@ def _unfinished(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
         each
         for each in deployment.get("resources") or ()
         if each.get("initErrors")
-        and not is_foreign(each["urn"])
+        and not is_foreign(Urn(each["urn"]))
         and (_name(each).startswith(SECRET_PREFIX) or _name(each) == IDENTIFIER_URI)
     ]
 
@@ -295,7 +295,7 @@ def _graph_id(resource_id: str) -> str:
 
 def _name(resource: Mapping[str, Any]) -> str:
     """Return a resource's name in the program."""
-    return str(resource["urn"]).rpartition("::")[2]
+    return Urn(resource["urn"]).name
 
 
 _SECRET_KEY = "4dabf18193072939515e22adb298388d"  # noqa: S105  Pulumi's mark of a special value

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from proself_mail import facts
 from proself_mail.check import Check, Outcome
 from proself_mail.config.configuration import permission_not_offered
-from proself_mail.config.mending import newest_file, tainted, untaint
+from proself_mail.config.mending import newest_file
 from proself_mail.config.settings import Settings
 from proself_mail.config.stamp import stack_tag
 from proself_mail.entra import rights, secret_policy
@@ -30,6 +30,7 @@ from proself_mail.schedule import open_windows, undeclared, vanishing
 from proself_mail.stack.foreign import foreign_in_state, without_foreign
 from proself_mail.stack.lock import Lock
 from proself_mail.stack.state import APPLICATION, SERVICE_PRINCIPAL, State
+from proself_mail.stack.taint import tainted, untaint
 from proself_mail.update import leftovers
 
 _SETTLED = timedelta(hours=1)

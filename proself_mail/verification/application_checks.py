@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from proself_mail import facts
 from proself_mail.check import Check, Outcome, fail, ok
 from proself_mail.config import stamp
-from proself_mail.config.mending import tainted, untaint
 from proself_mail.config.settings import MAIL_PROOF_REDIRECT_URI, Environment, open_mail_proof
 from proself_mail.config.stamp import Stamp
 from proself_mail.entra.directory import ApplicationRecord, consented
@@ -18,6 +17,7 @@ from proself_mail.schedule import format_instant
 from proself_mail.stack.foreign import foreign_in_state, without_foreign
 from proself_mail.stack.outputs import check_agreement
 from proself_mail.stack.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL
+from proself_mail.stack.taint import tainted, untaint
 from proself_mail.text.quotation import quoted
 from proself_mail.verification.evidence import Evidence, Unread
 from proself_mail.verification.judging import mended_by_refresh, of_application, unknown, up

@@ -12,6 +12,7 @@ from infra.made import Made
 from proself_mail.errors import Refused
 from proself_mail.stack.foreign import Foreign
 from proself_mail.stack.state import SECRET_KIND
+from proself_mail.stack.urn import Urn
 from tests.unit.test_settings import good
 
 KIND = "azuread:index/application:Application"
@@ -113,4 +114,4 @@ def test_what_a_part_update_leaves_is_no_reason_to_refuse_it(
     monkeypatch.setenv("PULUMI_OPTION_TARGET", target)
     found = Made.read("dev")
     assert found is not None
-    assert found.foreign == ((Foreign(erp),) if is_refused else ())
+    assert found.foreign == ((Foreign(Urn(erp)),) if is_refused else ())

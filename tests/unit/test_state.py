@@ -8,6 +8,7 @@ from proself_mail.errors import ConfigurationError
 from proself_mail.stack import state
 from proself_mail.stack.foreign import Foreign, without_foreign
 from proself_mail.stack.outputs import check_agreement
+from proself_mail.stack.urn import Urn
 
 STACK = "urn:pulumi:dev::proself-mail::pulumi:pulumi:Stack::proself-mail-dev"
 OURS = "urn:pulumi:dev::proself-mail::proself-mail:index:MailApp"
@@ -27,7 +28,7 @@ def test_an_import_under_a_name_of_ours_does_not_take_its_place(imported_last: b
     theirs = entry(IMPORTED, id="/applications/theirs", protect=True)
     found = state.read({"resources": [ours, theirs] if imported_last else [theirs, ours]})
     assert found.application_id == "ours"
-    assert found.foreign == (Foreign(IMPORTED),)
+    assert found.foreign == (Foreign(Urn(IMPORTED)),)
     assert found.protected == ()
 
 
@@ -45,9 +46,19 @@ def test_an_import_under_a_name_of_ours_does_not_take_its_place(imported_last: b
 )
 def test_what_the_program_never_declares(urn: str) -> None:
     found = state.read({"resources": [entry(STACK), entry(urn)]})
-    assert found.foreign == (Foreign(urn),)
+    assert found.foreign == (Foreign(Urn(urn)),)
     assert not found.resources
     assert found.holds_anything
+
+
+def test_a_name_may_hold_what_parts_a_urn() -> None:
+    """Whoever imports something chooses its name, and the engine takes any."""
+    urn = Urn(f"{OURS}${APPLICATION}::their::$application")
+    found = state.read({"resources": [entry(urn)]})
+    assert [(each.name, each.kind) for each in found.foreign] == [
+        ("their::$application", "Application")
+    ]
+    assert (urn.depth, urn.renamed("ours").rpartition("$")[2]) == (1, f"{APPLICATION}::ours")
 
 
 def test_what_the_engine_keeps_for_itself_is_nobodys_and_a_component_may_have_ours() -> None:
@@ -68,7 +79,7 @@ def test_what_the_engine_keeps_for_itself_is_nobodys_and_a_component_may_have_ou
 def test_a_state_forgets_a_dependant_first() -> None:
     """Else the engine refuses; and it forgets nothing that is protected without --force."""
     below = IMPORTED.replace("::application", f"${APPLICATION}::below")
-    lines = without_foreign("dev", (Foreign(IMPORTED), Foreign(below))).split(", ")
+    lines = without_foreign("dev", (Foreign(Urn(IMPORTED)), Foreign(Urn(below)))).split(", ")
     assert lines[0] == f"`pulumi state delete '{below}' --force --stack dev`"
     assert lines[1].startswith(f"`pulumi state delete {IMPORTED} --force --stack dev`")
 
@@ -95,7 +106,7 @@ def test_what_pulumi_renamed_is_the_stacks_own(kind: str, own_id: str, name: str
     """`pulumi state rename` took its name: another one of it gives that back and loses nothing."""
     urn = f"{OURS}${kind}::app2"
     found = with_outputs(entry(urn, id=own_id))
-    assert found.foreign == (Foreign(urn, name),)
+    assert found.foreign == (Foreign(Urn(urn), name),)
     assert f"`pulumi state rename '{urn}' {name} --stack dev`" in without_foreign(
         "dev", found.foreign
     )
@@ -104,9 +115,9 @@ def test_what_pulumi_renamed_is_the_stacks_own(kind: str, own_id: str, name: str
         check_agreement(found, "dev")
     assert told.value.next_step.startswith("`pulumi state rename")
     twice = with_outputs(entry(urn, id=own_id), entry(f"{OURS}${kind}::{name}", id=own_id))
-    assert twice.foreign == (Foreign(urn),), "its name is taken"
+    assert twice.foreign == (Foreign(Urn(urn)),), "its name is taken"
     elsewhere = urn.replace(f"{OURS}$", f"{OURS.rpartition('::')[0]}::")
-    assert with_outputs(entry(elsewhere, id=own_id)).foreign == (Foreign(elsewhere),)
+    assert with_outputs(entry(elsewhere, id=own_id)).foreign == (Foreign(Urn(elsewhere)),)
 
 
 def test_a_secret_that_was_moved_here_is_not_forgotten_at_once() -> None:
