@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pulumi
 
-from infra import operation
+from infra import targets
 from proself_mail.config import identity, stamp
 from proself_mail.config.settings import Settings
 from proself_mail.errors import Refused, sentence
@@ -97,7 +97,7 @@ class Made:
             raise Refused(sentence(undeclared(lost)), sentence(BRING_THE_NEWEST))
 
     def _is_kept(self, window: str) -> bool:
-        return operation.keeps(self.secrets[window], self.above_secrets)
+        return targets.keeps(self.secrets[window], self.above_secrets)
 
     @classmethod
     def _of(cls, outputs: Mapping[str, Any], resources: Mapping[Urn, Mapping[str, Any]]) -> Self:
@@ -130,7 +130,7 @@ def _foreign(
     """Return what this program never declares and this run would delete."""
     # What was imported depends on these, and else on what was imported.
     above = [urn for urn in resources if urn.types.startswith(_ABOVE_FOREIGN)]
-    found = [urn for urn in resources if is_foreign(urn) and not operation.keeps(urn, above)]
+    found = [urn for urn in resources if is_foreign(urn) and not targets.keeps(urn, above)]
     ids = {urn: _graph_id(resources[urn]) for urn in sorted(found, key=lambda urn: urn.depth)}
     return foreign_of(ids, outputs, resources)
 

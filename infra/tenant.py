@@ -7,7 +7,7 @@ and the plugin has no answer to it (docs/adr/0005).
 
 from datetime import datetime
 
-from infra import operation, questions
+from infra import operation, questions, targets
 from infra.made import Made
 from proself_mail import clock
 from proself_mail.config.settings import Settings
@@ -36,6 +36,6 @@ def enter(settings: Settings, stack: str, made: Made | None) -> tuple[Target, da
         settings.check_begun(stack, now)
         settings.check_mail_proof(stack, now)
         # A secret that is left out on purpose is no reason to refuse the rest.
-        if made is not None and operation.is_whole():
+        if made is not None and targets.is_whole():
             questions.check_policy(settings, stack, where, made, now)
     return where, now
