@@ -23,14 +23,8 @@ def add_config(commands: Commands) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from proself_mail import clock
-    from proself_mail.config.mending import config_rm
-    from proself_mail.proself import proself_file
-    from proself_mail.proself.proself import ProselfConfig
-    from proself_mail.stack import carried_out
-    from proself_mail.stack.outputs import check_newest, outputs_of
-    from proself_mail.stack.project import CHECKOUT, find_project
-    from proself_mail.stack.stack import Stack
+    from proself_mail.proself import rendering
+    from proself_mail.stack.project import find_project
 
     if arguments.write and (arguments.without_secret or arguments.json):
         raise ConfigurationError(
@@ -38,27 +32,12 @@ def _config(arguments: argparse.Namespace) -> int:
             "`up` does: TOML, with the secret.",
             "Leave them or --write out.",
         )
-    stack = Stack(arguments.stack, find_project(Path.cwd()))
-    settings, state = asyncio.run(stack.read())
-    outputs = outputs_of(state, arguments.stack)
-    carried_out.check(arguments.stack, settings, state)
-    if not arguments.without_secret:
-        check_newest(outputs, arguments.stack, clock.now())
-    config = ProselfConfig.of(settings, outputs.client_id, outputs.newest)
+    project = find_project(Path.cwd())
     if arguments.write:
-        path = settings.config_file_path(arguments.stack, CHECKOUT)
-        if path is None:
-            raise ConfigurationError(
-                "This stack writes no Proself config file (`configFile` is none).",
-                f"`{config_rm(arguments.stack, 'configFile')}` gives it its usual place; or leave "
-                "--write out to see it.",
-            )
-        elsewhere = proself_file.another_place(arguments.stack)
-        proself_file.check_writable(path, settings, elsewhere)
-        proself_file.write(path, config, elsewhere)
-        sys.stdout.write(f"{path}\n")
+        sys.stdout.write(f"{asyncio.run(rendering.write(arguments.stack, project))}\n")
         return 0
-    shown = config.without_secret() if arguments.without_secret else config
+    with_secret = not arguments.without_secret
+    shown = asyncio.run(rendering.render(arguments.stack, project, with_secret=with_secret))
     print_document(shown.model_dump_json(indent=2) + "\n" if arguments.json else shown.to_toml())
     return 0
 
