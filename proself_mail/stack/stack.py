@@ -23,8 +23,8 @@ from proself_mail.config.configuration import Standing
 from proself_mail.config.settings import PROJECT, Settings
 from proself_mail.config.stack_name import file_name, is_stack_name, short_name
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
-from proself_mail.stack import backend, failure, stack_file, state
-from proself_mail.stack.engine import READING, CommandFailed, Engine
+from proself_mail.stack import backend, failure, pulumi_command, stack_file, state
+from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.observed import Observed, Observer
 from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import document, stack_files
@@ -48,33 +48,10 @@ def names(project: Path) -> Sequence[str]:
     """Return the project's stacks on this backend, in the order of their names."""
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        listed = _ran(Engine(), ["stack", "ls", "--json"], project, environment)
+        listed = pulumi_command.run(Engine(), ["stack", "ls", "--json"], project, environment)
     except CommandFailed as error:
-        raise failure.classify(_words(error)).error() from error
+        raise failure.classify(pulumi_command.words(error)).error() from error
     return sorted(entry["name"] for entry in json.loads(listed))
-
-
-def _ran(
-    engine: Engine,
-    arguments: Sequence[str],
-    project: Path,
-    environment: Mapping[str, str],
-    stdin: str | None = None,
-) -> str:
-    """Run a command; once more where what a killed engine had cut off stopped it.
-
-    One that only reads also where another at the same time may have taken that away before. An
-    update may have made something by then, and is run again by who looks at what that is.
-    """
-    try:
-        return engine.run(arguments, project, environment, stdin=stdin)
-    except CommandFailed as error:
-        if not _CUT.search(error.stderr):
-            raise
-        dropped = backend.drop_cut_attributes(project, PROJECT)
-        if not dropped and " ".join(arguments[:2]) not in READING:
-            raise
-    return engine.run(arguments, project, environment, stdin=stdin)
 
 
 def check_name(name: str) -> None:
@@ -184,7 +161,7 @@ class Stack:
             try:
                 self._command("config", "--json", "--show-secrets", "--config-file", str(copy))
             except CommandFailed as error:
-                if "passphrase" not in _words(error):
+                if "passphrase" not in pulumi_command.words(error):
                     raise self._converted(error) from error
                 raise ConfigurationError(
                     f"The passphrase does not open {self.file_shown}, whose `encryptionsalt` is "
@@ -386,7 +363,7 @@ class Stack:
             except CommandFailed as error:
                 # Most failures came as events; a locked stack or a missing plugin comes alone.
                 if not observer.observed.failures:
-                    found = failure.classify(_words(error), stack=self.name)
+                    found = failure.classify(pulumi_command.words(error), stack=self.name)
                     observer.observed.failures.append(found)
         return observer.observed
 
@@ -433,7 +410,7 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         stdin: str | None = None,
     ) -> str:
-        return _ran(
+        return pulumi_command.run(
             self.engine,
             [*arguments, "--stack", self.name],
             self.project,
@@ -442,40 +419,14 @@ class Stack:
         )
 
     def _converted(self, error: CommandFailed) -> Error:
-        words = _words(error)
+        words = pulumi_command.words(error)
         if _MISSING.search(error.stderr) or "failed to load stack" in words:
             return self.missing()
         return failure.classify(words, stack=self.name).error()
 
 
-_CUT = re.compile(r"\bEOF\b")
-"""What the CLI says where its storage's attributes of a file were cut off."""
 _HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")
 _WRITING = tuple(timedelta(seconds=wait) for wait in (0, 0.1, 0.2, 0.4, 0.8, 1.5))
 """How long each reading of a half-written state waits after the one before."""
 _EXISTS = re.compile(r"stack.*already exists")
 _MISSING = re.compile(r"no stack named.*found")
-
-
-def _words(error: CommandFailed) -> str:
-    """Take the CLI's own words out of an error that repeats its whole output.
-
-    The first error says why; those after it only say that the command failed. Who holds a locked
-    stack stands in lines after it.
-    """
-    if error.code < 0:
-        return "the engine was ended by a signal"
-    text = f"{error.stdout}\n{error.stderr}".strip() or str(error)
-    if crash := _CRASH.search(text):
-        return f"the Pulumi CLI crashed: {crash[1]}"
-    _, marked, said = text.partition("error: ")
-    return _DISPLAY.split(said)[0].strip() if marked else text.splitlines()[-1]
-
-
-_CRASH = re.compile(
-    r"^((?:fatal error|panic|runtime|runtime/cgo): .*)$(?=[\s\S]*^goroutine \d|[\s\S]*^PC=0x)",
-    re.MULTILINE,
-)
-"""What Go's runtime says first, before its stacks and registers."""
-_DISPLAY = re.compile(r"^\s*(?:pulumi:pulumi:Stack\b|Diagnostics:|Resources:)", re.MULTILINE)
-"""What the CLI goes on with, where an error is one of an update's."""

@@ -24,7 +24,7 @@ from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.engine_events import events
 from proself_mail.stack.failure import Kind
 from proself_mail.stack.observed import Observer
-from proself_mail.stack.stack import _words
+from proself_mail.stack.pulumi_command import words
 
 SECRET = "Xy8Q~the-value-of-a-client-secret"
 URN = "urn:pulumi:s::proself-mail::azuread:index/applicationPassword:ApplicationPassword::secret-w"
@@ -169,7 +169,7 @@ Diagnostics:
   pulumi:pulumi:Stack (proself-mail-s1):
     error: it is so
 """
-    assert _words(CommandFailed(255, shown, "")) == "it is so\n  and so"
+    assert words(CommandFailed(255, shown, "")) == "it is so\n  and so"
 
 
 def cli(tmp_path: Path, script: str) -> Engine:

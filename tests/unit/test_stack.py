@@ -16,7 +16,8 @@ from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.stack import backend, failure
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.project import CHECKOUT, find_project
-from proself_mail.stack.stack import Stack, _words
+from proself_mail.stack.pulumi_command import words
+from proself_mail.stack.stack import Stack
 
 
 @pytest.mark.parametrize(
@@ -321,7 +322,7 @@ def test_a_project_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> Non
     ],
 )
 def test_a_cli_that_crashes_is_told_in_a_sentence(said: str, cause: str) -> None:
-    told = failure.classify(_words(CommandFailed(2, "", said))).error()
+    told = failure.classify(words(CommandFailed(2, "", said))).error()
     assert cause.lower() in told.cause.lower()
     assert "goroutine" not in told.cause
     assert "0x" not in told.cause
