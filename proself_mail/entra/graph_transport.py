@@ -35,7 +35,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 
 from proself_mail.entra import graph_records as records
-from proself_mail.entra import retry_after
+from proself_mail.entra import proxies, retry_after
 from proself_mail.entra.azure_cli import AzureCliSignIn
 from proself_mail.entra.directory import (
     DirectoryError,
@@ -103,10 +103,12 @@ def _http_client() -> httpx.AsyncClient:
             f"{error.strerror or error}.",
             "Correct or unset SSL_CERT_FILE, then try again.",
         ) from error
-    except ValueError as error:
+    except (ValueError, httpx.InvalidURL) as error:
+        # Whose words may quote a part of a password, which it took for the port.
         raise ConfigurationError(
-            f"A proxy variable of this shell cannot be used: {error}.",
-            "Correct or unset HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then try again.",
+            "A proxy variable of this shell cannot be used: its value is no address.",
+            "Correct or unset HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, whichever it is "
+            f"({proxies.IN_A_PASSWORD}); then try again.",
         ) from error
 
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from proself_mail import clock, facts
 from proself_mail.config.settings import TargetName
-from proself_mail.entra import retry_after
+from proself_mail.entra import proxies, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
 from proself_mail.text.command_line import leading
 
@@ -151,8 +151,8 @@ def reach(
     """Ask the tenant, without a sign-in, for the target's addresses and for its time.
 
     The environment must have passed `check_environment`. Raises `RemoteError` where nothing
-    answers, `ConfigurationError` where there is no such tenant, and `Refused` where an embedded
-    one's addresses lead off this machine.
+    answers, `ConfigurationError` where there is no such tenant or the proxy to it cannot be used,
+    and `Refused` where an embedded one's addresses lead off this machine.
     """
     if name is TargetName.CLOUD:
         _, date = _get(CLOUD.discovery(tenant_id), tenant_id)
@@ -195,6 +195,7 @@ def smtp_server(name: TargetName, environment: Mapping[str, str] = os.environ) -
 
 def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
     """Fetch a JSON document that needs no sign-in, and the time at which it was served."""
+    proxies.check(_host(url))
     try:
         return _got(url, tenant_id)
     except NoAnswerYet as error:
@@ -228,8 +229,7 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
         # One that cannot even be opened (URLError) is rather a wrong network than passing trouble.
         kind = NoAnswerYet if isinstance(reason, _LOST) or error is reason else RemoteError
         # A proxy is asked for what NO_PROXY does not name, this machine included.
-        proxies, bypasses = urllib.request.getproxies(), urllib.request.proxy_bypass
-        by_proxy = "https" in proxies and not bypasses(_host(host))
+        by_proxy = proxies.serving(_host(host)) is not None
         refused = isinstance(reason, ConnectionRefusedError)
         ended = refused and not by_proxy and _is_loopback(_host(host))
         raise kind(

@@ -424,10 +424,13 @@ def test_a_key_that_only_looks_like_a_path_is_taken_away_alone(stack: Journey) -
     assert yaml.safe_load(file.read_bytes()) == yaml.safe_load(before)
 
 
-def test_a_proxy_that_cannot_be_used(stack: Journey) -> None:
-    cause, next_step = refused(stack, 2, {"ALL_PROXY": "nonsense://aki:hidden@127.0.0.1:9"})
+@pytest.mark.parametrize(
+    "address", ["nonsense://aki:hidden@127.0.0.1:9", "http://aki:hidden/1@127.0.0.1:9"]
+)
+def test_a_proxy_that_cannot_be_used(stack: Journey, address: str) -> None:
+    cause, next_step = refused(stack, 2, {"ALL_PROXY": address})
     assert "proxy variable of this shell cannot be used" in cause
-    assert "hidden" not in cause
+    assert "hidden" not in cause + next_step
     assert "ALL_PROXY" in next_step
 
 

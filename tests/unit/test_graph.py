@@ -242,7 +242,9 @@ def test_a_rule_for_newer_applications_spares_those_made_before(
     [
         ("SSL_CERT_FILE", "/nowhere/at/all.pem"),
         ("SSL_CERT_FILE", __file__),
-        ("HTTPS_PROXY", "gopher://localhost"),
+        ("HTTPS_PROXY", "gopher://aki:hidden@localhost"),
+        ("HTTPS_PROXY", "http://aki:hidden/1@localhost"),
+        ("NO_PROXY", "localhost:hidden"),
     ],
 )
 def test_a_variable_that_nothing_can_be_asked_by_is_named(
@@ -255,6 +257,7 @@ def test_a_variable_that_nothing_can_be_asked_by_is_named(
         async with graph.connect(credential, CLOUD):
             pass
 
-    with pytest.raises(ConfigurationError, match=variable):
+    with pytest.raises(ConfigurationError, match=variable) as refused:
         asyncio.run(connect())
+    assert "hidden" not in str(refused.value)
     assert credential.closed

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -101,6 +101,48 @@ def test_a_proxy_that_refuses_is_not_taken_for_a_tenant_that_has_ended(
     with pytest.raises(RemoteError) as refused:
         reach(EMBEDDED, TENANT, {"ARM_METADATA_HOSTNAME": "localhost:1"})
     assert next_step in refused.value.next_step
+
+
+@pytest.fixture
+def https_proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda value: monkeypatch.setenv("HTTPS_PROXY", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://aki:hidden/1@proxy.example:8080",
+        "http://aki:hidden#1@proxy.example:8080",
+        "http://:hidden/1@proxy.example:8080",
+        "aki:hidden@proxy.example:8080",
+        "http://aki:hidden@",
+        "http://aki:hidden@pro xy.example:8080",
+        "http://aki:hidden@proxy..example:8080",
+        "socks5://aki:hidden@proxy.example:8080",
+        "http://[::1:8080",
+        "http://proxy.example:99999",
+        ":9x",
+    ],
+)
+def test_a_proxy_that_nobody_can_ask_is_named_without_its_password(
+    https_proxy: Callable[[str], None], value: str
+) -> None:
+    https_proxy(value)
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY is no address") as refused:
+        reach(CLOUD, TENANT)
+    assert "hidden" not in str(refused.value)
+    assert "`%2F`" in refused.value.next_step
+
+
+@pytest.mark.parametrize("address", ["http://aki:hid%2Fden@127.0.0.1:1", "http://[::1]:1"])
+def test_a_proxy_that_is_an_address_is_asked(
+    https_proxy: Callable[[str], None], address: str
+) -> None:
+    https_proxy(address)
+    with pytest.raises(RemoteError, match="cannot be reached"):
+        reach(CLOUD, TENANT)
 
 
 def test_a_clock_that_a_variable_moved_is_not_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
