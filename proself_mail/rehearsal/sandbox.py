@@ -53,6 +53,9 @@ def prepare(ready_file: Path) -> Sandbox:
             "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(encoding="utf-8"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            # Another project's: without plugins on PATH, by another Python than ours.
+            "PULUMI_IGNORE_AMBIENT_PLUGINS": "",
+            "PULUMI_PYTHON_CMD": "",
             # The virtual environment is on it because a Python language host that was built from
             # its Go module knows no `virtualenv` option.
             "PATH": os.pathsep.join([*map(str, on_path), os.environ.get("PATH", "")]),

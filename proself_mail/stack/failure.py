@@ -283,6 +283,15 @@ RULES = (
         ConfigurationError,
     ),
     Rule(
+        r"Pulumi program does not start: |[Ff]ailed to discover package requirements",
+        Kind.PERMANENT,
+        "Pulumi runs the program by a Python that has not this checkout's packages",
+        "Unset PULUMI_PYTHON_CMD if it is set, which leads to another Python; `make setup` (or "
+        "`uv sync`) brings the packages. Then run it again.",
+        ConfigurationError,
+        source="P: by another project's Python; the first words are ours",
+    ),
+    Rule(
         r"Pulumi CLI version \S+ does not satisfy|This Pulumi CLI is not of a supported version",
         Kind.PERMANENT,
         "the program needs another version of the Pulumi CLI",

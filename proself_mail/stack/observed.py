@@ -16,6 +16,7 @@ from proself_mail.stack.urn import Urn
 _MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 _SUMS = ("update failed", "update canceled", "update cancelled")
 """What the engine says of a run as a whole."""
+_NOT_IMPORTED = re.compile(r"(?:ModuleNotFound|Import|Syntax)Error: ")
 _UNHANDLED = re.compile(r"an unhandled error occurred(?!.*exit code: -1\b)", re.DOTALL)
 
 
@@ -52,6 +53,8 @@ class Observer:
         self._stack = stack
         self._say = say
         self._stop = stop
+        self._raised = ""
+        """What the program's Python ended by, where that was before it could tell the engine."""
         self.observed = Observed()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -86,12 +89,19 @@ class Observer:
             self._say(f"  {word:<8} {kind} {Urn(metadata['urn']).name}")
 
     def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
+        words = _plain(diagnostic.get("message", ""))
+        if diagnostic.get("severity") == "info#err" and _NOT_IMPORTED.match(words):
+            self._raised = words
         if diagnostic.get("severity") != "error":
             return
-        words = _plain(diagnostic.get("message", ""))
         urn = Urn(diagnostic.get("urn") or "")
-        # The last is of a program that has told by itself what it ended by, unless it was killed.
-        if not words or words in _SUMS or _UNHANDLED.search(words):
+        if _UNHANDLED.search(words):
+            # Of a program that has told by itself what it ended by, unless it was killed or it
+            # did not even begin.
+            if self.observed.failures or not self._raised:
+                return
+            words = f"the Pulumi program does not start: {self._raised}"
+        if not words or words in _SUMS:
             return
         name = "" if not urn or urn.kind == "pulumi:pulumi:Stack" else urn.name
         found = failure.classify(words, name, self._stack)

@@ -85,6 +85,8 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
             "NO_PROXY": "intranet.example",
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_CONFIG_PASSPHRASE_FILE": "/nonexistent/passphrase",
+            "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+            "PULUMI_PYTHON_CMD": "/nonexistent/python",
         }
         ambient.pop("no_proxy", None)
         ambient.pop("NODE_EXTRA_CA_CERTS", None)

@@ -160,6 +160,19 @@ def test_a_program_that_was_killed_is_lost_and_one_that_ended_has_told_why() -> 
     assert stopped == []
 
 
+def test_a_program_that_does_not_start_is_told_by_what_its_python_said() -> None:
+    """The engine itself has no more than its exit code."""
+    exited = "an unhandled error occurred: program exited with non-zero exit code: 1\n"
+    raised = "ModuleNotFoundError: No module named 'pulumi'"
+    said = ("Traceback (most recent call last):", raised, "Have you run pip install?")
+    events = [diagnostic("info#err", f"{line}\n\n", urn="") for line in said]
+    _, _, observer, stopped = send(*events, diagnostic("error", exited, urn=""))
+    [told] = observer.observed.failures
+    assert "No module named 'pulumi'" in str(told.error())
+    assert "PULUMI_PYTHON_CMD" in told.next_step
+    assert stopped == [], "it has ended"
+
+
 def test_an_error_is_told_without_what_the_cli_shows_after_it() -> None:
     shown = """Updating (s1):
      pulumi:pulumi:Stack proself-mail-s1 running error: it is so

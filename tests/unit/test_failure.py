@@ -285,6 +285,12 @@ def test_an_engine_that_is_too_old_is_a_setting(said: str) -> None:
 @pytest.mark.parametrize(
     ("said", "ends_as", "told"),
     [
+        (
+            "failed to discover package requirements: calling `python -m pip list -v --format "
+            "json`: exit status 127",
+            ConfigurationError,
+            "Unset PULUMI_PYTHON_CMD",
+        ),
         ("invalid YAML file: yaml: line 1: did not find", ConfigurationError, "git checkout"),
         ("expected project to be an object, was 'string'", ConfigurationError, "git checkout"),
         ("organization name must be 'organization'", ConfigurationError, "`pulumi stack ls`"),
