@@ -390,11 +390,15 @@ class Stack:
             except CommandFailed as error:
                 if not _HALF_WRITTEN.search(error.stderr):
                     raise self._converted(error) from error
+        own = short_name(self.name)
         raise RemoteError(
             f"The state of the stack {self.name} is cut short on its backend.",
-            "If no run is writing it, the state before lies beside it on a file backend "
-            f"(`{short_name(self.name)}.json.bak`): put it in its place, then "
-            f"`proself-mail up --stack {self.name}`.",
+            "If no run is writing it: make room where its disk is full, and put the last state "
+            f"that is whole in its place. On a file backend `{own}.json.bak` lies beside it; where "
+            "that is cut short too, take the newest `*.checkpoint.json` of "
+            f"`.pulumi/history/{PROJECT}/{own}`. Where there is none, `pulumi cancel --stack "
+            f"{own}`, remove both, and `pulumi stack init {own}`. Then `proself-mail up --stack "
+            f"{self.name}`.",
         )
 
     def _run(self, *arguments: str, stdin: str | None = None) -> str:

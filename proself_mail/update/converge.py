@@ -216,7 +216,14 @@ class Update:
         if not observed.began_something:
             self._record = before
             before.save()
-        self._state = await self._stack.engine.awaited(self._stack.state)
+        try:
+            self._state = await self._stack.engine.awaited(self._stack.state)
+        except Error:
+            # What stopped the engine may be why, such as a disk without room.
+            for each in observed.failures:
+                if each.kind is Kind.PERMANENT:
+                    raise each.error() from None
+            raise
         return observed, self._state
 
     async def _after(

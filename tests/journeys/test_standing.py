@@ -132,7 +132,14 @@ def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
         said = " ".join(done.stderr.split())
         assert "is cut short on its backend" in said
         assert f"`{STACK}.json.bak`" in said
+        assert f"`.pulumi/history/proself-mail/{STACK}`" in said
         assert file.read_bytes() == cut
+    history = standing.folder / "state/.pulumi/history/proself-mail" / STACK
+    *_, newest = sorted(history.glob("*.checkpoint.json"))
+    file.write_bytes(newest.read_bytes())
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert standing.writes(before) == []
     assert standing.writes(before) == []
 
 

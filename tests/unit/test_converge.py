@@ -13,6 +13,7 @@ from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
 from proself_mail.errors import RemoteError
 from proself_mail.stack.engine import Engine
+from proself_mail.stack.failure import classify
 from proself_mail.stack.observed import Observed
 from proself_mail.stack.state import APPLICATION, Resource, State
 from proself_mail.update import journal
@@ -37,13 +38,22 @@ class Blanked:
         self.notes = notes
 
 
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        ([], "503"),
+        (["unexpected status 503"], "503"),
+        (["unexpected status 503", "write /x.json.tmp: no space left on device"], "no room left"),
+    ],
+)
 def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
-    tmp_path: Path,
+    tmp_path: Path, failures: list[str], told: str
 ) -> None:
     """The journal holds them too, and goes with a pipeline's runner."""
 
     async def updating(*_: object) -> Observed:
-        return Observed(changes={"update": 1}, began_something=True)
+        failed = [classify(words) for words in failures]
+        return Observed(failed, changes={"update": 1}, began_something=True)
 
     def unread() -> State:
         raise RemoteError("The backend answered 503.", "Try again.")
@@ -61,7 +71,7 @@ def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
     update = Update(cast(Any, stack), cast(Any, opened), settings, record, patience, lambda _: None)
     application = Resource(APPLICATION, "/applications/of-the-stack", {})
     before = State({APPLICATION: application}, (), (), {})
-    with pytest.raises(RemoteError, match="503"):
+    with pytest.raises(RemoteError, match=told):
         asyncio.run(update.run(before, []))
     assert "Ask Aki before you delete it." in directory.notes
     assert Ledger.read(directory.notes).pasted == KEY
