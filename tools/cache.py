@@ -17,12 +17,21 @@ def cache_directory() -> Path:
     if chosen := os.environ.get("PROSELF_MAIL_CACHE"):
         return Path(chosen)
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = home() / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache")
     return base / "proself-mail"
+
+
+def home() -> Path:
+    """Return this user's home folder; by the system where HOME is blank or no absolute path."""
+    if sys.platform == "win32" or Path(os.environ.get("HOME", "/")).is_absolute():
+        return Path.home()
+    import pwd
+
+    return Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def unwritable(error: OSError) -> tuple[str, str]:

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPException
 from pathlib import Path
+from typing import NamedTuple
 
 from semver import VersionInfo
 
 from proself_mail import facts
 from proself_mail.errors import MissingTool
-from tools.cache import cache_directory, unwritable
+from tools.cache import cache_directory, home, unwritable
 
 VERSION = "3.259.0"
 """The CLI that is installed or built; the one that everything here was proven with."""
@@ -51,6 +52,14 @@ class PulumiCli:
     path: Path
     version: str
     """Without the leading `v`."""
+
+
+class _Go(NamedTuple):
+    """A Go that can be run."""
+
+    program: Path
+    scratch: Path
+    """A folder that is removed with all in it: one that was killed leaves a gigabyte there."""
 
 
 def locate(environment: Mapping[str, str] = os.environ) -> PulumiCli:
@@ -156,7 +165,11 @@ def _alone(say: Say) -> Iterator[None]:
 @contextlib.contextmanager
 def _appearing_whole() -> Iterator[Path]:
     """Give a folder to fill; it becomes the version's home only when the block ends well."""
-    with tempfile.TemporaryDirectory(dir=_home().parent, prefix=_unfinished()) as scratch:
+    with tempfile.TemporaryDirectory(
+        dir=_home().parent,
+        prefix=_unfinished(),
+        ignore_cleanup_errors=True,  # a compiler whose Go was killed may write on for a moment
+    ) as scratch:
         filled = Path(scratch) / "whole"
         filled.mkdir()
         yield filled
@@ -202,10 +215,11 @@ def _reach(address: str) -> None:
 
 
 def _build(say: Say, environment: Mapping[str, str]) -> PulumiCli:
-    go = _find_go(environment)
-    say(f"pulumi: building v{VERSION} from Go modules, with {go} (3 to 5 minutes, once) …")
+    program = _find_go(environment)
+    say(f"pulumi: building v{VERSION} from Go modules, with {program} (3 to 5 minutes, once) …")
     with _appearing_whole() as folder:
-        out = folder / "bin"
+        go, out = _Go(program, folder.with_name("go")), folder / "bin"
+        go.scratch.mkdir()
         _go_build(go, "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSION, out, say)
         package = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
         _go_build(go, "language_host", package, _LANGUAGE_HOST_VERSION, out, say)
@@ -230,7 +244,7 @@ def _find_go(environment: Mapping[str, str]) -> Path:
     )
 
 
-def _go_build(go: Path, module: str, package: str, version: str, out: Path, say: Say) -> None:
+def _go_build(go: _Go, module: str, package: str, version: str, out: Path, say: Say) -> None:
     arguments = ["build", "-trimpath", "-ldflags", f"-s -w -X {_LINKED_VERSION}=v{version}"]
     done = threading.Event()
     teller = threading.Thread(target=_tell_time, args=(module, say, done), daemon=True)
@@ -242,11 +256,19 @@ def _go_build(go: Path, module: str, package: str, version: str, out: Path, say:
         teller.join()
 
 
-def _run_go(go: Path, module: str, *arguments: str) -> str:
+def _run_go(go: _Go, module: str, *arguments: str) -> str:
     """Run Go in the folder of a module of ours; return what it printed."""
+    environment = os.environ | {"GOTMPDIR": str(go.scratch)}
+    if not Path(os.environ.get("HOME", os.sep)).is_absolute():
+        environment["HOME"] = str(home())  # or Go has no place for modules, or one in this folder
     try:
         done = subprocess.run(  # noqa: S603
-            [go, *arguments], cwd=_HERE / module, check=True, capture_output=True, text=True
+            [go.program, *arguments],
+            cwd=_HERE / module,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
         )
     except subprocess.CalledProcessError as error:
         raise MissingTool(

@@ -83,14 +83,19 @@ def _install(to: Path) -> None:
         said = _run([sys.executable, "-m", "pip", *arguments])
         if said is not None:  # some distributions' Python has no pip of its own
             venv = Path(scratch) / "venv"
+            next_step = (
+                "give this Python its pip (on Debian and Ubuntu `apt install python3-venv`), or "
+                "install uv by hand (its manual names the ways)"
+            )
             if (said_2 := _run([sys.executable, "-m", "venv", venv])) is None:
+                next_step = "install uv by hand (its manual names the ways)"
                 [python] = [*venv.glob("bin/python"), *venv.glob("Scripts/python.exe")]
                 said_2 = _run([python, "-m", "pip", *arguments])
             said = said_2 and f"{said}\n{said_2}"
         if said is not None:
             sys.exit(
-                f"{said}\nuv could not be installed with {sys.executable}. Next: install uv by "
-                "hand (its manual names the ways), then try again."
+                f"{said}\nuv could not be installed with {sys.executable}. Next: {next_step}, then "
+                "try again."
             )
         [program] = packages.glob(f"bin/{_NAME}")
         program.chmod(0o755)
@@ -108,6 +113,7 @@ def main() -> None:
     uv = str(find())
     if sys.argv[1:2] in (["run"], ["sync"]):  # `uv lock` and `uv add` are there to change it
         os.environ.setdefault("UV_LOCKED", "1")
+        os.environ.pop("UV_FROZEN", None)  # which would not look, and uv takes but one of them
     if os.environ.get("LC_ALL") in ("C", "POSIX"):
         # Or Python reads the venv's path files as ASCII, and does not start below 山田.
         os.environ["LC_ALL"] = "C.UTF-8"

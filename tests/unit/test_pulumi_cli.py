@@ -19,7 +19,7 @@ import pytest
 from proself_mail.errors import MissingTool
 from proself_mail.text import shell
 from tests.waiting import until
-from tools import pulumi_cli, uv
+from tools import cache, pulumi_cli, uv
 from tools.pulumi_cli import VERSION
 
 ROOT = Path(pulumi_cli.__file__).resolve().parent.parent
@@ -28,6 +28,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for p
 FAKE_GO = """#!/bin/sh
 # Takes a while, like the real one; leaves half a program if it is killed.
 echo "$PWD $*" >> "{folder}/asked"
+echo "$HOME" > "{folder}/home"
+mkdir "${{GOTMPDIR:-$TMPDIR}}/go-build$$"
 if [ "$1" = list ]; then echo "{source}/cmd/pulumi-language-python"; exit 0; fi
 while [ $# -gt 1 ]; do case "$1" in -o) out="$2" ;; esac; shift; done
 name="${{1##*/}}"
@@ -63,8 +65,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
     )
     go = FAKE_GO.format(folder=tmp_path, version=VERSION, source=tmp_path / "source")
     program(tmp_path / "bin", "go", go)
+    (tmp_path / "tmp").mkdir()
     return dict(os.environ) | {
         "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "TMPDIR": str(tmp_path / "tmp"),
         "PROSELF_MAIL_CACHE": str(tmp_path / "cache"),
     }
 
@@ -161,6 +165,33 @@ def test_a_killed_build_is_not_taken_for_a_whole_one(
     assert process.returncode == 0, output
     assert builds(tmp_path) == 3
     assert list(elsewhere.parent.glob(".unfinished-*")) == [elsewhere]
+
+
+def test_an_interrupted_build_leaves_nothing_of_gos(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Which has no time to remove its own: it is killed."""
+    slow = get(environment | {"FAKE_GO_SECONDS": "30"})
+    until(lambda: builds(tmp_path))
+    slow.send_signal(signal.SIGINT)
+    slow.communicate(timeout=30)
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not [path for path in (tmp_path / "cache" / "pulumi").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("given", ["", "relative"])
+def test_a_home_that_is_no_place_is_not_what_go_is_given(
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    process = get(environment | {"HOME": given})
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+    monkeypatch.setenv("HOME", given)
+    assert cache.home().is_dir()
+    assert (tmp_path / "home").read_text(encoding="utf-8") == f"{cache.home()}\n"
+    for name in ("PROSELF_MAIL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert cache.cache_directory().is_relative_to(cache.home())
 
 
 def test_two_at_once_build_one(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -339,19 +370,38 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
         assert f"uv: {old} is 0.12.24, older than {uv.OLDEST}: passed over" in done.stderr
         assert ("installing" in done.stderr) is expected
     # What is run is what was reviewed: a lock that does not fit is refused, and mended by `lock`.
-    new = '#!/bin/sh\necho "uv 1.0.0"\necho "$* ${UV_LOCKED-unlocked} ${LC_ALL-}"\n'
+    said_by_uv = "$* ${UV_LOCKED-unlocked}${UV_FROZEN+, frozen} ${LC_ALL-}"
+    new = f'#!/bin/sh\necho "uv 1.0.0"\necho "{said_by_uv}"\n'
     program(tmp_path / "bin", "uv", new)
     for command, locale, said in (
         ("run", "POSIX", "run 1 C.UTF-8"),
         ("sync", "ja_JP.eucJP", "sync 1 ja_JP.eucJP"),
-        ("lock", "C", "lock unlocked C.UTF-8"),
+        ("lock", "C", "lock unlocked, frozen C.UTF-8"),
     ):
-        environment["LC_ALL"] = locale
+        environment |= {"LC_ALL": locale, "UV_FROZEN": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "tools.uv", command],
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert (done.stdout, done.stderr) == (f"uv 1.0.0\n{said}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("fails", "next_step"),
+    [("venv", "`apt install python3-venv`"), ("pip", "Next: install uv by hand")],
+)
+def test_a_python_without_pip_is_told_what_brings_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: str, next_step: str
+) -> None:
+    def run(command: list[str | Path]) -> str | None:
+        if command[2] == "venv" and fails == "pip":
+            program(Path(command[3]) / "bin", "python", "")
+            return None
+        return f"No module named {command[2]}"
+
+    monkeypatch.setattr(uv, "_run", run)
+    with pytest.raises(SystemExit, match=next_step):
+        uv._install(tmp_path / "uv")
 
 
 @pytest.mark.parametrize(
