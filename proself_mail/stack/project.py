@@ -80,7 +80,7 @@ def _led_to(folder: Path, document: Mapping[str, Any]) -> Iterator[Path]:
     runtime = document.get("runtime")
     options = runtime.get("options") if isinstance(runtime, dict) else None
     venv = options.get("virtualenv") if isinstance(options, dict) else None
-    for told in (document.get("main"), venv, document.get("stackConfigDir")):
+    for told in (document.get("main"), venv, _stack_folder(document)):
         if isinstance(told, str):
             path = Path(os.path.normpath(folder / told))
             if not path.is_relative_to(CHECKOUT) and path != Path(sys.prefix):
@@ -95,4 +95,12 @@ def document(project: Path) -> dict[str, Any]:
 
 def stack_files(project: Path) -> Path:
     """Return the folder that a project's stack files lie in."""
-    return project / (document(project).get("stackConfigDir") or ".")
+    return project / _stack_folder(document(project))
+
+
+def _stack_folder(document: Mapping[str, Any]) -> str:
+    """Return where a project's stack files lie, from its own folder.
+
+    A path from the root too: the engine joins it to that folder (pulumi `workspace/paths.go`).
+    """
+    return str(document.get("stackConfigDir") or "").lstrip("/") or "."

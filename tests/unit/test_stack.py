@@ -25,6 +25,7 @@ from proself_mail.stack.stack import Stack
     [
         ("stackConfigDir: stacks/", "stacks/Pulumi.dev.yaml"),
         ("stackConfigDir: ../kept", "../kept/Pulumi.dev.yaml"),
+        ("stackConfigDir: /kept", "kept/Pulumi.dev.yaml"),
         ("stackConfigDir: .", "Pulumi.dev.yaml"),
         ("", "Pulumi.dev.yaml"),
     ],
