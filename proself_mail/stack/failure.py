@@ -209,11 +209,19 @@ RULES = (
         f"tenant run `{leading('--ready-file F')}`.",
     ),
     Rule(
-        r"CLI crashed: .*(?:allocate memory|out of memory|pthread_create|OS thread|unavailable)",
+        r"CLI crashed: .*(?:(?:allocate|out of|summary) memory|pthread_create|OS thread|"
+        r"unavailable)",
         Kind.PERMANENT,
         "the Pulumi CLI has no memory or threads left on this machine",
         "Raise its limits (a container's, `ulimit -a`), then run it again.",
         source="P",
+    ),
+    Rule(
+        r"too many open files",
+        Kind.PERMANENT,
+        "there may be no more open files on this machine",
+        "Raise its limits (a container's, `ulimit -n`), then run it again.",
+        source="P: by `ulimit -n 32`",
     ),
     Rule(
         r"no space left on device|disk quota exceeded|file too large",

@@ -11,7 +11,8 @@ from proself_mail.stack.engine import READING, CommandFailed, Engine
 _CUT = re.compile(r"\bEOF\b")
 """What the CLI says where its storage's attributes of a file were cut off."""
 _CRASH = re.compile(
-    r"^((?:fatal error|panic|runtime|runtime/cgo): .*)$(?=[\s\S]*^goroutine \d|[\s\S]*^PC=0x)",
+    r"^((?:fatal error|panic|runtime|runtime/cgo): .*)$"
+    r"(?=[\s\S]*^(?:goroutine \d|runtime stack:|PC=0x))",
     re.MULTILINE,
 )
 """What Go's runtime says first, before its stacks and registers."""

@@ -316,6 +316,15 @@ def test_a_project_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> Non
             "the Pulumi CLI has no memory or threads left on this machine",
         ),
         (
+            "fatal error: failed to reserve page summary memory\n\nruntime stack:\n"
+            "runtime.throw({0x42c2095?, 0x20000000?})\n\truntime/panic.go:1229 +0x48",
+            "the Pulumi CLI has no memory or threads left on this machine",
+        ),
+        (
+            "error: failed to load plugin /x: fork/exec /x: too many open files",
+            "there may be no more open files",
+        ),
+        (
             "panic: runtime error: index out of range [1]\n\ngoroutine 1 [running]:\nmain.main()",
             "the Pulumi CLI crashed: panic: runtime error: index out of range [1]",
         ),
