@@ -23,7 +23,7 @@ def write(path: Path, content: bytes, prepare: Callable[[Path], object]) -> None
     `prepare` is given it while it is empty, to make it as it is to be. Raises `OSError`, and leaves
     what was there as it was then.
     """
-    with _removed_if_in_vain(_beside(path, content, prepare)) as scratch:
+    with removed_if_in_vain(_beside(path, content, prepare)) as scratch:
         _when_closed(lambda: scratch.replace(path))
 
 
@@ -39,7 +39,7 @@ def put_back(copy: Path, path: Path) -> None:
 
 def _beside(path: Path, content: bytes, prepare: Callable[[Path], object]) -> Path:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with _removed_if_in_vain(Path(name)) as scratch, os.fdopen(handle, "wb") as file:
+    with removed_if_in_vain(Path(name)) as scratch, os.fdopen(handle, "wb") as file:
         prepare(scratch)
         file.write(content)
         file.flush()
@@ -48,12 +48,13 @@ def _beside(path: Path, content: bytes, prepare: Callable[[Path], object]) -> Pa
 
 
 @contextlib.contextmanager
-def _removed_if_in_vain(scratch: Path) -> Iterator[Path]:
+def removed_if_in_vain(path: Path) -> Iterator[Path]:
+    """Give a file that the block makes, and remove it where that raises."""
     try:
-        yield scratch
+        yield path
     except BaseException:
         with contextlib.suppress(OSError):
-            scratch.unlink()
+            path.unlink()
         raise
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from proself_mail.config.stack_name import short_name
 from proself_mail.errors import ConfigurationError, Refused
-from proself_mail.files import git_tree, private_file, synchronised
+from proself_mail.files import git_tree, private_file, synchronised, whole_file
 from proself_mail.sheet import sheet_page
 from proself_mail.sheet.sheet import Sheet
 from proself_mail.stack.project import CHECKOUT
@@ -61,7 +61,8 @@ def write(path: Path, sheet: Sheet, *, with_secret: bool) -> None:
         private_file.write(path, page.html, _ELSEWHERE)
         return
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
+        file = path.open("x", encoding="utf-8", newline="\n")
+        with whole_file.removed_if_in_vain(path), file:
             file.write(page.html)
     except OSError as error:
         raise private_file.unwritable(path, error.strerror or str(error), _ELSEWHERE) from error

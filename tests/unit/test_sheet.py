@@ -224,6 +224,21 @@ def test_a_file_that_exists_is_left_as_it_is(tmp_path: Path, with_secret: bool) 
     assert path.read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit of POSIX systems")
+@pytest.mark.parametrize("with_secret", [True, False])
+def test_nothing_is_left_of_a_file_that_finds_no_room(tmp_path: Path, with_secret: bool) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(ConfigurationError, match="File too large"):
+            sheet_file.write(tmp_path / "sheet.html", sheet_of(), with_secret=with_secret)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")
 @pytest.mark.parametrize("with_secret", [True, False])
 def test_a_link_is_not_followed_to_a_place_that_nobody_named(
