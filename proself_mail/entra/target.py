@@ -43,6 +43,11 @@ ENTER_EMBEDDED = (
     f"`{leading('--ready-file F')}` in this shell, then try again."
 )
 """The next step where a shell does not lead to an embedded tenant."""
+_LOCALHOST_ASTRAY = (
+    "See that this machine finds `localhost` by the line `127.0.0.1 localhost` of its host table "
+    "(/etc/hosts), then try again."
+)
+"""The next step where that name leads nowhere, or to another machine."""
 _ENDED = (
     "The embedded tenant that this shell leads to has ended, with all that was in it: start a new "
     "one (`proself-mail emulator start --ready-file F`) and make a stack in it, or leave it by "
@@ -131,11 +136,11 @@ def _check_embedded(environment: Mapping[str, str]) -> None:
             "(ARM_METADATA_HOSTNAME).",
             ENTER_EMBEDDED,
         )
-    if not _is_loopback(_host(metadata_host)):
+    if not _is_loopback(host := _host(metadata_host)):
         raise Refused(
             f"This stack's target is the embedded tenant, but ARM_METADATA_HOSTNAME names "
             f"{metadata_host}, which is not on this machine.",
-            ENTER_EMBEDDED,
+            _LOCALHOST_ASTRAY if host == "localhost" else ENTER_EMBEDDED,
         )
     authority = environment.get("AZURE_AUTHORITY_HOST", "")
     if authority and not _is_loopback(_host(authority)):

@@ -1,6 +1,7 @@
 """An environment that leads elsewhere than the stack's configuration is refused."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,6 +102,21 @@ def test_a_proxy_that_refuses_is_not_taken_for_a_tenant_that_has_ended(
     with pytest.raises(RemoteError) as refused:
         reach(EMBEDDED, TENANT, {"ARM_METADATA_HOSTNAME": "localhost:1"})
     assert next_step in refused.value.next_step
+
+
+@pytest.mark.parametrize("found", [[], ["192.0.2.1"]], ids=["nowhere", "elsewhere"])
+def test_a_host_table_that_leads_localhost_astray_is_named(
+    monkeypatch: pytest.MonkeyPatch, found: list[str]
+) -> None:
+    def resolve(*_: object) -> list[tuple[object, ...]]:
+        if not found:
+            raise socket.gaierror("Name or service not known")
+        return [(0, 0, 0, "", (address, 0)) for address in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(Refused, match="not on this machine") as refused:
+        check_environment(EMBEDDED, TENANT, LOOPBACK)
+    assert "/etc/hosts" in refused.value.next_step
 
 
 @pytest.fixture
