@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tools.cache import cache_directory, unwritable
 
@@ -61,7 +62,35 @@ def _parts(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
+def _check_proxies() -> None:
+    """End where pip would quote a proxy's address, password and all, since it can make none of it.
+
+    `tools` runs before there is any package, so that this is not `proself_mail.entra.proxies`.
+    """
+    for name in (
+        "https_proxy",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "HTTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
+        address = os.environ.get(name, "")
+        try:
+            parts = urlsplit(address if "://" in address else f"//{address}")
+            is_usable = not address or (bool(parts.hostname) and parts.port != 0)
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            sys.exit(
+                f"{name} is no address of a proxy such as http://proxy.example:8080. Next: correct "
+                "it (in a password `/`, `#`, `?` and `@` are written `%2F`, `%23`, `%3F` and "
+                "`%40`) or unset it, then try again."
+            )
+
+
 def _install(to: Path) -> None:
+    _check_proxies()
     print(f"uv: installing {VERSION} into {to.parent} …", file=sys.stderr)  # noqa: T201
     try:
         to.parent.mkdir(parents=True, exist_ok=True)

@@ -386,6 +386,23 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
         assert (done.stdout, done.stderr) == (f"uv 1.0.0\n{said}\n", "")
 
 
+@pytest.mark.parametrize("address", ["http://user:Geheim/1@proxy:8080", "http://[::1", "http://"])
+def test_a_proxy_of_no_use_is_told_before_pip_quotes_it(tmp_path: Path, address: str) -> None:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PROSELF_MAIL_CACHE": str(tmp_path),
+        "HTTPS_PROXY": address,
+        **{key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_"))},
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.uv", "--version"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "HTTPS_PROXY is no address of a proxy" in done.stderr
+    assert "Geheim" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("fails", "next_step"),
     [("venv", "`apt install python3-venv`"), ("pip", "Next: install uv by hand")],
