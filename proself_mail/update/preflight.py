@@ -23,7 +23,9 @@ from proself_mail.entra.directory import (
     DirectoryError,
     DirectoryQuota,
     Forbidden,
+    NotFound,
 )
+from proself_mail.entra.patience import AGREEING
 from proself_mail.errors import Refused
 from proself_mail.quantity import quantity
 from proself_mail.schedule import open_windows, undeclared, vanishing
@@ -68,6 +70,53 @@ async def look(
     finally:
         policy.cancel()  # of a look that is broken off
     return (*found, *rights.of(caller, settings, stack, no_consent))
+
+
+async def application(
+    directory: Directory,
+    state: State,
+    stamped: Sequence[ApplicationRecord],
+    now: datetime,
+    stack: str,
+) -> Check:
+    """Look whether the application that the state knows is there.
+
+    The engine hears of one that is gone in the words of a lag, which no update would see the end
+    of. One that was just made is taken for gone only where the recycle bin shows it.
+    """
+    name, resource = "application", state.resources.get(APPLICATION)
+    if resource is None:
+        return Check(name, Outcome.OK, "none in the state yet")
+    object_id = resource.graph_id
+
+    async def is_shown(ask: Callable[[str], Awaitable[object]]) -> bool:
+        try:
+            await ask(object_id)
+        except NotFound:
+            return False
+        return True
+
+    if object_id in {each.object_id for each in stamped} or any(
+        await asyncio.gather(*(is_shown(directory.application) for _ in range(AGREEING)))
+    ):
+        return Check(name, Outcome.OK, f"{object_id} is in the tenant")
+    is_new = not resource.created or now - datetime.fromisoformat(resource.created) < _SETTLED
+    try:
+        is_binned = await is_shown(directory.deleted_item)
+    except Forbidden:
+        is_binned = False
+    if is_new and not is_binned:
+        detail = f"{object_id} was just made, and the tenant does not show it yet"
+        return Check(name, Outcome.UNKNOWN, detail, required=False)
+    return Check(
+        name,
+        Outcome.FAIL,
+        f"{object_id}, which the state knows, is not in the tenant"
+        f"{': it lies in the recycle bin' if is_binned else ''}",
+        next_step="restore it if it was deleted within 30 days (Entra → App registrations → "
+        f"Deleted applications), or `pulumi up --refresh --stack {stack}` makes another, with a "
+        "new client ID for Proself",
+    )
 
 
 def of_stack(

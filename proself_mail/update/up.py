@@ -145,13 +145,14 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
     )
     if isinstance(bearers, Forbidden):
         return Looked((*found, *here, preflight.unseen(bearers)), state, ())
+    its_own = await preflight.application(opened.directory, state, bearers, now, stack.name)
     # What an engine makes at this moment would be taken for something left behind.
     is_at_work = any(not each.is_dead for each in holders or ())
     began = None if is_at_work else journal.began(_journal(stack), settings.stack_id, now)
     of_stack = preflight.of_stack(
         state, settings, bearers, owners, opened.caller, now, began, stack.name
     )
-    return Looked((*found, *here, *of_stack), state, bearers)
+    return Looked((*found, *here, its_own, *of_stack), state, bearers)
 
 
 async def _stamped(directory: Directory, stack_id: UUID) -> Sequence[ApplicationRecord] | Forbidden:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -120,6 +121,31 @@ def test_what_somebody_removed_is_told_at_once(standing: Journey) -> None:
     assert done.returncode == 1, done.stderr
     assert "differs from the stack" in " ".join(done.stderr.split())
     assert standing.writes(before) == []
+
+
+def test_an_application_that_somebody_deleted_is_told_at_once(standing: Journey) -> None:
+    """With a secret due, which the engine would be refused in the words of a reader that trails.
+
+    What is printed makes another, which the next update proves.
+    """
+    gone = standing.outputs(STACK)["applicationObjectId"]
+    standing.tenant.ask("DELETE", f"/applications/{gone}")
+    file = standing.folder / f"Pulumi.{STACK}.yaml"
+    [entry] = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]["proself-mail:secrets"]
+    standing.change(STACK, secrets=[entry, entry | {"from": instant(timedelta())}])
+    before = standing.mark()
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 1, done.stderr
+    said = " ".join(done.stderr.split())
+    assert (
+        f"{gone}, which the state knows, is not in the tenant: it lies in the recycle bin" in said
+    )
+    assert standing.writes(before) == []
+    [*_, command] = re.findall(r"`pulumi (up [^`]*)`", said)
+    assert standing.pulumi(*command.split(), "--yes", "--skip-preview").returncode == 0
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert standing.outputs(STACK)["applicationObjectId"] != gone
 
 
 def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:

@@ -183,7 +183,7 @@ def test_the_look_before_names_everything(journey: Journey) -> None:
     for name in ("tenant", "Office 365 Exchange Online", "policy on client secrets",
                  "policy on Application ID URI", "quota", "may manage its applications",
                  "may give admin consent", "owners", "stack file", "left by earlier runs",
-                 "clock", "lock"):  # fmt: skip
+                 "application", "clock", "lock"):  # fmt: skip
         assert name in done.stdout, name
     assert "declares 1 client secret now" in done.stdout
     assert journey.writes(before) == []

@@ -1,0 +1,72 @@
+"""What the look before an update makes of a state whose application no reader shows."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from proself_mail.check import Check, Outcome
+from proself_mail.entra.directory import Forbidden, NotFound
+from proself_mail.entra.patience import AGREEING
+from proself_mail.stack.state import APPLICATION, Resource, State
+from proself_mail.update import preflight
+
+NOW = datetime(2027, 4, 1, tzinfo=UTC)
+OWN = "11111111-1111-4111-8111-111111111111"
+
+
+class Readers:
+    """A directory of which the readers asked at these places show the application."""
+
+    def __init__(self, shown_by: Collection[int] = (), bin_shows: bool | None = False) -> None:
+        self._shown_by = shown_by
+        self._bin_shows = bin_shows
+        self._asked = 0
+
+    async def application(self, object_id: str) -> object:
+        self._asked += 1
+        if self._asked in self._shown_by:
+            return object_id
+        raise NotFound(404, "Request_ResourceNotFound", object_id)
+
+    async def deleted_item(self, object_id: str) -> object:
+        if self._bin_shows is None:
+            raise Forbidden(403, "Authorization_RequestDenied", "No")
+        if self._bin_shows:
+            return object_id
+        raise NotFound(404, "Request_ResourceNotFound", object_id)
+
+
+def looked(readers: Readers, age: timedelta) -> Check:
+    made = f"{(NOW - age):%Y-%m-%dT%H:%M:%S}.123456789Z"  # as the engine writes it
+    own = Resource(APPLICATION, f"/applications/{OWN}", {}, made)
+    state = State({APPLICATION: own}, (), (), {})
+    return asyncio.run(preflight.application(cast(Any, readers), state, (), NOW, "prod"))
+
+
+@pytest.mark.parametrize(
+    ("bin_shows", "age", "outcome"),
+    [
+        (True, timedelta(minutes=1), Outcome.FAIL),
+        (False, timedelta(minutes=59), Outcome.UNKNOWN),
+        (None, timedelta(minutes=59), Outcome.UNKNOWN),
+        (False, timedelta(minutes=61), Outcome.FAIL),
+        (None, timedelta(minutes=61), Outcome.FAIL),
+    ],
+)
+def test_an_application_is_gone_where_that_is_no_lag(
+    bin_shows: bool | None, age: timedelta, outcome: Outcome
+) -> None:
+    """A reader may trail behind its making, and nobody may see the recycle bin."""
+    check = looked(Readers(bin_shows=bin_shows), age)
+    assert check.outcome is outcome
+    assert check.stops is (outcome is Outcome.FAIL)
+    assert ("recycle bin" in check.detail) is bool(bin_shows)
+
+
+def test_an_application_that_one_reader_shows_is_there() -> None:
+    """Without its stamp, or where a reader of the recycle bin trails behind its restoring."""
+    found = looked(Readers(shown_by=[AGREEING], bin_shows=True), timedelta(days=9))
+    assert found.outcome is Outcome.OK
