@@ -94,10 +94,11 @@ def permission_not_offered(
     """
     for place, permission in enumerate(permissions):
         if permission not in offered:
-            wanted = sorted(each for each in offered if each not in permissions)
-            near = difflib.get_close_matches(permission, wanted, n=1)
-            mending = in_stack(stack)(f"permissions[{place}]", near[0] if near else None)
-            return permission, mending
+            near = difflib.get_close_matches(permission, sorted(offered), n=1)
+            # One that is listed already was meant twice: the next nearest would allow something
+            # that nobody asked for.
+            meant = near[0] if near and near[0] not in permissions else None
+            return permission, in_stack(stack)(f"permissions[{place}]", meant)
     return None
 
 

@@ -14,7 +14,12 @@ import pulumi
 import pytest
 
 from infra.pipeline import settings as pipeline_settings
-from proself_mail.config.configuration import PLACEHOLDERS, Standing, parse
+from proself_mail.config.configuration import (
+    PLACEHOLDERS,
+    Standing,
+    parse,
+    permission_not_offered,
+)
 from proself_mail.config.mending import config_rm, config_set
 from proself_mail.config.settings import MAIL_PROOF_REDIRECT_URI, Settings
 from proself_mail.errors import ConfigurationError
@@ -515,3 +520,24 @@ def test_a_pipeline_s_repository_is_one_that_github_can_have(
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(given))
     with pytest.raises(pulumi.RunError, match=r"`repository`: '.*' is neither GitHub's OWNER/NAME"):
         pipeline_settings.load()
+
+
+@pytest.mark.parametrize(
+    ("permissions", "wrong", "mending"),
+    [
+        (
+            ["Mail.Send", "SMTP.Sennd"],
+            "SMTP.Sennd",
+            config_set(STACK, "permissions[1]", "SMTP.Send"),
+        ),
+        (["Mail.Send", "Mail.Sned"], "Mail.Sned", config_rm(STACK, "permissions[1]")),
+        (["Mail.Snd", "SMTP.Send", "Mail.Send"], "Mail.Snd", config_rm(STACK, "permissions[0]")),
+        (["Mail.Send", "Calendars.Foo"], "Calendars.Foo", config_rm(STACK, "permissions[1]")),
+    ],
+)
+def test_a_mistyped_permission_is_mended_by_the_one_that_was_meant(
+    permissions: list[str], wrong: str, mending: str
+) -> None:
+    """Never by one that would allow more than was asked for."""
+    offered = ["Mail.Read", "Mail.ReadWrite", "Mail.Send", "Mail.Send.Shared", "SMTP.Send"]
+    assert permission_not_offered(permissions, offered, STACK) == (wrong, mending)
