@@ -241,8 +241,9 @@ RULES = (
     Rule(
         r"is protected|because it is protected",
         Kind.PERMANENT,
-        "the application of a production stack is protected",
-        "Think again; `pulumi state unprotect --all --stack STACK` lifts it until the next update.",
+        "the stack's state protects what this would delete",
+        "Think again. `pulumi state unprotect URN --stack STACK`, with the URN that these words "
+        "name, lifts it from that alone; then try again.",
         ConfigurationError,
         source="P",
     ),

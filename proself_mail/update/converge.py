@@ -199,8 +199,10 @@ class Update:
 
     async def _engine(self, state: State, adoption: Mapping[str, str]) -> tuple[Observed, State]:
         """Run the engine once from a state, and read what it knows afterwards."""
-        if blocking := (*state.pending, *state.unfinished):
-            self._say(f"taking up what a run before this one left half done: {blocking[0]}")
+        half_done = (*state.pending, *state.unfinished)
+        if half_done:
+            self._say(f"taking up what a run before this one left half done: {half_done[0]}")
+        if half_done or state.protects_engines_own:
             await self._mend()
         environment = lock.driver()
         if adoption:

@@ -13,6 +13,7 @@ from proself_mail.config.settings import MAIL_PROOF_REDIRECT_URI, Environment, o
 from proself_mail.config.stamp import Stamp
 from proself_mail.entra.directory import ApplicationRecord, consented
 from proself_mail.errors import ConfigurationError
+from proself_mail.quantity import quantity
 from proself_mail.schedule import format_instant
 from proself_mail.stack.foreign import foreign_in_state, without_foreign
 from proself_mail.stack.outputs import check_agreement
@@ -263,7 +264,9 @@ def protection(seen: Evidence) -> Check:
     """Look whether the engine refuses to delete what a stack for production has made."""
     name, state = "protection", seen.state
     if seen.settings.environment is not Environment.PRODUCTION:
-        return ok(name, f"none, for the stack is for {seen.settings.environment}")
+        count = len(state.protected)
+        found = f"of {quantity(count, 'resource')} until the next update" if count else "none"
+        return ok(name, f"{found}, for the stack is for {seen.settings.environment}")
     held = [each for each in _PROTECTED if each in state.resources]
     if unlocked := [each for each in held if each not in state.protected]:
         return fail(

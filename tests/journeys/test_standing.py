@@ -148,6 +148,24 @@ def test_an_application_that_somebody_deleted_is_told_at_once(standing: Journey)
     assert standing.outputs(STACK)["applicationObjectId"] != gone
 
 
+def test_what_the_engine_keeps_for_its_own_use_may_go_though_it_is_protected(
+    standing: Journey,
+) -> None:
+    """`pulumi state protect --all` protects the provider that answers a plain `pulumi up`."""
+    file = state_file(standing)
+    state = json.loads(file.read_text(encoding="utf-8"))
+    resources = state["checkpoint"]["latest"]["resources"]
+    assert "pulumi:providers:pulumi" in [each["type"] for each in resources]
+    for each in resources:
+        each["protect"] = True
+    file.write_text(json.dumps(state), encoding="utf-8")
+    before = standing.mark()
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    assert "left half done" not in done.stderr
+    assert standing.writes(before) == []
+
+
 def test_a_state_that_stays_cut_short_is_told(standing: Journey) -> None:
     file, before = state_file(standing), standing.mark()
     whole = file.read_bytes()

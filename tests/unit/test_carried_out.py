@@ -206,6 +206,8 @@ def test_verify_tells_a_protection_that_was_lifted() -> None:
 
     assert check(APPLICATION, IDENTIFIER_URI, SERVICE_PRINCIPAL).outcome is Outcome.OK
     assert check(environment="test").outcome is Outcome.OK
+    assert check(environment="test").detail.startswith("none")
+    assert check("proself", APPLICATION, environment="test").detail.startswith("of 2 resources")
     found = check(APPLICATION)
     assert found.outcome is Outcome.FAIL
     assert "lifted from identifier-uri, service-principal:" in found.detail

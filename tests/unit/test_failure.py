@@ -366,7 +366,7 @@ def test_the_next_step_names_the_stack_once(stack: str) -> None:
             'resource "urn:…" cannot be deleted\nbecause it is protected. To unprotect the '
             "resource, either remove the `protect` flag from the resource in your Pulumi program "
             "and run `pulumi up`, or use the command:\n`pulumi state unprotect 'urn:…'`",
-            "because it is protected",
+            "`pulumi state unprotect URN --stack STACK`",
         ),
     ],
 )
