@@ -16,7 +16,9 @@ def add_config(commands: Commands) -> None:
     """Add `config`."""
     config = commands.add_parser("config", help="render the Proself config file again")
     config.add_argument("--stack", required=True)
-    config.add_argument("--without-secret", action="store_true", help="cover the secret")
+    config.add_argument(
+        "--without-secret", action="store_true", help="cover the secret; in JSON it is null"
+    )
     config.add_argument("--json", action="store_true", help="JSON instead of TOML")
     config.add_argument("--write", action="store_true", help="write it where the stack has it")
     config.set_defaults(run=_config)

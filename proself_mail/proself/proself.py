@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    field_serializer,
     model_validator,
 )
 from tomlkit.items import Table
@@ -31,10 +32,19 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 _HEADER = """\
 Proself のメール設定 (proself-mail が作成)
 管理画面 → システム設定 の各画面に入力する値を、画面の順に並べています。
-シークレットが含まれています。ほかの人には見せず、Proself に入力したら削除してください。
+{}
 Values for the administrator's screens of Proself, in their order: 管理画面 → システム設定.
-This file holds a client secret: keep it to yourself, and delete it when the values are entered.\
+{}\
 """
+_WITH_SECRET = (
+    "シークレットが含まれています。ほかの人には見せず、Proself に入力したら削除してください。",
+    "This file holds a client secret: keep it to yourself, and delete it when the values are "
+    "entered.",
+)
+_WITHOUT_SECRET = (
+    f"シークレットは含まれていません。その欄は「{MASK}」と表示しています。",
+    f"The client secret is not in it: {MASK} stands in its place.",
+)
 
 
 class _Strict(BaseModel):
@@ -118,6 +128,16 @@ class MailServer(Screen):
         Label("シークレットの有効期限", "The secret's end", remark="入力不要", is_entered=False),
     ]
 
+    @property
+    def is_covered(self) -> bool:
+        """Whether the secret is not in it."""
+        return self.client_secret == MASK
+
+    @field_serializer("client_secret", when_used="json")
+    def _null_where_covered(self, value: str) -> str | None:
+        # A program would take what covers it for a secret.
+        return None if self.is_covered else value
+
 
 class SystemMail(Screen):
     """システムメールの設定."""
@@ -185,14 +205,15 @@ class ProselfConfig(_Strict):
         )
 
     def without_secret(self) -> "ProselfConfig":
-        """Return it with the secret covered, to be shown."""
+        """Return it with the secret covered, to be shown; as JSON it is null then."""
         mail_server = self.mail_server.model_copy(update={"client_secret": MASK})
         return self.model_copy(update={"mail_server": mail_server})
 
     def to_toml(self) -> str:
         """Render the file: one table a screen, the FAQ's label above each value."""
         document = tomlkit.document()
-        for line in _HEADER.splitlines():
+        about_secret = _WITHOUT_SECRET if self.mail_server.is_covered else _WITH_SECRET
+        for line in _HEADER.format(*about_secret).splitlines():
             document.add(tomlkit.comment(line))
         document.add(tomlkit.nl())
         document.add("format", tomlkit.item(self.format))

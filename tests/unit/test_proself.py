@@ -248,6 +248,11 @@ def test_the_secret_does_not_show_itself() -> None:
     covered = config().without_secret()
     assert VALUE not in covered.to_toml() + covered.model_dump_json()
     assert MASK in covered.to_toml()
+    assert "シークレットは含まれていません" in covered.to_toml()
+    for claim in ("holds a client secret", "シークレットが含まれています"):
+        assert claim in config().to_toml()
+        assert claim not in covered.to_toml()
+    assert json.loads(covered.model_dump_json())["mail_server"]["client_secret"] is None
     assert json.loads(config().model_dump_json())["mail_server"]["client_secret"] == VALUE
 
 
