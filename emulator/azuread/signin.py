@@ -22,6 +22,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AUDIENCE = "api://AzureADTokenExchange"
 DEVOPS_API_VERSION = "7.1"
 RENEW_BEFORE_SECONDS = 60
+NO_AUTHORIZER = "no Authorizer could be configured, please check your configuration"
 
 Credential = Callable[[], dict[str, str]]
 
@@ -30,8 +31,8 @@ def choose_credential(configuration: Configuration) -> Credential:
     """Give what yields the form fields that prove the client; raises ConfigurationError."""
     if not configuration.tenant_id or not configuration.client_id:
         raise ConfigurationError(
-            "The azuread provider has no tenant or client to sign in as: set azuread:tenantId and "
-            "azuread:clientId, or ARM_TENANT_ID and ARM_CLIENT_ID."
+            f"{NO_AUTHORIZER}: there is no tenant or client to sign in as. Set azuread:tenantId "
+            "and azuread:clientId, or ARM_TENANT_ID and ARM_CLIENT_ID."
         )
     if configuration.client_secret:
         return lambda: {"client_secret": configuration.client_secret}
@@ -43,7 +44,7 @@ def choose_credential(configuration: Configuration) -> Credential:
                 return lambda: _assertion(_devops_token(configuration))
             return lambda: _assertion(_github_token(configuration))
     raise ConfigurationError(
-        "The azuread provider has no credential that an embedded tenant accepts: set "
+        f"{NO_AUTHORIZER}: there is no credential that an embedded tenant accepts. Set "
         "ARM_CLIENT_SECRET, or ARM_USE_OIDC=true with ARM_OIDC_TOKEN, ARM_OIDC_TOKEN_FILE_PATH or "
         "the pipeline's own token service. Certificates, managed identities and the Azure CLI need "
         "a tenant in the cloud."

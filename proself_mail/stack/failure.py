@@ -401,6 +401,17 @@ RULES = (
         "again.",
         source="M",
     ),
+    Rule(
+        r"no Authorizer could be configured|could not configure AzureCli Authorizer|"
+        r"[Pp]lease run 'az login'",
+        Kind.PERMANENT,
+        "the azuread plugin has nothing to sign in with",
+        "Set ARM_CLIENT_ID and ARM_CLIENT_SECRET (not AZURE_CLIENT_ID and its like), in a pipeline "
+        "ARM_USE_OIDC, or `az login --tenant TENANT`; against an embedded tenant "
+        f"`{leading('--ready-file F')}` sets all. Then try again.",
+        ConfigurationError,
+        source="C (hashicorp/go-azure-sdk sdk/auth), U (hashicorp/terraform-provider-azuread#1250)",
+    ),
     Rule(r"does not exist on type", Kind.PERMANENT),
     Rule(
         r"expected non-nil error with nil state",

@@ -134,7 +134,9 @@ class TestSignIn:
     ) -> None:
         environment = {k: v for k, v in scripted.environment.items() if "SECRET" not in k}
         with Plugin(executable, environment) as plugin:
-            assert "ARM_CLIENT_SECRET" in plugin.refusal()
+            refusal = plugin.refusal()
+            assert "no Authorizer could be configured" in refusal, "the real one's words"
+            assert "ARM_CLIENT_SECRET" in refusal
             assert "ARM_CLIENT_SECRET" in plugin.refusal(useOidc="true")
 
     @pytest.mark.parametrize("way", ["ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH"])

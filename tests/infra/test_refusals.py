@@ -113,6 +113,7 @@ def test_settings_of_the_default_provider_have_no_effect_and_are_refused(journey
         ({"ARM_TENANT_ID": "9" * 8 + "-2222-4333-8444-555555555555"}, "pinned to", "Sign in"),
         ({"SSL_CERT_FILE": "/dev/null"}, "cannot be reached", "SSL_CERT_FILE"),
         ({"PROSELF_MAIL_CLOCK_OFFSET_SECONDS": "320"}, "5 minutes apart", "clock"),
+        ({"ARM_CLIENT_ID": "", "ARM_CLIENT_SECRET": ""}, "has nothing to sign in", "emulator env"),
         ({"ARM_CLIENT_SECRET": "wrong"}, "refuses the sign-in (AADSTS7000215", "ARM_CLIENT_SECRET"),
     ],
 )

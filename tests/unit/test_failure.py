@@ -354,6 +354,28 @@ def test_the_next_step_names_the_stack_once(stack: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        # hashicorp/terraform-provider-azuread internal/clients/builder.go before each of them.
+        "unable to build authorizer for Resource Manager API: no Authorizer could be configured, "
+        "please check your configuration",
+        "unable to build authorizer for Resource Manager API: could not configure AzureCli "
+        'Authorizer: could not parse Azure CLI version: launching Azure CLI: exec: "az": '
+        "executable file not found in $PATH",
+        "unable to build authorizer for Resource Manager API: could not configure AzureCli "
+        "Authorizer: obtaining tenant ID: running Azure CLI: exit status 1: ERROR: Please run 'az "
+        "login' to setup account.",
+    ],
+)
+def test_nothing_to_sign_in_with_is_told_with_what_to_set(said: str) -> None:
+    error = classify(said).error()
+    assert isinstance(error, ConfigurationError)
+    assert error.cause.startswith("The azuread plugin has nothing to sign in with")
+    for way in ("ARM_CLIENT_SECRET", "ARM_USE_OIDC", "`az login", leading("--ready-file F")):
+        assert way in error.next_step
+
+
+@pytest.mark.parametrize(
     ("said", "kept"),
     [
         (
