@@ -139,8 +139,9 @@ def _emulator_env(arguments: argparse.Namespace) -> int:
                 "Start one by `proself-mail emulator start --ready-file "
                 f"{shell_word(str(arguments.ready_file))}`, then try again.",
             )
-        prepared = sandbox.prepare(arguments.ready_file)
-        lines = shell.setting_lines(prepared.environment, arguments.shell)
+        around = shell.typed_in()
+        prepared = sandbox.prepare(arguments.ready_file, around)
+        lines = shell.setting_lines(prepared.environment, arguments.shell, around)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 

@@ -7,6 +7,7 @@ folder.
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,10 @@ class Sandbox:
     environment: dict[str, str]
 
 
-def prepare(ready_file: Path) -> Sandbox:
+def prepare(ready_file: Path, environment: Mapping[str, str] = os.environ) -> Sandbox:
     """Set up the sandbox of a running embedded tenant, in a folder beside its ready file.
+
+    `environment` is that of the shell or the process to lead.
 
     Raises `ConfigurationError` where none is running, `MissingTool` without a Pulumi CLI, `Refused`
     where that folder is not this user's alone.
@@ -41,11 +44,15 @@ def prepare(ready_file: Path) -> Sandbox:
     if not passphrase.exists():
         private_file.write(passphrase, secrets.token_urlsafe(24))
     chosen = plugin.for_embedded(folder / "plugin")
-    on_path = [chosen.folder, Path(sys.executable).parent, pulumi_cli.locate().path.parent]
+    ours = (chosen.folder, Path(sys.executable).parent, pulumi_cli.locate().path.parent)
+    on_path = [str(each) for each in ours]
+    on_path += [
+        each for each in environment.get("PATH", "").split(os.pathsep) if each not in on_path
+    ]
     return Sandbox(
         tenant,
         chosen,
-        tenant.environment()
+        tenant.environment(environment)
         | {
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_BACKEND_URL": backend.file_url(state),
@@ -58,6 +65,6 @@ def prepare(ready_file: Path) -> Sandbox:
             "PULUMI_PYTHON_CMD": "",
             # The virtual environment is on it because a Python language host that was built from
             # its Go module knows no `virtualenv` option.
-            "PATH": os.pathsep.join([*map(str, on_path), os.environ.get("PATH", "")]),
+            "PATH": os.pathsep.join(on_path),
         },
     )

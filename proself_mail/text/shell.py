@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from proself_mail.errors import ConfigurationError
@@ -12,6 +14,25 @@ from proself_mail.text.command_line import powershell_text
 
 BEFORE_VARIABLE = "PROSELF_MAIL_BEFORE"
 """Holds what `setting_lines` replaced in a shell, as JSON, so that it can be put back."""
+
+
+def typed_in() -> Mapping[str, str]:
+    """Return the variables of the shell that this command was typed in, as far as can be told.
+
+    They are this process's own but for PATH, on which `uv run` puts the virtual environment first
+    for what it runs.
+    """
+    if uv := os.environ.get("UV"):
+        import psutil  # 0.03 s
+
+        with suppress(psutil.Error, OSError, LookupError):
+            for parent in psutil.Process().parents():
+                if Path(parent.exe()).samefile(uv):
+                    return os.environ | {"PATH": parent.environ()["PATH"]}
+                # Windows has launchers between; a shell that uv runs is one that is typed in.
+                if not Path(parent.exe()).is_relative_to(sys.prefix):
+                    break
+    return os.environ
 
 
 def setting_lines(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from proself_mail.rehearsal.embedded import EmbeddedTenant
 from tests.waiting import until
 
 PROSELF_MAIL = str(Path(sys.executable).parent / "proself-mail")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(ready_file: Path, *options: str) -> subprocess.Popen[bytes]:
@@ -55,11 +57,14 @@ def test_a_shell_is_led_there_and_back(tmp_path: Path) -> None:
         ):  # fmt: skip
             assert ready[key]
         rehearse.make_project(tmp_path)
+        # It puts the virtual environment on PATH for what it runs.
+        by_uv = f'"$UV" run --no-sync --project {shlex.quote(str(ROOT))} proself-mail'
+        by_uv = by_uv if "UV" in os.environ else PROSELF_MAIL
         script = f"""
         set -eu
         env | sort > before
-        enter() {{ eval "$({PROSELF_MAIL} emulator env --ready-file 'a folder/tenant.json')"; }}
-        enter
+        enter() {{ eval "$("$@" emulator env --ready-file 'a folder/tenant.json')"; }}
+        enter {by_uv}
         env | sort > inside
         {PROSELF_MAIL} init --stack typed --server proself.example.jp --target embedded \\
             --mailbox {ready["mailbox"]} --environment test --config-file "$PWD/proself.toml"
@@ -70,7 +75,7 @@ def test_a_shell_is_led_there_and_back(tmp_path: Path) -> None:
 import os, ssl, urllib.request
 url = "https://" + os.environ["ARM_METADATA_HOSTNAME"]
 print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01").status)'
-        enter  # twice does no harm
+        enter {PROSELF_MAIL}  # twice does no harm
         eval "$({PROSELF_MAIL} emulator env --unset)"
         env | sort > after
         """
@@ -108,6 +113,7 @@ print(urllib.request.urlopen(url + "/metadata/endpoints?api-version=2022-09-01")
         for name in ("NO_PROXY", "no_proxy"):
             assert {"intranet.example", "127.0.0.1", "::1", host} <= set(led[name].split(","))
         assert led["PULUMI_CONFIG_PASSPHRASE"]
+        assert led["PATH"].split(os.pathsep).count(str(Path(sys.executable).parent)) == 1
         assert (tmp_path / "after").read_text(encoding="utf-8") == (tmp_path / "before").read_text(
             encoding="utf-8"
         )
