@@ -12,11 +12,12 @@ from uuid import UUID
 
 import yaml
 
-from proself_mail.config.settings import PROJECT, Environment, Settings
+from proself_mail.config.settings import Environment, Settings
 from proself_mail.entra.directory import ApplicationRecord, DirectoryError, OrganizationRecord
 from proself_mail.entra.session import Session
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.removal.ownership import OfStack, of_production
+from proself_mail.stack import integrity
 from proself_mail.stack.foreign import foreign_in_state, without_foreign
 from proself_mail.stack.state import State
 
@@ -63,15 +64,11 @@ def check_environment(name: str, configured: Settings) -> None:
 
 
 def check_state(name: str, found: State) -> None:
-    """Refuse a state that is protected, another project's, or holds what this program never made.
+    """Refuse a state that is another stack's, protected, or holds what this program never made.
 
     It is dropped as a whole in the end, so everything in it must be known to be removed.
     """
-    if others := found.projects - {PROJECT}:
-        raise Refused(
-            f"The state of {name} is another project's: {', '.join(sorted(others))}.",
-            "Bring this project's own state back from the backend's history.",
-        )
+    integrity.check(name, found)
     check_nothing_foreign(name, found)
     if found.protected:
         raise Refused(

@@ -16,6 +16,19 @@ from proself_mail.secret import MASK
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
 from proself_mail.text.quotation import without_keys
 
+_STATE_BEFORE = (
+    "bring the state from before back from the backend's history (on a file backend it lies beside "
+    "the state, as `STACK.json.bak`)"
+)
+
+
+def how_to_repair(stack: str) -> str:
+    """Say what a person does about a state that the engine reads and refuses to use."""
+    return (
+        f"`pulumi state repair --stack {stack}` takes away what refers to nothing, and changes "
+        f"nothing where that does not suffice: then {_STATE_BEFORE}."
+    )
+
 
 class Kind(StrEnum):
     """What to do about a failure."""
@@ -112,7 +125,10 @@ _CREDENTIAL = re.compile(
 _LIFETIME = r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allowed"
 _UNPROTECTING = re.compile(r" ?To unprotect the resource, .*")
 """The engine's advice, by which what it protects would be gone."""
-_ENTRA = re.compile(r"AADSTS\d+: .*?(?= Trace ID|$)")
+_QUOTED = re.compile(
+    r"AADSTS\d+: .*?(?= Trace ID|$)|snapshot integrity failure.*?(?= Stack Trace:|$)"
+)
+"""Words that all others of their error are only around, such as trace ids and advice."""
 
 
 class Rule(NamedTuple):
@@ -228,6 +244,14 @@ RULES = (
         Kind.PERMANENT,
         "there is no room left on a disk of this machine",
         "Make room where the state, the stack files and temporary files lie, then run it again.",
+        source="P",
+    ),
+    Rule(
+        r"snapshot integrity (failure|error)",
+        Kind.PERMANENT,
+        "the engine refuses to use the stack's state",
+        how_to_repair("STACK"),
+        Refused,
         source="P",
     ),
     Rule(
@@ -492,7 +516,7 @@ def _covered(words: str) -> str:
 
 def _one_line(words: str) -> str:
     text = _covered(words)
-    if entra := _ENTRA.search(text):  # the rest is trace ids and the same as JSON
-        return entra[0]
+    if quoted := _QUOTED.search(text):
+        return quoted[0]
     text = _UNPROTECTING.sub("", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

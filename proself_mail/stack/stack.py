@@ -23,7 +23,7 @@ from proself_mail.config.configuration import Standing
 from proself_mail.config.settings import PROJECT, Settings
 from proself_mail.config.stack_name import file_name, is_stack_name, short_name
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
-from proself_mail.stack import backend, failure, pulumi_command, stack_file, state
+from proself_mail.stack import backend, failure, integrity, pulumi_command, stack_file, state
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.observed import Observed, Observer
 from proself_mail.stack.outputs import Outputs, outputs_of
@@ -133,7 +133,8 @@ class Stack:
         """Return its configuration and its state, with `covered` without the values of secrets.
 
         Those take the CLI twice as long. Raises `ConfigurationError` where there is no such stack
-        or its configuration cannot be used, and `Refused` where that has the UUID of another.
+        or its configuration cannot be used, and `Refused` where that has the UUID of another, or
+        no update is to use the state.
         """
         settings, found = await asyncio.gather(
             self.engine.awaited(self.settings),
@@ -141,6 +142,7 @@ class Stack:
         )
         if found is None:
             raise self.missing()
+        integrity.check(self.name, found)
         self.check_identity(settings, found)
         await self.engine.awaited(lambda: self._check_passphrase(found))
         return settings, found

@@ -5,6 +5,7 @@ and only where the engine cannot get over what a cut-off run left (`mend`).
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,8 +79,10 @@ class State:
     """Names of the program's resources that the engine refuses to delete."""
     protects_engines_own: bool = False
     """Whether that is so of the engine's own provider, which `proself-mail up` has no use for."""
-    projects: frozenset[str] = frozenset()
-    """Names of the projects that its resources are of."""
+    stacks: frozenset[str] = frozenset()
+    """The stacks that its resources are of by their URNs, each as PROJECT/STACK."""
+    fault: str = ""
+    """What is in it and can be in no state that the engine uses; blank for nothing."""
     foreign: tuple[Foreign, ...] = ()
     """What the program never declares, as by `pulumi import`; dependants come later."""
     replaced: tuple[Resource, ...] = ()
@@ -172,13 +175,13 @@ def read(deployment: Mapping[str, Any]) -> State:
     outputs: Mapping[str, Any] = {}
     protected: list[str] = []
     protects_engines_own = False
-    projects: set[str] = set()
+    stacks: set[str] = set()
     foreign: dict[Urn, str] = {}
     replaced: list[Resource] = []
     tainted: list[Urn] = []
     for each in deployment.get("resources") or ():
         urn = Urn(each["urn"])
-        projects.add(urn.project)
+        stacks.add(f"{urn.project}/{urn.stack}")
         if is_foreign(urn):
             foreign[urn] = _graph_id(each.get("id") or "")
             continue
@@ -207,12 +210,30 @@ def read(deployment: Mapping[str, Any]) -> State:
         outputs,
         tuple(protected),
         protects_engines_own,
-        frozenset(projects),
+        frozenset(stacks),
+        _fault(deployment.get("resources") or ()),
         foreign_of(foreign, outputs, {each["urn"] for each in deployment.get("resources") or ()}),
         tuple(replaced),
         tuple(tainted),
         ((deployment.get("secrets_providers") or {}).get("state") or {}).get("salt") or "",
     )
+
+
+def _fault(resources: Sequence[Mapping[str, Any]]) -> str:
+    """Say what the engine would not use a state with these resources for; blank for nothing.
+
+    (pulumi, pkg/resource/deploy, `Snapshot.VerifyIntegrity`)
+    """
+    there = Counter(each["urn"] for each in resources if not each.get("delete"))
+    if twice := [urn for urn, count in there.items() if count > 1]:
+        return f"{twice[0]} is in it more than once"
+    known = {each["urn"] for each in resources}
+    for each in resources:
+        provider = (each.get("provider") or "").rpartition("::")[0]
+        for other in (each.get("parent"), provider, *(each.get("dependencies") or ())):
+            if other and other not in known:
+                return f"{each['urn']} refers to {other}, which is not in it"
+    return ""
 
 
 def is_foreign(urn: Urn) -> bool:

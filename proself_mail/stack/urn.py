@@ -11,6 +11,11 @@ class Urn(str):
     __slots__ = ()
 
     @property
+    def stack(self) -> str:
+        """The stack that it is of, by its short name."""
+        return self.split("::", 1)[0].rpartition(":")[2]
+
+    @property
     def project(self) -> str:
         """The project that it is of."""
         return self.split("::", 3)[1]

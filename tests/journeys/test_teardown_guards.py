@@ -239,14 +239,39 @@ def test_what_somebody_imported_into_the_stack(standing: Journey) -> None:
     assert standing.tenant.ask("GET", f"/applications/{theirs['id']}")["displayName"] == "erp"
 
 
-def test_a_state_of_another_project(standing: Journey) -> None:
-    edit_state(
-        standing,
-        lambda document: json.loads(
-            json.dumps(document).replace("::proself-mail::", "::billing::")
-        ),
-    )
-    assert "is another project's: billing" in refused(standing)
+@pytest.mark.parametrize(
+    ("before", "after", "other"),
+    [
+        ("::proself-mail::", "::billing::", f"billing/{STACK}"),
+        (f"urn:pulumi:{STACK}::", "urn:pulumi:prod::", "proself-mail/prod"),
+    ],
+)
+def test_a_state_of_another_stack(standing: Journey, before: str, after: str, other: str) -> None:
+    """An update would replace the application, with the secret that Proself has."""
+    edit_state(standing, lambda state: json.loads(json.dumps(state).replace(before, after)))
+    cause = f"is another stack's: {other}"
+    assert cause in refused(standing)
+    mark = standing.mark()
+    for command in ("verify", "up"):
+        done = standing.proself_mail(command, "--stack", STACK)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert cause in " ".join(done.stderr.split())
+    assert standing.writes(mark) == []
+
+
+def test_a_state_that_the_engine_refuses(standing: Journey) -> None:
+    file = standing.folder / f"state/.pulumi/stacks/proself-mail/{STACK}.json"
+    state = json.loads(file.read_text(encoding="utf-8"))
+    resources = state["checkpoint"]["latest"]["resources"]
+    resources += [each for each in resources if each["urn"].endswith("::application")]
+    file.write_text(json.dumps(state), encoding="utf-8")
+    typed = standing.up(STACK)
+    assert "snapshot integrity failure" in typed.stderr
+    assert "::application is in it more than once" in refused(standing)
+    for command in ("verify", "preflight"):
+        done = standing.proself_mail(command, "--stack", STACK)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert f"`pulumi state repair --stack {STACK}`" in " ".join(done.stderr.split())
 
 
 def add(journey: Journey, what: str) -> None:

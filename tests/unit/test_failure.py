@@ -300,6 +300,12 @@ def test_an_engine_that_is_too_old_is_a_setting(said: str) -> None:
             "PULUMI_BACKEND_URL",
         ),
         (
+            "The Pulumi CLI encountered a snapshot integrity error. This is a bug!\n\nError: "
+            "snapshot integrity failure; refusing to use it: duplicate resource urn:x",
+            Refused,
+            "`pulumi state repair --stack STACK`",
+        ),
+        (
             "PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
             ConfigurationError,
             "pulumi login",
@@ -413,6 +419,19 @@ def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
     assert "Choose one" in missing.next_step
     of_a_key = classify("could not create secrets manager for new stack: invalid keyID")
     assert "the address of the key" in of_a_key.next_step
+
+
+def test_the_engines_advice_on_a_state_is_not_repeated() -> None:
+    said = classify(
+        "The Pulumi CLI encountered a snapshot integrity error. This is a bug!\nYou can try:\n  * "
+        "Passing the `--disable-integrity-checking` flag.\nError:   snapshot integrity failure; "
+        "refusing to use it: duplicate resource urn:x (not marked for deletion)\n\nStack Trace:\n\n"
+        "goroutine 1 [running]:"
+    ).said
+    assert said == (
+        "snapshot integrity failure; refusing to use it: duplicate resource urn:x (not marked for "
+        "deletion)"
+    )
 
 
 def test_what_conditional_access_blocks_is_not_told_as_a_wrong_secret() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from proself_mail.errors import ConfigurationError
-from proself_mail.stack import state
+from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.stack import integrity, state
 from proself_mail.stack.foreign import Foreign, without_foreign
 from proself_mail.stack.outputs import check_agreement
 from proself_mail.stack.urn import Urn
@@ -82,6 +82,32 @@ def test_a_state_forgets_a_dependant_first() -> None:
     lines = without_foreign("dev", (Foreign(Urn(IMPORTED)), Foreign(Urn(below)))).split(", ")
     assert lines[0] == f"`pulumi state delete '{below}' --force --stack dev`"
     assert lines[1].startswith(f"`pulumi state delete {IMPORTED} --force --stack dev`")
+
+
+def test_what_the_engine_would_not_use() -> None:
+    """It reads such a state as any other, and stops only once it is to write."""
+    provider = "urn:pulumi:dev::proself-mail::pulumi:providers:azuread::azuread"
+    ours = f"{OURS}${APPLICATION}::application"
+    whole = [
+        *(entry(each) for each in (STACK, provider)),
+        entry(ours, parent=STACK, provider=f"{provider}::id", dependencies=[provider]),
+    ]
+    assert state.read({"resources": whole}).fault == ""
+    replaced = entry(ours, delete=True)
+    assert state.read({"resources": [*whole, replaced, replaced]}).fault == ""
+    twice = state.read({"resources": [*whole, entry(ours)]})
+    assert twice.fault == f"{ours} is in it more than once"
+    for lost in (STACK, provider):
+        rest = [each for each in whole if each["urn"] != lost]
+        assert state.read({"resources": rest}).fault == (
+            f"{ours} refers to {lost}, which is not in it"
+        )
+    with pytest.raises(Refused, match="more than once") as refused:
+        integrity.check("dev", twice)
+    assert "`pulumi state repair --stack dev`" in refused.value.next_step
+    with pytest.raises(Refused, match="is another stack's: proself-mail/dev"):
+        integrity.check("prod", state.read({"resources": whole}))
+    integrity.check("organization/proself-mail/dev", state.read({"resources": whole}))
 
 
 PASSWORD = "azuread:index/applicationPassword:ApplicationPassword"
