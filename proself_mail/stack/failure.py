@@ -16,17 +16,18 @@ from proself_mail.secret import MASK
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
 from proself_mail.text.quotation import without_keys
 
-_STATE_BEFORE = (
+STATE_BEFORE = (
     "bring the state from before back from the backend's history (on a file backend it lies beside "
     "the state, as `STACK.json.bak`)"
 )
+"""What a person does about a state that is of no use: a clause."""
 
 
 def how_to_repair(stack: str) -> str:
     """Say what a person does about a state that the engine reads and refuses to use."""
     return (
         f"`pulumi state repair --stack {stack}` takes away what refers to nothing, and changes "
-        f"nothing where that does not suffice: then {_STATE_BEFORE}."
+        f"nothing where that does not suffice: then {STATE_BEFORE}."
     )
 
 
@@ -255,6 +256,14 @@ RULES = (
         source="P",
     ),
     Rule(
+        r"(load checkpoint|deserialize deployment): .*(invalid character|cannot unmarshal|"
+        r"unexpected end of JSON input|unsupported checkpoint version|missing required)",
+        Kind.PERMANENT,
+        "the stack's state is not what this Pulumi CLI can read",
+        f"If a newer Pulumi wrote it (`pulumi version`), use that one. Else {STATE_BEFORE}.",
+        source="P",
+    ),
+    Rule(
         r"marked for protection",
         Kind.PERMANENT,
         "an update would replace what a production stack protects",
@@ -333,7 +342,7 @@ RULES = (
         source="P: `requiredPulumiVersion`; the second is the program's own",
     ),
     Rule(
-        r"invalid YAML file|expected project to be an object",
+        r"invalid YAML file|yaml: unmarshal errors|expected project to be an object",
         Kind.PERMANENT,
         "the stack's file or Pulumi.yaml is not what Pulumi can read",
         "Correct it, or bring it back from the repository's history "

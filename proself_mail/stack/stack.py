@@ -22,7 +22,7 @@ from proself_mail.config import configuration, identity
 from proself_mail.config.configuration import Standing
 from proself_mail.config.settings import PROJECT, Settings
 from proself_mail.config.stack_name import file_name, is_stack_name, short_name
-from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
 from proself_mail.stack import backend, failure, integrity, pulumi_command, stack_file, state
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.observed import Observed, Observer
@@ -253,7 +253,7 @@ class Stack:
 
     def state(self) -> State:
         """Return what the engine knows to be there. Raises `ConfigurationError` without a stack."""
-        return state.read(self._exported("--show-secrets").get("deployment") or {})
+        return self._state(self._exported("--show-secrets"))
 
     @property
     def file(self) -> Path:
@@ -275,7 +275,17 @@ class Stack:
             exported = self._exported()
         except NoStackError:
             return None
-        return state.read(exported.get("deployment") or {})
+        return self._state(exported)
+
+    def _state(self, exported: Mapping[str, Any]) -> State:
+        try:
+            return state.read(exported.get("deployment") or {})
+        except state.UNREADABLE:
+            # Without the error, which may quote a secret.
+            raise RemoteError(
+                f"The state of the stack {self.name} is not what the engine writes.",
+                sentence(f"{failure.STATE_BEFORE}, then try again"),
+            ) from None
 
     def last_settings(self) -> Settings:
         """Return its configuration, or what its file alone holds where there is no stack any more.

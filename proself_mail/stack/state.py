@@ -169,8 +169,15 @@ class State:
         return [datetime.fromisoformat(instant) for instant in made if instant]
 
 
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+"""What is raised for a deployment that is not what the engine writes."""
+
+
 def read(deployment: Mapping[str, Any]) -> State:
-    """Read an exported deployment, the inner object of `pulumi stack export`."""
+    """Read an exported deployment, the inner object of `pulumi stack export`.
+
+    Raises one of `UNREADABLE`.
+    """
     resources: dict[str, Resource] = {}
     outputs: Mapping[str, Any] = {}
     protected: list[str] = []
@@ -193,8 +200,8 @@ def read(deployment: Mapping[str, Any]) -> State:
         if each["type"] == "pulumi:pulumi:Stack":
             outputs = _clear(each.get("outputs") or {})
         elif each["type"].startswith("azuread:") and each.get("id"):
-            found = _clear(each.get("outputs") or {})
-            resource = Resource(urn.name, each["id"], found, each.get("created") or "")
+            given = _clear(each.get("outputs") or {})
+            resource = Resource(urn.name, each["id"], given, each.get("created") or "")
             if each.get("delete"):
                 replaced.append(resource)
             else:
@@ -203,7 +210,7 @@ def read(deployment: Mapping[str, Any]) -> State:
         _name(operation["resource"]) for operation in deployment.get("pending_operations") or ()
     )
     unfinished = tuple(_name(each) for each in _unfinished(deployment))
-    return State(
+    found = State(
         resources,
         pending,
         unfinished,
@@ -217,6 +224,9 @@ def read(deployment: Mapping[str, Any]) -> State:
         tuple(tainted),
         ((deployment.get("secrets_providers") or {}).get("state") or {}).get("salt") or "",
     )
+    # What these cannot be read from is told now, and by who knows of which stack it is.
+    _ = found.stack_id, found.made, found.ends, found.secrets_made
+    return found
 
 
 def _fault(resources: Sequence[Mapping[str, Any]]) -> str:

@@ -300,6 +300,34 @@ def test_an_engine_that_is_too_old_is_a_setting(said: str) -> None:
             "PULUMI_BACKEND_URL",
         ),
         (
+            'getting stack configuration: yaml: unmarshal errors:\n  line 17: mapping key "config" '
+            "already defined at line 1",
+            ConfigurationError,
+            "git checkout",
+        ),
+        (
+            "failed to load checkpoint: place 1: invalid character '<' looking for beginning of "
+            "value",
+            RemoteError,
+            "`STACK.json.bak`",
+        ),
+        (
+            "failed to load checkpoint: place 1: json: cannot unmarshal array into Go value of "
+            "type apitype.VersionedCheckpoint",
+            RemoteError,
+            "`STACK.json.bak`",
+        ),
+        (
+            "failed to load checkpoint: unsupported checkpoint version 99",
+            RemoteError,
+            "If a newer Pulumi wrote it",
+        ),
+        (
+            "could not deserialize deployment: resource missing required 'urn' field",
+            RemoteError,
+            "`STACK.json.bak`",
+        ),
+        (
             "The Pulumi CLI encountered a snapshot integrity error. This is a bug!\n\nError: "
             "snapshot integrity failure; refusing to use it: duplicate resource urn:x",
             Refused,

@@ -1,13 +1,15 @@
 """What of a stack's state is the program's."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from proself_mail.stack import integrity, state
 from proself_mail.stack.foreign import Foreign, without_foreign
 from proself_mail.stack.outputs import check_agreement
+from proself_mail.stack.stack import Stack
 from proself_mail.stack.urn import Urn
 
 STACK = "urn:pulumi:dev::proself-mail::pulumi:pulumi:Stack::proself-mail-dev"
@@ -110,6 +112,33 @@ def test_what_the_engine_would_not_use() -> None:
     integrity.check("organization/proself-mail/dev", state.read({"resources": whole}))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        5,
+        {"type": "x"},
+        {"urn": "urn:pulumi:x", "type": "x"},
+        entry(f"{OURS}${APPLICATION}::application", outputs={"tags": [5, None]}),
+        entry(f"{OURS}${APPLICATION}::application", outputs=[5]),
+        entry(
+            f"{OURS}$azuread:index/applicationPassword:ApplicationPassword::secret-x",
+            outputs={"endDate": "x"},
+        ),
+    ],
+)
+def test_what_the_engine_never_writes_is_told_and_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrong: object
+) -> None:
+    exported = {"deployment": {"resources": [entry(STACK), wrong]}}
+    monkeypatch.setattr(Stack, "_exported", lambda *_: exported)
+    for read in (Stack.state, Stack.covered_state):
+        with pytest.raises(RemoteError, match="state of the stack dev is not what") as told:
+            read(Stack("dev", tmp_path))
+        assert "`STACK.json.bak`" in told.value.next_step
+        assert told.value.__cause__ is None
+
+
 PASSWORD = "azuread:index/applicationPassword:ApplicationPassword"
 TOLD = {
     "applicationObjectId": "a",
@@ -140,7 +169,8 @@ def test_what_pulumi_renamed_is_the_stacks_own(kind: str, own_id: str, name: str
     with pytest.raises(ConfigurationError, match=f"knows the {name} as app2") as told:
         check_agreement(found, "dev")
     assert told.value.next_step.startswith("`pulumi state rename")
-    twice = with_outputs(entry(urn, id=own_id), entry(f"{OURS}${kind}::{name}", id=own_id))
+    ours = entry(f"{OURS}${kind}::{name}", id=own_id, outputs={"endDate": "2027-01-01T00:00:00Z"})
+    twice = with_outputs(entry(urn, id=own_id), ours)
     assert twice.foreign == (Foreign(Urn(urn)),), "its name is taken"
     elsewhere = urn.replace(f"{OURS}$", f"{OURS.rpartition('::')[0]}::")
     assert with_outputs(entry(elsewhere, id=own_id)).foreign == (Foreign(Urn(elsewhere)),)
