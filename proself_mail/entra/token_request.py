@@ -58,7 +58,7 @@ async def token(
 
     for wait in _AGAIN_AFTER:
         try:
-            return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
+            return await _asked(credential, target, enable_cae)
         except (ServiceRequestTimeoutError, ServiceResponseTimeoutError):
             raise  # which has taken its time
         except AzureError as error:
@@ -66,7 +66,18 @@ async def token(
             if asked_for is None or asked_for > _SOON:
                 raise
         await asyncio.sleep(max(wait, asked_for).total_seconds())
-    return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
+    return await _asked(credential, target, enable_cae)
+
+
+async def _asked(credential: AsyncTokenCredential, target: Target, enable_cae: bool) -> AccessToken:
+    """Ask once. Raises `AzureError`, also for an answer that azure-identity trips over."""
+    from azure.core.exceptions import DecodeError
+
+    try:
+        return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        # Without the error, which may quote the answer.
+        raise DecodeError("what answers there is not Entra's token endpoint") from None
 
 
 def passes_in(error: AzureError) -> timedelta | None:

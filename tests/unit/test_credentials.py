@@ -261,6 +261,41 @@ def test_who_wants_to_be_left_alone_for_long_is_told_of_at_once(
     assert told.value.retry_after == timedelta(seconds=min(int(seconds), 300))
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [1, {"access_token": None, "expires_in": None}, {"access_token": "x", "expires_in": "soon"}],
+)
+def test_an_answer_that_is_no_token_endpoints_is_told(
+    monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    """azure-identity takes for granted that it is Entra's."""
+
+    async def send(_: object, request: Any, **__: object) -> Any:
+        made = httpx.Response(200, json=answer)
+        return SimpleNamespace(
+            status_code=200,
+            headers=made.headers,
+            content_type="application/json",
+            reason="OK",
+            request=request,
+            text=lambda *_: made.text,
+            body=lambda: made.content,
+        )
+
+    monkeypatch.setattr(AioHttpTransport, "send", send)
+    here = Target(TargetName.EMBEDDED, "https://localhost:1", "https://g", "m")
+    given = {"ARM_CLIENT_ID": "a", "ARM_CLIENT_SECRET": "x"}
+    credential, source = credentials.choose(here, TENANT, given)
+
+    async def sign_in() -> None:
+        async with credential:
+            await credentials.sign_in(credential, here, source)
+
+    with pytest.raises(RemoteError, match="is not Entra's token endpoint") as told:
+        jumping.run(sign_in)
+    assert "Check the network" in told.value.next_step
+
+
 CLI = "the Azure CLI's sign-in"
 
 
