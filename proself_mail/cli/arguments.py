@@ -23,6 +23,12 @@ class Parser(argparse.ArgumentParser):
         # No option begins with a digit: -1d is an age that is none, not an option that is missing.
         self._negative_number_matcher = re.compile(r"-\.?\d")
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        # Of `--stack=--` argparse takes the value for the mark that ends the options.
+        if action.option_strings and arg_strings == ["--"]:
+            self.error(f"argument {'/'.join(action.option_strings)}: expected one argument")
+        return super()._get_values(action, arg_strings)
+
     def error(self, message: str) -> NoReturn:
         """Raise `ConfigurationError`."""
         raise ConfigurationError(f"{message}.", f"`{self.prog} --help` lists what it takes.")

@@ -351,6 +351,13 @@ def test_what_is_of_a_mail_is_refused_where_none_is_sent(options: list[str], cau
         assert "Give --mail too" in refused.value.next_step
 
 
+def test_a_value_of_two_hyphens_is_none() -> None:
+    """argparse takes it for the mark that ends the options, and gives an empty list."""
+    for option in ("stack", "to"):
+        with pytest.raises(ConfigurationError, match=f"--{option}: expected one argument"):
+            commands._parser().parse_args(["handover", f"--{option}=--"])
+
+
 def test_below_a_table_of_checks_its_commands_stand_unfolded(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
