@@ -114,6 +114,14 @@ def _instant(value: object) -> datetime:
         ) from None
 
 
+def _beginning(value: object) -> datetime:
+    """Read an instant that has room for time before and after it, to reckon with."""
+    instant = _instant(value)
+    if not 1970 <= instant.year < 3000:
+        raise ValueError(f"{value!r} is not an instant of the years from 1970 to 2999")
+    return instant
+
+
 def path_here(text: str) -> str:
     """Return the path itself. Raises `ValueError` where its home folder is nobody's."""
     try:
@@ -153,6 +161,7 @@ def _no_truth(value: object) -> object:
 
 Identifier = Annotated[uuid.UUID, PlainSerializer(str)]
 Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(format_instant)]
+Beginning = Annotated[datetime, BeforeValidator(_beginning), PlainSerializer(format_instant)]
 Days = Annotated[int, BeforeValidator(_no_truth)]
 Permission = Annotated[str, AfterValidator(one_line), AfterValidator(_one_permission)]
 ProselfServer = Annotated[str, AfterValidator(_server)]

@@ -26,6 +26,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from proself_mail import facts
 from proself_mail.config.forms import (
+    Beginning,
     Days,
     Identifier,
     Instant,
@@ -111,7 +112,7 @@ class _Model(BaseModel):
 class SecretsSetting(_Model):
     """One entry of `secrets`, as it is written in the stack file."""
 
-    starts: Instant = Field(alias="from")
+    starts: Beginning = Field(alias="from")
     every_days: Days = Field(ge=1)
     overlap_days: Days = Field(ge=0)
     revokes_earlier: bool = False

@@ -243,6 +243,15 @@ def test_it_is_refused(changes: dict[str, object], cause: str, mending: str) -> 
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("early", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_entries_begin_in_a_time_that_can_be_reckoned_with(early: str) -> None:
+    """At the calendar's ends the instant a day on, or a window's end, is none."""
+    entries = [*json.loads(secrets(**{"from": early})), *json.loads(secrets())]
+    with pytest.raises(ConfigurationError, match="of the years from 1970 to 2999") as refused:
+        parse(GOOD | {"secrets": json.dumps(entries)}, STACK)
+    assert "--path 'secrets[0].from'" in refused.value.next_step
+
+
 NOW = parse_instant("2027-05-01T12:00:00Z")
 BORNE = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
 
