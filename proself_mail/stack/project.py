@@ -39,7 +39,7 @@ def find_project(start: Path) -> Path:
                 "meant.",
                 "Make it a file that you may read, or work in another folder.",
             ) from error
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
+        except (ValueError, RecursionError, yaml.YAMLError) as error:
             raise ConfigurationError(
                 f"{path} is no YAML: {' '.join(str(error).split())}.",
                 "Correct it, or bring it back from the repository's history "

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-UNREADABLE = (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError)
+UNREADABLE = (OSError, ValueError, AttributeError, TypeError, RecursionError, yaml.YAMLError)
 """What is raised for a file that cannot be read, or is not what Pulumi writes."""
 
 _ENGINES_OWN = frozenset({"config", "encryptedkey", "encryptionsalt", "secretsprovider"})
@@ -55,7 +55,7 @@ def plain_values(text: str, namespace: str) -> Mapping[str, object] | None:
         if not isinstance(document, dict) or not document.keys() <= _ENGINES_OWN:
             return None
         split = {tuple(key.split(":")): value for key, value in document["config"].items()}
-    except (yaml.YAMLError, ValueError, KeyError, AttributeError):
+    except (*UNREADABLE, KeyError):
         return None
     if any(len(key) != 2 or key[0] != namespace for key in split):
         return None

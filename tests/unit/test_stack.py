@@ -63,11 +63,12 @@ def test_such_a_name_decides_where_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("written", ["name: [\n", "name: " + "[" * 2000, "name: 2026-13-45\n"])
 def test_a_pipeline_is_told_of_a_project_that_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
     """Beside the program: the folder is not to be trusted."""
-    (tmp_path / "Pulumi.yaml").write_text("name: [\n", encoding="utf-8")
+    (tmp_path / "Pulumi.yaml").write_text(written, encoding="utf-8")
     told = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     for name, path in told.items():
         monkeypatch.setenv(name, str(path))

@@ -91,6 +91,7 @@ def test_what_may_mean_something_else_is_the_engines_to_read(value: str) -> None
         f"{text('a')}  azuread:tenantId: b\n",
         f"{text('a')}  k1: b\n",
         "config: &x\n  proself-mail:k0: *x\n",
+        f"{text('a')}  proself-mail:k1: {'[' * 2000}\n",
     ],
 )
 def test_a_file_that_is_not_ours_alone_is_the_engines_to_read(written: str) -> None:
