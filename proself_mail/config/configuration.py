@@ -33,6 +33,7 @@ from proself_mail.config.settings import (
 from proself_mail.config.stack_name import short_name
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import format_instant
+from proself_mail.text.quotation import is_typed, literal, quoted
 
 PLACEHOLDERS = {
     "tenantId": "TENANT_ID",
@@ -78,6 +79,8 @@ def lost(stack: str, file: str) -> ConfigurationError:
     )
 
 
+_BY_HAND = "correct it in the stack file"
+"""What a person does where no line is known that mends it."""
 BRING_BACK = (
     "Bring the file back from the repository (`git pull`, or its history): it holds the UUID by "
     "which the stack's objects are known."
@@ -111,9 +114,10 @@ def check_namespace(namespace: str, key: str, stack: str) -> None:
         if namespace == "azuread"
         else f"nothing reads it; this project's keys begin with `{PROJECT}:`"
     )
+    line = config_rm(stack, Literal(key))
     raise ConfigurationError(
-        f"The stack's configuration sets `{key}`, which has no effect: {why}.",
-        f"`{config_rm(stack, Literal(key))}`, then try again.",
+        f"The stack's configuration sets `{quoted(key)}`, which has no effect: {why}.",
+        f"{f'`{line}`' if is_typed(line) else _BY_HAND}, then try again.",
     )
 
 
@@ -192,7 +196,7 @@ def parse(
         )
     raise ConfigurationError(
         f"The stack's configuration cannot be used: {causes}.",
-        f"{'; '.join(steps) or 'correct it in the stack file'}, then try again.",
+        f"{'; '.join(steps) or _BY_HAND}, then try again.",
     )
 
 
@@ -220,10 +224,14 @@ def _problems(error: ValidationError, repair: _Repair) -> Sequence[Problem]:
     found = error.errors(include_url=False)
     # A list that has a bad item is reported once more as too short.
     paths = [_path(details["loc"]) for details in found]
-    return [
+    problems = [
         _problem(path, details, repair)
         for path, details in zip(paths, found, strict=True)
         if not (details["type"] == "too_short" and any(p.startswith(f"{path}[") for p in paths))
+    ]
+    # A line that cannot be pasted as it is shown mends nothing.
+    return [
+        each if all(map(is_typed, each.mending)) else each._replace(mending=()) for each in problems
     ]
 
 
@@ -239,7 +247,7 @@ def lists_read(model: type[BaseModel], values: Mapping[str, object]) -> Mapping[
 def _listed(value: object) -> object:
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 
@@ -249,7 +257,7 @@ def _is_list(annotation: Any) -> bool:
 
 def _problem(path: str, details: ErrorDetails, repair: _Repair) -> Problem:
     """Turn one of pydantic's findings into ours."""
-    given = repr(details["input"])
+    given = literal(details["input"])
     match details["type"]:
         case "missing":
             choices = " or ".join(repr(str(each)) for each in _CHOICES.get(path, ()))
@@ -285,8 +293,10 @@ def _problem(path: str, details: ErrorDetails, repair: _Repair) -> Problem:
             cause = f"`{path}` is an empty list"
         case "greater_than_equal":
             cause = f"`{path}` is {given}, less than {details['ctx']['ge']}"
-        case "int_parsing" | "int_type" | "int_from_float":
+        case "int_parsing" | "int_parsing_size" | "int_type" | "int_from_float":
             cause = f"`{path}` is {given}, not a whole number"
+        case "bool_parsing" | "bool_type":
+            cause = f"`{path}` is {given}, neither true nor false"
         case "value_error":
             cause = f"`{path}`: {details['ctx']['error']}"
         case _:
@@ -298,7 +308,7 @@ def _unknown(path: str) -> str:
     known = [field.alias or "" for field in Settings.model_fields.values()]
     near = difflib.get_close_matches(path, known, n=1)
     hint = f" (did you mean `{near[0]}`?)" if near else ""
-    return f"`{path}` is not a key{hint}"
+    return f"`{quoted(path)}` is not a key{hint}"
 
 
 def _mending(path: str, given: object, repair: _Repair) -> tuple[str, ...]:
@@ -372,7 +382,7 @@ def _length(path: str, repair: _Repair) -> str | None:
     entries = repair.values["secrets"]
     assert isinstance(entries, list)  # noqa: S101  or it would have no items
     other = str(entries[int(place)].get("overlapDays" if key == "everyDays" else "everyDays"))
-    if not (other.isascii() and other.isdigit()):
+    if not re.fullmatch("[0-9]{1,9}", other):
         return None
     days = int(other)
     if key == "overlapDays":

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from proself_mail.schedule import format_instant, parse_instant
+from proself_mail.text.quotation import literal
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -35,8 +36,8 @@ def _check_width(text: str) -> None:
             "a space (U+3000)" if each == "\u3000" else each for each in dict.fromkeys(wide)
         )
         raise ValueError(
-            f"{text!r} has full-width characters (全角) where half-width ones (半角) belong: "
-            f"{listed}"
+            f"{literal(text)} has full-width characters (全角) where half-width ones (半角) "
+            f"belong: {listed}"
         )
 
 
@@ -44,26 +45,26 @@ def _lowercase_host(host: str) -> str:
     name = host.lower()
     is_number = name.rpartition(".")[2].isdigit()
     if len(name) > 253 or is_number or not _HOST.fullmatch(name):
-        raise ValueError(f"{host!r} is not a host name")
+        raise ValueError(f"{literal(host)} is not a host name")
     return name
 
 
 def _server(text: str) -> str:
     _check_width(text)
     if "://" in text:
-        raise ValueError(f"{text!r} has a scheme: give the host name alone")
+        raise ValueError(f"{literal(text)} has a scheme: give the host name alone")
     if "/" in text:
-        raise ValueError(f"{text!r} has a path: give the host name alone")
+        raise ValueError(f"{literal(text)} has a path: give the host name alone")
     if text.startswith("[") or text.count(":") > 1:
-        raise ValueError(f"{text!r} is not a host name: give a name, and no address")
+        raise ValueError(f"{literal(text)} is not a host name: give a name, and no address")
     host, colon, port = text.partition(":")
     if not host.isascii() or any(label.startswith("xn--") for label in host.lower().split(".")):
         raise ValueError(
-            f"{host!r} is an international host name, which Entra takes in no redirect URI: give "
-            "the server a name of plain letters, digits and hyphens too"
+            f"{literal(host)} is an international host name, which Entra takes in no redirect "
+            "URI: give the server a name of plain letters, digits and hyphens too"
         )
     if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ValueError(f"{port!r} is not a port")
+        raise ValueError(f"{literal(port)} is not a port")
     host = _lowercase_host(host)
     # A browser leaves the usual port out of the address that it is sent back to.
     return host if not colon or int(port) == 443 else f"{host}:{int(port)}"
@@ -83,7 +84,7 @@ def _mail_address(text: str) -> str:
     _check_width(text)
     local, at, domain = text.rpartition("@")
     if not at or not _MAIL_ADDRESS.fullmatch(local) or "." not in domain:
-        raise ValueError(f"{text!r} is not a mail address")
+        raise ValueError(f"{literal(text)} is not a mail address")
     return f"{local}@{_lowercase_host(domain)}"
 
 
@@ -99,7 +100,7 @@ def _tenant_or_blank(value: object) -> str:
     try:
         return "" if value == "" else str(uuid.UUID(str(value)))
     except ValueError:
-        raise ValueError(f"{value!r} is neither blank nor a UUID") from None
+        raise ValueError(f"{literal(value)} is neither blank nor a UUID") from None
 
 
 def _instant(value: object) -> datetime:
@@ -110,7 +111,7 @@ def _instant(value: object) -> datetime:
         return parse_instant(text)
     except ValueError:
         raise ValueError(
-            f"{value!r} is not an instant with a time zone, such as 2027-04-01T00:00:00Z"
+            f"{literal(value)} is not an instant with a time zone, such as 2027-04-01T00:00:00Z"
         ) from None
 
 
@@ -118,7 +119,7 @@ def _beginning(value: object) -> datetime:
     """Read an instant that has room for time before and after it, to reckon with."""
     instant = _instant(value)
     if not 1970 <= instant.year < 3000:
-        raise ValueError(f"{value!r} is not an instant of the years from 1970 to 2999")
+        raise ValueError(f"{literal(value)} is not an instant of the years from 1970 to 2999")
     return instant
 
 
@@ -127,7 +128,9 @@ def path_here(text: str) -> str:
     try:
         Path(text).expanduser()
     except RuntimeError:
-        raise ValueError(f"{text!r} begins in the home folder of nobody on this machine") from None
+        raise ValueError(
+            f"{literal(text)} begins in the home folder of nobody on this machine"
+        ) from None
     return text
 
 
@@ -144,7 +147,7 @@ def one_line(text: str) -> str:
 
 def _one_permission(text: str) -> str:
     if len(words(text)) != 1:
-        raise ValueError(f"{text!r} is not the name of one permission")
+        raise ValueError(f"{literal(text)} is not the name of one permission")
     return text
 
 

@@ -41,6 +41,7 @@ from proself_mail.config.mending import config_set
 from proself_mail.config.stack_name import short_name
 from proself_mail.errors import ConfigurationError
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
+from proself_mail.text.quotation import quoted
 
 PROJECT = "proself-mail"
 """The namespace of our keys in a stack's configuration, which is the project's name."""
@@ -221,7 +222,7 @@ class Settings(_Model):
         for place, each in reversed([*enumerate(self.permissions)]):
             if each in self.permissions[:place]:
                 yield (
-                    f"`permissions[{place}]` names {each} again",
+                    f"`permissions[{place}]` names {quoted(each)} again",
                     f"permissions[{place}]",
                     None,
                 )

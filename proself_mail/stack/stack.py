@@ -30,6 +30,7 @@ from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import document, stack_files
 from proself_mail.stack.state import State
 from proself_mail.text.command_line import shell_word
+from proself_mail.text.quotation import literal
 
 
 class NoStackError(ConfigurationError):
@@ -60,7 +61,7 @@ def check_name(name: str) -> None:
     of_this_project = len(owner) < 2 or owner[1:] == [PROJECT]
     if not of_this_project or not all(map(is_stack_name, (*owner, own))):
         raise ConfigurationError(
-            f"{name!r} is not the name of a stack of this project: that is one such as "
+            f"{literal(name)} is not the name of a stack of this project: that is one such as "
             f"contoso.test, or organization/{PROJECT}/contoso.test in full.",
             "`pulumi stack ls` lists what there is.",
         )

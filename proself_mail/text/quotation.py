@@ -12,12 +12,15 @@ that are not seen do not count.
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from proself_mail.secret import MASK
 
 LONGEST = 1000
 """Characters that a quotation has at most; replies of real servers have a few hundred."""
+_LONGEST_VALUE = 100
+"""Characters of a value that a person gave, and that is too long to be a right one."""
 
 _CONTROL = (
     r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"  # C0 but tab and line feed, C1, separators
@@ -64,6 +67,24 @@ _CREDENTIALS = (_JWT, _BASE64_XOAUTH2, _BEARER, _PARAMETER, *_KEYS)
 def one_line(text: str) -> str:
     """Return a text on one line: a space for each run of control characters and line breaks."""
     return _BREAKS.sub(" ", text)
+
+
+def literal(value: object) -> str:
+    """Return a value as Python writes it, cut where it is too long; it has no control characters.
+
+    For what a person gave, and is to recognise.
+    """
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        return f"{value[:_LONGEST_VALUE]!r}…"
+    text = repr(value)
+    return text if len(text) <= 2 * _LONGEST_VALUE else f"{text[: 2 * _LONGEST_VALUE]}…"
+
+
+def is_typed(text: str) -> bool:
+    """Say whether a person could have typed it on one line: it has only what is seen, or spaces."""
+    return len(text) <= LONGEST and all(
+        each.isprintable() or unicodedata.category(each) == "Zs" for each in text
+    )
 
 
 def harmless(text: str) -> str:

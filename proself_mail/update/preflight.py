@@ -33,6 +33,7 @@ from proself_mail.stack.foreign import foreign_in_state, without_foreign
 from proself_mail.stack.lock import Lock
 from proself_mail.stack.state import APPLICATION, SERVICE_PRINCIPAL, State
 from proself_mail.stack.taint import tainted, untaint
+from proself_mail.text.quotation import literal
 from proself_mail.update import leftovers
 
 _SETTLED = timedelta(hours=1)
@@ -235,7 +236,7 @@ async def _exchange(directory: Directory, settings: Settings, stack: str) -> Che
             return Check(
                 name,
                 Outcome.FAIL,
-                f"it offers no delegated permission {permission!r}; it offers "
+                f"it offers no delegated permission {literal(permission)}; it offers "
                 f"{', '.join(sorted(offered))}",
                 next_step=f"`{mending}`",
             )

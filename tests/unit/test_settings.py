@@ -252,6 +252,33 @@ def test_entries_begin_in_a_time_that_can_be_reckoned_with(early: str) -> None:
     assert "--path 'secrets[0].from'" in refused.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"permissions": "[" * 100_000}, "not a list"),
+        ({"permissions": '["\\u0000"]'}, "invisible characters"),
+        ({"permissions": json.dumps(["Mail.Send", "x" * 5000, "x" * 5000])}, "names xxx"),
+        ({"secrets": secrets(everyDays="9" * 5000, overlapDays="x")}, "not a whole number"),
+        ({"secrets": secrets(everyDays="x", overlapDays="9" * 5000)}, "not a whole number"),
+        ({"server": "x" * 5000}, "is not a host name"),
+        ({"mailbox": "\x1b[31m" + "x" * 5000}, "is not a mail address"),
+        ({"configFile": "~" + "x" * 5000}, "home folder of nobody"),
+        ({"tenantId": "\u202e" * 5000}, "not a UUID"),
+        ({"x\x1b[31m" + "y" * 5000: "1"}, "is not a key"),
+        ({"secrets": secrets(revokesEarlier="ye\x1bs")}, "neither true nor false"),
+        ({"secrets": secrets(revokesEarlier=None)}, "`secrets[0].revokesEarlier` is missing"),
+    ],
+)
+def test_a_refusal_is_short_and_has_no_control_characters(
+    changes: dict[str, object], cause: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse(GOOD | changes, STACK)
+    assert cause in refused.value.cause
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 2500
+
+
 NOW = parse_instant("2027-05-01T12:00:00Z")
 BORNE = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
 

@@ -43,6 +43,13 @@ def test_a_name_that_no_stack_of_this_project_has(tmp_path: Path, name: str) -> 
         Stack(name, tmp_path)
 
 
+def test_a_name_is_told_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Stack("\x1b[31m" + "x" * 100_000, tmp_path)
+    assert refused.value.cause.isprintable()
+    assert len(refused.value.cause) < 500
+
+
 def rotated(name: str) -> int:
     parser = Parser()
     rotating.add_rotate(parser.add_subparsers())
