@@ -10,61 +10,39 @@ Never a refresh: it forgets what a trailing reader does not show.
 import asyncio
 import contextlib
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from proself_mail import clock, facts
-from proself_mail.config import lifetime
-from proself_mail.config.settings import PROJECT, Settings
+from proself_mail import facts
+from proself_mail.config.settings import Settings
 from proself_mail.entra import notes
 from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.faq import ReadBack
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience, Say
 from proself_mail.entra.session import Session
-from proself_mail.errors import Error, Refused
+from proself_mail.errors import Error
 from proself_mail.files import whole_file
 from proself_mail.proself import proself_file
 from proself_mail.proself.proself import ProselfConfig
 from proself_mail.stack import engine_environment, lock
 from proself_mail.stack.failure import Failure, Kind
-from proself_mail.stack.lock import Lock
 from proself_mail.stack.observed import Observed
 from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.stack import Stack
 from proself_mail.stack.state import APPLICATION, State
 from proself_mail.update import proof
+from proself_mail.update.held_stack import HeldStack
 from proself_mail.update.journal import Journal
+from proself_mail.update.lasting_failures import LastingFailures
 from proself_mail.update.orphans import Orphans
 
 _LAST_WRITE = timedelta(seconds=30)
 """How long the notes are given back for after a failure, which has been told by then."""
-
-_LAST_UNSEEN = 3
-"""So often a lock that only the engine sees is taken for one that went in between."""
-
-_LAST_OF_THE_SAME = 3
-"""So many runs in a row end by the same failure of the program, before it is taken for good."""
-
-_FOR_GOOD = {
-    # By itself it passes: the next run signs in anew. One that is refused for good is refused at
-    # the program's first question.
-    Kind.EXPIRED: (
-        "the tenant refuses tokens that it has just issued",
-        "Look at the identity's sign-ins in Entra (is it disabled, does a Conditional Access "
-        "policy hold it back?), then try again.",
-    ),
-    Kind.KILLED: (
-        "the Pulumi program is killed each time that it runs",
-        "Look for what kills it, such as too little memory (on Linux the kernel's log tells), "
-        "then try again.",
-    ),
-}
-"""What such a failure is then, and what a person does about it."""
 
 
 @dataclass(frozen=True)
@@ -96,42 +74,44 @@ class Update:
         of: Stack,
         opened: Session,
         settings: Settings,
+        state: State,
         record: Journal,
         patience: Patience,
         say: Say,
     ) -> None:
+        """Prepare it from what the engine knows."""
         self._stack = of
         self._session = opened
         self._settings = settings
+        self._before = state
+        self._state = state
+        """What the engine knew last."""
         self._say = say
         self._patience = patience
         self._patience.trailing = record.wrote_lately(opened.tenant_now())
         self._record = record
-        self._orphans = Orphans(opened.directory, of.name, settings, record, self._patience, say)
+        self._orphans = Orphans(opened.directory, of.name, settings, record, patience, say)
+        self._held = HeldStack(of, patience, say)
+        self._lasting = LastingFailures(of.name, settings)
         self._changes: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
-        self._state: State
         self._runs = 0
-        self._ends = deque[Kind | None](maxlen=_LAST_OF_THE_SAME)
-        """By which failures of the program the last runs ended; none for those of a resource."""
-        self._unseen = 0
-        """How often the engine found a lock that could not be seen by then."""
 
-    async def run(self, state: State, stamped: Sequence[ApplicationRecord]) -> Done:
-        """Converge from a state and a listing of what bears the stamp.
+    async def run(self, stamped: Sequence[ApplicationRecord]) -> Done:
+        """Converge from a listing of what bears the stamp.
 
         Ends by success, by the error of whatever will not mend, or by being cancelled, which ends
         the engine in order.
         """
         try:
-            done = await self._converge(state, stamped)
+            done = await self._converge(self._before, stamped)
         except Error as error:
             # Where that fails too, the journal keeps them for the next update on this machine.
             with contextlib.suppress(Error, TimeoutError):
                 async with asyncio.timeout(_LAST_WRITE.total_seconds()):
-                    await self._bring_notes_back(state.key_ids, error)
+                    await self._bring_notes_back(error)
             raise
-        noted = await self._bring_notes_back(state.key_ids)
+        noted = await self._bring_notes_back()
         application = self._orphans.without_removed(noted or done.application)
         return replace(done, application=application)
 
@@ -141,7 +121,7 @@ class Update:
         may_be_old = self._record.carries_on  # an engine that was left ended during the look
         while True:
             # Nothing is judged, and nothing removed, while another engine is at work.
-            if await self._was_held() or may_be_old:
+            if await self._held.free() or may_be_old:
                 state = await self._stack.engine.awaited(self._stack.state)
                 may_be_old = False
             if unclear and state.application_id is None:
@@ -157,17 +137,14 @@ class Update:
             surely |= adoption.keys() & {APPLICATION}
             stamped = await self._after(observed.failures, state)
 
-    async def _bring_notes_back(
-        self, before: Mapping[str, str], failed: Error | None = None
-    ) -> ApplicationRecord | None:
+    async def _bring_notes_back(self, failed: Error | None = None) -> ApplicationRecord | None:
         """Write back what the engine made the application's notes lose; return it where it did.
 
-        `before` are the key ids of secrets that the state knew. Those whose window has closed it
-        has forgotten by now, and the notes are to know them.
+        Secrets whose window has closed the engine has forgotten by now; the notes are to know them.
         """
         if not self._runs or self._state.application_id is None:
             return None
-        earlier, now = self._record.notes, self._state.key_ids
+        earlier, before, now = self._record.notes, self._before.key_ids, self._state.key_ids
         noted, damaged = Ledger.known(earlier, {})
         forgotten = {window: key for window, key in before.items() if window not in now}
         is_news = not damaged and not set(forgotten.values()) <= noted.made.keys()
@@ -186,24 +163,13 @@ class Update:
             now,
         )
 
-    async def _mend(self) -> None:
-        """Take out of the state what blocks the engine, which needs the stack unlocked."""
-        while True:
-            await self._was_held()
-            try:
-                await self._stack.engine.awaited(self._stack.mend_state)
-            except Refused as refused:  # another backend tells who holds it only now
-                await self._unlock(refused.cause)
-            else:
-                return
-
     async def _engine(self, state: State, adoption: Mapping[str, str]) -> tuple[Observed, State]:
         """Run the engine once from a state, and read what it knows afterwards."""
         half_done = (*state.pending, *state.unfinished)
         if half_done:
             self._say(f"taking up what a run before this one left half done: {half_done[0]}")
         if half_done or state.protects_engines_own:
-            await self._mend()
+            await self._held.mend()
         environment = lock.driver()
         if adoption:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
@@ -237,81 +203,12 @@ class Update:
         """
         for each in failures:
             if each.kind is Kind.LOCKED:
-                await self._unlock(each.said)
+                await self._held.unlock(each.said)
                 return await self._orphans.listed()
-            if each.is_of_lifetime:
-                raise self._shorter(each, state).error()
-            if not each.kind.passes:
-                raise each.error()
-        self._raise_in_disguise(failures)
+            self._lasting.check(each, state)
+        self._lasting.check_run(failures)
         await self._patience.after(failures[0])
         return await self._orphans.settle(state)
-
-    def _shorter(self, refused: Failure, state: State) -> Failure:
-        """Say what to do about a secret that a policy refuses and that nobody could foresee."""
-        entries = self._settings.entries
-        step = lifetime.way_out(self._stack.name, entries, state.ends, clock.now(), None)
-        return replace(refused, next_step=step)
-
-    def _raise_in_disguise(self, failures: Sequence[Failure]) -> None:
-        """Raise what is said in the words of a failure that passes, and does not."""
-        owners = {str(owner) for owner in self._settings.owners}
-        for each in failures:
-            if each.kind is Kind.LAG and (missing := [o for o in owners if o in each.said]):
-                raise replace(
-                    each,
-                    cause=f"the tenant knows no {missing[0]}, which is configured as an owner",
-                    next_step=f"`pulumi config --stack {self._stack.name}` shows `owners`: take "
-                    "it out there, then try again; wait a minute first if it has just been made.",
-                ).error()
-        first = failures[0]
-        self._ends.append(None if first.resource else first.kind)
-        if first.kind in _FOR_GOOD and self._ends.count(first.kind) == _LAST_OF_THE_SAME:
-            cause, next_step = _FOR_GOOD[first.kind]
-            raise replace(first, cause=cause, next_step=next_step).error()
-
-    async def _unlock(self, said: str) -> None:
-        """Take a lock away whose process is dead. Raises `Refused` where it may be alive.
-
-        `said` are the engine's words. An engine whose `proself-mail` was killed ends by itself, and
-        is waited for.
-        """
-        held = lock.standing(self._stack.backend_folder, PROJECT, self._stack.name)
-        if held is None:
-            held = lock.holders(said)
-            if not held:
-                raise lock.refusal(self._stack.name, said)
-        if held:
-            await self._free(held)
-            return
-        # Gone since, as a rule; what the engine sees and we do not, is said to hold it.
-        self._unseen += 1
-        if self._unseen == _LAST_UNSEEN:
-            raise lock.refusal(self._stack.name, said)
-        self._patience.wait_for(f"the lock that the engine found ({said[:160]})")
-        await self._patience.moment()
-
-    async def _was_held(self) -> bool:
-        """Free a stack on files from whoever holds it, as `_free` does; say whether any did."""
-        was_held = False
-        while held := lock.standing(self._stack.backend_folder, PROJECT, self._stack.name):
-            was_held = True
-            await self._free(held)
-        return was_held
-
-    async def _free(self, held: Sequence[Lock]) -> None:
-        on_files = self._stack.backend_folder is not None
-        if on_files and all(each.is_dead for each in held):
-            self._say(f"removing the lock of a dead run: {', '.join(map(str, held))}")
-            for each in held:
-                lock.remove(each)
-            return
-        # A dead run's lock on another backend stays until a person takes it away.
-        if all(each.is_abandoned or (on_files and each.is_dead) for each in held):
-            self._patience.wait_for(f"the engine of a killed run: {', '.join(map(str, held))}")
-            await self._patience.moment()
-            return
-        raise lock.refusal(self._stack.name, ", ".join(map(str, held)))
 
     async def _prove(self, state: State, *, idle: bool) -> Done:
         """Prove it, and only then write the config file."""

@@ -87,8 +87,8 @@ async def _update(
 ) -> Done:
     stop_at(looked.checks)
     record = begin(opened, stack, settings, looked)
-    update = Update(stack, opened, settings, record, patience, say)
-    done = await update.run(looked.state, looked.stamped)
+    update = Update(stack, opened, settings, looked.state, record, patience, say)
+    done = await update.run(looked.stamped)
     record.end()
     return done
 

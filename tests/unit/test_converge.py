@@ -1,4 +1,4 @@
-"""What an update that fails gives back."""
+"""What an update that fails gives back, and after which failures it goes on no more."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -12,12 +12,14 @@ from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
 from proself_mail.errors import RemoteError
+from proself_mail.stack import failure
 from proself_mail.stack.engine import Engine
 from proself_mail.stack.failure import classify
 from proself_mail.stack.observed import Observed
 from proself_mail.stack.state import APPLICATION, Resource, State
 from proself_mail.update import journal
 from proself_mail.update.converge import Update
+from proself_mail.update.lasting_failures import LastingFailures
 from tests.unit.test_settings import good
 
 KEY = "11111111-1111-4111-8111-111111111111"
@@ -68,10 +70,24 @@ def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
         tmp_path / "update.json", settings.stack_id, datetime.now(UTC), notes=NOTES
     )
     patience = Patience(lambda _: None)
-    update = Update(cast(Any, stack), cast(Any, opened), settings, record, patience, lambda _: None)
     application = Resource(APPLICATION, "/applications/of-the-stack", {})
     before = State({APPLICATION: application}, (), (), {})
+    update = Update(
+        cast(Any, stack), cast(Any, opened), settings, before, record, patience, lambda _: None
+    )
     with pytest.raises(RemoteError, match=told):
-        asyncio.run(update.run(before, []))
+        asyncio.run(update.run([]))
     assert "Ask Aki before you delete it." in directory.notes
     assert Ledger.read(directory.notes).pasted == KEY
+
+
+def test_a_program_that_is_killed_each_time_is_told_of() -> None:
+    """As by a machine without memory to run it: going on till the deadline mends nothing."""
+    words = "an unhandled error occurred: program exited with non-zero exit code: -1"
+    killed, lost = failure.classify(words), failure.classify("connection reset by peer")
+    lasting = LastingFailures("prod", good())
+    for failures in ([killed], [killed], [lost], [killed], [killed]):
+        lasting.check_run(failures)
+    with pytest.raises(RemoteError, match="is killed each time that it runs") as told:
+        lasting.check_run([killed])
+    assert "memory" in told.value.next_step

@@ -25,20 +25,19 @@ import pytest
 from proself_mail.check import Outcome
 from proself_mail.config.settings import PROJECT
 from proself_mail.entra.patience import Patience
-from proself_mail.errors import Refused, RemoteError
+from proself_mail.errors import Refused
 from proself_mail.removal import teardown
 from proself_mail.removal.removal_item import Item, Result
 from proself_mail.removal.removal_item import Kind as ItemKind
 from proself_mail.removal.removal_item import Outcome as Removed
-from proself_mail.stack import engine_environment, failure, lock
+from proself_mail.stack import engine_environment, lock
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.failure import Kind, classify
 from proself_mail.stack.lock import Holder, Lock
 from proself_mail.stack.stack import Stack
 from proself_mail.update import preflight
-from proself_mail.update.converge import Update
+from proself_mail.update.held_stack import HeldStack
 from tests import jumping
-from tests.unit.test_settings import good
 
 
 @contextlib.contextmanager
@@ -77,41 +76,17 @@ def dead() -> Holder:
 FILES = Path("/somewhere")
 
 
-def update(stack: SimpleNamespace) -> tuple[Update, list[str]]:
-    """Make an update of this stack, and what it will have said."""
+def held(stack: SimpleNamespace) -> tuple[HeldStack, list[str]]:
+    """Make what frees this stack, and what it will have said."""
     said: list[str] = []
-    opened, record = (
-        SimpleNamespace(directory=None, tenant_now=lambda: datetime.now(UTC)),
-        SimpleNamespace(wrote_lately=lambda _: False),
-    )
-    made = Update(
-        cast(Any, stack),
-        cast(Any, opened),
-        good(),
-        cast(Any, record),
-        Patience(said.append),
-        said.append,
-    )
-    return made, said
+    return HeldStack(cast(Any, stack), Patience(said.append), said.append), said
 
 
-def free(backend_folder: Path | None, *held: Lock) -> list[str]:
+def free(backend_folder: Path | None, *by: Lock) -> list[str]:
     """Let an update free a stack that these hold; return what it said."""
-    made, said = update(SimpleNamespace(name="prod", backend_folder=backend_folder))
-    asyncio.run(made._free(held))
+    stack, said = held(SimpleNamespace(name="prod", backend_folder=backend_folder))
+    asyncio.run(stack._free(by))
     return said
-
-
-def test_a_program_that_is_killed_each_time_is_told_of() -> None:
-    """As by a machine without memory to run it: going on till the deadline mends nothing."""
-    words = "an unhandled error occurred: program exited with non-zero exit code: -1"
-    killed, lost = failure.classify(words), failure.classify("connection reset by peer")
-    made, _ = update(SimpleNamespace(name="prod"))
-    for failures in ([killed], [killed], [lost], [killed], [killed]):
-        made._raise_in_disguise(failures)
-    with pytest.raises(RemoteError, match="is killed each time that it runs") as told:
-        made._raise_in_disguise([killed])
-    assert "memory" in told.value.next_step
 
 
 def locked(tmp_path: Path, holder: Holder) -> Path:
@@ -309,12 +284,12 @@ def test_words_that_name_nobody_name_nobody() -> None:
 
 def test_a_lock_that_only_the_engine_sees_is_looked_for_again_and_then_told() -> None:
     """It may have gone in between, as a rule; what stays is not run against for ten minutes."""
-    made, said = update(SimpleNamespace(name="prod", backend_folder=FILES))
+    stack, said = held(SimpleNamespace(name="prod", backend_folder=FILES))
     failure = classify("the stack is currently locked by 1 lock(s)")
     for _ in range(2):
-        jumping.run(lambda: made._unlock(failure.said))
+        jumping.run(lambda: stack.unlock(failure.said))
     with pytest.raises(Refused, match="currently locked"):
-        jumping.run(lambda: made._unlock(failure.said))
+        jumping.run(lambda: stack.unlock(failure.said))
     assert len(said) == 1
     assert "currently locked" in said[0]
 
@@ -338,8 +313,8 @@ def test_an_engine_that_a_killed_run_left_is_waited_for_on_any_backend() -> None
         stack = SimpleNamespace(
             name="prod", backend_folder=None, mend_state=mend_state, engine=Engine()
         )
-        made, said = update(stack)
-        asyncio.run(made._mend())
+        freed, said = held(stack)
+        asyncio.run(freed.mend())
     assert len(tries) == 3
     assert len(said) == 1
     assert "waiting for the engine of a killed run: aki@" in said[0]
