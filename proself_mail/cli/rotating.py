@@ -127,7 +127,7 @@ def _carry_out(
             report.show(report.output(), line)
         return _exit_code(plan.reminder)
     append = rotate.Append.NOW if arguments.now else None
-    done = asyncio.run(
+    rotated = asyncio.run(
         rotate.run(
             stack,
             project,
@@ -138,20 +138,20 @@ def _carry_out(
             dry_run=arguments.dry_run,
         )
     )
-    reminder = done.after.reminder
+    reminder = rotated.after.reminder
     if arguments.dry_run:
         return _exit_code(reminder)
-    lines = list(rotation_report.end(done))
+    lines = list(rotation_report.end(rotated))
     outputs = {"person": reminder.level if reminder else "none"}
     if reminder:
         outputs["title"] = rotation_report.title(stack, reminder)
     told = pipeline.publish(
-        rotation_report.summary(stack, str(done.settings.tenant_id), done),
+        rotation_report.summary(stack, str(rotated.settings.tenant_id), rotated),
         _summary(project, stack),
         outputs,
     )
-    if done.done and done.done.config_file:
-        lines.append(f"For Proself: {done.done.config_file}")
+    if rotated.done and rotated.done.config_file:
+        lines.append(f"For Proself: {rotated.done.config_file}")
     for line in lines:
         report.show(report.output(), line)
     if told:

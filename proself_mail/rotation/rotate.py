@@ -7,18 +7,19 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from proself_mail import clock
 from proself_mail.config.mending import config_rm, secrets_keys
 from proself_mail.config.settings import Settings
 from proself_mail.entra import rights
-from proself_mail.entra.directory import PasswordRecord
+from proself_mail.entra.directory import ApplicationRecord, PasswordRecord
 from proself_mail.entra.patience import AGREEING, Patience, Say
 from proself_mail.entra.session import Session
 from proself_mail.errors import (
@@ -42,6 +43,8 @@ from proself_mail.stack.stack import Stack
 from proself_mail.stack.taint import tainted, untaint
 from proself_mail.update import up
 from proself_mail.update.converge import Done
+
+T = TypeVar("T")
 
 MOST_AT_ONCE = 3
 """Valid secrets of ours at a time: two that overlap, and one after an early rotation."""
@@ -94,8 +97,9 @@ async def run(
     async with _no_longer(name, say) as (patience, limit), rotating(stack, patience) as at:
         greet(at.opened)
         _check_state(at)
+        # An update's look goes on beside what else is read of the tenant.
         foreseen = at.is_update_due and append is None and not dry_run
-        async with _looking(at) if foreseen else nullcontext() as looking:
+        async with _beside(at.look()) if foreseen else nullcontext() as looking:
             before = await at.plan()
             if append is not Append.REVOKE:  # a leak waits for nothing
                 # Not by the look alone, which leaves it out where the state knows of secrets.
@@ -167,14 +171,14 @@ async def acknowledge(
 
 
 @asynccontextmanager
-async def _looking(at: RotatingStack) -> AsyncIterator["asyncio.Future[up.Looked]"]:
-    """Begin the look that an update needs, beside what else is read of the tenant."""
-    looking = asyncio.ensure_future(at.look())
+async def _beside(work: Coroutine[None, None, T]) -> AsyncIterator["asyncio.Future[T]"]:
+    """Begin work that goes on beside other work, and is given up where that fails."""
+    begun = asyncio.ensure_future(work)
     try:
-        yield looking
+        yield begun
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)  # what failed first is told
+        begun.cancel()
+        await asyncio.gather(begun, return_exceptions=True)  # what failed first is told
 
 
 @asynccontextmanager
@@ -335,53 +339,23 @@ async def _apply(
     at: RotatingStack,
     plan: Plan,
     say: Say,
-    looking: "asyncio.Future[up.Looked] | None" = None,
+    looking: Awaitable[up.Looked] | None = None,
 ) -> Rotation:
     """Carry a plan out. `looking` is the look before the update, where it has begun."""
-    looked: up.Looked | None = None
-    if plan.needs_engine:  # nothing is removed where the update is to be refused
-        looked = await (looking or at.look())
-        up.stop_at(looked.checks)
-    if plan.forget and not plan.is_noted:
-        # The engine is about to forget them, and whatever is not removed then would be nobody's.
-        noted = await at.note(plan, plan.ledger)
-        if looked:  # the update is to bring back what they say now
-            others = [each for each in looked.stamped if each.object_id != noted.object_id]
-            looked = replace(looked, stamped=[*others, noted])
+    looked = await _prepare(at, plan, looking or at.look()) if plan.needs_engine else None
     await spent_secrets.remove(at, plan.expired, say)
-    done: Done | None = None
     # While the engine is busy:
-    settled = asyncio.ensure_future(spent_secrets.settled(at, plan.expired))
-    try:
-        is_forgotten = False
-        if looked and not (plan.add or plan.revoked or plan.are_outputs_behind):
-            record = up.begin(at.opened, at.stack, at.settings, looked)
-            record = record.writing(at.opened.tenant_now())
-            is_forgotten = await _forget(at, say) and not record.carries_on
-            if is_forgotten:
-                record.end()
-            forgotten = await at.stack.engine.awaited(at.stack.covered_state)
-            at = replace(at, state=forgotten or at.state)
-        if looked and not is_forgotten:
-            looked = replace(looked, state=at.state)
-            done = await up.signed_in(at.opened, at.stack, at.settings, looked, say)
-            at = replace(at, state=done.state)
+    async with _beside(spent_secrets.settled(at, plan.expired)) as settled:
+        updated, done = await _update(at, plan, looked, say) if looked else (at, None)
         application = await settled
-    finally:
-        settled.cancel()
-        await asyncio.gather(settled, return_exceptions=True)  # what failed first is told
     if plan.revoked:
-        await spent_secrets.remove(at, plan.revoked, say)
-        application = await spent_secrets.settled(at, plan.revoked)
+        await spent_secrets.remove(updated, plan.revoked, say)
+        application = await spent_secrets.settled(updated, plan.revoked)
     elif done is not None:
         application = done.application
     if plan.revoked or done is not None:
-        there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
-        made = {key: window for window, key in at.state.key_ids.items()}
-        # From before the engine ran: an update of the application blanks its notes.
-        ledger = plan.ledger.adding(made).keeping(frozenset(there))
-        application = await at.note(plan, ledger, application)
-    after = at.planned(application)
+        application = await _note_what_is_there(updated, plan, application)
+    after = updated.planned(application)
     if after.suspects:
         raise PartlyFailed(
             "A client secret of a revoked window may be alive, and no record says whose it is: "
@@ -390,6 +364,55 @@ async def _apply(
             "secrets.",
         )
     return Rotation(at.settings, plan, after, done, (*plan.expired, *plan.revoked))
+
+
+async def _prepare(at: RotatingStack, plan: Plan, looking: Awaitable[up.Looked]) -> up.Looked:
+    """Look before an update, and note what the engine is about to forget.
+
+    Raises what stands against the update: nothing is removed then.
+    """
+    looked = await looking
+    up.stop_at(looked.checks)
+    if not plan.forget or plan.is_noted:
+        return looked
+    # Whatever is not removed once they are forgotten would be nobody's.
+    noted = await at.note(plan, plan.ledger)
+    # The update is to bring back what they say now.
+    others = [each for each in looked.stamped if each.object_id != noted.object_id]
+    return replace(looked, stamped=[*others, noted])
+
+
+async def _update(
+    at: RotatingStack, plan: Plan, looked: up.Looked, say: Say
+) -> tuple[RotatingStack, Done | None]:
+    """Bring a stack up to date; return it as it is then.
+
+    And how the update ended that proves it; none where forgetting was all there was to do.
+    """
+    if plan.only_forgets:
+        record = up.begin(at.opened, at.stack, at.settings, looked)
+        record = record.writing(at.opened.tenant_now())
+        was_all = await _forget(at, say) and not record.carries_on
+        if was_all:
+            record.end()
+        forgotten = await at.stack.engine.awaited(at.stack.covered_state)
+        at = replace(at, state=forgotten or at.state)
+        if was_all:
+            return at, None
+        looked = replace(looked, state=at.state)
+    done = await up.signed_in(at.opened, at.stack, at.settings, looked, say)
+    return replace(at, state=done.state), done
+
+
+async def _note_what_is_there(
+    at: RotatingStack, plan: Plan, application: ApplicationRecord
+) -> ApplicationRecord:
+    """Write down which of our secrets are there after an update; return the application so."""
+    there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
+    made = {key: window for window, key in at.state.key_ids.items()}
+    # From before the engine ran: an update of the application blanks its notes.
+    ledger = plan.ledger.adding(made).keeping(frozenset(there))
+    return await at.note(plan, ledger, application)
 
 
 async def _forget(at: RotatingStack, say: Say) -> bool:

@@ -79,6 +79,11 @@ class Plan:
         return bool(self.add or self.forget or self.are_outputs_behind)
 
     @property
+    def only_forgets(self) -> bool:
+        """Whether that is for closed windows alone: nothing new is made then, nor proven."""
+        return bool(self.forget) and not (self.add or self.revoked or self.are_outputs_behind)
+
+    @property
     def is_due(self) -> bool:
         """Whether anything is to be done."""
         return bool(self.needs_engine or self.expired or self.revoked)
