@@ -101,8 +101,8 @@ class Life:
         dies_at = self._random.randint(1, 6) if may_die and self._random.random() < 0.2 else 99
         plan = rotation.plan(self.entries, self._as_state(), self.application, now, now)
         steps: list[Callable[[], None]] = [
-            *([partial(self._note, now)] if plan.forget and not plan.is_noted else []),
-            *(partial(self._remove, each, now) for each in plan.expired),
+            *([partial(self._note, now)] if plan.forget and not plan.noted.is_complete else []),
+            *(partial(self._remove, each, now) for each in plan.secrets.expired),
             *(partial(self._add, each) for each in plan.add),
             *([partial(self._forget, plan.forget)] if plan.forget else []),
             partial(self._note, now),
@@ -139,7 +139,7 @@ class Life:
         plan = rotation.plan(self.entries, self._as_state(), self.application, now, now)
         there = frozenset(each.key_id for each in self.application.passwords)
         self.application = replace(
-            self.application, notes=plan.ledger.keeping(there).into(self.application.notes)
+            self.application, notes=plan.noted.ledger.keeping(there).into(self.application.notes)
         )
 
     def _as_state(self) -> State:

@@ -123,7 +123,7 @@ def _carry_out(
         key_id = arguments.acknowledge or None
         plan = asyncio.run(rotate.acknowledge(stack, project, key_id, say, greet=greet))
         words = both(*rotation_report.acknowledged(stack, plan))
-        for line in (f"Recorded: Proself has {plan.ledger.pasted}.", *words):
+        for line in (f"Recorded: Proself has {plan.noted.ledger.pasted}.", *words):
             report.show(report.output(), line)
         return _exit_code(plan.reminder)
     append = rotate.Append.NOW if arguments.now else None
@@ -168,7 +168,7 @@ def _confirm_revocation(plan: "Plan", stack: str) -> None:
     """Have a person type the stack's name. Raises `Refused` where nobody does."""
     from proself_mail.text import report
 
-    dying = ", ".join(plan.keys[each.id] for each in plan.windows if each.id in plan.keys)
+    dying = ", ".join(plan.live)
     for line in (
         f"These client secrets die as soon as a new one is proven: {dying or 'none'}.",
         "Mail stops then, until somebody pastes the new one into Proself and signs in there.",

@@ -138,7 +138,7 @@ async def acknowledge(
     async with _no_longer(name, say) as (patience, _), rotating(stack, patience) as at:
         greet(at.opened)
         found = await at.plan()
-        live = [found.keys[window.id] for window in found.windows if window.id in found.keys]
+        live = found.live
         anew = f"`proself-mail rotate {'' if found.add else '--now '}--stack {name}`"
         if not live:
             raise ConfigurationError(
@@ -166,7 +166,7 @@ async def acknowledge(
                 f"those are: {', '.join(live)}.",
                 f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
             )
-        ledger = replace(found.ledger, pasted=chosen)
+        ledger = replace(found.noted.ledger, pasted=chosen)
         return at.planned(await at.note(found, ledger))
 
 
@@ -247,7 +247,8 @@ def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> No
             "append it again afterwards.",
         )
     appended = replace(last, starts=plan.now, revokes_earlier=False)
-    gone = {window.id for window in plan.vanished}  # which sign nobody in, whatever their end
+    # Which sign nobody in, whatever their end.
+    gone = {window.id for window in plan.secrets.vanished}
     most = most_open([*settings.entries, appended], gone)
     if most > MOST_AT_ONCE:
         oldest = next(window for window in plan.windows if window.id not in gone)
@@ -330,7 +331,7 @@ async def _came_to_nothing(at: RotatingStack, before: Plan) -> bool:
             seen = [await at.application() for _ in range(AGREEING)]  # one reader may trail
     except (Error, TimeoutError):
         return False
-    known = {*before.ledger.made, *(each.key_id for each in before.foreign)}
+    known = {*before.noted.ledger.made, *(each.key_id for each in before.secrets.foreign)}
     made = {each.key_id for application in seen for each in application.passwords} - known
     return not made and set(state.key_ids) <= set(at.state.key_ids)
 
@@ -342,28 +343,29 @@ async def _apply(
     looking: Awaitable[up.Looked] | None = None,
 ) -> Rotation:
     """Carry a plan out. `looking` is the look before the update, where it has begun."""
+    expired, revoked = plan.secrets.expired, plan.secrets.revoked
     looked = await _prepare(at, plan, looking or at.look()) if plan.needs_engine else None
-    await spent_secrets.remove(at, plan.expired, say)
+    await spent_secrets.remove(at, expired, say)
     # While the engine is busy:
-    async with _beside(spent_secrets.settled(at, plan.expired)) as settled:
+    async with _beside(spent_secrets.settled(at, expired)) as settled:
         updated, done = await _update(at, plan, looked, say) if looked else (at, None)
         application = await settled
-    if plan.revoked:
-        await spent_secrets.remove(updated, plan.revoked, say)
-        application = await spent_secrets.settled(updated, plan.revoked)
+    if revoked:
+        await spent_secrets.remove(updated, revoked, say)
+        application = await spent_secrets.settled(updated, revoked)
     elif done is not None:
         application = done.application
-    if plan.revoked or done is not None:
+    if revoked or done is not None:
         application = await _note_what_is_there(updated, plan, application)
     after = updated.planned(application)
-    if after.suspects:
+    if after.secrets.suspects:
         raise PartlyFailed(
             "A client secret of a revoked window may be alive, and no record says whose it is: "
-            f"{'; '.join(each.shown for each in after.suspects)}.",
+            f"{'; '.join(each.shown for each in after.secrets.suspects)}.",
             "If it is not somebody else's, remove it in Entra: App registrations → Certificates & "
             "secrets.",
         )
-    return Rotation(at.settings, plan, after, done, (*plan.expired, *plan.revoked))
+    return Rotation(at.settings, plan, after, done, (*expired, *revoked))
 
 
 async def _prepare(at: RotatingStack, plan: Plan, looking: Awaitable[up.Looked]) -> up.Looked:
@@ -373,10 +375,10 @@ async def _prepare(at: RotatingStack, plan: Plan, looking: Awaitable[up.Looked])
     """
     looked = await looking
     up.stop_at(looked.checks)
-    if not plan.forget or plan.is_noted:
+    if not plan.forget or plan.noted.is_complete:
         return looked
     # Whatever is not removed once they are forgotten would be nobody's.
-    noted = await at.note(plan, plan.ledger)
+    noted = await at.note(plan, plan.noted.ledger)
     # The update is to bring back what they say now.
     others = [each for each in looked.stamped if each.object_id != noted.object_id]
     return replace(looked, stamped=[*others, noted])
@@ -411,7 +413,7 @@ async def _note_what_is_there(
     there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
     made = {key: window for window, key in at.state.key_ids.items()}
     # From before the engine ran: an update of the application blanks its notes.
-    ledger = plan.ledger.adding(made).keeping(frozenset(there))
+    ledger = plan.noted.ledger.adding(made).keeping(frozenset(there))
     return await at.note(plan, ledger, application)
 
 

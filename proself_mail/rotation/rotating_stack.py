@@ -71,7 +71,7 @@ class RotatingStack:
         """Look at the application and decide. Raises as `application` does."""
         found = self.planned(await self.application())
         for _ in range(AGREEING - 1):  # a reader that trails does not show the newest yet
-            if not found.vanished:
+            if not found.secrets.vanished:
                 break
             found = self.planned(await self.application())
         return found
@@ -93,7 +93,9 @@ class RotatingStack:
     ) -> ApplicationRecord:
         """Write the ledger into the application's notes; return the application with it."""
         found = application or await self.application()
-        return await notes.write(self.opened.directory, self.patience, found, ledger, plan.notes)
+        return await notes.write(
+            self.opened.directory, self.patience, found, ledger, plan.noted.text
+        )
 
 
 @asynccontextmanager

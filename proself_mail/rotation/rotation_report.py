@@ -24,8 +24,8 @@ def plan(of: Plan) -> Iterator[str]:
     for window in of.windows:
         yield f"Window {window.id}, until {format_instant(window.expires)}: {_state(of, window)}."
     yield from (f"To make: a client secret for the window {each.id}." for each in of.add)
-    yield from (f"To remove, expired: {each.shown}." for each in of.expired)
-    yield from (f"To remove, revoked: {each.shown}." for each in of.revoked)
+    yield from (f"To remove, expired: {each.shown}." for each in of.secrets.expired)
+    yield from (f"To remove, revoked: {each.shown}." for each in of.secrets.revoked)
     if of.forget:
         yield f"To take out of the state: {', '.join(of.forget)}."
     if of.are_outputs_behind and not of.add:
@@ -46,7 +46,7 @@ def days_left(of: Plan) -> Iterator[str]:
         return
     days = quantity((reminder.mail_ends - of.now).days, "day")
     left = f"{days}, until {format_instant(reminder.mail_ends)}"
-    is_newest_there = of.windows[-1].id in of.keys
+    is_newest_there = of.windows[-1].id in of.secrets.keys
     if reminder.level is Level.NONE and is_newest_there:
         yield f"Nobody has to act. The client secret in Proself is good for {left}."
     elif reminder.level.is_red:
@@ -59,19 +59,19 @@ def notes(of: Plan) -> Iterator[str]:
     """Say what was found and is left alone."""
     # An update removes what one that was killed had made, and had no time to record.
     unless = ", unless an update that was cut short made it" if of.needs_engine else ""
-    for each in of.foreign:
+    for each in of.secrets.foreign:
         yield (
             f"the client secret {each.shown} is recorded nowhere as ours and is left alone{unless}"
         )
-    for each in of.lost:
+    for each in of.secrets.lost:
         yield (
             f"the client secret {each.shown} is this stack's and no longer in its state: once "
             "Proself has the newest, remove it in Entra (App registrations → Certificates & "
             "secrets)"
         )
-    for window in of.vanished:
+    for window in of.secrets.vanished:
         yield f"the client secret of the window {window.id} was removed by somebody in Entra"
-    if of.is_ledger_damaged:
+    if of.noted.is_damaged:
         yield "what the application's notes say of earlier rotations cannot be read"
 
 
@@ -151,7 +151,7 @@ def still_to_do(of: Plan | None) -> Reminder | None:
     Nor is there anything to paste where somebody removed the newest secret, or no window is open.
     """
     newest = of.windows[-1:] if of else ()
-    reminder = of.reminder if of and any(each.id in of.keys for each in newest) else None
+    reminder = of.reminder if of and any(each.id in of.secrets.keys for each in newest) else None
     return None if reminder and reminder.level is Level.NONE else reminder
 
 
@@ -264,17 +264,17 @@ def _when(of: Reminder) -> tuple[str, str]:
 
 
 def _state(of: Plan, window: Window) -> str:
-    key = of.keys.get(window.id)
+    key = of.secrets.keys.get(window.id)
     if key is None:
-        return "removed by somebody" if window in of.vanished else "none yet"
+        return "removed by somebody" if window in of.secrets.vanished else "none yet"
     words = "newest" if window.newest else "still valid"
-    pasted = ", in Proself" if key == of.ledger.pasted else ""
+    pasted = ", in Proself" if key == of.noted.ledger.pasted else ""
     return f"key id {key}, {words}{pasted}"
 
 
 def _next(of: Plan) -> str:
     """Say when the next thing happens by itself; blank where no secret of ours is there to end."""
-    ends = [window.expires for window in of.windows if window.id in of.keys]
+    ends = [window.expires for window in of.windows if window.id in of.secrets.keys]
     if not ends:
         return ""
     return f" The first client secret to end does so at {format_instant(min(ends))}."

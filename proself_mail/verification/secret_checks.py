@@ -72,9 +72,10 @@ def _anew(seen: Evidence) -> tuple[str, str]:
 
 def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecord]:
     try:
-        return rotation.plan(seen.settings.entries, seen.state, found, seen.at, seen.at).revoked
+        plan = rotation.plan(seen.settings.entries, seen.state, found, seen.at, seen.at)
     except Refused:
         return ()  # the stack file is too old to say what it revokes; "secret in Proself" says so
+    return plan.secrets.revoked
 
 
 @of_application("foreign client secrets")

@@ -221,10 +221,9 @@ def test_nobody_acknowledges_what_the_outputs_do_not_show(monkeypatch: pytest.Mo
     """A person pastes from them, and may name the secret that Proself has all the same."""
     key = "11111111-1111-4111-8111-111111111111"
     found = SimpleNamespace(
-        windows=[SimpleNamespace(id="w")],
-        keys={"w": key},
+        live=(key,),
         add=(),
-        ledger=Ledger(),
+        noted=SimpleNamespace(ledger=Ledger()),
         are_outputs_behind=True,
         is_newest_removed=False,
     )

@@ -118,8 +118,8 @@ def test_an_application_is_gone_where_three_readers_say_so() -> None:
 def test_a_secret_is_gone_where_three_readers_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     set_clock(monkeypatch, T0 + 160 * DAY)
     behind = replace(OURS, passwords=(OLD,))
-    assert run(stack_of(Tenant([behind, behind, OURS])).plan).vanished == ()
-    assert run(stack_of(Tenant([behind, behind, behind, OURS])).plan).vanished == (SECOND,)
+    assert run(stack_of(Tenant([behind, behind, OURS])).plan).secrets.vanished == ()
+    assert run(stack_of(Tenant([behind, behind, behind, OURS])).plan).secrets.vanished == (SECOND,)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_secret_has_expired_where_both_clocks_say_so(
     expired: tuple[PasswordRecord, ...],
 ) -> None:
     set_clock(monkeypatch, FIRST.expires + now)
-    assert stack_of(Tenant([]), ahead=ahead).planned(OURS).expired == expired
+    assert stack_of(Tenant([]), ahead=ahead).planned(OURS).secrets.expired == expired
 
 
 def test_what_was_removed_is_gone_where_three_readers_in_a_row_say_so() -> None:
@@ -181,7 +181,7 @@ def test_a_rotation_came_to_nothing_where_surely_no_secret_was_made(
 ) -> None:
     at = stack_of(Tenant(answers), ALONE, now_held=lambda: held)
     before = at.planned(BEFORE)
-    assert before.foreign == (BY_HAND,)
+    assert before.secrets.foreign == (BY_HAND,)
     assert run(lambda: rotate._came_to_nothing(at, before)) is nothing
 
 

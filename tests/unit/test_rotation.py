@@ -18,6 +18,7 @@ from proself_mail.entra.patience import Patience
 from proself_mail.errors import CheckFailed, Refused
 from proself_mail.rotation import rotate, rotation, rotation_report
 from proself_mail.rotation.reminder import Level, LiveSecret, remind
+from proself_mail.rotation.sorted_secrets import sort
 from proself_mail.schedule import SecretsEntry, format_instant, open_windows
 from proself_mail.stack.state import SECRET_PREFIX, Resource, State
 from proself_mail.verification import secret_checks
@@ -142,11 +143,26 @@ def test_mail_has_not_stopped_while_the_secret_of_proself_signs_in(
     assert plan.reminder
     assert plan.reminder.level is level
     assert english in rotation_report.person("contoso.test", plan.reminder)[0]
-    assert plan.lost == (lost,)
+    assert plan.secrets.lost == (lost,)
     assert any(TWO in note and "remove it in Entra" in note for note in rotation_report.notes(plan))
     ended = rotation.plan(entries, State({}, (), (), {}), application, OLD.expires, OLD.expires)
-    assert ended.lost == ()
-    assert lost in ended.expired
+    assert ended.secrets.lost == ()
+    assert lost in ended.secrets.expired
+
+
+def test_a_foreign_secret_that_ends_with_a_revoked_window_may_be_the_leaked_one() -> None:
+    entry, now = SecretsEntry(T0, 150 * DAY, 30 * DAY), T0 + 20 * DAY
+    entries = [entry, SecretsEntry(T0 + 10 * DAY, 150 * DAY, 30 * DAY, revokes_earlier=True)]
+    [window] = open_windows([entry], T0)
+    leaked, other = (
+        PasswordRecord(ONE, "", T0, window.expires),
+        PasswordRecord(TWO, "", T0, window.expires + DAY),
+    )
+    nothing, both = State({}, (), (), {}), (leaked, other)
+    unknown = sort(entries, nothing, both, Ledger(), now, now)
+    assert (unknown.foreign, unknown.suspects, unknown.revoked) == (both, (leaked,), ())
+    known = sort(entries, nothing, both, Ledger({ONE: window.id}), now, now)
+    assert (known.foreign, known.suspects, known.revoked) == ((other,), (), (leaked,))
 
 
 @pytest.mark.parametrize(
@@ -251,9 +267,9 @@ def test_a_secret_that_only_the_outputs_tell_of_is_the_stacks_own() -> None:
     theirs = replace(own, key_id=TWO)
     application = replace(APPLICATION, passwords=(own, theirs))
     plan = rotation.plan(entries, state, application, now, now)
-    assert [each.key_id for each in plan.foreign] == [TWO]
-    assert [each.key_id for each in plan.lost] == [ONE]
-    assert plan.ledger.made == {ONE: window.id}, "which the notes are to remember"
+    assert [each.key_id for each in plan.secrets.foreign] == [TWO]
+    assert [each.key_id for each in plan.secrets.lost] == [ONE]
+    assert plan.noted.ledger.made == {ONE: window.id}, "which the notes are to remember"
     seen = SimpleNamespace(
         state=state,
         settings=SimpleNamespace(entries=entries),
@@ -280,7 +296,7 @@ def test_the_name_of_a_foreign_secret_is_text_in_the_summary() -> None:
     state = State({made.name: made}, (), (), {})
     entries = [SecretsEntry(T0, 150 * DAY, 30 * DAY)]
     plan = rotation.plan(entries, state, replace(APPLICATION, passwords=(foreign,)), now, now)
-    assert [each.key_id for each in plan.foreign] == [TWO]
+    assert [each.key_id for each in plan.secrets.foreign] == [TWO]
     done = SimpleNamespace(before=plan, after=plan, removed=(), done=None, appended_to=None)
     page = rotation_report.summary("contoso.test", "t", cast(Any, done))
     [line] = [each for each in page.splitlines() if TWO in each]
