@@ -18,7 +18,6 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proself_mail.entra.directory import (
@@ -33,6 +32,7 @@ from proself_mail.entra.patience import AGREEING, SETTLING, Patience
 from proself_mail.errors import Error
 from proself_mail.removal.inspection import Inspector
 from proself_mail.removal.ownership import Ours, principal_additions
+from proself_mail.removal.progress import Progress, Stage
 from proself_mail.removal.remains import Remains, look, why_not
 from proself_mail.removal.removal_item import Item, Kind, Outcome, Result
 from proself_mail.schedule import format_instant
@@ -41,29 +41,6 @@ DEADLINE = timedelta(minutes=5)
 """For how long one stack is worked on at most."""
 _RECYCLE_BIN = timedelta(days=30)
 """How long Entra keeps what was deleted (Microsoft, deleted applications FAQ)."""
-
-
-@dataclass
-class _Progress:
-    """How far one object has come."""
-
-    item: Item
-    client_id: str = ""
-    deleted: bool = False
-    """It was in the recycle bin, or went there by our deletion."""
-    looked_at: bool = False
-    """It was seen to be ours, and as we left it, just before its deletion or in the recycle bin."""
-    others: bool = False
-    """Somebody else deleted it, so lately that readers may trail behind."""
-    purged: bool = False
-    failure: str = ""
-    since: float = 0.0
-    """When it was first known, then when it was deleted or seen to be, by the loop's clock."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there may be something left to do about it."""
-        return not self.purged and not self.failure
 
 
 class Removal:
@@ -91,7 +68,7 @@ class Removal:
         self._tenant_now = tenant_now
         self._keep = keep_in_recycle_bin
         self._inspector = inspector
-        self._objects: dict[str, _Progress] = {}
+        self._objects: dict[str, Progress] = {}
         self._clients: set[str] = set()
         """Client IDs of the applications that the tenant has shown to be ours."""
         self._until: float | None = None
@@ -104,23 +81,24 @@ class Removal:
         now = asyncio.get_running_loop().time()
         for item in items:
             if item.id in clients:
-                found = _Progress(item, clients[item.id], deleted=bool(item.deleted), since=now)
+                stage = Stage.DELETED if item.deleted else Stage.KNOWN
+                found = Progress(item, clients[item.id], stage, since=now)
                 self._objects.setdefault(item.id, found)
 
     def _outcomes(self, unfinished: str = "") -> tuple[Outcome, ...]:
         """Tell what became of each; `unfinished` says why the work was ended before its time."""
         return tuple(self._outcome(each, unfinished) for each in self._objects.values())
 
-    def _outcome(self, each: _Progress, unfinished: str) -> Outcome:
-        failure = each.failure or ("" if each.purged else unfinished)
+    def _outcome(self, each: Progress, unfinished: str) -> Outcome:
+        failure = each.failure or ("" if each.stage is Stage.PURGED else unfinished)
         if failure:
-            if each.deleted:
+            if each.is_deleted:
                 stays = f"It stays in the recycle bin {_how_long(each.item)}."
                 failure = f"{failure.removesuffix('.')}. {stays}"
             return Outcome(each.item, Result.FAILED, failure)
-        if each.deleted and self._keep:
+        if each.is_deleted and self._keep:
             return Outcome(each.item, Result.KEPT, f"in the recycle bin {_how_long(each.item)}")
-        seen = each.deleted and each.looked_at
+        seen = each.stage >= Stage.LOOKED_AT
         return Outcome(each.item, Result.REMOVED if seen else Result.GONE)
 
     async def run(self, *, until: float | None = None) -> tuple[Outcome, ...]:
@@ -172,14 +150,14 @@ class Removal:
             return False
         return bool(known.failure) or (self._keep and in_bin)
 
-    def _unsettled(self, now: float) -> list[_Progress]:
+    def _unsettled(self, now: float) -> list[Progress]:
         """Return what was deleted and whose purge nobody has accepted, for not too long yet."""
         if self._keep:
             return []
         return [
             each
             for each in self._objects.values()
-            if each.deleted and each.is_open and _is_recent(each, now)
+            if each.is_deleted and each.is_open and _is_recent(each, now)
         ]
 
     async def _none_answers(self) -> bool:
@@ -190,7 +168,7 @@ class Removal:
         asked = [self._answers(each) for each in self._objects.values() if not each.failure]
         return not any(await asyncio.gather(*asked))
 
-    async def _answers(self, each: _Progress) -> bool:
+    async def _answers(self, each: Progress) -> bool:
         places: list[Callable[[], Awaitable[object]]] = []
         if each.item.kind is Kind.APPLICATION:
             places.append(lambda: self._directory.application(each.item.id))
@@ -206,7 +184,8 @@ class Removal:
         for each in seen.objects:
             known = self._objects[each.object_id]
             known.client_id = each.client_id  # which the state may have told wrong
-            known.deleted = known.deleted or each.deleted is not None
+            if each.deleted is not None:
+                known.reach(Stage.DELETED)
         accepted = [await self._delete_applications(), await self._delete_lone_principals(live)]
         if not self._keep:
             await self._look_in_bin(live)
@@ -219,31 +198,34 @@ class Removal:
         """Delete what is live; say whether anything was accepted, as each of these steps does."""
         did = False
         for each in self._open(Kind.APPLICATION):
-            if not each.deleted and await self._delete_application(each):
+            if each.stage is Stage.KNOWN and await self._delete_application(each):
                 did = True
                 for principal in self._principals_of(each):
-                    principal.deleted, principal.since = True, each.since
+                    principal.reach(Stage.DELETED)
+                    principal.since = each.since
         self._leave_principals()
         return did
 
     async def _delete_lone_principals(self, live: Collection[str]) -> bool:
         """Delete the service principals among `live` whose application is not."""
         did = False
-        standing = {e.client_id for e in self._open(Kind.APPLICATION) if not e.deleted}
+        standing = {
+            each.client_id for each in self._open(Kind.APPLICATION) if each.stage is Stage.KNOWN
+        }
         for each in self._open(Kind.SERVICE_PRINCIPAL):
-            ready = each.item.id in live and not each.deleted and each.client_id not in standing
-            if ready and await self._delete_principal(each):
+            ready = each.stage is Stage.KNOWN and each.item.id in live
+            if ready and each.client_id not in standing and await self._delete_principal(each):
                 did = True
         return did
 
     async def _look_in_bin(self, live: Collection[str]) -> None:
         """Look at each that the recycle bin has, or may have."""
         applications = self._open(Kind.APPLICATION)
-        in_bin = {each.client_id for each in applications if each.deleted}
+        in_bin = {each.client_id for each in applications if each.is_deleted}
         for each in (*applications, *self._open(Kind.SERVICE_PRINCIPAL)):
             # A service principal goes with its application; what showed it live may have trailed.
-            maybe = each.deleted or (each.client_id in in_bin and each.item.id not in live)
-            if maybe and not each.looked_at:
+            maybe = each.is_deleted or (each.client_id in in_bin and each.item.id not in live)
+            if maybe and each.stage < Stage.LOOKED_AT:
                 await self._find_deleted(each)
         self._leave_principals()
 
@@ -251,7 +233,7 @@ class Removal:
         did = False
         unseen = self._unseen_applications()
         for each in self._open(Kind.SERVICE_PRINCIPAL):
-            ready = each.looked_at and each.client_id not in unseen
+            ready = each.stage is Stage.LOOKED_AT and each.client_id not in unseen
             if ready and await self._purge(each):
                 did = True
         return did
@@ -260,12 +242,12 @@ class Removal:
         did = False
         awaited = self._awaited_principals()
         for each in self._open(Kind.APPLICATION):
-            ready = each.looked_at and each.client_id not in awaited
+            ready = each.stage is Stage.LOOKED_AT and each.client_id not in awaited
             if ready and await self._purge(each):
                 did = True
         return did
 
-    def _open(self, kind: Kind) -> list[_Progress]:
+    def _open(self, kind: Kind) -> list[Progress]:
         """Return those of a kind about which there may be something left to do."""
         return [e for e in self._objects.values() if e.item.kind is kind and e.is_open]
 
@@ -282,7 +264,7 @@ class Removal:
         return {
             each.client_id
             for each in waited_for
-            if each.item.kind is Kind.APPLICATION and not each.looked_at
+            if each.item.kind is Kind.APPLICATION and each.stage is Stage.DELETED
         }
 
     def _awaited_principals(self) -> set[str]:
@@ -295,16 +277,17 @@ class Removal:
         found |= {
             each.client_id
             for each in self._open(Kind.APPLICATION)
-            if each.client_id not in shown and (watched or (each.others and _is_recent(each, now)))
+            if each.client_id not in shown
+            and (watched or (each.deleted_lately and _is_recent(each, now)))
         }
         return found
 
-    def _principals_of(self, application: _Progress) -> list[_Progress]:
+    def _principals_of(self, application: Progress) -> list[Progress]:
         """Return what goes with an application that is deleted."""
         principals = self._open(Kind.SERVICE_PRINCIPAL)
         return [each for each in principals if each.client_id == application.client_id]
 
-    async def _delete_application(self, each: _Progress) -> bool:
+    async def _delete_application(self, each: Progress) -> bool:
         async def look_and_delete() -> None:
             again = await self._directory.application(each.item.id)
             verdict = self._ours.verdict(again.tags, again.created)
@@ -318,11 +301,12 @@ class Removal:
                 await self._directory.delete_application(each.item.id)
                 for principal in self._principals_of(each):
                     is_its_own = its_own is not None and principal.item.id == its_own.object_id
-                    principal.looked_at |= is_its_own and not principal.deleted
+                    if is_its_own and principal.stage is Stage.KNOWN:
+                        principal.reach(Stage.LOOKED_AT)
 
         return await self._delete(each, look_and_delete)
 
-    async def _delete_principal(self, each: _Progress) -> bool:
+    async def _delete_principal(self, each: Progress) -> bool:
         async def look_and_delete() -> None:
             again = await self._directory.service_principal_by_id(each.item.id)
             if self._inspector is not None:
@@ -332,7 +316,7 @@ class Removal:
 
         return await self._delete(each, look_and_delete)
 
-    async def _delete(self, each: _Progress, work: Callable[[], Awaitable[None]]) -> bool:
+    async def _delete(self, each: Progress, work: Callable[[], Awaitable[None]]) -> bool:
         try:
             await self._patience.told(work)
         except NotFound:
@@ -345,7 +329,7 @@ class Removal:
         self._note_deleted(each)
         return True
 
-    async def _find_deleted(self, each: _Progress) -> bool:
+    async def _find_deleted(self, each: Progress) -> bool:
         """Look in the recycle bin for what is not live, or not yet, or no more.
 
         Says whether it is there to be purged, as it is ours and was left by us.
@@ -379,11 +363,11 @@ class Removal:
             each.failure = _refusal(error, "read it")
         if each.failure:
             return False
-        each.others = found.deleted is None or self._tenant_now() - found.deleted < SETTLING
+        each.deleted_lately = found.deleted is None or self._tenant_now() - found.deleted < SETTLING
         self._note_deleted(each)
         return True
 
-    def _take_for_ours(self, each: _Progress, found: ApplicationRecord | DeletedItem) -> None:
+    def _take_for_ours(self, each: Progress, found: ApplicationRecord | DeletedItem) -> None:
         """Note whose service principals are ours: the tenant's word counts, not the state's."""
         each.client_id = found.client_id
         self._clients.add(found.client_id)
@@ -392,13 +376,13 @@ class Removal:
         """Say whether an application is still to be looked at that may be of this client ID."""
         now = asyncio.get_running_loop().time()
         applications = [e for e in self._open(Kind.APPLICATION) if e.client_id == client_id]
-        return any(not e.looked_at and _is_recent(e, now) for e in applications)
+        return any(e.stage < Stage.LOOKED_AT and _is_recent(e, now) for e in applications)
 
-    def _note_deleted(self, each: _Progress) -> None:
-        each.deleted = each.looked_at = True
+    def _note_deleted(self, each: Progress) -> None:
+        each.reach(Stage.LOOKED_AT)
         each.since = asyncio.get_running_loop().time()
 
-    async def _purge(self, each: _Progress) -> bool:
+    async def _purge(self, each: Progress) -> bool:
         directory, object_id = self._directory, each.item.id
         is_application = each.item.kind is Kind.APPLICATION
         purge = directory.purge_application if is_application else directory.purge_service_principal
@@ -410,11 +394,11 @@ class Removal:
         except DirectoryError as error:
             each.failure = _refusal(error, "purge it")
             return False
-        each.purged = True
+        each.reach(Stage.PURGED)
         return True
 
 
-def _is_recent(each: _Progress, now: float) -> bool:
+def _is_recent(each: Progress, now: float) -> bool:
     """Say whether readers may not show yet what became of it."""
     return now - each.since < SETTLING.total_seconds()
 

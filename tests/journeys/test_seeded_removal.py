@@ -31,6 +31,7 @@ from proself_mail.removal.ownership import OfStack, Verdict
 OfStack.verdict = lambda *_: Verdict(True, "it is called like ours")
 """
 FORGETS_PRINCIPALS = """
+from proself_mail.removal.progress import Stage
 from proself_mail.removal.removal import Removal
 from proself_mail.removal.removal_item import Kind
 purge = Removal._purge
@@ -38,7 +39,7 @@ purge = Removal._purge
 async def forgetful(self, each):
     if each.item.kind is Kind.APPLICATION:
         return await purge(self, each)
-    each.purged = True
+    each.reach(Stage.PURGED)
     return True
 
 async def nothing(_):
