@@ -145,12 +145,13 @@ def _preflight(arguments: argparse.Namespace) -> int:
     from proself_mail.stack.stack import Stack
     from proself_mail.text import report
     from proself_mail.update import up
+    from proself_mail.update.stack_session import StackSession
 
     async def look() -> "Sequence[Check]":
         stack = Stack(arguments.stack, find_project(Path.cwd()))
         settings, state = await session.read(stack)
         async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
-            return (await up.look(opened, stack, settings, state)).checks
+            return (await up.look(StackSession(stack, settings, state, opened))).checks
 
     checks = asyncio.run(look())
     report.show_checks(report.output(), checks)

@@ -22,8 +22,9 @@ from proself_mail.diagnosis.smtp_replies import CONNECTION, NARROWED
 from proself_mail.entra import session, target
 from proself_mail.entra.target import Target
 from proself_mail.errors import ConfigurationError, RemoteError
-from proself_mail.mail.mail_sign_in import MailToken, OpenBrowser, SignInRefused, sign_in
+from proself_mail.mail.mail_sign_in import OpenBrowser, SignInRefused, sign_in
 from proself_mail.mail.smtp import Server, SmtpRefused, deliver
+from proself_mail.secret import Secret
 from proself_mail.stack.outputs import Outputs
 from proself_mail.verification import verify
 from proself_mail.verification.verify import Verified
@@ -131,23 +132,17 @@ async def prove(
         found = explained(NARROWED["signed-in-as-another-user"], said, names)
         return Proof((_failed("mail: sign-in", found), *_skipped(1)), found, mark)
     signed_in = ok("mail: sign-in", f"{token.signed_in}, {', '.join(sorted(token.scopes))}")
-    return await _send(server, settings.mailbox, token, sent, names, mark, now, signed_in)
+    mail = message(settings.mailbox, mark, now)
+    checks, refusal = await _send(server, token.token, mail, sent, names)
+    return Proof((signed_in, *checks), refusal, mark)
 
 
 async def _send(
-    server: Server,
-    mailbox: str,
-    token: MailToken,
-    sent: Sent,
-    names: Names,
-    mark: str,
-    now: datetime,
-    signed_in: Check,
-) -> Proof:
+    server: Server, token: Secret, mail: EmailMessage, sent: Sent, names: Names
+) -> tuple[Sequence[Check], Diagnosis | None]:
+    """Send the mail; tell of each step after the sign-in, and what a refusal means."""
     try:
-        accepted = await asyncio.to_thread(
-            deliver, server, mailbox, token.token, message(mailbox, mark, now)
-        )
+        accepted = await asyncio.to_thread(deliver, server, sent.user, token, mail)
     except SmtpRefused as refused:
         names = replace(names, server=(server.host, server.port))
         if refused.connection:
@@ -162,10 +157,10 @@ async def _send(
         passed = {"connection": 0, "authentication": 1, "mail": 2}[refused.stage]
         checks = [ok(step, str(server)) for step in _STEPS[1 : passed + 1]]
         failed = _failed(_STEPS[passed + 1], found)
-        return Proof((signed_in, *checks, failed, *_skipped(passed + 2)), found, mark)
+        return (*checks, failed, *_skipped(passed + 2)), found
     checks = [ok(step, str(server)) for step in _STEPS[1:3]]
-    shown = f"from {mailbox} to itself, {MARK} {mark}: {accepted}"
-    return Proof((signed_in, *checks, ok(_STEPS[3], shown)), None, mark)
+    shown = f"from {sent.sender} to itself, {MARK} {mail[MARK]}: {accepted}"
+    return (*checks, ok(_STEPS[3], shown)), None
 
 
 _STEPS = ("mail: sign-in", "mail: encrypted connection", "mail: authentication", "mail: accepted")

@@ -392,7 +392,7 @@ async def _update(
     And how the update ended that proves it; none where forgetting was all there was to do.
     """
     if plan.only_forgets:
-        record = up.begin(at.opened, at.stack, at.settings, looked)
+        record = up.begin(at, looked)
         record = record.writing(at.opened.tenant_now())
         was_all = await _forget(at, say) and not record.carries_on
         if was_all:
@@ -401,8 +401,7 @@ async def _update(
         at = replace(at, state=forgotten or at.state)
         if was_all:
             return at, None
-        looked = replace(looked, state=at.state)
-    done = await up.signed_in(at.opened, at.stack, at.settings, looked, say)
+    done = await up.signed_in(at, looked, say)
     return replace(at, state=done.state), done
 
 

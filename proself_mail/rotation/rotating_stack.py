@@ -6,32 +6,26 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from proself_mail import clock
-from proself_mail.config.settings import Settings
 from proself_mail.config.stamp import stack_tag
 from proself_mail.entra import notes, session
 from proself_mail.entra.directory import ApplicationRecord, NotFound
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import AGREEING, Patience
-from proself_mail.entra.session import Session
 from proself_mail.errors import CheckFailed, ConfigurationError, Refused
 from proself_mail.rotation import rotation
 from proself_mail.rotation.rotation import Plan
 from proself_mail.stack import stack_folder
 from proself_mail.stack.outputs import check_agreement
 from proself_mail.stack.stack import Stack
-from proself_mail.stack.state import State
 from proself_mail.update import up
+from proself_mail.update.stack_session import StackSession
 
 
 @dataclass(frozen=True)
-class RotatingStack:
-    """What was read of a stack, and the session in which its application is read and written."""
+class RotatingStack(StackSession):
+    """The session is the one in which the stack's application is read and written."""
 
-    stack: Stack
-    settings: Settings
-    state: State
     is_update_due: bool
-    opened: Session
     patience: Patience
 
     async def application(self) -> ApplicationRecord:
@@ -84,9 +78,7 @@ class RotatingStack:
 
     async def look(self) -> up.Looked:
         """Look at the tenant as before every update."""
-        return await up.look_until_answered(
-            self.opened, self.stack, self.settings, self.state, self.patience
-        )
+        return await up.look_until_answered(self, self.patience)
 
     async def note(
         self, plan: Plan, ledger: Ledger, application: ApplicationRecord | None = None
@@ -114,6 +106,6 @@ async def rotating(stack: Stack, patience: Patience) -> AsyncIterator[RotatingSt
             async with session.awaited(
                 settings.target, str(settings.tenant_id), patience
             ) as opened:
-                yield RotatingStack(stack, settings, state, is_due, opened, patience)
+                yield RotatingStack(stack, settings, state, opened, is_due, patience)
         finally:
             await asyncio.wait({importing})

@@ -23,7 +23,6 @@ from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.faq import ReadBack
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience, Say
-from proself_mail.entra.session import Session
 from proself_mail.errors import Error
 from proself_mail.files import whole_file
 from proself_mail.proself import proself_file
@@ -33,13 +32,13 @@ from proself_mail.stack.failure import Failure, Kind
 from proself_mail.stack.observed import Observed
 from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import CHECKOUT
-from proself_mail.stack.stack import Stack
 from proself_mail.stack.state import APPLICATION, State
 from proself_mail.update import proof
 from proself_mail.update.held_stack import HeldStack
 from proself_mail.update.journal import Journal
 from proself_mail.update.lasting_failures import LastingFailures
 from proself_mail.update.orphans import Orphans
+from proself_mail.update.stack_session import StackSession
 
 _LAST_WRITE = timedelta(seconds=30)
 """How long the notes are given back for after a failure, which has been told by then."""
@@ -69,30 +68,19 @@ class Done:
 class Update:
     """One update of one stack, after the look before it."""
 
-    def __init__(
-        self,
-        of: Stack,
-        opened: Session,
-        settings: Settings,
-        state: State,
-        record: Journal,
-        patience: Patience,
-        say: Say,
-    ) -> None:
-        """Prepare it from what the engine knows."""
-        self._stack = of
-        self._session = opened
-        self._settings = settings
-        self._before = state
-        self._state = state
+    def __init__(self, at: StackSession, record: Journal, patience: Patience, say: Say) -> None:
+        self._at = at
+        self._stack = at.stack
+        self._state = at.state
         """What the engine knew last."""
         self._say = say
         self._patience = patience
-        self._patience.trailing = record.wrote_lately(opened.tenant_now())
+        self._patience.trailing = record.wrote_lately(at.opened.tenant_now())
         self._record = record
-        self._orphans = Orphans(opened.directory, of.name, settings, record, patience, say)
-        self._held = HeldStack(of, patience, say)
-        self._lasting = LastingFailures(of.name, settings)
+        name, settings = at.stack.name, at.settings
+        self._orphans = Orphans(at.opened.directory, name, settings, record, patience, say)
+        self._held = HeldStack(at.stack, patience, say)
+        self._lasting = LastingFailures(name, settings)
         self._changes: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
         self._runs = 0
@@ -104,7 +92,7 @@ class Update:
         the engine in order.
         """
         try:
-            done = await self._converge(self._before, stamped)
+            done = await self._converge(self._at.state, stamped)
         except Error as error:
             # Where that fails too, the journal keeps them for the next update on this machine.
             with contextlib.suppress(Error, TimeoutError):
@@ -144,7 +132,7 @@ class Update:
         """
         if not self._runs or self._state.application_id is None:
             return None
-        earlier, before, now = self._record.notes, self._before.key_ids, self._state.key_ids
+        earlier, before, now = self._record.notes, self._at.state.key_ids, self._state.key_ids
         noted, damaged = Ledger.known(earlier, {})
         forgotten = {window: key for window, key in before.items() if window not in now}
         is_news = not damaged and not set(forgotten.values()) <= noted.made.keys()
@@ -155,7 +143,7 @@ class Update:
             cause = failed.cause.rstrip(".")
             self._say(f"failed: {cause}. Giving the application's notes back first …")
         return await notes.bring_back(
-            self._session.directory,
+            self._at.opened.directory,
             self._patience,
             self._state.application_id,
             earlier,
@@ -175,7 +163,7 @@ class Update:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
             environment[engine_environment.ADOPT] = json.dumps(dict(adoption))
         before = self._record
-        self._record = before.writing(self._session.tenant_now())
+        self._record = before.writing(self._at.opened.tenant_now())
         self._state = state  # what notes are given back by where it cannot be read afterwards
         observed = await self._stack.updating(self._say, environment)
         self._runs += 1
@@ -218,7 +206,9 @@ class Update:
             async with asyncio.TaskGroup() as proofs:
                 proofs.create_task(self._sign_in(state, outputs))
                 clean = proofs.create_task(
-                    self._orphans.clean(state, self._session.tenant_now, wrote=lambda: self._wrote)
+                    self._orphans.clean(
+                        state, self._at.opened.tenant_now, wrote=lambda: self._wrote
+                    )
                 )
                 seen = proofs.create_task(self._read_back(state, outputs, idle=idle))
         except BaseExceptionGroup as failed:
@@ -228,16 +218,16 @@ class Update:
         if newest.newest.key_id != outputs.newest.key_id:
             await self._sign_in(self._state, newest)
         outputs = newest
-        path = self._settings.config_file_path(self._stack.name, CHECKOUT)
+        path = self._at.settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
             for scratch in whole_file.scratches(path):  # a run was killed while it wrote
                 whole_file.remove(scratch)
-            config = ProselfConfig.of(self._settings, outputs.client_id, outputs.newest)
+            config = ProselfConfig.of(self._at.settings, outputs.client_id, outputs.newest)
             proself_file.write(path, config, proself_file.another_place(self._stack.name))
         if self._record.carries_on:
             await self._orphans.empty_bin(self._state)
         return Done(
-            self._settings,
+            self._at.settings,
             outputs,
             self._state,
             seen.result().application,
@@ -250,24 +240,22 @@ class Update:
 
     def _further(self, seen: ReadBack) -> Sequence[str]:
         """Tell of a consent that somebody widened; one just narrowed may show still as it was."""
-        if not seen.further_consent or self._record.wrote_lately(self._session.tenant_now()):
+        if not seen.further_consent or self._record.wrote_lately(self._at.opened.tenant_now()):
             return ()
         step = (
             f"`pulumi up --refresh --stack {self._stack.name}` takes it away"
-            if self._settings.manages_grant
+            if self._at.settings.manages_grant
             else facts.CONSENT_TAKEN_AWAY
         )
         covered = ", ".join(sorted(seen.further_consent))
         return (f"the consent covers {covered} too, which `permissions` does not name; {step}",)
 
     async def _sign_in(self, state: State, outputs: Outputs) -> None:
-        now = self._session.tenant_now()
+        now = self._at.opened.tenant_now()
         # Without a journal too, after a plain `pulumi up` or another machine's.
         is_new = any(now - made < proof.DRIFT for made in state.secrets_made)
         await proof.sign_in(
-            self._session,
-            self._stack.name,
-            self._settings,
+            self._at,
             outputs,
             self._patience,
             wrote_lately=is_new or self._record.wrote_lately(now),
@@ -282,14 +270,7 @@ class Update:
             if observed.failures:
                 await self._after(observed.failures, state)
             idle = observed.is_idle and not observed.failures
-        return await proof.read_back(
-            self._session,
-            self._stack.name,
-            self._settings,
-            outputs,
-            self._patience,
-            wrote=self._wrote,
-        )
+        return await proof.read_back(self._at, outputs, self._patience, wrote=self._wrote)
 
     @property
     def _wrote(self) -> bool:

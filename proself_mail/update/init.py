@@ -31,6 +31,7 @@ from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.stack import Stack, from_its_file
 from proself_mail.text.command_line import shell_word
 from proself_mail.update import preflight, up
+from proself_mail.update.stack_session import StackSession
 from tools import stacks
 
 EVERY = timedelta(days=150)
@@ -100,12 +101,7 @@ async def run(answers: Answers, project: Path) -> Made:
         if path := settings.config_file_path(answers.stack, CHECKOUT):
             proself_file.check_writable(path, settings, _ELSEWHERE)
         checks = await preflight.look(
-            opened.directory,
-            caller,
-            settings,
-            answers.stack,
-            state.read({}),
-            opened.tenant_now(),
+            StackSession(stack, settings, state.read({}), opened),
             policy,
             f"--consent {Consent.BY_ADMINISTRATOR}",
         )

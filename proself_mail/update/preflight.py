@@ -35,6 +35,7 @@ from proself_mail.stack.state import APPLICATION, SERVICE_PRINCIPAL, State
 from proself_mail.stack.taint import tainted, untaint
 from proself_mail.text.quotation import literal
 from proself_mail.update import leftovers
+from proself_mail.update.stack_session import StackSession
 
 _SETTLED = timedelta(hours=1)
 _STAMP = "left by earlier runs"
@@ -45,32 +46,26 @@ _OWN = "how many the identity itself may still make (250 without an administrato
 
 
 async def look(
-    directory: Directory,
-    caller: Caller,
-    settings: Settings,
-    stack: str,
-    state: State,
-    now: datetime,
-    asked: Awaitable[AppPolicy] | None = None,
-    no_consent: str = "",
+    at: StackSession, asked: Awaitable[AppPolicy] | None = None, no_consent: str = ""
 ) -> Sequence[Check]:
-    """Look at everything that can be told before a write to the stack of this name.
+    """Look at everything that can be told before a write.
 
     `asked` is what has been asked already, `no_consent` what a person types to leave the consent to
     an administrator where it is not the stack's configuration that is to be changed.
     """
-    policy = asyncio.ensure_future(asked or directory.app_policy(state.application_id))
+    directory, caller = at.opened.directory, at.opened.caller
+    policy = asyncio.ensure_future(asked or directory.app_policy(at.state.application_id))
     try:
         found = await asyncio.gather(
             _tenant(directory, caller),
-            _exchange(directory, settings, stack),
-            _secrets(policy, settings, stack, state, now),
+            _exchange(directory, at.settings, at.stack.name),
+            _secrets(policy, at),
             _identifier_uri(policy),
-            _quota(directory, settings, state),
+            _quota(directory, at.settings, at.state),
         )
     finally:
         policy.cancel()  # of a look that is broken off
-    return (*found, *rights.of(caller, settings, stack, no_consent))
+    return (*found, *rights.of(caller, at.settings, at.stack.name, no_consent))
 
 
 async def application(
@@ -121,14 +116,11 @@ async def application(
 
 
 def of_stack(
-    state: State,
-    settings: Settings,
+    at: StackSession,
     stamped: Sequence[ApplicationRecord],
     owners: frozenset[str] | DirectoryError | None,
-    caller: Caller,
     now: datetime,
     began: datetime | None,
-    stack: str,
 ) -> Sequence[Check]:
     """Compare a stack's state, its file and what bears its stamp. Reads nothing.
 
@@ -136,13 +128,14 @@ def of_stack(
     they do not matter. What was made since `began` was made by the update that is to go on; None
     where another one is at work.
     """
-    made = [each.created for each in stamped if each.object_id == state.application_id]
+    name, caller = at.stack.name, at.opened.caller
+    made = [each.created for each in stamped if each.object_id == at.state.application_id]
     # Of an application that has just been made a trailing reader may not show them yet.
     is_settled = any(each is not None and now - each > _SETTLED for each in made)
     return (
-        rights.ownership(settings, stack, caller, owners if is_settled else None),
-        _file_and_state(state, settings, now, stack),
-        _stamp(state, settings, stamped, began, stack),
+        rights.ownership(at.settings, name, caller, owners if is_settled else None),
+        _file_and_state(at.state, at.settings, now, name),
+        _stamp(at.state, at.settings, stamped, began, name),
     )
 
 
@@ -245,17 +238,17 @@ async def _exchange(directory: Directory, settings: Settings, stack: str) -> Che
     return await _or_unknown(name, look, rights.LEAST)
 
 
-async def _secrets(
-    asked: Awaitable[AppPolicy], settings: Settings, stack: str, state: State, now: datetime
-) -> Check:
+async def _secrets(asked: Awaitable[AppPolicy], at: StackSession) -> Check:
+    now = at.opened.tenant_now()
+
     async def look() -> Check:
         return secret_policy.judge(
             await asked,
-            stack,
-            settings.entries,
-            state.ends,
+            at.stack.name,
+            at.settings.entries,
+            at.state.ends,
             now,
-            is_made=state.application_id is not None,
+            is_made=at.state.application_id is not None,
         )
 
     return await _or_unknown(secret_policy.NAME, look, "Policy.Read.All", required=False)

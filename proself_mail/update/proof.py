@@ -4,14 +4,13 @@ import asyncio
 from datetime import timedelta
 from typing import NamedTuple
 
-from proself_mail.config.settings import Settings
 from proself_mail.entra import faq, secret_sign_in
 from proself_mail.entra.directory import NotFound
 from proself_mail.entra.faq import ReadBack
 from proself_mail.entra.patience import AGREEING, Patience
-from proself_mail.entra.session import Session
 from proself_mail.errors import CheckFailed, RemoteError
 from proself_mail.stack.outputs import Outputs
+from proself_mail.update.stack_session import StackSession
 
 DRIFT = timedelta(minutes=3)
 """What still differs after so long is hardly a lag any more."""
@@ -26,28 +25,22 @@ class _Differing(NamedTuple):
 
 
 async def read_back(
-    opened: Session,
-    stack: str,
-    settings: Settings,
-    outputs: Outputs,
-    patience: Patience,
-    *,
-    wrote: bool,
+    at: StackSession, outputs: Outputs, patience: Patience, *, wrote: bool
 ) -> ReadBack:
     """Read the FAQ's steps back until several readers, asked side by side, show all of them.
 
     Returns what they show. Raises `CheckFailed` where they differ for good: at
     once where the update wrote nothing and readers agree, else when it is too late for a lag.
     """
-    refresh = f"`pulumi up --refresh --stack {stack}` shows the difference and mends it"
+    refresh = f"`pulumi up --refresh --stack {at.stack.name}` shows the difference and mends it"
     # Of a secret that was removed: it proves the new one, which a refresh does not.
-    rotate = f"`proself-mail rotate --now --stack {stack}` makes a new one in its place"
+    rotate = f"`proself-mail rotate --now --stack {at.stack.name}` makes a new one in its place"
 
     async def look() -> ReadBack | _Differing:
         """Return a reading that holds, or what differs."""
         try:
             seen = await patience.told(
-                lambda: faq.read_back(opened.directory, opened.caller, settings, outputs)
+                lambda: faq.read_back(at.opened.directory, at.opened.caller, at.settings, outputs)
             )
         except NotFound as error:
             return _Differing(error.message, refresh)
@@ -86,13 +79,7 @@ async def read_back(
 
 
 async def sign_in(
-    opened: Session,
-    stack: str,
-    settings: Settings,
-    outputs: Outputs,
-    patience: Patience,
-    *,
-    wrote_lately: bool,
+    at: StackSession, outputs: Outputs, patience: Patience, *, wrote_lately: bool
 ) -> None:
     """Sign in with the newest secret, waiting while Entra does not know it yet.
 
@@ -104,7 +91,7 @@ async def sign_in(
     refused = 0
     while True:
         refusal = await secret_sign_in.refusal(
-            opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
+            at.opened.target, outputs.tenant_id, outputs.client_id, outputs.newest.value
         )
         if refusal is None:
             return
@@ -120,7 +107,7 @@ async def sign_in(
                 from proself_mail.diagnosis.diagnosis import diagnose
                 from proself_mail.diagnosis.explain import names_of
 
-                found = diagnose(refusal.said, names_of(stack, settings, outputs))
+                found = diagnose(refusal.said, names_of(at.stack.name, at.settings, outputs))
                 raise RemoteError(
                     "The tenant refuses the application's newest client secret. "
                     f"{found.cause.en} ({found.said}).",

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from proself_mail.check import Check, Outcome
-from proself_mail.config.settings import PROJECT, Settings
+from proself_mail.config.settings import PROJECT
 from proself_mail.entra import rights, session
 from proself_mail.entra.directory import ApplicationRecord, Directory, Forbidden, stamped
 from proself_mail.entra.patience import Patience, Say
@@ -21,10 +21,10 @@ from proself_mail.quantity import format_minutes
 from proself_mail.stack import lock, stack_folder
 from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.stack import Stack
-from proself_mail.stack.state import State
 from proself_mail.update import journal, preflight
 from proself_mail.update.converge import Done, Update
 from proself_mail.update.journal import Journal
+from proself_mail.update.stack_session import StackSession
 
 DEADLINE = timedelta(minutes=10)
 _TELLING = timedelta(seconds=10)
@@ -38,7 +38,6 @@ class Looked:
     """What was there before."""
 
     checks: Sequence[Check]
-    state: State
     stamped: Sequence[ApplicationRecord]
     """The live applications with the stack's stamp."""
 
@@ -63,52 +62,42 @@ async def run(
             async with session.awaited(
                 settings.target, str(settings.tenant_id), patience
             ) as opened:
-                looked = await look_until_answered(opened, stack, settings, state, patience)
+                at = StackSession(stack, settings, state, opened)
+                looked = await look_until_answered(at, patience)
                 show(opened, looked.checks)
-                return await _update(opened, stack, settings, looked, patience, say)
+                return await _update(at, looked, patience, say)
 
 
-async def signed_in(
-    opened: Session, stack: Stack, settings: Settings, looked: Looked, say: Say
-) -> Done:
+async def signed_in(at: StackSession, looked: Looked, say: Say) -> Done:
     """Do the same for `rotate`: with an open session, after the look, `alone` with the stack."""
     patience = Patience(say)
-    async with ending_in_order(patience, f"rotate --stack {stack.name}", stack, DEADLINE):
-        return await _update(opened, stack, settings, looked, patience, say)
+    async with ending_in_order(patience, f"rotate --stack {at.stack.name}", at.stack, DEADLINE):
+        return await _update(at, looked, patience, say)
 
 
-async def _update(
-    opened: Session,
-    stack: Stack,
-    settings: Settings,
-    looked: Looked,
-    patience: Patience,
-    say: Say,
-) -> Done:
+async def _update(at: StackSession, looked: Looked, patience: Patience, say: Say) -> Done:
     stop_at(looked.checks)
-    record = begin(opened, stack, settings, looked)
-    update = Update(stack, opened, settings, looked.state, record, patience, say)
-    done = await update.run(looked.stamped)
+    record = begin(at, looked)
+    done = await Update(at, record, patience, say).run(looked.stamped)
     record.end()
     return done
 
 
-def begin(opened: Session, stack: Stack, settings: Settings, looked: Looked) -> Journal:
+def begin(at: StackSession, looked: Looked) -> Journal:
     """Open the journal without which the engine is not to run."""
-    its = (each.notes for each in looked.stamped if each.object_id == looked.state.application_id)
-    return journal.begin(_journal(stack), settings.stack_id, opened.tenant_now(), next(its, ""))
+    its = (each.notes for each in looked.stamped if each.object_id == at.state.application_id)
+    now = at.opened.tenant_now()
+    return journal.begin(_journal(at.stack), at.settings.stack_id, now, next(its, ""))
 
 
 def _journal(stack: Stack) -> Path:
     return stack_folder.path(stack.project, stack.name) / stack_folder.UPDATE
 
 
-async def look_until_answered(
-    opened: Session, stack: Stack, settings: Settings, state: State, patience: Patience
-) -> Looked:
+async def look_until_answered(at: StackSession, patience: Patience) -> Looked:
     """Look, again and again while the tenant has no time for what must be known."""
     while True:
-        looked = await patience.told(lambda: look(opened, stack, settings, state))
+        looked = await patience.told(lambda: look(at))
         stopping = [check for check in looked.checks if check.stops]
         waits = [check.passes_in for check in stopping if check.passes_in is not None]
         if len(waits) < len(stopping) or not waits:  # what stands against it is told at once
@@ -118,21 +107,20 @@ async def look_until_answered(
         await patience.moment()
 
 
-async def look(opened: Session, stack: Stack, settings: Settings, state: State) -> Looked:
+async def look(at: StackSession) -> Looked:
     """Look at everything that can be told before the first write.
 
     Raises what the tenant need not tell: what keeps the Proself config file from being written, and
     a configuration that cannot be used at this time.
     """
+    stack, settings, state, opened = at.stack, at.settings, at.state, at.opened
     if path := settings.config_file_path(stack.name, CHECKOUT):
         proself_file.check_writable(path, settings, proself_file.another_place(stack.name))
     if not state.key_ids:  # else the file is one that does not declare them, which is told below
         settings.check_begun(stack.name, opened.tenant_now())
     settings.check_mail_proof(stack.name, opened.tenant_now())
     found, bearers, owners = await asyncio.gather(
-        preflight.look(
-            opened.directory, opened.caller, settings, stack.name, state, opened.tenant_now()
-        ),
+        preflight.look(at),
         _stamped(opened.directory, settings.stack_id),
         rights.owners(opened.directory, opened.caller, state),
     )
@@ -144,15 +132,13 @@ async def look(opened: Session, stack: Stack, settings: Settings, state: State) 
         preflight.foreign(state, stack.name),
     )
     if isinstance(bearers, Forbidden):
-        return Looked((*found, *here, preflight.unseen(bearers)), state, ())
+        return Looked((*found, *here, preflight.unseen(bearers)), ())
     its_own = await preflight.application(opened.directory, state, bearers, now, stack.name)
     # What an engine makes at this moment would be taken for something left behind.
     is_at_work = any(not each.is_dead for each in holders or ())
     began = None if is_at_work else journal.began(_journal(stack), settings.stack_id, now)
-    of_stack = preflight.of_stack(
-        state, settings, bearers, owners, opened.caller, now, began, stack.name
-    )
-    return Looked((*found, *here, its_own, *of_stack), state, bearers)
+    of_stack = preflight.of_stack(at, bearers, owners, now, began)
+    return Looked((*found, *here, its_own, *of_stack), bearers)
 
 
 async def _stamped(directory: Directory, stack_id: UUID) -> Sequence[ApplicationRecord] | Forbidden:

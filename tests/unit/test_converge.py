@@ -12,7 +12,6 @@ from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
 from proself_mail.errors import RemoteError
-from proself_mail.stack import failure
 from proself_mail.stack.engine import Engine
 from proself_mail.stack.failure import classify
 from proself_mail.stack.observed import Observed
@@ -20,6 +19,7 @@ from proself_mail.stack.state import APPLICATION, Resource, State
 from proself_mail.update import journal
 from proself_mail.update.converge import Update
 from proself_mail.update.lasting_failures import LastingFailures
+from proself_mail.update.stack_session import StackSession
 from tests.unit.test_settings import good
 
 KEY = "11111111-1111-4111-8111-111111111111"
@@ -72,9 +72,8 @@ def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
     patience = Patience(lambda _: None)
     application = Resource(APPLICATION, "/applications/of-the-stack", {})
     before = State({APPLICATION: application}, (), (), {})
-    update = Update(
-        cast(Any, stack), cast(Any, opened), settings, before, record, patience, lambda _: None
-    )
+    at = StackSession(cast(Any, stack), settings, before, cast(Any, opened))
+    update = Update(at, record, patience, lambda _: None)
     with pytest.raises(RemoteError, match=told):
         asyncio.run(update.run([]))
     assert "Ask Aki before you delete it." in directory.notes
@@ -84,7 +83,7 @@ def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
 def test_a_program_that_is_killed_each_time_is_told_of() -> None:
     """As by a machine without memory to run it: going on till the deadline mends nothing."""
     words = "an unhandled error occurred: program exited with non-zero exit code: -1"
-    killed, lost = failure.classify(words), failure.classify("connection reset by peer")
+    killed, lost = classify(words), classify("connection reset by peer")
     lasting = LastingFailures("prod", good())
     for failures in ([killed], [killed], [lost], [killed], [killed]):
         lasting.check_run(failures)

@@ -26,7 +26,9 @@ from proself_mail.entra.patience import Patience
 from proself_mail.entra.secret_sign_in import SignInRefusal
 from proself_mail.entra.target import CLOUD, Target
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
+from proself_mail.stack.state import State
 from proself_mail.update import proof
+from proself_mail.update.stack_session import StackSession
 from tests import jumping
 from tests.sheets import client_secret, outputs_of
 from tests.unit.test_settings import TENANT, good
@@ -54,8 +56,9 @@ def signs_in(
 
     async def live() -> float:
         outputs = outputs_of(settings, [client_secret()])
-        opened, patience = cast(Any, SimpleNamespace(target=CLOUD)), Patience(told.append)
-        await proof.sign_in(opened, "s", settings, outputs, patience, wrote_lately=wrote_lately)
+        stack, opened = SimpleNamespace(name="s"), SimpleNamespace(target=CLOUD)
+        at = StackSession(cast(Any, stack), settings, State({}, (), (), {}), cast(Any, opened))
+        await proof.sign_in(at, outputs, Patience(told.append), wrote_lately=wrote_lately)
         return asyncio.get_running_loop().time()
 
     monkeypatch.setattr(secret_sign_in, "refusal", refusal)

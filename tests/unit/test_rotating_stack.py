@@ -86,7 +86,7 @@ def stack_of(
     stack = SimpleNamespace(name="prod", engine=Engine(), state=now_held, covered_state=now_held)
     session = SimpleNamespace(directory=tenant, tenant_now=lambda: clock.now() + ahead)
     return RotatingStack(
-        cast(Any, stack), SETTINGS, held, False, cast(Any, session), Patience(lambda _: None)
+        cast(Any, stack), SETTINGS, held, cast(Any, session), False, Patience(lambda _: None)
     )
 
 
@@ -223,7 +223,7 @@ def test_what_only_forgets_is_all_unless_it_carries_an_update_on(
 
     async def rotated() -> rotate.Rotation:
         looking = asyncio.get_running_loop().create_future()
-        looking.set_result(up.Looked((), BOTH, [gone]))
+        looking.set_result(up.Looked((), [gone]))
         return await rotate._apply(at, plan, lambda _: None, looking)
 
     ended = run(rotated)
