@@ -99,7 +99,7 @@ class Life:
     def _run(self, now: datetime, *, may_die: bool) -> bool:
         """One run of the pipeline; says whether it was killed on its way."""
         dies_at = self._random.randint(1, 6) if may_die and self._random.random() < 0.2 else 99
-        plan = rotation.plan(self.entries, self._as_state(), self.application, now, now)
+        plan = rotation.plan("model", self.entries, self._as_state(), self.application, now, now)
         steps: list[Callable[[], None]] = [
             *([partial(self._note, now)] if plan.forget and not plan.noted.is_complete else []),
             *(partial(self._remove, each, now) for each in plan.secrets.expired),
@@ -136,7 +136,7 @@ class Life:
             del self.state[window]
 
     def _note(self, now: datetime) -> None:
-        plan = rotation.plan(self.entries, self._as_state(), self.application, now, now)
+        plan = rotation.plan("model", self.entries, self._as_state(), self.application, now, now)
         there = frozenset(each.key_id for each in self.application.passwords)
         self.application = replace(
             self.application, notes=plan.noted.ledger.keeping(there).into(self.application.notes)

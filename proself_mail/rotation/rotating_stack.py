@@ -74,7 +74,9 @@ class RotatingStack(StackSession):
         """Decide by what was read of the application."""
         now = clock.now()
         surely = min(now, self.opened.tenant_now())
-        return rotation.plan(self.settings.entries, self.state, application, now, surely)
+        return rotation.plan(
+            self.stack.name, self.settings.entries, self.state, application, now, surely
+        )
 
     async def look(self) -> up.Looked:
         """Look at the tenant as before every update."""

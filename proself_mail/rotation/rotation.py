@@ -99,13 +99,14 @@ def is_update_due(entries: Sequence[SecretsEntry], state: State, now: datetime) 
 
 
 def plan(
+    stack: str,
     entries: Sequence[SecretsEntry],
     state: State,
     application: ApplicationRecord,
     now: datetime,
     surely: datetime,
 ) -> Plan:
-    """Decide.
+    """Decide what a rotation of `stack` is to do.
 
     `now` is the clock by which the program opens windows; `surely` is not later than `now`, nor
     than the tenant's clock, and decides what has expired. Raises `Refused` where the entries lack
@@ -114,7 +115,7 @@ def plan(
     if missing := vanishing(state.ends, entries, now):
         raise Refused(
             sentence(undeclared(missing)),
-            f"{sentence(newest_file('S', state.ends, entries, now))} Nothing was changed.",
+            f"{sentence(newest_file(stack, state.ends, entries, now))} Nothing was changed.",
         )
     ledger, damaged = Ledger.known(application.notes, state.made)
     windows = open_windows(entries, now)

@@ -72,7 +72,7 @@ def _anew(seen: Evidence) -> tuple[str, str]:
 
 def _revoked(seen: Evidence, found: ApplicationRecord) -> Sequence[PasswordRecord]:
     try:
-        plan = rotation.plan(seen.settings.entries, seen.state, found, seen.at, seen.at)
+        plan = rotation.plan(seen.stack, seen.settings.entries, seen.state, found, seen.at, seen.at)
     except Refused:
         return ()  # the stack file is too old to say what it revokes; "secret in Proself" says so
     return plan.secrets.revoked
@@ -163,7 +163,7 @@ def secret_in_proself(seen: Evidence, found: ApplicationRecord) -> Check:
     """Say which secret Proself has, by what people acknowledged, and when that one ends."""
     name = "secret in Proself"
     try:
-        plan = rotation.plan(seen.settings.entries, seen.state, found, seen.at, seen.at)
+        plan = rotation.plan(seen.stack, seen.settings.entries, seen.state, found, seen.at, seen.at)
     except Refused as error:
         return Check(name, Outcome.UNKNOWN, error.cause.rstrip("."), required=False)
     if plan.reminder is None:

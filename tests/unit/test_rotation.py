@@ -61,10 +61,10 @@ def test_what_is_foreseen_from_the_state_alone_is_what_the_plan_says(
     told = {"clientSecrets": [{"keyId": ONE}]}
     state = State({each.name: each for each in made}, (), (), told)
     assert rotation.is_update_due(entries, state, now) is due
-    assert rotation.plan(entries, state, APPLICATION, now, now).needs_engine is due
+    assert rotation.plan("dev", entries, state, APPLICATION, now, now).needs_engine is due
     behind = replace(state, outputs={"clientSecrets": [{"keyId": TWO}]})
     assert rotation.is_update_due(entries, behind, now)
-    assert rotation.plan(entries, behind, APPLICATION, now, now).needs_engine
+    assert rotation.plan("dev", entries, behind, APPLICATION, now, now).needs_engine
 
 
 def test_a_planned_rotation_is_taken_away_by_a_line_and_never_waited_for_after_a_leak() -> None:
@@ -139,13 +139,15 @@ def test_mail_has_not_stopped_while_the_secret_of_proself_signs_in(
         passwords=(PasswordRecord(ONE, "", T0, OLD.expires), lost),
     )
     state = State({made.name: made}, (), (), {})
-    plan = rotation.plan(entries, state, application, now, now)
+    plan = rotation.plan("dev", entries, state, application, now, now)
     assert plan.reminder
     assert plan.reminder.level is level
     assert english in rotation_report.person("contoso.test", plan.reminder)[0]
     assert plan.secrets.lost == (lost,)
     assert any(TWO in note and "remove it in Entra" in note for note in rotation_report.notes(plan))
-    ended = rotation.plan(entries, State({}, (), (), {}), application, OLD.expires, OLD.expires)
+    ended = rotation.plan(
+        "dev", entries, State({}, (), (), {}), application, OLD.expires, OLD.expires
+    )
     assert ended.secrets.lost == ()
     assert lost in ended.secrets.expired
 
@@ -193,7 +195,7 @@ def test_a_person_must_only_where_the_exit_code_says_so_too(
         notes=Ledger({ONE: OLD.window, TWO: NEW.window}, pasted).into(""),
         passwords=tuple(PasswordRecord(key, "", None, end) for key, end in ends.items()),
     )
-    plan = rotation.plan(entries, State(resources, (), (), {}), application, now, now)
+    plan = rotation.plan("dev", entries, State(resources, (), (), {}), application, now, now)
     [told] = rotation_report.days_left(plan)
     assert told.startswith(words)
     assert plan.reminder is not None
@@ -266,7 +268,7 @@ def test_a_secret_that_only_the_outputs_tell_of_is_the_stacks_own() -> None:
     own = PasswordRecord(ONE, "Proself SMTP OAuth 2027-04-01", T0, window.expires)
     theirs = replace(own, key_id=TWO)
     application = replace(APPLICATION, passwords=(own, theirs))
-    plan = rotation.plan(entries, state, application, now, now)
+    plan = rotation.plan("dev", entries, state, application, now, now)
     assert [each.key_id for each in plan.secrets.foreign] == [TWO]
     assert [each.key_id for each in plan.secrets.lost] == [ONE]
     assert plan.noted.ledger.made == {ONE: window.id}, "which the notes are to remember"
@@ -295,7 +297,9 @@ def test_the_name_of_a_foreign_secret_is_text_in_the_summary() -> None:
     foreign = PasswordRecord(TWO, name, T0, T0 + 20 * DAY)
     state = State({made.name: made}, (), (), {})
     entries = [SecretsEntry(T0, 150 * DAY, 30 * DAY)]
-    plan = rotation.plan(entries, state, replace(APPLICATION, passwords=(foreign,)), now, now)
+    plan = rotation.plan(
+        "dev", entries, state, replace(APPLICATION, passwords=(foreign,)), now, now
+    )
     assert [each.key_id for each in plan.secrets.foreign] == [TWO]
     done = SimpleNamespace(before=plan, after=plan, removed=(), done=None, appended_to=None)
     page = rotation_report.summary("contoso.test", "t", cast(Any, done))
@@ -303,7 +307,7 @@ def test_the_name_of_a_foreign_secret_is_text_in_the_summary() -> None:
     assert "`'@org/admins` \\[sign `in](https://evil.example)` \\<img src=x\\>" in line
     assert line.endswith("is left alone.")
     due = rotation.plan(
-        entries, State({}, (), (), {}), replace(APPLICATION, passwords=(foreign,)), now, now
+        "dev", entries, State({}, (), (), {}), replace(APPLICATION, passwords=(foreign,)), now, now
     )
     [note] = rotation_report.notes(due)
     assert note.endswith("unless an update that was cut short made it")
