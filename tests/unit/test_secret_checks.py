@@ -104,6 +104,7 @@ def test_a_foreign_secret_that_has_ended_signs_nobody_in(
     foreign = (PasswordRecord("theirs", "x", now, now + timedelta(days=days_left)),)
     its_own, principals = ((), foreign) if of_the_principal else (foreign, ())
     seen = SimpleNamespace(
+        stack="dev",
         settings=good(),
         state=State({}, (), (), {}),
         outputs=SimpleNamespace(client_secrets=()),
