@@ -1,6 +1,7 @@
 """The rooms of docs/architecture.md, and which may know of which."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -165,6 +166,16 @@ def test_the_supported_engine_is_the_same_everywhere() -> None:
     assert f'"pulumi=={pulumi_cli.VERSION}"' in (ROOT / "pyproject.toml").read_text(
         encoding="utf-8"
     )
+
+
+def test_the_page_of_the_architecture_names_what_is_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = page.partition("## Rooms inside `proself_mail`")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| `(\w+)/` \|", rooms, re.MULTILINE)) == INSIDE
+    named = set(re.findall(r"`([\w./]+\.(?:py|md|toml))`", page))
+    assert len(named) > 50
+    roots = (ROOT, ROOT / "proself_mail")
+    assert [each for each in sorted(named) if not any((r / each).exists() for r in roots)] == []
 
 
 def test_every_decision_is_in_the_index() -> None:
