@@ -26,6 +26,7 @@ from proself_mail.errors import (
     CheckFailed,
     ConfigurationError,
     Error,
+    Interrupted,
     PartlyFailed,
     Refused,
     RemoteError,
@@ -276,11 +277,21 @@ async def _append(at: RotatingStack, before: Plan, append: Append, say: Say) -> 
             await at.stack.engine.awaited(lambda: at.stack.configure(entry))
             changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
             rotated = await _apply(changed, await changed.plan(), say)
-        except (Error, asyncio.CancelledError):  # the latter by Ctrl-C, or when patience ends
-            if await _came_to_nothing(at, before):
-                say(put_back())
-            else:
+        except (Error, asyncio.CancelledError) as error:  # the latter by Ctrl-C, or out of patience
+            name = at.stack.name
+            anew = f"`proself-mail rotate --{append} --stack {name}`"
+            if not await _came_to_nothing(at, before):
                 say(f"{at.stack.file_shown} has a new entry all the same: commit it")
+                if append is Append.REVOKE:
+                    say(
+                        "the secrets before it are not removed yet, or not all of them: "
+                        f"`proself-mail rotate --stack {name}` removes them"
+                    )
+            elif isinstance(error, Interrupted):  # with the entry, what it would go on from is gone
+                say(put_back())
+                raise Interrupted(error.cause, f"{anew} begins anew.") from None
+            else:
+                say(f"{put_back()}; {anew} begins anew")
             raise
     return replace(rotated, appended_to=at.stack.file_shown)
 

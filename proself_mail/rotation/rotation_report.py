@@ -42,7 +42,10 @@ def days_left(of: Plan) -> Iterator[str]:
     if reminder is None:
         return
     if reminder.mail_ends is None:
-        yield "A person must act now: no client secret that Proself may have is valid."
+        yield (
+            "A person must act now: every client secret that Proself may have has ended or is "
+            "revoked."
+        )
         return
     days = quantity((reminder.mail_ends - of.now).days, "day")
     left = f"{days}, until {format_instant(reminder.mail_ends)}"
@@ -243,10 +246,10 @@ def _when(of: Reminder) -> tuple[str, str]:
                 "メール送信が停止しています。Proself に設定されているシークレットは無効です。",
             )
         return (
-            "Nobody has said that Proself has the newest client secret, and all others have "
-            "ended: if it was not pasted, mail has stopped.",
+            "Nobody has said that Proself has the newest client secret, and all others have ended "
+            "or are revoked: if it was not pasted, mail stops.",
             "最新のシークレットが Proself に設定されたという記録がなく、それ以前のシークレットは"
-            "すべて失効しています。未設定の場合、メール送信は停止しています。",
+            "すべて失効したか、取り消されています。未設定の場合、メール送信は停止します。",
         )
     ends = format_instant(of.in_proself.expires)
     soon, soon_ja = ("Soon: ", "至急: ") if of.level is Level.URGENT else ("", "")

@@ -69,8 +69,9 @@ async def read_back(
             raise CheckFailed(
                 f"The tenant has differed from the stack for {DRIFT.total_seconds() / 60:.0f} "
                 f"minutes: {shown}.",
-                "Run it again in some minutes. If that says the same, somebody has changed it: "
-                f"{mending} then. Not before: a trailing reader may not show all that is there.",
+                f"In some minutes `proself-mail up --stack {at.stack.name}` looks again. If that "
+                f"says the same, somebody has changed it: {mending} then. Not before: a trailing "
+                "reader may not show all that is there.",
             )
         if not no_lag:
             patience.trailing = True

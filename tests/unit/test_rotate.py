@@ -29,14 +29,19 @@ from tests.unit.test_settings import good
 AS_IT_WAS = b"config:\n  proself-mail:server: proself.example.jp\n"
 
 
-def appended(monkeypatch: pytest.MonkeyPatch, file: Path, written: bytes) -> list[str]:
-    """Append an entry, which Pulumi refuses after it has written so much; return what is said."""
+REFUSED = RemoteError("It may not be written.", "Let it.")
+
+
+def appended(
+    monkeypatch: pytest.MonkeyPatch, file: Path, written: bytes, error: Error = REFUSED
+) -> list[str]:
+    """Append an entry, which ends so after so much was written; return what is said."""
     file.write_bytes(AS_IT_WAS)
     file.chmod(0o640)
 
     def configure(_: object) -> None:
         file.write_bytes(written)
-        raise RemoteError("It may not be written.", "Let it.")
+        raise error
 
     async def nothing(*_: object) -> bool:
         return True
@@ -48,9 +53,18 @@ def appended(monkeypatch: pytest.MonkeyPatch, file: Path, written: bytes) -> lis
     settings = good(secrets=[{"from": datetime.now(UTC), "everyDays": 150, "overlapDays": 30}])
     at = cast(Any, SimpleNamespace(stack=stack, settings=settings))
     said: list[str] = []
-    with pytest.raises(RemoteError, match="It may not be written"):
+    with pytest.raises(type(error)) as ended:
         asyncio.run(rotate._append(at, cast(Any, None), Append.NOW, said.append))
-    return said
+    return [*said, str(ended.value)]
+
+
+def test_an_interrupted_rotation_begins_anew_where_its_entry_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without the option nothing would be due, and a secret that leaked would live on."""
+    cut = Interrupted("Interrupted.", "`proself-mail rotate --stack prod` goes on from here.")
+    said = appended(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"", cut)
+    assert said[-1] == "Interrupted. Next: `proself-mail rotate --now --stack prod` begins anew."
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
@@ -88,7 +102,9 @@ def test_a_disk_that_is_full_by_then_loses_nothing(
 
     monkeypatch.setattr(whole_file, "spare", and_then_full)
     said = appended(monkeypatch, file, b"")
-    assert said == ["Pulumi.prod.yaml is as it was: no secret was made"]
+    put_back = "Pulumi.prod.yaml is as it was: no secret was made"
+    anew = "`proself-mail rotate --now --stack prod` begins anew"
+    assert said == [f"{put_back}; {anew}", str(REFUSED)]
     assert file.read_bytes() == AS_IT_WAS
     assert [*tmp_path.iterdir()] == [file]
 
@@ -98,7 +114,7 @@ def test_what_cannot_be_put_back_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(whole_file, "put_back", refuse)
-    [said] = appended(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"config:")
+    [said, _] = appended(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"config:")
     assert "cannot be put back (Read-only file system)" in said
 
 
