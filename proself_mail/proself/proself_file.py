@@ -81,20 +81,24 @@ def write(path: Path, config: ProselfConfig, elsewhere: str) -> None:
     private_file.write(path, config.to_toml(), elsewhere)
 
 
+def check_no_link(path: Path, elsewhere: str) -> None:
+    """Raise `Refused` for a link: in its own folder the secret would lie, not where it leads."""
+    if path.is_symlink():
+        raise Refused(
+            f"{path} is a link, in whose place the file with the client secret would be put; it is "
+            "left as it is.",
+            f"Remove it, or {elsewhere}, then try again.",
+        )
+
+
 def _check_replaceable(path: Path, elsewhere: str) -> str | None:
     """Return the UUID of the stack whose Proself config file is there; None where nothing is.
 
     One that was edited by hand and cannot be read any more is one still. Raises `Refused` for
-    anything else: a stack's file may name any place. So it does for a link, in whose own folder
-    the secret would come to lie, and not where it leads.
+    anything else, a link included: a stack's file may name any place.
     """
+    check_no_link(path, elsewhere)
     try:
-        if path.is_symlink():
-            raise Refused(
-                f"{path} is a link, in whose place the file with the client secret would be put; "
-                "it is left as it is.",
-                f"Remove it, or {elsewhere}, then try again.",
-            )
         if not path.exists():
             return None
         found = _OURS.search(path.read_bytes()) if path.is_file() else None

@@ -94,6 +94,7 @@ def config_file(seen: Evidence) -> Check:
             elsewhere,
         )
     try:
+        proself_file.check_no_link(path, elsewhere)
         proself_file.check_kept_from_git(path, seen.settings, elsewhere)
     except Error as error:
         return fail(name, error.cause.rstrip("."), error.next_step)

@@ -311,6 +311,16 @@ def test_a_config_file_that_others_may_read_is_seen(stack: Journey, look: Look) 
     assert "chmod 600" in checks["config file"]["next_step"]
 
 
+def test_a_link_in_the_config_files_place_is_seen(stack: Journey, look: Look) -> None:
+    """No update would write it, wherever it leads."""
+    elsewhere = stack.config_file.rename(stack.folder / "vault.toml")
+    stack.config_file.symlink_to(elsewhere)
+    try:
+        assert "is a link" in wrong(look())["config file"]
+    finally:
+        elsewhere.rename(stack.config_file)
+
+
 def test_no_config_file_is_as_it_should_be(stack: Journey, look: Look) -> None:
     text = stack.config_file.read_text(encoding="utf-8")
     stack.config_file.unlink()
