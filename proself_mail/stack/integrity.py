@@ -13,15 +13,20 @@ from proself_mail.stack.state import State
 
 def check(name: str, found: State) -> None:
     """Raise `Refused` where no update of the stack of this name is to use the state."""
-    if others := found.stacks - {f"{PROJECT}/{short_name(name)}"}:
-        raise Refused(
-            f"The state of the stack {name} is another stack's: {', '.join(sorted(others))}. An "
-            "update would make all of it anew, and delete what is there.",
-            f"Bring the state of {name} itself back from the backend's history.",
-        )
+    check_own(name, found)
     if found.fault:
         raise Refused(
             f"The state of the stack {name} cannot be right, and the engine refuses to use it: "
             f"{found.fault}.",
             failure.how_to_repair(name),
+        )
+
+
+def check_own(name: str, found: State) -> None:
+    """Raise `Refused` where the state is another stack's."""
+    if others := found.stacks - {f"{PROJECT}/{short_name(name)}"}:
+        raise Refused(
+            f"The state of the stack {name} is another stack's: {', '.join(sorted(others))}. An "
+            "update would make all of it anew, and delete what is there.",
+            f"Bring the state of {name} itself back from the backend's history.",
         )
