@@ -30,9 +30,15 @@ def check(host: str) -> None:
     if address is None or _is_usable(address):
         return
     variable = next((name for name in _VARIABLES if os.environ.get(name)), None)
+    what = variable or "The proxy of this system"
+    if "://" not in address and _is_usable(f"http://{address}"):
+        raise ConfigurationError(
+            f"{what} begins with no `http://`, without which azure-identity asks by no proxy.",
+            "Write `http://` before it, then try again.",
+        )
     raise ConfigurationError(
-        f"{variable or 'The proxy of this system'} is no address of a proxy such as "
-        "http://proxy.example:8080 or http://USER:PASSWORD@proxy.example:8080.",
+        f"{what} is no address of a proxy such as http://proxy.example:8080 or "
+        "http://USER:PASSWORD@proxy.example:8080.",
         f"Correct it ({IN_A_PASSWORD}) or unset it, then try again.",
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from proself_mail.config.stack_name import short_name
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, parted, sentence
 from proself_mail.secret import MASK
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
@@ -23,11 +24,22 @@ STATE_BEFORE = (
 """What a person does about a state that is of no use: a clause."""
 
 
+_NAMED = re.compile(r"(--stack )?\bSTACK\b")
+
+
+def _naming(stack: str, next_step: str) -> str:
+    """Put a stack's name in the place of STACK: in a command as it is typed, else a file's."""
+    return _NAMED.sub(
+        lambda found: f"{found[1]}{stack}" if found[1] else short_name(stack), next_step
+    )
+
+
 def how_to_repair(stack: str) -> str:
     """Say what a person does about a state that the engine reads and refuses to use."""
-    return (
-        f"`pulumi state repair --stack {stack}` takes away what refers to nothing, and changes "
-        f"nothing where that does not suffice: then {STATE_BEFORE}."
+    return _naming(
+        stack,
+        "`pulumi state repair --stack STACK` takes away what refers to nothing, and changes "
+        f"nothing where that does not suffice: then {STATE_BEFORE}.",
     )
 
 
@@ -514,7 +526,7 @@ def classify(words: str, resource: str = "", stack: str = "STACK") -> Failure:
     words, given = parted(words)
     said = _one_line(words)
     rule = next((each for pattern, each in _RULES if pattern.search(words)), _OF_UNKNOWN)
-    own = (rule.next_step or _UNKNOWN).replace("--stack STACK", f"--stack {stack}")
+    own = _naming(stack, rule.next_step or _UNKNOWN)
     next_step = _covered(given) or own  # whole: lines to be typed are in it
     return Failure(rule.kind, said, resource, rule.cause, next_step, rule.ends_as)
 

@@ -37,6 +37,8 @@ from proself_mail.text.quotation import literal
 from proself_mail.update import leftovers
 from proself_mail.update.stack_session import StackSession
 
+_PAUSES = (0, 1, 3)
+"""Seconds before each look for an application that no reader showed."""
 _SETTLED = timedelta(hours=1)
 _STAMP = "left by earlier runs"
 _COUNTED = {APPLICATION: "an application", SERVICE_PRINCIPAL: "its service principal"}
@@ -92,9 +94,16 @@ async def application(
             return False
         return True
 
-    if object_id in {each.object_id for each in stamped} or any(
-        await asyncio.gather(*(is_shown(directory.application) for _ in range(AGREEING)))
-    ):
+    async def is_there() -> bool:
+        for pause in _PAUSES:  # one that was restored is in the bin and not, by turns, for a while
+            await asyncio.sleep(pause)
+            if any(
+                await asyncio.gather(*(is_shown(directory.application) for _ in range(AGREEING)))
+            ):
+                return True
+        return False
+
+    if object_id in {each.object_id for each in stamped} or await is_there():
         return Check(name, Outcome.OK, f"{object_id} is in the tenant")
     is_new = not resource.created or now - datetime.fromisoformat(resource.created) < _SETTLED
     try:
@@ -110,8 +119,8 @@ async def application(
         f"{object_id}, which the state knows, is not in the tenant"
         f"{': it lies in the recycle bin' if is_binned else ''}",
         next_step="restore it if it was deleted within 30 days (Entra → App registrations → "
-        f"Deleted applications), or `pulumi up --refresh --stack {stack}` makes another, with a "
-        "new client ID for Proself",
+        f"Deleted applications); then, or else, `pulumi up --refresh --stack {stack}` makes what "
+        "is missing, and an application that it makes has a new client ID for Proself",
     )
 
 

@@ -132,7 +132,6 @@ def https_proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         "http://aki:hidden/1@proxy.example:8080",
         "http://aki:hidden#1@proxy.example:8080",
         "http://:hidden/1@proxy.example:8080",
-        "aki:hidden@proxy.example:8080",
         "http://aki:hidden@",
         "http://aki:hidden@pro xy.example:8080",
         "http://aki:hidden@proxy..example:8080",
@@ -150,6 +149,13 @@ def test_a_proxy_that_nobody_can_ask_is_named_without_its_password(
         reach(CLOUD, TENANT)
     assert "hidden" not in str(refused.value)
     assert "`%2F`" in refused.value.next_step
+
+
+def test_a_proxy_without_its_scheme_lacks_that_alone(https_proxy: Callable[[str], None]) -> None:
+    https_proxy("aki:hidden@proxy.example:8080")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY begins with no `http://`") as refused:
+        reach(CLOUD, TENANT)
+    assert "hidden" not in str(refused.value)
 
 
 @pytest.mark.parametrize("address", ["http://aki:hid%2Fden@127.0.0.1:1", "http://[::1]:1"])
