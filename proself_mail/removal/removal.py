@@ -191,7 +191,10 @@ class Removal:
             await self._look_in_bin(live)
             # The service principal first, and its application only after it: one that bears no tag
             # is found by its application alone, and a kill may come between the two.
-            accepted += [await self._purge_principals(), await self._purge_applications()]
+            accepted += [
+                await self._purge_all(Kind.SERVICE_PRINCIPAL, self._unseen_applications()),
+                await self._purge_all(Kind.APPLICATION, self._awaited_principals()),
+            ]
         return any(accepted)
 
     async def _delete_applications(self) -> bool:
@@ -229,20 +232,11 @@ class Removal:
                 await self._find_deleted(each)
         self._leave_principals()
 
-    async def _purge_principals(self) -> bool:
+    async def _purge_all(self, kind: Kind, held_back: Collection[str]) -> bool:
+        """Purge what was looked at, but that of client IDs held back; say whether anything went."""
         did = False
-        unseen = self._unseen_applications()
-        for each in self._open(Kind.SERVICE_PRINCIPAL):
-            ready = each.stage is Stage.LOOKED_AT and each.client_id not in unseen
-            if ready and await self._purge(each):
-                did = True
-        return did
-
-    async def _purge_applications(self) -> bool:
-        did = False
-        awaited = self._awaited_principals()
-        for each in self._open(Kind.APPLICATION):
-            ready = each.stage is Stage.LOOKED_AT and each.client_id not in awaited
+        for each in self._open(kind):
+            ready = each.stage is Stage.LOOKED_AT and each.client_id not in held_back
             if ready and await self._purge(each):
                 did = True
         return did
