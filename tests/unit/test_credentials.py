@@ -229,6 +229,28 @@ def test_a_tenant_that_is_silent_is_not_waited_for_without_a_word(
             asyncio.run(sign_in())
 
 
+async def sign_in() -> None:
+    """Sign in with a client secret, as whoever asks Entra for a token."""
+    here = Target(TargetName.EMBEDDED, "https://localhost:1", "https://g", "m")
+    given = {"ARM_CLIENT_ID": "a", "ARM_CLIENT_SECRET": "x"}
+    credential, source = credentials.choose(here, TENANT, given)
+    async with credential:
+        await credentials.sign_in(credential, here, source)
+
+
+def sent_back(request: Any, made: httpx.Response) -> Any:
+    """Return an answer in the form in which azure-identity's transport gives it."""
+    return SimpleNamespace(
+        status_code=made.status_code,
+        headers=made.headers,
+        content_type="application/json",
+        reason=made.reason_phrase,
+        request=request,
+        text=lambda *_: made.text,
+        body=lambda: made.content,
+    )
+
+
 @pytest.mark.parametrize(("seconds", "tries"), [("3600", 1), ("1", 3)])
 def test_who_wants_to_be_left_alone_for_long_is_told_of_at_once(
     monkeypatch: pytest.MonkeyPatch, seconds: str, tries: int
@@ -238,26 +260,11 @@ def test_who_wants_to_be_left_alone_for_long_is_told_of_at_once(
 
     async def send(_: object, request: Any, **__: object) -> Any:
         sent.append(request)
-        made = httpx.Response(429, headers={"Retry-After": seconds}, json={"error": "x"})
-        return SimpleNamespace(
-            status_code=429,
-            headers=made.headers,
-            content_type="application/json",
-            reason="x",
-            request=request,
-            text=lambda *_: made.text,
-            body=lambda: made.content,
+        return sent_back(
+            request, httpx.Response(429, headers={"Retry-After": seconds}, json={"error": "x"})
         )
 
     monkeypatch.setattr(AioHttpTransport, "send", send)
-    here = Target(TargetName.EMBEDDED, "https://localhost:1", "https://g", "m")
-    given = {"ARM_CLIENT_ID": "a", "ARM_CLIENT_SECRET": "x"}
-    credential, source = credentials.choose(here, TENANT, given)
-
-    async def sign_in() -> None:
-        async with credential:
-            await credentials.sign_in(credential, here, source)
-
     with pytest.raises(NoAnswerYet) as told:
         jumping.run(sign_in)
     assert len(sent) == tries
@@ -274,26 +281,9 @@ def test_an_answer_that_is_no_token_endpoints_is_told(
     """azure-identity takes for granted that it is Entra's."""
 
     async def send(_: object, request: Any, **__: object) -> Any:
-        made = httpx.Response(200, json=answer)
-        return SimpleNamespace(
-            status_code=200,
-            headers=made.headers,
-            content_type="application/json",
-            reason="OK",
-            request=request,
-            text=lambda *_: made.text,
-            body=lambda: made.content,
-        )
+        return sent_back(request, httpx.Response(200, json=answer))
 
     monkeypatch.setattr(AioHttpTransport, "send", send)
-    here = Target(TargetName.EMBEDDED, "https://localhost:1", "https://g", "m")
-    given = {"ARM_CLIENT_ID": "a", "ARM_CLIENT_SECRET": "x"}
-    credential, source = credentials.choose(here, TENANT, given)
-
-    async def sign_in() -> None:
-        async with credential:
-            await credentials.sign_in(credential, here, source)
-
     with pytest.raises(RemoteError, match="is not Entra's token endpoint") as told:
         jumping.run(sign_in)
     assert "Check the network" in told.value.next_step
