@@ -72,9 +72,8 @@ async def _ask(
 ) -> T | None:
     """Return the tenant's answer; None where it cannot be seen."""
     try:
-        from proself_mail.entra import (
-            graph,  # with azure-identity 0.5 s, where a secret is due alone
-        )
+        # With azure-identity 0.5 s, where a secret is due alone.
+        from proself_mail.entra import graph
 
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             credential, source = credentials.choose(where, tenant_id)

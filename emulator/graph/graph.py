@@ -57,6 +57,7 @@ from emulator.odata.problems import (
     untyped_body,
 )
 from emulator.sign_in.discovery import USER_INFO
+from emulator.sign_in.refusal import NOBODY
 from emulator.throttle import resource_units
 
 _LOG = logging.getLogger(__name__)
@@ -221,7 +222,7 @@ class Graph:
         except Exception:
             # A fault of ours: what the other requests did must be told all the same.
             _LOG.exception("the emulator failed on request %d", exchange.n)
-            reply = Reply(500, server_error(500).body(cloud.clock.now(), "", ""))
+            reply = Reply(500, server_error(500).body(cloud.clock.now(), NOBODY, NOBODY))
         exchange.status = reply.status
         exchange.response = masked(json.dumps(reply.body).encode(), "application/json")
         return reply
