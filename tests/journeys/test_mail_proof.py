@@ -29,6 +29,7 @@ from proself_mail.secret import Secret
 from proself_mail.stack.outputs import Outputs
 from proself_mail.stack.stack import Stack
 from proself_mail.text.command_line import connection_trial
+from tests.free_port import free_port
 from tests.journey import Journey, instant
 from tests.looking import Look, looking
 from tests.tenant import Tenant
@@ -386,9 +387,7 @@ def test_a_taken_port_is_named_before_anybody_signs_in(stack: Open) -> None:
 
 
 def test_a_server_that_is_not_there_is_told(stack: Open) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    proof = stack.prove(server=Server("localhost", port))
+    proof = stack.prove(server=Server("localhost", free_port()))
     assert proof.diagnosis is not None
     assert proof.diagnosis.key == "connection-refused"
     name = replace(stack.server, host="no-such-host.invalid")

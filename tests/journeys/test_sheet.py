@@ -3,7 +3,6 @@
 import re
 import shlex
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import Visit
+from tests.free_port import free_port
 from tests.journey import Journey
 from tests.tenant import Tenant
 from tests.waiting import until
@@ -135,8 +135,7 @@ def _file(opened: str) -> Path:
 def test_without_a_browser_the_address_is_told_and_ctrl_c_ends_it(
     stack: Journey, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     # Which fails at once, as a browser that cannot start does.
     fails = shlex.join([sys.executable, "-c", "raise SystemExit(1)"]) + " %s"
     with running(stack, tmp_path, "--port", str(port), browser=fails) as sheet:

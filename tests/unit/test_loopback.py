@@ -11,14 +11,14 @@ import pytest
 from proself_mail.browser import loopback
 from proself_mail.browser.loopback import Loopback
 from proself_mail.errors import ConfigurationError, RemoteError
+from tests.free_port import free_port
 
 STATE = "the-state-of-this-sign-in"
 LONG, SHORT = timedelta(seconds=20), timedelta(seconds=0.3)
 
 
 def uri() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"http://localhost:{free.getsockname()[1]}/proself-mail"
+    return f"http://localhost:{free_port()}/proself-mail"
 
 
 def listen(
