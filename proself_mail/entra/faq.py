@@ -68,6 +68,16 @@ class ReadBack:
     further_consent: frozenset[str]
     """What it covers beyond the stack's permissions."""
 
+    @property
+    def drift(self) -> Sequence[Step]:
+        """Those that do not hold."""
+        return [each for each in self.steps if not each.holds]
+
+
+def shown(steps: Sequence[Step]) -> str:
+    """Show what the tenant answers to some steps."""
+    return "; ".join(f"step {each.label.numbers} ({each.answer})" for each in steps)
+
 
 async def _grants(
     directory: Directory, settings: Settings, outputs: Outputs

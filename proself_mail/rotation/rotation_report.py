@@ -97,7 +97,8 @@ def end(of: "Rotation") -> Iterator[str]:
         yield (
             f"Commit {of.appended_to} now: a run elsewhere with the old file would refuse to work."
         )
-    yield from (f"Note: {each}." for each in notes(of.after))
+    drift = [of.done.drift] if of.done and of.done.drift else []
+    yield from (f"Note: {each}." for each in (*drift, *notes(of.after)))
 
 
 def summary(stack: str, tenant: str, of: "Rotation") -> str:

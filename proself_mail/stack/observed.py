@@ -32,8 +32,8 @@ class Observed:
     """How many by operation of those in the tenant of which a line was said."""
     failed_creates: set[str] = field(default_factory=set)
     """Names of resources whose creation failed."""
-    began_something: bool = False
-    """Whether it began with any change in the tenant, however that ended."""
+    touched: set[str] = field(default_factory=set)
+    """Types of those in the tenant with a change of which it began, however that ended."""
 
     @property
     def is_idle(self) -> bool:
@@ -63,8 +63,9 @@ class Observer:
             self._diagnostic(diagnostic)
         elif begun := event.get("resourcePreEvent"):
             # A provider, ours or one that a plain `pulumi up` asked, is nothing in the tenant.
-            is_in_tenant = str(begun["metadata"]["type"]).startswith("azuread:")
-            self.observed.began_something |= is_in_tenant and begun["metadata"]["op"] != "same"
+            kind = str(begun["metadata"]["type"])
+            if kind.startswith("azuread:") and begun["metadata"]["op"] != "same":
+                self.observed.touched.add(kind)
         elif done := event.get("resOutputsEvent"):
             self._step(done["metadata"])
         elif failed := event.get("resOpFailedEvent"):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from proself_mail import facts
 from proself_mail.config.settings import Settings
-from proself_mail.entra import notes
+from proself_mail.entra import faq, notes
 from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.faq import ReadBack
 from proself_mail.entra.ledger import Ledger
@@ -63,13 +63,25 @@ class Done:
     config_file: Path | None
     reports: Sequence[str]
     """What was found and left alone, or taken away; a sentence each."""
+    drift: str
+    """What somebody changed and is left, and what mends it; empty where there is nothing."""
 
 
 class Update:
     """One update of one stack, after the look before it."""
 
-    def __init__(self, at: StackSession, record: Journal, patience: Patience, say: Say) -> None:
+    def __init__(
+        self,
+        at: StackSession,
+        record: Journal,
+        patience: Patience,
+        say: Say,
+        *,
+        leaves_drift: bool,
+    ) -> None:
+        """`leaves_drift`: it may be done though somebody changed more than the client secret."""
         self._at = at
+        self._leaves_drift = leaves_drift
         self._stack = at.stack
         self._state = at.state
         """What the engine knew last."""
@@ -83,6 +95,8 @@ class Update:
         self._lasting = LastingFailures(name, settings)
         self._changes: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
+        self._touched: set[str] = set()
+        """Types of the tenant's resources that the engine changed."""
         self._runs = 0
 
     async def run(self, stamped: Sequence[ApplicationRecord]) -> Done:
@@ -169,7 +183,8 @@ class Update:
         self._runs += 1
         self._changes.update(observed.changes)
         self._told.update(observed.told)
-        if not observed.began_something:
+        self._touched |= observed.touched
+        if not observed.touched:
             self._record = before
             before.save()
         try:
@@ -207,7 +222,7 @@ class Update:
                 proofs.create_task(self._sign_in(state, outputs))
                 clean = proofs.create_task(
                     self._orphans.clean(
-                        state, self._at.opened.tenant_now, wrote=lambda: self._wrote
+                        state, self._at.opened.tenant_now, wrote=lambda: bool(self._touched)
                     )
                 )
                 seen = proofs.create_task(self._read_back(state, outputs, idle=idle))
@@ -236,6 +251,7 @@ class Update:
             self._runs,
             path,
             (*clean.result(), *self._further(seen.result())),
+            self._drift(seen.result()),
         )
 
     def _further(self, seen: ReadBack) -> Sequence[str]:
@@ -249,6 +265,14 @@ class Update:
         )
         covered = ", ".join(sorted(seen.further_consent))
         return (f"the consent covers {covered} too, which `permissions` does not name; {step}",)
+
+    def _drift(self, seen: ReadBack) -> str:
+        if not seen.drift:
+            return ""
+        return (
+            f"the tenant differs from the stack: {faq.shown(seen.drift)}; "
+            f"`pulumi up --refresh --stack {self._stack.name}` shows the difference and mends it"
+        )
 
     async def _sign_in(self, state: State, outputs: Outputs) -> None:
         now = self._at.opened.tenant_now()
@@ -270,8 +294,10 @@ class Update:
             if observed.failures:
                 await self._after(observed.failures, state)
             idle = observed.is_idle and not observed.failures
-        return await proof.read_back(self._at, outputs, self._patience, wrote=self._wrote)
-
-    @property
-    def _wrote(self) -> bool:
-        return bool(set(self._changes) - {"same"})
+        return await proof.read_back(
+            self._at,
+            outputs,
+            self._patience,
+            wrote=self._touched,
+            leaves_drift=self._leaves_drift,
+        )

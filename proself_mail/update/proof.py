@@ -1,6 +1,7 @@
 """The proof that an update is done: the tenant says so, several times, and the secret signs in."""
 
 import asyncio
+from collections.abc import Set
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from proself_mail.entra.faq import ReadBack
 from proself_mail.entra.patience import AGREEING, Patience
 from proself_mail.errors import CheckFailed, RemoteError
 from proself_mail.stack.outputs import Outputs
+from proself_mail.stack.state import SECRET_KIND
 from proself_mail.update.stack_session import StackSession
 
 DRIFT = timedelta(minutes=3)
@@ -22,15 +24,23 @@ class _Differing(NamedTuple):
     shown: str
     mending: str
     """What shows the difference, or mends it, where it is no lag."""
+    elsewhere: ReadBack | None = None
+    """The reading, where the client secret holds and something else does not."""
 
 
 async def read_back(
-    at: StackSession, outputs: Outputs, patience: Patience, *, wrote: bool
+    at: StackSession,
+    outputs: Outputs,
+    patience: Patience,
+    *,
+    wrote: Set[str],
+    leaves_drift: bool,
 ) -> ReadBack:
     """Read the FAQ's steps back until several readers, asked side by side, show all of them.
 
-    Returns what they show. Raises `CheckFailed` where they differ for good: at
-    once where the update wrote nothing and readers agree, else when it is too late for a lag.
+    `wrote` are the types of resources that the update changed. Returns what they show; with drift
+    where that is to be left. Raises `CheckFailed` where they differ for good: at once where the
+    update wrote nothing that could be why and readers agree, else when it is too late for a lag.
     """
     refresh = f"`pulumi up --refresh --stack {at.stack.name}` shows the difference and mends it"
     # Of a secret that was removed: it proves the new one, which a refresh does not.
@@ -44,23 +54,29 @@ async def read_back(
             )
         except NotFound as error:
             return _Differing(error.message, refresh)
-        wrong = [each for each in seen.steps if not each.holds]
-        if not wrong:
+        if not seen.drift:
             return seen
-        shown = "; ".join(f"step {each.label.numbers} ({each.answer})" for each in wrong)
-        is_secret_alone = [each.label for each in wrong] == [faq.SECRET]
-        return _Differing(shown, rotate if is_secret_alone else refresh)
+        wrong, shown = [each.label for each in seen.drift], faq.shown(seen.drift)
+        if faq.SECRET in wrong:
+            return _Differing(shown, rotate if wrong == [faq.SECRET] else refresh)
+        return _Differing(shown, refresh, seen)
 
     clock = asyncio.get_running_loop()
     ends = clock.time() + DRIFT.total_seconds()
+    # Of all but the secrets: what trails below may be no more than a new one.
+    nothing_else_trails = wrote <= {SECRET_KIND} and not patience.trailing
     while True:
         looks = await asyncio.gather(*(look() for _ in range(AGREEING)))
         differing = [each for each in looks if isinstance(each, _Differing)]
         if isinstance(looks[-1], ReadBack) and not differing:
             return looks[-1]
-        shown, mending = differing[0]
-        no_lag = not wrote and not patience.trailing
-        if no_lag and len(differing) == AGREEING:
+        shown, mending, drifted = differing[0]
+        is_elsewhere = all(each.elsewhere for each in differing)
+        no_lag = (not wrote and not patience.trailing) or (nothing_else_trails and is_elsewhere)
+        is_agreed = no_lag and len(differing) == AGREEING
+        if leaves_drift and drifted and is_elsewhere and (is_agreed or clock.time() > ends):
+            return drifted
+        if is_agreed:
             raise CheckFailed(
                 f"The tenant differs from the stack: {shown}.",
                 f"{mending}.",

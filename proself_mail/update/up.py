@@ -65,20 +65,23 @@ async def run(
                 at = StackSession(stack, settings, state, opened)
                 looked = await look_until_answered(at, patience)
                 show(opened, looked.checks)
-                return await _update(at, looked, patience, say)
+                return await _update(at, looked, patience, say, leaves_drift=False)
 
 
 async def signed_in(at: StackSession, looked: Looked, say: Say) -> Done:
     """Do the same for `rotate`: with an open session, after the look, `alone` with the stack."""
     patience = Patience(say)
     async with ending_in_order(patience, f"rotate --stack {at.stack.name}", at.stack, DEADLINE):
-        return await _update(at, looked, patience, say)
+        return await _update(at, looked, patience, say, leaves_drift=True)
 
 
-async def _update(at: StackSession, looked: Looked, patience: Patience, say: Say) -> Done:
+async def _update(
+    at: StackSession, looked: Looked, patience: Patience, say: Say, *, leaves_drift: bool
+) -> Done:
     stop_at(looked.checks)
     record = begin(at, looked)
-    done = await Update(at, record, patience, say).run(looked.stamped)
+    update = Update(at, record, patience, say, leaves_drift=leaves_drift)
+    done = await update.run(looked.stamped)
     record.end()
     return done
 

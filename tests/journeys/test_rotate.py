@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import time
 from datetime import timedelta
 
 import pytest
@@ -150,7 +151,16 @@ def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journ
     comes = journey.tenant.now() + timedelta(days=40)
     planned = {"from": f"{comes:%Y-%m-%dT%H:%M:%SZ}", "everyDays": 90, "overlapDays": 20}
     set_entries(journey, *entries(journey), planned)
+    # Nor is what somebody changed: a refresh mends that, and a revocation does not wait for it.
+    with journey.tenant.http(journey.tenant.token()) as http:
+        changed = {"displayName": "Somebody's name"}
+        http.patch(f"/v1.0/applications/{application}", json=changed).raise_for_status()
+    began = time.monotonic()
     said = rotate(journey, "--revoke", code=6, stdin=f"{STACK}\n")
+    assert time.monotonic() - began < 60, "three minutes are waited where it may be a lag"
+    told = " ".join(said.split())
+    assert "the tenant differs from the stack: step 2 (Somebody's name, single tenant" in told
+    assert f"`pulumi up --refresh --stack {STACK}` shows the difference and mends it." in told
     [*_, revoking, last] = entries(journey)
     assert (revoking["revokesEarlier"], revoking["everyDays"]) == (True, 150)
     assert last == planned

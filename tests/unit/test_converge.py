@@ -15,7 +15,7 @@ from proself_mail.errors import RemoteError
 from proself_mail.stack.engine import Engine
 from proself_mail.stack.failure import classify
 from proself_mail.stack.observed import Observed
-from proself_mail.stack.state import APPLICATION, Resource, State
+from proself_mail.stack.state import APPLICATION, SECRET_KIND, Resource, State
 from proself_mail.update import journal
 from proself_mail.update.converge import Update
 from proself_mail.update.lasting_failures import LastingFailures
@@ -55,7 +55,7 @@ def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
 
     async def updating(*_: object) -> Observed:
         failed = [classify(words) for words in failures]
-        return Observed(failed, changes={"update": 1}, began_something=True)
+        return Observed(failed, changes={"update": 1}, touched={SECRET_KIND})
 
     def unread() -> State:
         raise RemoteError("The backend answered 503.", "Try again.")
@@ -73,7 +73,7 @@ def test_notes_are_given_back_though_the_state_cannot_be_read_after_the_engine(
     application = Resource(APPLICATION, "/applications/of-the-stack", {})
     before = State({APPLICATION: application}, (), (), {})
     at = StackSession(cast(Any, stack), settings, before, cast(Any, opened))
-    update = Update(at, record, patience, lambda _: None)
+    update = Update(at, record, patience, lambda _: None, leaves_drift=False)
     with pytest.raises(RemoteError, match=told):
         asyncio.run(update.run([]))
     assert "Ask Aki before you delete it." in directory.notes
