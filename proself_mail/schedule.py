@@ -142,13 +142,6 @@ def _starts(entry: SecretsEntry) -> datetime:
     return entry.starts
 
 
-BRING_THE_NEWEST = (
-    "bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
-    "only ever appended"
-)
-"""What a person does about windows that vanish."""
-
-
 def undeclared(windows: Sequence[str]) -> str:
     """Say which windows `vanishing` has found."""
     return (

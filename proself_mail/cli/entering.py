@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-import webbrowser
 from pathlib import Path
 
 from proself_mail.cli.arguments import Commands, minutes, port
@@ -70,6 +69,7 @@ def add_sheet(commands: Commands) -> None:
 
 def _sheet(arguments: argparse.Namespace) -> int:
     from proself_mail.browser import private_link
+    from proself_mail.browser.graphical_browser import open_page
     from proself_mail.sheet import sheet, sheet_file, sheet_server
     from proself_mail.stack import stack_folder
     from proself_mail.stack.project import find_project
@@ -109,7 +109,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
         markup=False,
     )
     folder = stack_folder.path(project, made.stack)
-    with private_link.opening(folder, webbrowser.open) as open_browser:
+    with private_link.opening(folder, open_page) as open_browser:
         person = sheet_server.Person(
             open_browser, _tell_sheet_address, arguments.timeout or sheet_server.PATIENCE
         )

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import os
 import sys
-import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +95,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified":
     from proself_mail import facts
+    from proself_mail.browser.graphical_browser import open_page
     from proself_mail.mail import mail_proof
     from proself_mail.mail.smtp import Server
     from proself_mail.verification import verify
@@ -104,9 +104,7 @@ async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified
         return await verify.run(arguments.stack, project)
     if arguments.smtp_port and not arguments.smtp_host:
         raise ConfigurationError("--smtp-port is of a relay.", "Give its --smtp-host too.")
-    person = mail_proof.Person(
-        webbrowser.open, _tell_address, arguments.timeout or mail_proof.PATIENCE
-    )
+    person = mail_proof.Person(open_page, _tell_address, arguments.timeout or mail_proof.PATIENCE)
     relay = None
     if arguments.smtp_host:
         relay = Server(arguments.smtp_host, arguments.smtp_port or facts.SMTP_PORT)

@@ -9,7 +9,6 @@ from datetime import datetime
 from itertools import zip_longest
 
 from proself_mail.schedule import (
-    BRING_THE_NEWEST,
     SecretsEntry,
     format_instant,
     in_order,
@@ -81,13 +80,17 @@ def newest_file(
 
     `ends` says when each secret ends that was made, by its window's id.
     """
+    bring = (
+        "bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
+        "only ever appended"
+    )
     entry = lost_entry(ends, entries, now)
     if entry is None:
-        return BRING_THE_NEWEST
+        return bring
     command = "rotate --revoke" if entry.revokes_earlier else "rotate --now"
     line = config_set_secrets(stack, entries, in_order([*entries, entry]))
     return (
-        f"{BRING_THE_NEWEST}; if the file of a `{command}` was lost before its commit, `{line}` "
+        f"{bring}; if the file of a `{command}` was lost before its commit, `{line}` "
         "puts its entry there again"
     )
 

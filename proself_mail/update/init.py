@@ -22,7 +22,7 @@ from proself_mail.config.settings import Audience, Consent, Environment, Setting
 from proself_mail.config.stack_name import LONGEST_STACK_NAME, is_stack_name
 from proself_mail.entra import session
 from proself_mail.entra.directory import AppPolicy, DirectoryError
-from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.errors import ConfigurationError, Error, Refused
 from proself_mail.proself import proself_file
 from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.stack import backend, state
@@ -253,10 +253,15 @@ def check_name(name: str, project: Path) -> None:
             "`pulumi config set` afterwards. Or choose another name.",
         )
     if stack.is_configured:
+        try:
+            is_here = stack.covered_state() is not None
+        except Error:
+            is_here = False
+        way = f"`proself-mail up --stack {name}` sets it up." if is_here else from_its_file(name)
         raise Refused(
             f"{stack.file_shown} exists already: it holds the UUID and the schedule of a stack "
             f"{name}.",
-            f"{from_its_file(name)} Or choose another name.",
+            f"{way} Or choose another name.",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from proself_mail.check import Check, Outcome, fail, ok
+from proself_mail.config.mending import newest_file
 from proself_mail.diagnosis.diagnosis import diagnose
 from proself_mail.diagnosis.explain import names_of
 from proself_mail.entra.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
@@ -16,7 +17,6 @@ from proself_mail.quantity import quantity
 from proself_mail.rotation import rotation, rotation_report
 from proself_mail.rotation.reminder import Level
 from proself_mail.schedule import (
-    BRING_THE_NEWEST,
     Window,
     format_instant,
     open_windows,
@@ -131,7 +131,10 @@ def newest_secret(seen: Evidence) -> Check:
     name, newest = "newest client secret", seen.outputs.newest
     # No run would do as it says.
     if lost := vanishing(seen.state.ends, seen.settings.entries, seen.at):
-        return fail(name, undeclared(lost), BRING_THE_NEWEST)
+        entries = seen.settings.entries
+        return fail(
+            name, undeclared(lost), newest_file(seen.stack, seen.state.ends, entries, seen.at)
+        )
     if _is_removed(seen):
         return fail(name, "it was removed in Entra", *_anew(seen))
     left = newest.expires - seen.at

@@ -91,7 +91,9 @@ def test_a_production_stack_has_no_end_and_a_second_of_its_name_is_refused(
     before = (journey.folder / "Pulumi.contoso.test.yaml").read_bytes()
     again = init(journey)
     assert again.returncode == 3
-    assert "exists already" in again.stderr
+    said = " ".join(again.stderr.split())
+    assert "exists already" in said
+    assert "`proself-mail up --stack contoso.test` sets it up." in said
     assert (journey.folder / "Pulumi.contoso.test.yaml").read_bytes() == before
 
 
