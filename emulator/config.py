@@ -2,7 +2,6 @@
 
 import argparse
 import ipaddress
-import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
+from emulator import json_text
 from emulator.admin_input import AdminError, Fields
 from emulator.directory.first_party import GRAPH_ROLES
 from emulator.directory.replicas import Lag
@@ -212,7 +212,7 @@ def _or(value: timedelta | None, default: timedelta) -> timedelta:
 def _plan(path: str) -> tuple[int | None, tuple[Rule, ...]]:
     """Read a plan's seed and rules; without one of its own it takes the tenant's seed."""
     try:
-        fields = Fields(json.loads(Path(path).read_text(encoding="utf-8")))
+        fields = Fields(json_text.read(Path(path).read_text(encoding="utf-8")))
         plan = fields.whole("seed", None), read_rules(fields)
         fields.done()
     except (OSError, ValueError, AdminError) as error:

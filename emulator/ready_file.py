@@ -5,7 +5,6 @@ It holds secrets of the tenants, so it is its user's alone.
 
 import contextlib
 import errno
-import json
 import os
 import socket
 import tempfile
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from emulator import tls
+from emulator import json_text, tls
 from emulator.config import Config
 from emulator.directory.tenant import TenantSpec
 from emulator.json_text import Json
@@ -47,7 +46,7 @@ def refuse_taken(ready_file: Path) -> None:
     if (bundle := _content(bundle_of(ready_file))) and not tls.is_bundle(bundle):
         raise _taken(bundle_of(ready_file), "no file of certificates of an embedded tenant")
     if ready:
-        _refuse_second(ready_file, json.loads(ready))
+        _refuse_second(ready_file, json_text.read(ready))
 
 
 def _content(path: Path) -> bytes | None:
@@ -62,8 +61,8 @@ def _content(path: Path) -> bytes | None:
 
 def _is_ready_file(content: bytes) -> bool:
     try:
-        ready = json.loads(content)
-    except (ValueError, RecursionError):
+        ready = json_text.read(content)
+    except ValueError:
         return False
     return isinstance(ready, dict) and {"pid", "admin_url", "client_secret"} <= set(ready)
 

@@ -6,7 +6,6 @@ a program) and from `proself_mail.stack.stack` (outside).
 """
 
 import difflib
-import json
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from proself_mail import json_text
 from proself_mail.config import forms
 from proself_mail.config.mending import Literal, Mend, config_rm, in_stack
 from proself_mail.config.settings import (
@@ -246,8 +246,8 @@ def lists_read(model: type[BaseModel], values: Mapping[str, object]) -> Mapping[
 
 def _listed(value: object) -> object:
     try:
-        return json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
+        return json_text.read(value) if isinstance(value, str) else value
+    except ValueError:
         return value
 
 

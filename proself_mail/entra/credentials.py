@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proself_mail import facts
+from proself_mail import facts, json_text
 from proself_mail.config.settings import TargetName
 from proself_mail.entra import retry_after, token_claims, token_request
 from proself_mail.entra.target import Target
@@ -259,7 +259,7 @@ def _github_token(request_url: str, request_token: str) -> str:
             timeout=10,
         )
         answer.raise_for_status()
-        return str(answer.json()["value"])
+        return str(json_text.read(answer.content)["value"])
     except (httpx.HTTPError, ValueError, KeyError) as error:
         passes = isinstance(error, httpx.TransportError) or (
             isinstance(error, httpx.HTTPStatusError)

@@ -7,7 +7,6 @@ status that passes, are sent again here.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import ssl
@@ -34,6 +33,7 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 
+from proself_mail import json_text
 from proself_mail.entra import graph_records as records
 from proself_mail.entra import proxies, retry_after
 from proself_mail.entra.azure_cli import AzureCliSignIn
@@ -162,8 +162,8 @@ class GraphTransport:
     async def _asked(self, request: RequestInformation, read: Read[T]) -> T:
         answer = await self.tell(request)
         try:
-            document = json.loads(answer or b"")
-        except (ValueError, RecursionError) as error:
+            document = json_text.read(answer or b"")
+        except ValueError as error:
             raise Unreadable("an answer that is no JSON") from error
         if not isinstance(document, dict):
             raise Unreadable("an answer that is no object")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 from uuid import UUID
 
+from proself_mail import json_text
 from proself_mail.entra.directory import PasswordRecord
 
 _MARK = "proself-mail: "
@@ -45,7 +46,7 @@ class Ledger:
             return cls()
         try:
             [line] = lines
-            found = json.loads(line.removeprefix(_MARK))
+            found = json_text.read(line.removeprefix(_MARK))
             made = {str(UUID(key)): str(window) for key, window in found["made"].items()}
             pasted = found.get("pasted")
             return cls(made, str(UUID(pasted)) if pasted else None)

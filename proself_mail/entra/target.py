@@ -7,7 +7,6 @@ agree, or nothing is read or written. Starting an embedded tenant is `embedded`'
 
 import email.utils
 import ipaddress
-import json
 import os
 import socket
 import ssl
@@ -20,7 +19,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from proself_mail import clock, facts
+from proself_mail import clock, facts, json_text
 from proself_mail.config.settings import TargetName
 from proself_mail.entra import proxies, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
@@ -213,7 +212,7 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
     host = urlsplit(url).netloc
     try:
         with urllib.request.urlopen(url, timeout=_NO_ANSWER.total_seconds()) as answer:  # noqa: S310
-            document = json.loads(answer.read())
+            document = json_text.read(answer.read())
             date = email.utils.parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
     except urllib.error.HTTPError as error:
         body = error.read().decode(errors="replace")
@@ -244,7 +243,7 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
             else "Check the network, the proxy variables and the trusted certificates "
             "(SSL_CERT_FILE), then try again.",
         ) from error
-    except (ValueError, TypeError, RecursionError) as error:  # the last of lists within lists
+    except (ValueError, TypeError) as error:
         raise RemoteError(
             f"{host} answers, but not as a tenant.",
             "Check that no proxy stands between, then try again.",

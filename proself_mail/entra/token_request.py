@@ -75,7 +75,7 @@ async def _asked(credential: AsyncTokenCredential, target: Target, enable_cae: b
 
     try:
         return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
         # Without the error, which may quote the answer.
         raise DecodeError("what answers there is not Entra's token endpoint") from None
 

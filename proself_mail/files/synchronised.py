@@ -5,11 +5,12 @@ sets on Windows, and by the list that Dropbox keeps. What none of these shows is
 answer of None promises nothing. It reads names of files and that list, and nothing else.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from proself_mail import json_text
 
 _NAMES = {
     "OneDrive": r"OneDrive( ?-.*)?",
@@ -66,7 +67,7 @@ def _roots(home: Path, environment: Mapping[str, str]) -> Iterator[tuple[Path, s
             yield Path(named).resolve(), "OneDrive"
     for folder in (home / ".dropbox", *_windows(environment)):
         try:
-            accounts = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+            accounts = json_text.read((folder / "info.json").read_text(encoding="utf-8"))
             found = [account["path"] for account in accounts.values()]
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             continue

@@ -82,7 +82,7 @@ async def sign_in(
         )
     except requests.RequestException as error:
         raise _unreachable(target, error) from error
-    except ValueError as error:  # msal's word for an answer that is not of this flow
+    except (ValueError, RecursionError) as error:  # msal's words for what is no answer of this flow
         raise SignInRefused(quoted(str(error))) from error
     if "access_token" not in result:
         said = (result.get("error"), result.get("error_description"))

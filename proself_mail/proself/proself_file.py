@@ -122,7 +122,7 @@ def read(path: Path, stack: str) -> ProselfConfig:
     try:
         text = private_file.read(path, again, "rotate the client secret in it too")
         return ProselfConfig.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the latter of nested lists
         found = f"it is not TOML: {error}"
     except ValidationError as error:
         found = "; ".join(

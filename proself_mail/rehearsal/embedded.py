@@ -4,7 +4,6 @@ What it is and does is `emulator`'s; this knows only its command line and its re
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Self
 
 import psutil
 
+from proself_mail import json_text
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.secret import Secret
 from proself_mail.text.command_line import shell_word
@@ -53,7 +53,7 @@ class EmbeddedTenant:
     def read(cls, ready_file: Path) -> Self:
         """Read a ready file. Raises `ConfigurationError` where it is none."""
         try:
-            fields = json.loads(ready_file.read_text(encoding="utf-8"))
+            fields = json_text.read(ready_file.read_text(encoding="utf-8"))
             return cls(
                 metadata_host=fields["metadata_host"],
                 ca_file=Path(fields["ca_file"]),

@@ -162,7 +162,7 @@ def of_config_file(path: Path, name: str, settings: Settings) -> Verdict:
         names = tomllib.loads(text).get("stack_id")
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last of nested lists
         return Verdict(False, f"it is no Proself config file ({type(error).__name__})")
     # The file itself is put in its place whole; only beside it can a write be killed at its start.
     own = settings.config_file_path(name, CHECKOUT)

@@ -5,7 +5,6 @@ takes away (`drop_cut_attributes`, `drop_half_written`). Order of the sources: P
 documentation of backends, and `pulumi whoami --verbose`.
 """
 
-import json
 import os
 import re
 import sys
@@ -13,6 +12,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
+
+from proself_mail import json_text
 
 _FILE = "file://"
 
@@ -26,7 +27,9 @@ def url(project: Path) -> str:
         if named := (document.get("backend") or {}).get("url"):
             return str(named)
         home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-        return str(json.loads((home / "credentials.json").read_text(encoding="utf-8"))["current"])
+        return str(
+            json_text.read((home / "credentials.json").read_text(encoding="utf-8"))["current"]
+        )
     except (OSError, ValueError, AttributeError, LookupError):
         return ""
 
@@ -104,7 +107,7 @@ def drop_half_written(place: Path, project: str, stack: str) -> None:
 
 def _is_whole(path: Path) -> bool:
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        json_text.read(path.read_text(encoding="utf-8"))
     except OSError:  # not there, or not ours to judge
         return True
     except ValueError:

@@ -6,7 +6,6 @@ import, which only an update has a use for.
 """
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import events_pb2_grpc
+
+from proself_mail import json_text
 
 
 @contextlib.contextmanager
@@ -35,7 +36,7 @@ class _Events(events_pb2_grpc.EventsServicer):
 
     def StreamEvents(self, request_iterator: Any, context: Any) -> Any:  # noqa: ARG002, N802
         for request in request_iterator:
-            event = json.loads(request.event)
+            event = json_text.read(request.event)
             if event.get("diagnosticEvent", {}).get("severity") != "debug":
                 self._observe(event)
         return empty_pb2.Empty()

@@ -10,7 +10,6 @@ takes it for a lock as well.
 """
 
 import contextlib
-import json
 import os
 import re
 import socket
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from proself_mail import json_text
 from proself_mail.config.stack_name import short_name
 from proself_mail.errors import Refused
 from proself_mail.schedule import format_instant
@@ -179,7 +179,7 @@ def standing(folder: Path | None, project: str, stack: str) -> tuple[Lock, ...] 
 
 def _read(path: Path) -> Lock:
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = json_text.read(path.read_text(encoding="utf-8"))
         since = datetime.fromisoformat(entry["timestamp"]).astimezone(UTC)
         return Holder(entry["username"], entry["hostname"], int(entry["pid"]), since, path)
     except (ValueError, LookupError, TypeError):

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from proself_mail import clock
+from proself_mail import clock, json_text
 from proself_mail.config import configuration, identity
 from proself_mail.config.configuration import Standing
 from proself_mail.config.settings import PROJECT, Settings
@@ -52,7 +52,7 @@ def names(project: Path) -> Sequence[str]:
         listed = pulumi_command.run(Engine(), ["stack", "ls", "--json"], project, environment)
     except CommandFailed as error:
         raise failure.classify(pulumi_command.words(error)).error() from error
-    return sorted(entry["name"] for entry in json.loads(listed))
+    return sorted(entry["name"] for entry in json_text.read(listed))
 
 
 def check_name(name: str) -> None:
@@ -213,7 +213,7 @@ class Stack:
             if own and "config" not in document(self.project):
                 return configuration.parse(own, self.name)
         values: dict[str, object] = {}
-        entries = json.loads(self._run("config", "--json", "--show-secrets"))
+        entries = json_text.read(self._run("config", "--json", "--show-secrets"))
         for key, entry in entries.items():
             namespace, _, name = key.partition(":")
             configuration.check_namespace(namespace, key, self.name)
@@ -398,7 +398,7 @@ class Stack:
         for wait in _WRITING:
             time.sleep(wait.total_seconds())
             try:
-                found: dict[str, Any] = json.loads(self._command("stack", "export", *options))
+                found: dict[str, Any] = json_text.read(self._command("stack", "export", *options))
                 return found
             except CommandFailed as error:
                 if not _HALF_WRITTEN.search(error.stderr):

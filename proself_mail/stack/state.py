@@ -4,7 +4,6 @@ Read from `pulumi stack export`, never from the backend's files; changed only by
 and only where the engine cannot get over what a cut-off run left (`mend`).
 """
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from proself_mail import json_text
 from proself_mail.config import stamp
 from proself_mail.stack import output_names
 from proself_mail.stack.foreign import Foreign
@@ -348,7 +348,7 @@ def _clear(value: Any) -> Any:
     """Unwrap secrets, which an export with --show-secrets holds as JSON text."""
     if isinstance(value, dict):
         if value.get(_SECRET_KEY) == _SECRET_MARK:
-            return _clear(json.loads(value["plaintext"])) if "plaintext" in value else None
+            return _clear(json_text.read(value["plaintext"])) if "plaintext" in value else None
         return {key: _clear(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_clear(each) for each in value]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from proself_mail import json_text
 from proself_mail.errors import ConfigurationError
 from proself_mail.text.command_line import powershell_text
 
@@ -54,7 +55,7 @@ def restoring_lines(shell: str, environment: Mapping[str, str] = os.environ) -> 
     to run these lines.
     """
     try:
-        before = json.loads(environment.get(BEFORE_VARIABLE) or "{}")
+        before = json_text.read(environment.get(BEFORE_VARIABLE) or "{}")
     except ValueError:
         before = None
     if not isinstance(before, dict) or not all(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from proself_mail import json_text
 from proself_mail.entra.ledger import merged
 from proself_mail.errors import ConfigurationError
 from proself_mail.files import private_file, whole_file
@@ -97,7 +98,7 @@ def _carried_on(path: Path, stack_id: UUID, now: datetime) -> Journal | None:
 
 def _read(path: Path, stack_id: UUID) -> Journal | None:
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = json_text.read(path.read_text(encoding="utf-8"))
         if UUID(entry["stackId"]) == stack_id:
             wrote = entry.get("wrote", entry["began"])  # an older version did not note it
             return Journal(

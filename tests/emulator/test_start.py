@@ -277,6 +277,16 @@ def test_a_plan_of_faults_keeps_a_seed_of_its_own(
     assert parse(arguments).faults.seed == expected
 
 
+def test_a_plan_of_lists_within_lists_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text("[" * 2000, encoding="utf-8")
+    with pytest.raises(SystemExit):
+        parse(["--ready-file", "ready.json", "--faults", str(plan)])
+    assert "nested too deep" in capsys.readouterr().err
+
+
 def test_a_bad_option_leaves_nothing_behind(tmp_path: Path) -> None:
     result = emulator("--ready-file", str(tmp_path / "ready.json"), "--stale-ratio", "1.5")
     assert result.returncode == 2

@@ -273,15 +273,21 @@ def test_who_wants_to_be_left_alone_for_long_is_told_of_at_once(
 
 @pytest.mark.parametrize(
     "answer",
-    [1, {"access_token": None, "expires_in": None}, {"access_token": "x", "expires_in": "soon"}],
+    [
+        b"1",
+        b'{"access_token": null, "expires_in": null}',
+        b'{"access_token": "x", "expires_in": "soon"}',
+        b"[" * 100_000,
+    ],
 )
 def test_an_answer_that_is_no_token_endpoints_is_told(
-    monkeypatch: pytest.MonkeyPatch, answer: object
+    monkeypatch: pytest.MonkeyPatch, answer: bytes
 ) -> None:
     """azure-identity takes for granted that it is Entra's."""
 
     async def send(_: object, request: Any, **__: object) -> Any:
-        return sent_back(request, httpx.Response(200, json=answer))
+        headers = {"Content-Type": "application/json"}
+        return sent_back(request, httpx.Response(200, headers=headers, content=answer))
 
     monkeypatch.setattr(AioHttpTransport, "send", send)
     with pytest.raises(RemoteError, match="is not Entra's token endpoint") as told:

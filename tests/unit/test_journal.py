@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from proself_mail.update import journal
 from proself_mail.update.journal import Journal
 
@@ -44,6 +46,12 @@ def test_one_that_was_cut_short_more_than_a_week_ago_is_not_carried_on(tmp_path:
     assert begin(tmp_path, week).began == BEGAN
     anew = begin(tmp_path, week + timedelta(seconds=1))
     assert (anew.carries_on, anew.began) == (False, BEGAN + week + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 2000])
+def test_one_that_cannot_be_read_is_not_carried_on(tmp_path: Path, text: str) -> None:
+    (tmp_path / "update.json").write_text(text, encoding="utf-8")
+    assert not begin(tmp_path, timedelta()).carries_on
 
 
 def test_one_of_another_stack_is_not_carried_on(tmp_path: Path) -> None:

@@ -220,6 +220,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         (('"OAuth"', '"Basic"'), "mail_server.authentication_method"),
         (('mail_address = "proself@', 'mail_address = "other@'), "must equal mail_server.user_id"),
         (("[system_mail]", "[system_mail"), "not TOML"),
+        (("port = 587", "port = " + "[" * 2000), "not TOML"),
         (("from_system_mail_address = true", "from_system_mail_address = false"), "from_system"),
         (("client_secret_expires = 2027-09-28T00:00:00Z", "client_secret_expires = 1"), "expires"),
     ],

@@ -237,7 +237,11 @@ def test_notes_that_graph_refuses_are_to_be_shortened() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{}", "[]", '{"made":{"x":"y"}}', '{"made":{},"pasted":"x"}', '{"made":1}']
+    "line",
+    [
+        *("", "{}", "[]", '{"made":{"x":"y"}}', '{"made":{},"pasted":"x"}', '{"made":1}'),
+        "[" * 2000,
+    ],
 )
 def test_a_damaged_ledger_is_unknown_and_not_empty(line: str) -> None:
     with pytest.raises(Damaged):

@@ -96,7 +96,7 @@ def test_dropbox_says_where_it_is(tmp_path: Path) -> None:
     assert service_of(tmp_path / "Firma" / "sheet.html", tmp_path, windows) == "Dropbox"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"personal": 1}', '{"personal": {}}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"personal": 1}', '{"personal": {}}', "[" * 2000])
 def test_a_list_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / ".dropbox").mkdir()
     (tmp_path / ".dropbox" / "info.json").write_text(text, encoding="utf-8")

@@ -55,6 +55,12 @@ def test_files_under_former_names_of_a_stack_go_with_it(
     assert not [path for path in (*others, *empty) if of_config_file(path, STACK, own).ours]
 
 
+def test_lists_within_lists_are_no_config_file(tmp_path: Path) -> None:
+    path = tmp_path / "proself.toml"
+    path.write_text("stack_id = " + "[" * 2000, encoding="utf-8")
+    assert not of_config_file(path, STACK, configured(path)).ours
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
 def test_a_link_and_a_pipe_are_nobodys(tmp_path: Path) -> None:
     path = tmp_path / "proself.toml"
