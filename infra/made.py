@@ -16,10 +16,10 @@ import pulumi
 
 from infra import targets
 from proself_mail.config import identity, stamp
-from proself_mail.config.mending import newest_file
+from proself_mail.config.mending import undeclared
 from proself_mail.config.settings import Settings
 from proself_mail.errors import Refused, sentence
-from proself_mail.schedule import undeclared, vanishing
+from proself_mail.schedule import vanishing
 from proself_mail.stack.foreign import Foreign, foreign_in_state, without_foreign
 from proself_mail.stack.output_names import APPLICATION_OBJECT_ID
 from proself_mail.stack.state import (
@@ -96,8 +96,8 @@ class Made:
             raise Refused(sentence(foreign_in_state(self.foreign)), f"{mending} Then try again.")
         undeclared_ones = vanishing(self.ends, settings.entries, now)
         if lost := [each for each in undeclared_ones if not self._is_kept(each)]:
-            newest = newest_file(stack, self.ends, settings.entries, now)
-            raise Refused(sentence(undeclared(lost)), sentence(newest))
+            told = undeclared(stack, lost, self.ends, settings.entries, now)
+            raise Refused(*map(sentence, told))
 
     def _is_kept(self, window: str) -> bool:
         return targets.keeps(self.secrets[window], self.above_secrets)

@@ -11,6 +11,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from proself_mail import facts
+
 
 @dataclass(frozen=True)
 class SecretsEntry:
@@ -142,12 +144,18 @@ def _starts(entry: SecretsEntry) -> datetime:
     return entry.starts
 
 
-def undeclared(windows: Sequence[str]) -> str:
-    """Say which windows `vanishing` has found."""
-    return (
-        "your stack file is older than the state, or its `secrets` were edited: the state holds "
-        f"live client secrets that the file does not declare so: {', '.join(windows)}"
-    )
+def opens_soon(
+    ends: Mapping[str, datetime], entries: Sequence[SecretsEntry], now: datetime
+) -> datetime | None:
+    """Return when the entries open all that vanishes, where a clock that was ahead made it.
+
+    `ends` are as of `vanishing`. None where none vanishes, or more than tolerated clocks explain:
+    whoever made it may have been ahead of the tenant's by as much as `now` is behind.
+    """
+    vanished = vanishing(ends, entries, now)
+    later = open_windows(entries, now + 2 * facts.CLOCK_TOLERANCE)
+    opens = max((each.starts for each in later if each.id in vanished), default=now)
+    return opens if vanished and not vanishing(ends, entries, opens) else None
 
 
 def shortened(

@@ -13,6 +13,7 @@ from proself_mail.schedule import (
     format_instant,
     in_order,
     lost_entry,
+    opens_soon,
 )
 from proself_mail.text.command_line import shell_word
 
@@ -73,13 +74,36 @@ def secrets_keys(
     return found
 
 
-def newest_file(
+def undeclared(
+    stack: str,
+    windows: Sequence[str],
+    ends: Mapping[str, datetime],
+    entries: Sequence[SecretsEntry],
+    now: datetime,
+) -> tuple[str, str]:
+    """Say of live secrets that a stack's file does not declare why that is, and what mends it.
+
+    `windows` are those of `vanishing` that matter; `ends` says when each secret ends that was made,
+    by its window's id.
+    """
+    if opens := opens_soon(ends, entries, now):
+        return (
+            f"the state holds client secrets whose windows open at {format_instant(opens)}, and it "
+            f"is {format_instant(now)}: a machine whose clock is ahead made them: "
+            f"{', '.join(windows)}",
+            f"try again after {format_instant(opens)}; enable time synchronisation on all machines "
+            "that work on this stack",
+        )
+    return (
+        "your stack file is older than the state, or its `secrets` were edited: the state holds "
+        f"live client secrets that the file does not declare so: {', '.join(windows)}",
+        _newest_file(stack, ends, entries, now),
+    )
+
+
+def _newest_file(
     stack: str, ends: Mapping[str, datetime], entries: Sequence[SecretsEntry], now: datetime
 ) -> str:
-    """Say what a person does about live secrets that a stack's file does not declare.
-
-    `ends` says when each secret ends that was made, by its window's id.
-    """
     bring = (
         "bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
         "only ever appended"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from proself_mail.config.mending import newest_file
+from proself_mail.config.mending import undeclared
 from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.ledger import Ledger
 from proself_mail.errors import Refused, sentence
@@ -17,7 +17,6 @@ from proself_mail.schedule import (
     SecretsEntry,
     Window,
     open_windows,
-    undeclared,
     vanishing,
 )
 from proself_mail.stack.outputs import are_secrets_told
@@ -113,10 +112,8 @@ def plan(
     a live secret that the state knows.
     """
     if missing := vanishing(state.ends, entries, now):
-        raise Refused(
-            sentence(undeclared(missing)),
-            f"{sentence(newest_file(stack, state.ends, entries, now))} Nothing was changed.",
-        )
+        cause, next_step = undeclared(stack, missing, state.ends, entries, now)
+        raise Refused(sentence(cause), f"{sentence(next_step)} Nothing was changed.")
     ledger, damaged = Ledger.known(application.notes, state.made)
     windows = open_windows(entries, now)
     is_open = {window.id for window in windows}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from proself_mail import facts
 from proself_mail.check import Check, Outcome
 from proself_mail.config.configuration import permission_not_offered
-from proself_mail.config.mending import newest_file
+from proself_mail.config.mending import undeclared
 from proself_mail.config.settings import Settings
 from proself_mail.config.stamp import stack_tag
 from proself_mail.entra import rights, secret_policy
@@ -28,7 +28,7 @@ from proself_mail.entra.directory import (
 from proself_mail.entra.patience import AGREEING
 from proself_mail.errors import Refused
 from proself_mail.quantity import quantity
-from proself_mail.schedule import open_windows, undeclared, vanishing
+from proself_mail.schedule import open_windows, vanishing
 from proself_mail.stack.foreign import foreign_in_state, without_foreign
 from proself_mail.stack.lock import Lock
 from proself_mail.stack.state import APPLICATION, SERVICE_PRINCIPAL, State
@@ -143,7 +143,8 @@ def of_stack(
     is_settled = any(each is not None and now - each > _SETTLED for each in made)
     return (
         rights.ownership(at.settings, name, caller, owners if is_settled else None),
-        _file_and_state(at.state, at.settings, now, name),
+        # By our clock, as the program opens windows.
+        _file_and_state(at.state, at.settings, now - at.opened.skew, name),
         _stamp(at.state, at.settings, stamped, began, name),
     )
 
@@ -165,13 +166,8 @@ def _file_and_state(state: State, settings: Settings, now: datetime, stack: str)
     lost = vanishing(state.ends, settings.entries, now)
     if not lost:
         return Check(name, Outcome.OK, f"declares {quantity(len(declared), 'client secret')} now")
-    return Check(
-        name,
-        Outcome.FAIL,
-        undeclared(lost),
-        next_step=newest_file(stack, state.ends, settings.entries, now),
-        is_guard=True,
-    )
+    cause, next_step = undeclared(stack, lost, state.ends, settings.entries, now)
+    return Check(name, Outcome.FAIL, cause, next_step=next_step, is_guard=True)
 
 
 def _stamp(

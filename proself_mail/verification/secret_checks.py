@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from proself_mail.check import Check, Outcome, fail, ok
-from proself_mail.config.mending import newest_file
+from proself_mail.config.mending import undeclared
 from proself_mail.diagnosis.diagnosis import diagnose
 from proself_mail.diagnosis.explain import names_of
 from proself_mail.entra.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
@@ -20,7 +20,6 @@ from proself_mail.schedule import (
     Window,
     format_instant,
     open_windows,
-    undeclared,
     vanishing,
 )
 from proself_mail.text.quotation import quoted
@@ -132,9 +131,7 @@ def newest_secret(seen: Evidence) -> Check:
     # No run would do as it says.
     if lost := vanishing(seen.state.ends, seen.settings.entries, seen.at):
         entries = seen.settings.entries
-        return fail(
-            name, undeclared(lost), newest_file(seen.stack, seen.state.ends, entries, seen.at)
-        )
+        return fail(name, *undeclared(seen.stack, lost, seen.state.ends, entries, seen.at))
     if _is_removed(seen):
         return fail(name, "it was removed in Entra", *_anew(seen))
     left = newest.expires - seen.at

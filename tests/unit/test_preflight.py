@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from proself_mail.check import Check, Outcome
 from proself_mail.entra.directory import Forbidden, NotFound
 from proself_mail.entra.patience import AGREEING
-from proself_mail.stack.state import APPLICATION, Resource, State
+from proself_mail.schedule import format_instant, open_windows, parse_instant
+from proself_mail.stack.state import APPLICATION, SECRET_PREFIX, Resource, State
 from proself_mail.update import preflight
 from tests import jumping
+from tests.unit.test_settings import good
 
 NOW = datetime(2027, 4, 1, tzinfo=UTC)
 OWN = "11111111-1111-4111-8111-111111111111"
@@ -64,6 +67,27 @@ def test_an_application_is_gone_where_that_is_no_lag(
     assert check.outcome is outcome
     assert check.stops is (outcome is Outcome.FAIL)
     assert ("recycle bin" in check.detail) is bool(bin_shows)
+
+
+@pytest.mark.parametrize(("behind", "outcome"), [(0, Outcome.OK), (240, Outcome.FAIL)])
+def test_what_this_machines_clock_does_not_open_yet_is_not_forgotten(
+    behind: int, outcome: Outcome
+) -> None:
+    """By the tenant's it is open, and the program, which would drop it, goes by ours."""
+    settings, now = good(), parse_instant("2027-04-01T00:01:00Z")
+    [window] = open_windows(settings.entries, now)
+    made = {"endDate": format_instant(window.expires)}
+    state = State({f"{SECRET_PREFIX}{window.id}": Resource("x", OWN, made)}, (), (), {})
+    caller = SimpleNamespace(object_id=str(settings.owners[0]))
+    opened = SimpleNamespace(skew=timedelta(seconds=behind), caller=caller)
+    at = SimpleNamespace(
+        stack=SimpleNamespace(name="prod"), settings=settings, state=state, opened=opened
+    )
+    looked = preflight.of_stack(cast(Any, at), (), None, now, None)
+    [check] = [each for each in looked if each.name == "stack file"]
+    assert check.outcome is outcome, check
+    assert ("a machine whose clock is ahead" in check.detail) is bool(behind)
+    assert ("try again after 2027-04-01T00:00:00Z" in check.next_step) is bool(behind)
 
 
 def test_an_application_that_one_reader_shows_is_there() -> None:

@@ -67,6 +67,22 @@ def test_what_is_foreseen_from_the_state_alone_is_what_the_plan_says(
     assert rotation.plan("dev", entries, behind, APPLICATION, now, now).needs_engine
 
 
+def test_what_another_machines_clock_opened_early_is_no_older_file() -> None:
+    entries, opens = [SecretsEntry(T0, 150 * DAY, 30 * DAY)], T0 + 150 * DAY
+    made = [
+        Resource(
+            SECRET_PREFIX + w.id, f"app/password/{ONE}", {"endDate": format_instant(w.expires)}
+        )
+        for w in open_windows(entries, opens)
+    ]
+    state, now = State({each.name: each for each in made}, (), (), {}), opens - timedelta(minutes=2)
+    with pytest.raises(Refused) as refused:
+        rotation.plan("dev", entries, state, APPLICATION, now, now)
+    assert "older than the state" not in refused.value.cause
+    assert "whose windows open at 2027-08-29T00:00:00Z" in refused.value.cause
+    assert refused.value.next_step.startswith("Try again after 2027-08-29T00:00:00Z; ")
+
+
 def test_a_planned_rotation_is_taken_away_by_a_line_and_never_waited_for_after_a_leak() -> None:
     settings = good(
         secrets=[

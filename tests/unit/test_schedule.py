@@ -16,6 +16,7 @@ from proself_mail.schedule import (
     lost_entry,
     most_open,
     open_windows,
+    opens_soon,
     parse_instant,
     revoked_windows,
     shortened,
@@ -204,6 +205,27 @@ def test_nothing_vanishes_while_entries_are_only_appended(
     known = [each for each in entries if each.starts <= made]
     ends = {w.id: w.expires for w in open_windows(known, made)}
     assert vanishing(ends, entries, now) == ()
+
+
+@given(histories(), instants, st.integers(0, 2 * 300))
+def test_what_a_clock_that_is_ahead_made_is_opened_soon(
+    entries: list[SecretsEntry], now: datetime, ahead: int
+) -> None:
+    made = now + timedelta(seconds=ahead)
+    ends = {w.id: w.expires for w in open_windows(entries, made)}
+    opens = opens_soon(ends, entries, now)
+    assert (opens is not None) is bool(vanishing(ends, entries, now))
+    assert opens is None or now < opens <= made
+    assert opens is None or vanishing(ends, entries, opens) == ()
+
+
+def test_what_no_tolerated_clock_made_is_not() -> None:
+    entries, second = [entry(T0)], T0 + 150 * DAY
+    ends = {w.id: w.expires for w in open_windows(entries, second)}
+    assert opens_soon(ends, entries, second - timedelta(seconds=600)) == second
+    assert opens_soon(ends, entries, second - timedelta(seconds=601)) is None
+    gone = {"20270402T000000Z": second + DAY}
+    assert opens_soon(ends | gone, entries, second - timedelta(seconds=60)) is None
 
 
 @given(histories(), instants)
