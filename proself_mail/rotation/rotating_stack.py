@@ -50,8 +50,11 @@ class RotatingStack(StackSession):
                 if attempt == AGREEING - 1:
                     raise CheckFailed(
                         f"The application {object_id} of the stack {name} is not in the tenant.",
-                        "If somebody deleted it, restore it from Entra's recycle bin within 30 "
-                        "days.",
+                        "If it was deleted within 30 days, restore it (Entra → App registrations → "
+                        "Deleted applications). Where it is not there either, as after a sweep, "
+                        f"`pulumi up --refresh --stack {name}` makes another, with a new client ID "
+                        f"for Proself; or `proself-mail teardown --stack {name}` removes what is "
+                        "left of a test stack.",
                     ) from None
                 await self.patience.moment(0.3)
         if stack_tag(self.settings.stack_id) not in found.tags:

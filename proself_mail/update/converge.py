@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from proself_mail import facts
+from proself_mail.config import time_limit
 from proself_mail.config.settings import Settings
 from proself_mail.entra import faq, notes
 from proself_mail.entra.directory import ApplicationRecord
@@ -250,7 +251,7 @@ class Update:
             self._told,
             self._runs,
             path,
-            (*clean.result(), *self._further(seen.result())),
+            (*clean.result(), *self._further(seen.result()), *self._ends()),
             self._drift(seen.result()),
         )
 
@@ -265,6 +266,12 @@ class Update:
         )
         covered = ", ".join(sorted(seen.further_consent))
         return (f"the consent covers {covered} too, which `permissions` does not name; {step}",)
+
+    def _ends(self) -> Sequence[str]:
+        """Tell of a test stack whose time is over, or nearly."""
+        name, at = self._stack.name, self._at
+        found = time_limit.judge(name, at.settings, at.opened.tenant_now())
+        return (f"{found.name}: {found.detail}; {found.next_step}",) if found.next_step else ()
 
     def _drift(self, seen: ReadBack) -> str:
         if not seen.drift:

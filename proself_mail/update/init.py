@@ -15,7 +15,7 @@ from pathlib import Path
 
 from proself_mail import clock
 from proself_mail.check import Check
-from proself_mail.config import lifetime
+from proself_mail.config import lifetime, time_limit
 from proself_mail.config.configuration import PLACEHOLDERS, Problem, parse, wrong
 from proself_mail.config.mending import Literal, config_rm
 from proself_mail.config.settings import Audience, Consent, Environment, Settings, TargetName
@@ -37,9 +37,6 @@ from tools import stacks
 EVERY = timedelta(days=150)
 OVERLAP = timedelta(days=30)
 """A new secret every five months, each valid for six: Microsoft recommends less than twelve."""
-
-TEST_LIFETIME = timedelta(days=30)
-"""After it a sweep may remove what a test stack made."""
 
 
 _SUCH_AS = {
@@ -146,7 +143,7 @@ def _configuration(
         "owners[0]": caller_id,
     }
     if answers.environment is Environment.TEST:
-        values["deleteAfter"] = format_instant(entry.starts + TEST_LIFETIME)
+        values["deleteAfter"] = format_instant(entry.starts + time_limit.LENGTH)
     if answers.mailbox_tenant_id is not None:
         values["mailboxTenantId"] = answers.mailbox_tenant_id
     if answers.config_file is not None:

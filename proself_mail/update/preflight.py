@@ -6,10 +6,12 @@ passes: what only more could see is optional, and unknown to it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from proself_mail import facts
 from proself_mail.check import Check, Outcome
+from proself_mail.config import time_limit
 from proself_mail.config.configuration import permission_not_offered
 from proself_mail.config.mending import undeclared
 from proself_mail.config.settings import Settings
@@ -323,6 +325,11 @@ def clock(skew: timedelta) -> Check:
         Outcome.OK,
         f"the tenant's is {seconds:.0f} s {way} ours" if seconds else "agrees with the tenant's",
     )
+
+
+def until(settings: Settings, stack: str, now: datetime) -> Check:
+    """Say when a sweep may remove what the stack made; an update of it is as good as before."""
+    return replace(time_limit.judge(stack, settings, now), outcome=Outcome.OK)
 
 
 def foreign(state: State, stack: str) -> Check:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from proself_mail import facts
 from proself_mail.check import Check, Outcome, fail, ok
-from proself_mail.config import stamp
+from proself_mail.config import stamp, time_limit
 from proself_mail.config.settings import MAIL_PROOF_REDIRECT_URI, Environment, open_mail_proof
 from proself_mail.config.stamp import Stamp
 from proself_mail.entra.directory import ApplicationRecord, consented
@@ -218,6 +218,11 @@ def stamped(seen: Evidence, found: ApplicationRecord) -> Check:
     if wrong:
         return fail(name, f"{' and '.join(wrong)} differs from the stack", mended_by_refresh(seen))
     return ok(name, f"stack {settings.stack_id}, {settings.environment}")
+
+
+def until(seen: Evidence) -> Check:
+    """Look whether a sweep may remove what the stack made."""
+    return time_limit.judge(seen.stack, seen.settings, seen.at)
 
 
 def leftovers(seen: Evidence) -> Check:

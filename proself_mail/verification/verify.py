@@ -44,6 +44,7 @@ CHECKS: Sequence[Callable[[Evidence], Check]] = (
     entra.service_principal,
     entra.owners,
     entra.stamped,
+    entra.until,
     entra.leftovers,
     entra.foreign_resources,
     entra.drift,

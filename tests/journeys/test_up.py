@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.journey import Journey
+from tests.journey import Journey, instant
 from tests.tenant import Tenant
 from tests.waiting import until
 
@@ -125,7 +125,7 @@ def plant_look_alikes(journey: Journey, stack_id: str) -> None:
 
 def test_it_proves_what_it_made_and_a_second_one_changes_nothing(journey: Journey) -> None:
     """On its way: look-alikes, the lock of a dead engine, and another `up` at the same time."""
-    stack = journey.make_stack(STACK)
+    stack = journey.make_stack(STACK, deleteAfter=instant(timedelta(days=6)))
     plant_look_alikes(journey, stack["stackId"])
     with subprocess.Popen(["true"]) as gone:
         pass
@@ -172,6 +172,7 @@ def test_it_proves_what_it_made_and_a_second_one_changes_nothing(journey: Journe
     told = " ".join(again.stdout.split())
     assert "Note: the consent covers IMAP.AccessAsUser.All too" in told
     assert f"`pulumi up --refresh --stack {STACK}` takes it away" in told
+    assert f"Note: time limit: from {stack['deleteAfter']} on a sweep removes" in told
     assert journey.writes(before) == []
 
 
@@ -183,7 +184,7 @@ def test_the_look_before_names_everything(journey: Journey) -> None:
     for name in ("tenant", "Office 365 Exchange Online", "policy on client secrets",
                  "policy on Application ID URI", "quota", "may manage its applications",
                  "may give admin consent", "owners", "stack file", "left by earlier runs",
-                 "application", "clock", "lock"):  # fmt: skip
+                 "application", "clock", "lock", "time limit"):  # fmt: skip
         assert name in done.stdout, name
     assert "declares 1 client secret now" in done.stdout
     assert journey.writes(before) == []

@@ -75,6 +75,7 @@ def wrong(checks: dict[str, Any]) -> dict[str, str]:
 def test_a_stack_that_is_up_is_as_it_should_be(stack: Journey) -> None:
     checks = verify(stack, "--all")  # of which there is one
     assert {check["outcome"] for check in checks.values()} == {"OK"}
+    assert "time limit" in checks
     assert list(checks)[:5] == [
         "application", "account type", "application ID URI", "permissions", "consent"
     ]  # fmt: skip
@@ -82,7 +83,7 @@ def test_a_stack_that_is_up_is_as_it_should_be(stack: Journey) -> None:
 
 def test_what_a_person_sees_fits_the_terminal(stack: Journey) -> None:
     done = stack.proself_mail("verify", "--stack", "dev")
-    assert "All is as it should be (22 checks); nothing was written." in done.stdout
+    assert "All is as it should be (23 checks); nothing was written." in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 

@@ -111,8 +111,10 @@ def test_an_application_without_the_stacks_stamp_is_not_rotated(tags: tuple[str,
 
 def test_an_application_is_gone_where_three_readers_say_so() -> None:
     assert run(stack_of(Tenant([None, None, OURS])).application) == OURS
-    with pytest.raises(CheckFailed, match="is not in the tenant"):
+    with pytest.raises(CheckFailed, match="is not in the tenant") as gone:
         run(stack_of(Tenant([None, None, None, OURS])).application)
+    assert "restore it" in gone.value.next_step
+    assert "not there either, as after a sweep, `pulumi up --refresh" in gone.value.next_step
 
 
 def test_a_secret_is_gone_where_three_readers_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
