@@ -30,6 +30,7 @@ from proself_mail.removal.removal_plan import STACKS_AT_ONCE, Plan
 from proself_mail.removal.teardown_plan import NamedStackPlan
 from proself_mail.stack import lock, stack_folder
 from proself_mail.stack.stack import Stack
+from proself_mail.text.quotation import literal
 from proself_mail.update import journal
 
 _ENGINES = 2
@@ -61,10 +62,7 @@ async def run(
     `show` is given the plan; `confirm` returns the tenant's name or ID as it was typed. Raises
     `Refused` by a guard, and whatever stands against the plan, before the first write.
     """
-    named: dict[str, str] = {}
-    for name in names:  # one stack may be given twice, with its organization and without
-        named.setdefault(short_name(name), name)
-    stacks = [Stack(name, project) for name in named.values()]
+    stacks = _named(names, project)
     configured = {each.name: await each.engine.awaited(each.last_settings) for each in stacks}
     for name, settings in configured.items():
         guards.check_environment(name, settings)
@@ -98,6 +96,24 @@ async def run(
             if not report.failed:
                 stack_folder.forget(project, report.name)
         return reports
+
+
+def _named(names: Sequence[str], project: Path) -> Sequence[Stack]:
+    """Return the stacks, one that was given twice, with its organization and without, once.
+
+    Raises `ConfigurationError` for a name that is none of this project's, and where two would go by
+    one stack file.
+    """
+    found: dict[str, Stack] = {}
+    for name in names:
+        first = found.setdefault(short_name(name), Stack(name, project)).name
+        if "/" in name and "/" in first and name.partition("/")[0] != first.partition("/")[0]:
+            raise ConfigurationError(
+                f"{literal(first)} and {literal(name)} are of two organizations, and have one "
+                "stack file.",
+                "Tear down the one that the file is of.",
+            )
+    return [*found.values()]
 
 
 def _of_one_tenant(configured: dict[str, Settings]) -> Settings:
