@@ -98,7 +98,7 @@ async def _plan_stack(
         else:
             left.append(f"{path}: {verdict.why}")
     if found is not None:
-        count = quantity(len(found.resources), "resource")
+        count = f"{quantity(len(found.resources), 'resource')} of the tenant"
         items.append(Item(Kind.STACK_STATE, name, count, "is this stack's"))
     return NamedStackPlan(
         name=name,

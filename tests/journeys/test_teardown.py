@@ -162,4 +162,5 @@ def test_several_stacks_in_one_call(journey: Journey) -> None:
     done = journey.proself_mail("teardown", "--stack", *named, *confirmation)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[2/2]" in done.stderr
+    assert " ".join(done.stdout.split()).count("5 resources of the tenant") == 2
     assert [found for each in ids for found in bearing(journey, each)] == []
