@@ -104,7 +104,6 @@ def known(journey: Journey, identity: Identity) -> dict[str, str]:
         "vars.PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
         "vars.AZURE_STORAGE_ACCOUNT": "",
         "github.token": "ghs_test",
-        "github.repository": "contoso/mail",
     }
 
 
@@ -235,23 +234,84 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
         assert secret not in started_with
 
 
+def rotating(setup: str = "true", rotate: str = "true") -> Job:
+    """Return the rotation's job with other lines for the set-up and the rotation itself."""
+    job = Job(WORKFLOW, "rotate")
+    for step in job.body["steps"]:
+        if step.get("id") == "rotate":
+            step["run"] = rotate
+        elif step.get("run") == "make setup":
+            step["run"] = setup
+    return job
+
+
+def any_values() -> dict[str, str]:
+    """Return values of the expressions in the rotation's job, where they do not matter."""
+    names = ("ARM_CLIENT_ID", "ARM_TENANT_ID", "PULUMI_BACKEND_URL", "AZURE_STORAGE_ACCOUNT")
+    of_whom = {"matrix.stack": STACK, "github.token": "ghs_test"}
+    return of_whom | dict.fromkeys((f"vars.{name}" for name in names), "x")
+
+
+def saying(person: str) -> str:
+    return f'printf "person={person}\\ntitle=T\\n" >> "$GITHUB_OUTPUT"'
+
+
 @pytest.mark.parametrize("person", ["none", "notice"])
 def test_issues_that_cannot_be_listed_turn_the_job_red(tmp_path: Path, person: str) -> None:
     gh = tmp_path / "gh"
     gh.write_text('#!/bin/sh\n[ "$2" = list ] && exit 4\necho "$@" >> asked\n', encoding="utf-8")
     gh.chmod(0o755)
-    job = Job(WORKFLOW, "rotate")
-    for step in job.body["steps"]:
-        if step.get("id") == "rotate":
-            step["run"] = f'printf "person={person}\\ntitle=T\\n" >> "$GITHUB_OUTPUT"'
-        elif step.get("run") == "make setup":
-            del step["run"]
-    expressions = ["matrix.stack", "github.token", "github.repository"]
-    expressions += [f"vars.{name}" for name in ("ARM_CLIENT_ID", "ARM_TENANT_ID")]
-    expressions += [f"vars.{name}" for name in ("PULUMI_BACKEND_URL", "AZURE_STORAGE_ACCOUNT")]
     path = {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]])}
-    ran = job.run(tmp_path, path, dict.fromkeys(expressions, "x"))
-    assert ran.codes.pop("rotate") == 0, ran.log
-    assert list(ran.codes.values()) == [4]
+    ran = rotating(rotate=saying(person)).run(tmp_path, path, any_values())
+    assert list(ran.codes.values()) == [0, 0, 4], ran.log
     asked = tmp_path / "asked"
     assert not asked.exists() or "issue" not in asked.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("failing", ["make setup", "azure/login", "rotate"])
+def test_a_job_that_fails_where_the_rotation_cannot_say_so_tells_it(
+    tmp_path: Path, failing: str
+) -> None:
+    setup = "exit 2" if failing == "make setup" else "true"
+    rotate = "kill -KILL $$" if failing == "rotate" else saying("none")
+    gh = workflow.fake_gh(tmp_path)
+    path = {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]])}
+    job = rotating(setup, rotate)
+    ran = job.run(tmp_path, path, any_values(), failing=failing)
+    assert not ran.is_green
+    assert ("rotate" in ran.codes) is (failing == "rotate")
+    page = (tmp_path / "out" / STACK / "rotation.md").read_text(encoding="utf-8")
+    assert ran.summary == page
+    assert page.startswith(f"## Proself mail: {STACK}\n\nThe rotation failed")
+    assert "https://github.contoso.test/contoso/mail/actions/runs/42" in page
+    assert "ローテーションに失敗しました" in page
+    [_, _, created, [_, body]] = workflow.asked(gh)
+    title = f"Proself mail {STACK}: the rotation failed, and a person must act"
+    assert created[:2] == ["issue", "create"]
+    assert created[created.index("--title") + 1] == title
+    assert body == page
+    shutil.rmtree(tmp_path / "out")  # as in the next run's checkout
+    ran = rotating(rotate=saying("none")).run(tmp_path, path, any_values())
+    assert ran.is_green, ran.log
+    assert workflow.asked(gh)[-1][:3] == ["issue", "close", "1"]
+
+
+def test_an_azure_job_that_fails_where_the_rotation_cannot_say_so_tells_it(tmp_path: Path) -> None:
+    lines = workflow.azure_script(ROOT / "azure-pipelines" / "rotate.yml", "failed()")
+
+    def run() -> str:
+        return subprocess.run(
+            ["bash", "-e", "-c", lines],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "STACK": STACK},
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+        ).stdout
+
+    told = tmp_path / "out" / STACK / "rotation.md"
+    assert run() == f"##vso[task.uploadsummary]{told}\n"
+    page = told.read_text(encoding="utf-8")
+    assert page.startswith(f"## Proself mail: {STACK}\n\nThe rotation failed")
+    assert "ローテーションに失敗しました" in page
+    assert run() == "", "the rotation has told why, by the same file"
