@@ -125,6 +125,22 @@ def test_pipelines_remove_with_an_identity_of_their_own_and_never_for_a_pull_req
         assert "AADSTS700213" in ran.log
     assert journey.writes(before) == []
 
+    azure = {
+        name: embedded(workflow.azure_script(ROOT / "azure-pipelines" / f"{name}.yml"))
+        for name in REMOVING
+    }
+    for stacks in ("one.test --include-modified", "one.test\nno.such"):
+        words = f"There is no stack {stacks.split()[1]}: its file"
+        asked = values | {"inputs.stacks": stacks}
+        ran = removing("teardown").run(checkout, github("environment:teardown"), asked)
+        assert [*ran.codes.values()][-1] == 2, ran.log
+        assert words in " ".join(ran.log.split())
+        agent, of = runner | {"STACKS": stacks}, "proself-mail-teardown"
+        done = run_azure(journey, checkout, owned.identity, agent, azure["teardown"], of)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert words in " ".join(done.stderr.split())
+    assert journey.writes(before) == []
+
     for name, stack_id in zip(REMOVING, (owned.stack_ids[0], owned.left[0]), strict=True):
         assert len(bearing(journey, stack_id)) == 2
         ran = removing(name).run(checkout, github(f"environment:{name}"), values)
@@ -134,10 +150,8 @@ def test_pipelines_remove_with_an_identity_of_their_own_and_never_for_a_pull_req
     leave(journey, owned.left[1], owned.identity.object_id)
     for name, stack_id in zip(REMOVING, (owned.stack_ids[1], owned.left[1]), strict=True):
         assert len(bearing(journey, stack_id)) == 2
-        lines = embedded(workflow.azure_script(ROOT / "azure-pipelines" / f"{name}.yml"))
-        agent = runner | {"STACKS": "two.test"}
-        of = f"proself-mail-{name}"
-        done = run_azure(journey, checkout, owned.identity, agent, lines, of)
+        agent, of = runner | {"STACKS": "two.test"}, f"proself-mail-{name}"
+        done = run_azure(journey, checkout, owned.identity, agent, azure[name], of)
         assert done.returncode == 0, done.stdout + done.stderr
         assert bearing(journey, stack_id) == []
     left = journey.pulumi("stack", "ls").stdout
