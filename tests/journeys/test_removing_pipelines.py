@@ -1,5 +1,6 @@
 """The lines of the pipelines that remove things, with an identity of their own and nothing else."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -157,3 +158,15 @@ def test_pipelines_remove_with_an_identity_of_their_own_and_never_for_a_pull_req
     left = journey.pulumi("stack", "ls").stdout
     assert "one.test" not in left
     assert "two.test" not in left
+
+
+@pytest.mark.parametrize(("event", "code"), [("schedule", 0), ("workflow_dispatch", 1)])
+def test_a_copy_that_set_no_sweep_up_is_told_what_is_missing(
+    tmp_path: Path, event: str, code: int
+) -> None:
+    runner = {"PATH": os.environ["PATH"], "GITHUB_EVENT_NAME": event}
+    values = {"vars.ARM_CLIENT_ID": "", "vars.ARM_TENANT_ID": ""}
+    ran = removing("sweep").run(tmp_path, runner, values)
+    assert [*ran.codes.values()] == [code]
+    assert ran.log.startswith("::warning::Nothing is swept")
+    assert "no variable ARM_TENANT_ID" in ran.log
