@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,8 +16,10 @@ from proself_mail.rehearsal import sandbox
 from tests import forked_python, workflow
 from tests.journey import Journey
 from tools import uv
+from tools.stacks import EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[1]
+_STACK_FILE = re.compile(r"(stacks|infra/pipeline)/Pulumi\..+\.yaml")
 DEVOPS = "https://vstoken.dev.azure.com/11111111-2222-4333-8444-555555555555"
 """The issuer of an organisation's service connections."""
 
@@ -36,18 +39,22 @@ class Identity:
     object_id: str
 
 
-def check_out(folder: Path) -> Path:
-    """Copy the repository as a runner checks it out."""
+def check_out(folder: Path, repository: Path = ROOT) -> Path:
+    """Copy the repository as a runner checks it out, without the stacks of those whose copy it is.
+
+    They commit theirs, and what runs here is to be about the test's own.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
+        cwd=repository,
         capture_output=True,
         check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).exists():
+        is_theirs = _STACK_FILE.fullmatch(name) and name != f"stacks/Pulumi.{EXAMPLE}.yaml"
+        if (repository / name).exists() and not is_theirs:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(repository / name, folder / name)
     # Its Python is this checkout's, whose code no other one's program runs with.
     for name in ("infra/__main__.py", "infra/pipeline/__main__.py"):
         (folder / name).unlink()

@@ -107,6 +107,7 @@ def test_pipelines_remove_with_an_identity_of_their_own_and_never_for_a_pull_req
         "vars.ARM_TENANT_ID": journey.tenant.tenant_id,
         "vars.PULUMI_BACKEND_URL": journey.environment["PULUMI_BACKEND_URL"],
         "vars.AZURE_STORAGE_ACCOUNT": "",
+        "secrets.PULUMI_CONFIG_PASSPHRASE": journey.environment["PULUMI_CONFIG_PASSPHRASE"],
     }
 
     def github(subject: str) -> dict[str, str]:
