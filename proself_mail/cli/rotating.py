@@ -150,7 +150,8 @@ def _carry_out(
         _summary(project, stack),
         outputs,
     )
-    if rotated.done and rotated.done.config_file:
+    # No reader of a pipeline's log can open what its runner has; the summary says what they can do.
+    if rotated.done and rotated.done.config_file and not pipeline.is_one(os.environ):
         lines.append(f"For Proself: {rotated.done.config_file}")
     for line in lines:
         report.show(report.output(), line)

@@ -225,6 +225,7 @@ def test_pipelines_rotate_with_nothing_but_the_jobs_identity(
         assert "Proself mail: contoso.test" in each.summary
         assert "シークレット" in each.summary
         assert str(checkout) not in each.summary, "no reader can open what is there"
+        assert "proself.toml" not in each.log
     assert f"`proself-mail config --write --stack {STACK}`" in ran.summary
     asked = workflow.asked(gh)
     told = [each for each in asked if each[0] == "issue" and each[1] != "list"]
