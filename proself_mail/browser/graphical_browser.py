@@ -16,4 +16,4 @@ def open_page(address: str) -> bool:
         return False
     if PurePath(getattr(chosen, "name", "")).name in _OF_A_TERMINAL:
         return False
-    return webbrowser.open(address)
+    return chosen.open(address)  # `webbrowser.open` would go on to those where this one fails

@@ -13,17 +13,21 @@ ASKING = (
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="they have one with a window")
+@pytest.mark.parametrize("preferred", [None, "/bin/false"])
 @pytest.mark.parametrize("name", ["w3m", "www-browser", None])
-def test_none_is_opened_that_would_take_the_terminal(name: str | None, tmp_path: Path) -> None:
+def test_none_is_opened_that_would_take_the_terminal(
+    name: str | None, preferred: str | None, tmp_path: Path
+) -> None:
     opened = tmp_path / "opened"
     if name:
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\necho "$1" >{opened}\n')
         program.chmod(0o700)
     # Without a display, which is what `webbrowser` chooses by.
+    env = {"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
     told = subprocess.run(
         [sys.executable, "-P", "-c", ASKING],
-        env={"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=env | ({"BROWSER": preferred} if preferred else {}),
         capture_output=True,
         text=True,
         check=True,
