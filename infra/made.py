@@ -63,8 +63,8 @@ class Made:
     def read(cls, stack: str) -> Self | None:
         """Ask the engine what is in this stack's state; None where it cannot tell.
 
-        No resource of it reaches the state, as a `pulumi.StackReference` would; the engine's own
-        provider does, until an update of `proself-mail`, which asks nothing.
+        No resource of it reaches the state, as a `pulumi.StackReference` would, but the engine's
+        own provider.
         """
         # The engine is writing the state just now, and a file that is half written reads as an
         # error. A backend of the CLI's oldest layout never knows the name.

@@ -90,12 +90,8 @@ def applies_changes() -> bool:
 
 
 def looks_ahead() -> bool:
-    """Say whether this run makes what is declared or shows what it would, unforeseen.
-
-    `proself-mail up` has looked at the tenant itself.
-    """
-    observes = command.subcommand() in {None, *(_OBSERVING - _PREVIEWING)}
-    return not observes and not is_under_proself_mail_up()
+    """Say whether this run makes what is declared or shows what it would."""
+    return command.subcommand() not in {None, *(_OBSERVING - _PREVIEWING)}
 
 
 def stack_files() -> Path | None:

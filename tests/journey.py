@@ -81,6 +81,15 @@ class Journey:
         again.environment = dict(self.environment)
         return again
 
+    def clone(self) -> "Journey":
+        """Return another checkout of the project, as on another machine, on the same backend."""
+        other = copy.copy(self)
+        other.environment = dict(self.environment)
+        other.folder = self.folder.with_name(f"{self.folder.name}-clone")
+        shutil.rmtree(other.folder, ignore_errors=True)
+        shutil.copytree(self.folder, other.folder, ignore=shutil.ignore_patterns("state"))
+        return other
+
     @property
     def _kept(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}-kept")

@@ -276,6 +276,14 @@ RULES = (
         source="P",
     ),
     Rule(
+        # Another machine made a secret after the look before the update.
+        r"[Yy]our stack file is older than the state|"
+        r"whose windows open at .* a machine whose clock",
+        Kind.PERMANENT,
+        ends_as=Refused,
+        source="–: the program's own, which brings its next step",
+    ),
+    Rule(
         r"marked for protection",
         Kind.PERMANENT,
         "an update would replace what a production stack protects",

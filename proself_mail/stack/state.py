@@ -25,8 +25,6 @@ SECRET_PREFIX = "secret-"  # noqa: S105
 """Names of the program's resources; a secret's goes on with its window's id."""
 COMPONENT = "proself-mail:index:MailApp"
 """The type of what the program's resources are below."""
-_ENGINES_OWN = "pulumi:providers:pulumi"
-"""The type of the provider by which the engine answers a plain `pulumi up` on the state itself."""
 SECRET_KIND = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105
 KINDS = {
     APPLICATION: "azuread:index/application:Application",
@@ -77,8 +75,6 @@ class State:
     """The stack's outputs, secrets in the clear."""
     protected: tuple[str, ...] = ()
     """Names of the program's resources that the engine refuses to delete."""
-    protects_engines_own: bool = False
-    """Whether that is so of the engine's own provider, which `proself-mail up` has no use for."""
     stacks: frozenset[str] = frozenset()
     """The stacks that its resources are of by their URNs, each as PROJECT/STACK."""
     fault: str = ""
@@ -181,7 +177,6 @@ def read(deployment: Mapping[str, Any]) -> State:
     resources: dict[str, Resource] = {}
     outputs: Mapping[str, Any] = {}
     protected: list[str] = []
-    protects_engines_own = False
     stacks: set[str] = set()
     foreign: dict[Urn, str] = {}
     replaced: list[Resource] = []
@@ -194,7 +189,6 @@ def read(deployment: Mapping[str, Any]) -> State:
             continue
         if each.get("protect"):
             protected.append(urn.name)
-            protects_engines_own |= each["type"] == _ENGINES_OWN
         if each.get("taint") and not each.get("delete"):
             tainted.append(urn)
         if each["type"] == "pulumi:pulumi:Stack":
@@ -216,7 +210,6 @@ def read(deployment: Mapping[str, Any]) -> State:
         unfinished,
         outputs,
         tuple(protected),
-        protects_engines_own,
         frozenset(stacks),
         _fault(deployment.get("resources") or ()),
         foreign_of(foreign, outputs, {each["urn"] for each in deployment.get("resources") or ()}),
@@ -303,16 +296,12 @@ def client_secrets_told(outputs: Mapping[str, Any]) -> Sequence[Mapping[str, Any
 def mend(deployment: dict[str, Any]) -> None:
     """Take out of an exported deployment what the engine cannot get over by itself.
 
-    That are operations that a killed engine left pending; the protection of the engine's own
-    provider, as `pulumi state protect --all` gives it; and the mark of failure on client secrets
+    That are operations that a killed engine left pending, and the mark of failure on client secrets
     and the Application ID URI: the engine would try to update them, which the plugin cannot. They
     have their id because the tenant made them; of a secret, id, value and inputs are complete, and
     the key id, which Graph would add, is in the id too.
     """
     deployment.pop("pending_operations", None)
-    for each in deployment.get("resources") or ():
-        if each["type"] == _ENGINES_OWN:
-            each.pop("protect", None)
     for each in _unfinished(deployment):
         del each["initErrors"]
         if _name(each) != IDENTIFIER_URI:

@@ -171,7 +171,7 @@ class Update:
         half_done = (*state.pending, *state.unfinished)
         if half_done:
             self._say(f"taking up what a run before this one left half done: {half_done[0]}")
-        if half_done or state.protects_engines_own:
+        if half_done:
             await self._held.mend()
         environment = lock.driver()
         if adoption:

@@ -1,8 +1,10 @@
 """`proself-mail rotate` where something is wrong: a clear error, and nothing lost or written."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import uuid
@@ -236,6 +238,34 @@ def test_mail_goes_on_where_the_newest_secret_was_removed_shortly_after_it_was_m
     assert "".join(japanese.split()) in "".join(said.split())  # folded between any two letters
     assert "Made and proven" in rotate(journey, "--now")
     assert signs_in(journey, journey.outputs(STACK)["clientSecrets"][-1])
+
+
+def test_what_another_machine_makes_before_the_engine_begins_is_not_dropped(
+    journey: Journey, tmp_path: Path
+) -> None:
+    """The file was not older when it was read."""
+    later(journey, 150)
+    other = journey.clone()
+    pulumi = shutil.which("pulumi", path=journey.environment["PATH"])
+    waits = f'case " $* " in *" up "*) touch {tmp_path}/up; cat {tmp_path}/goes_on;; esac'
+    (tmp_path / "pulumi").write_text(f'#!/bin/sh\n{waits}\nexec {pulumi} "$@"\n', "utf-8")
+    (tmp_path / "pulumi").chmod(0o755)
+    os.mkfifo(tmp_path / "goes_on")
+    journey.environment["PATH"] = f"{tmp_path}{os.pathsep}{journey.environment['PATH']}"
+    with journey.started("rotate", "--stack", STACK) as process:
+        until((tmp_path / "up").exists)
+        rotate(other, "--now")
+        rotate(other, "--acknowledge")
+        before = journey.mark()
+        (tmp_path / "goes_on").write_text("")
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 3, said
+    assert "stack file is older than the state" in " ".join(said.split())
+    assert journey.writes(before) == []
+    _, due, early = journey.outputs(STACK)["clientSecrets"]
+    assert signs_in(journey, early)
+    for noted in (due["keyId"], f'"pasted":"{early["keyId"]}"'):
+        assert noted in notes(journey)
 
 
 def _client_secrets(journey: Journey) -> dict[str, str]:

@@ -3,15 +3,19 @@
 import json
 import random
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail.config.mending import undeclared
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
+from proself_mail.schedule import Window
 from proself_mail.stack.failure import Kind, classify
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
+from tests.unit.test_settings import good
 from tools import failures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -436,6 +440,17 @@ def test_the_engines_advice_on_protection_is_not_repeated(said: str, kept: str) 
 
 def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
     assert isinstance(classify("stack is currently locked by 1 lock(s)").error(), Refused)
+    opens = good().entries[0].starts
+    for now in (opens + timedelta(days=1), opens - timedelta(minutes=2)):
+        window = Window(opens, opens + timedelta(days=9 if now > opens else 180), 0, newest=True)
+        ends = {window.id: window.expires}
+        told = undeclared("dev", list(ends), ends, good().entries, now)
+        assert ("older than the state" in told[0]) is (now > opens)
+        refused = Refused(*map(sentence, told))
+        found = classify(str(refused))
+        assert found.kind is Kind.PERMANENT
+        assert isinstance(found.error(), Refused)
+        assert str(found.error()) == str(refused)
     assert isinstance(classify("incorrect passphrase").error(), ConfigurationError)
     of_the_file = classify(
         "getting stack configuration: get stack secrets manager: incorrect passphrase"
