@@ -99,6 +99,12 @@ class Ledger:
         """Return it with more key ids."""
         return replace(self, made={**self.made, **made})
 
+    def over(self, earlier: Self) -> Self:
+        """Return it with what an earlier one said, where it does not itself."""
+        return replace(
+            self, made={**earlier.made, **self.made}, pasted=self.pasted or earlier.pasted
+        )
+
     def keeping(self, key_ids: frozenset[str]) -> Self:
         """Return it without what is no longer on the application; what was pasted stays."""
         return replace(self, made={key: w for key, w in self.made.items() if key in key_ids})
@@ -115,7 +121,7 @@ def merged(notes: str, earlier: str) -> str:
         now, before = Ledger.read(notes), Ledger.read(earlier)
     except Damaged:
         return notes
-    both = Ledger({**before.made, **now.made}, now.pasted or before.pasted)
+    both = now.over(before)
     return notes if both == now else both.into(notes)
 
 

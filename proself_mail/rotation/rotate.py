@@ -167,8 +167,7 @@ async def acknowledge(
                 f"those are: {', '.join(live)}.",
                 f"`proself-mail rotate --acknowledge --stack {name}` takes the newest.",
             )
-        ledger = replace(found.noted.ledger, pasted=chosen)
-        return at.planned(await at.note(found, ledger))
+        return at.planned(await at.note(found, pasted=chosen))
 
 
 @asynccontextmanager
@@ -389,7 +388,7 @@ async def _prepare(at: RotatingStack, plan: Plan, looking: Awaitable[up.Looked])
     if not plan.forget or plan.noted.is_complete:
         return looked
     # Whatever is not removed once they are forgotten would be nobody's.
-    noted = await at.note(plan, plan.noted.ledger)
+    noted = await at.note(plan)
     # The update is to bring back what they say now.
     others = [each for each in looked.stamped if each.object_id != noted.object_id]
     return replace(looked, stamped=[*others, noted])
@@ -422,9 +421,7 @@ async def _note_what_is_there(
     """Write down which of our secrets are there after an update; return the application so."""
     there = {*(each.key_id for each in application.passwords), *at.state.key_ids.values()}
     made = {key: window for window, key in at.state.key_ids.items()}
-    # From before the engine ran: an update of the application blanks its notes.
-    ledger = plan.noted.ledger.adding(made).keeping(frozenset(there))
-    return await at.note(plan, ledger, application)
+    return await at.note(plan, application, made=made, there=frozenset(there))
 
 
 async def _forget(at: RotatingStack, say: Say) -> bool:

@@ -1,9 +1,10 @@
 """A stack whose secrets are rotated: as it is now, and the way to its tenant."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from proself_mail import clock
 from proself_mail.config.stamp import stack_tag
@@ -86,10 +87,27 @@ class RotatingStack(StackSession):
         return await up.look_until_answered(self, self.patience)
 
     async def note(
-        self, plan: Plan, ledger: Ledger, application: ApplicationRecord | None = None
+        self,
+        plan: Plan,
+        application: ApplicationRecord | None = None,
+        *,
+        made: Mapping[str, str] = MappingProxyType({}),
+        pasted: str | None = None,
+        there: frozenset[str] | None = None,
     ) -> ApplicationRecord:
-        """Write the ledger into the application's notes; return the application with it."""
+        """Write what is known to be ours into the application's notes; return it with them.
+
+        That is what the plan knew, and what another machine has noted since, which counts for what
+        Proself has; with `made`, windows' ids by key ids, and `pasted` if given; and where `there`
+        is given, without secrets that are not among those key ids.
+        """
         found = application or await self.application()
+        standing, is_damaged = Ledger.known(found.notes, {})
+        # An update of the application blanks its notes.
+        ledger = plan.noted.ledger if is_damaged else standing.over(plan.noted.ledger)
+        ledger = replace(ledger.adding(made), pasted=pasted or ledger.pasted)
+        if there is not None:
+            ledger = ledger.keeping(there)
         return await notes.write(
             self.opened.directory, self.patience, found, ledger, plan.noted.text
         )

@@ -243,13 +243,13 @@ def test_nobody_acknowledges_what_the_outputs_do_not_show(monkeypatch: pytest.Mo
         are_outputs_behind=True,
         is_newest_removed=False,
     )
-    noted: list[Ledger] = []
+    noted: list[str] = []
 
     async def plan() -> object:
         return found
 
-    async def note(_: object, ledger: Ledger) -> None:
-        noted.append(ledger)
+    async def note(_: object, *, pasted: str) -> None:
+        noted.append(pasted)
 
     @asynccontextmanager
     async def rotating(*_: object) -> AsyncIterator[object]:
@@ -260,7 +260,7 @@ def test_nobody_acknowledges_what_the_outputs_do_not_show(monkeypatch: pytest.Mo
         asyncio.run(rotate.acknowledge("prod", Path(), None, print))
     assert noted == []
     asyncio.run(rotate.acknowledge("prod", Path(), key.upper(), print))
-    assert noted == [Ledger({}, key)]
+    assert noted == [key]
     found.are_outputs_behind = False
     asyncio.run(rotate.acknowledge("prod", Path(), None, print))
-    assert noted == [Ledger({}, key)] * 2
+    assert noted == [key] * 2

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import repeat
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +15,7 @@ from proself_mail import clock
 from proself_mail.config.settings import Environment
 from proself_mail.config.stamp import Stamp
 from proself_mail.entra.directory import ApplicationRecord, NotFound, PasswordRecord
+from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
 from proself_mail.errors import CheckFailed, PartlyFailed, Refused, RemoteError
 from proself_mail.rotation import rotate, spent_secrets
@@ -160,6 +162,8 @@ def test_what_still_shows_long_after_its_removal_is_told() -> None:
 
 BY_HAND = PasswordRecord("33333333-3333-4333-8333-333333333333", "by hand", T0, None)
 BEFORE = replace(OURS, passwords=(OLD, BY_HAND))
+THREE = "44444444-4444-4444-8444-444444444444"
+EARLY = replace(SECOND, starts=T0 + 9 * DAY, expires=FIRST.expires + 9 * DAY)
 WITH_ANOTHER = replace(OURS, passwords=(OLD, BY_HAND, NEW))
 ALONE = state((FIRST, ONE))
 
@@ -193,6 +197,29 @@ def test_nor_where_the_state_cannot_be_read() -> None:
 
     at = stack_of(Tenant(repeat(BEFORE)), ALONE, now_held=fail)
     assert not run(lambda: rotate._came_to_nothing(at, at.planned(BEFORE)))
+
+
+def test_what_another_machine_noted_since_the_plan_stays() -> None:
+    """Nor is what an update of the application blanked lost."""
+    tenant = Tenant([])
+    at = stack_of(tenant, ALONE)
+    planned = replace(OURS, notes=Ledger({ONE: FIRST.id}, ONE).into("Ours."))
+    plan = at.planned(planned)
+    there = frozenset({ONE, TWO, THREE})
+    for stands, pasted in (
+        (Ledger({ONE: FIRST.id, THREE: EARLY.id}, THREE).into("Theirs."), THREE),
+        (planned.notes, ONE),
+        ("", ONE),
+    ):
+        now = replace(planned, notes=stands)
+        made = {TWO: SECOND.id}
+        noted = run(partial(at.note, plan, now, made=made, there=there)).notes
+        ledger = Ledger.read(noted)
+        assert ledger.pasted == pasted
+        assert ledger.made.keys() >= {ONE, TWO, *Ledger.read(stands).made}
+        assert noted.startswith("Theirs." if pasted == THREE else "Ours.")
+    noted = run(partial(at.note, plan, replace(planned, notes=stands), pasted=TWO)).notes
+    assert Ledger.read(noted).pasted == TWO
 
 
 @pytest.mark.parametrize("carries_on", [False, True])
