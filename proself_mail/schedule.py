@@ -45,7 +45,12 @@ class Window:
     @property
     def id(self) -> str:
         """Name the window by its start; the name of its secret in Pulumi and in Entra."""
-        return f"{self.starts:%Y%m%dT%H%M%SZ}"
+        return window_id(self.starts)
+
+
+def window_id(starts: datetime) -> str:
+    """Name the window that begins at an instant."""
+    return f"{starts:%Y%m%dT%H%M%SZ}"
 
 
 def open_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window, ...]:

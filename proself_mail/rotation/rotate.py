@@ -7,16 +7,15 @@ is `rotation`'s to decide, what a person has to do `reminder`'s; the words are `
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from proself_mail import clock
-from proself_mail.config.mending import config_rm, secrets_keys
+from proself_mail.config.mending import config_rm
 from proself_mail.config.settings import Settings
 from proself_mail.entra import rights
 from proself_mail.entra.directory import ApplicationRecord, PasswordRecord
@@ -31,10 +30,9 @@ from proself_mail.errors import (
     Refused,
     RemoteError,
 )
-from proself_mail.files import whole_file
 from proself_mail.proself import proself_file
 from proself_mail.removal import guards
-from proself_mail.rotation import spent_secrets
+from proself_mail.rotation import appended_entry, spent_secrets
 from proself_mail.rotation.rotating_stack import RotatingStack, rotating
 from proself_mail.rotation.rotation import Plan
 from proself_mail.schedule import format_instant, most_open
@@ -50,8 +48,6 @@ T = TypeVar("T")
 MOST_AT_ONCE = 3
 """Valid secrets of ours at a time: two that overlap, and one after an early rotation."""
 _LONGEST = up.DEADLINE + timedelta(minutes=5)
-_TELLING = timedelta(seconds=20)
-"""How long is asked whether a rotation that failed made a secret; a person may wait for it."""
 
 
 class Append(StrEnum):
@@ -119,7 +115,7 @@ async def run(
                 return Rotation(at.settings, before, before, None, ())
             if append is None:
                 return await _apply(at, before, say, looking)
-            return await _append(at, before, append, say)
+            return await _append(at, append, say)
 
 
 async def acknowledge(
@@ -260,26 +256,19 @@ def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> No
         )
 
 
-async def _append(at: RotatingStack, before: Plan, append: Append, say: Say) -> Rotation:
-    """Append an entry to the stack file and rotate; take it back where nothing came of it.
-
-    It goes before those whose instant is still to come: they open then what they would have.
-    """
-    entries = at.settings.entries
-    while (starts := clock.now()) in [each.starts for each in entries]:
-        await asyncio.sleep(0.2)  # no two begin in the same second
-    place = sum(each.starts < starts for each in entries)
-    added = replace(entries[place - 1], starts=starts, revokes_earlier=append is Append.REVOKE)
-    entry = secrets_keys(entries, (*entries[:place], added, *entries[place:]))
-    with _spared(at.stack) as put_back:
+async def _append(at: RotatingStack, append: Append, say: Say) -> Rotation:
+    """Append an entry to the stack file and rotate; take it back where nothing came of it."""
+    at = await at.unchanged()
+    entries, name = at.settings.entries, at.stack.name
+    entry = await appended_entry.beginning_now(entries, revokes=append is Append.REVOKE)
+    with appended_entry.spared(at.stack) as file:
         try:
-            await at.stack.engine.awaited(lambda: at.stack.configure(entry))
+            await file.append(entry, entries)
             changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
             rotated = await _apply(changed, await changed.plan(), say)
         except (Error, asyncio.CancelledError) as error:  # the latter by Ctrl-C, or out of patience
-            name = at.stack.name
             anew = f"`proself-mail rotate --{append} --stack {name}`"
-            if not await _came_to_nothing(at, before):
+            if not await appended_entry.came_to_nothing(at, entry):
                 say(f"{at.stack.file_shown} has a new entry all the same: commit it")
                 if append is Append.REVOKE:
                     say(
@@ -287,63 +276,12 @@ async def _append(at: RotatingStack, before: Plan, append: Append, say: Say) -> 
                         f"`proself-mail rotate --stack {name}` removes them"
                     )
             elif isinstance(error, Interrupted):  # with the entry, what it would go on from is gone
-                say(put_back())
+                say(file.put_back(entry))
                 raise Interrupted(error.cause, f"{anew} begins anew.") from None
             else:
-                say(f"{put_back()}; {anew} begins anew")
+                say(f"{file.put_back(entry)}; {anew} begins anew")
             raise
     return replace(rotated, appended_to=at.stack.file_shown)
-
-
-@contextmanager
-def _spared(stack: Stack) -> Iterator[Callable[[], str]]:
-    """Keep a copy of the stack file; give what puts that in its place and says how that went.
-
-    The CLI empties the file before it writes it, and a disk that is full by then would lose it.
-    Raises `ConfigurationError` where there is no room for a copy.
-    """
-    place = stack.file.resolve()
-    for left in whole_file.scratches(place):  # by one that was killed
-        with suppress(OSError):
-            left.unlink()
-    try:
-        copy = whole_file.spare(place)
-    except OSError as error:
-        raise ConfigurationError(
-            f"No copy of {stack.file_shown} can be written beside it ({error.strerror}), and "
-            "without one an entry that comes to nothing could not be taken back.",
-            f"Make room in {place.parent}, or let yourself write there, then try again.",
-        ) from error
-
-    def put_back() -> str:
-        try:
-            if place.read_bytes() != copy.read_bytes():
-                whole_file.put_back(copy, place)
-        except OSError as error:  # the failure itself is what is to be told last
-            return (
-                f"{stack.file_shown} cannot be put back ({error.strerror}): bring it back from the "
-                "repository's history, for no secret was made"
-            )
-        return f"{stack.file_shown} is as it was: no secret was made"
-
-    try:
-        yield put_back
-    finally:
-        with suppress(OSError):
-            copy.unlink()
-
-
-async def _came_to_nothing(at: RotatingStack, before: Plan) -> bool:
-    """Say whether surely no secret was made; what cannot be told may have been."""
-    try:
-        async with asyncio.timeout(_TELLING.total_seconds()):
-            state = await at.stack.engine.awaited(at.stack.state)
-            seen = [await at.application() for _ in range(AGREEING)]  # one reader may trail
-    except (Error, TimeoutError):
-        return False
-    known = {*before.noted.ledger.made, *(each.key_id for each in before.secrets.foreign)}
-    made = {each.key_id for application in seen for each in application.passwords} - known
-    return not made and set(state.key_ids) <= set(at.state.key_ids)
 
 
 async def _apply(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Self
 
 from proself_mail import clock
 from proself_mail.config.stamp import stack_tag
@@ -85,6 +86,28 @@ class RotatingStack(StackSession):
     async def look(self) -> up.Looked:
         """Look at the tenant as before every update."""
         return await up.look_until_answered(self, self.patience)
+
+    async def unchanged(self) -> Self:
+        """Read the stack again before its file is written, as after a person was asked.
+
+        Raises `Refused` where the file or the secrets are not what they were, by a `git pull`, an
+        editor or another machine.
+        """
+        settings, state = await self.stack.read()
+        again = "Run the same command again: it looks anew, and says what it is about to do."
+        if settings != self.settings:
+            raise Refused(
+                f"{self.stack.file_shown} was changed while this command ran. Nothing was written.",
+                again,
+            )
+        rotation.check_file(self.stack.name, settings.entries, state, clock.now())
+        if state.key_ids != self.state.key_ids:
+            raise Refused(
+                f"Another run made or removed client secrets of the stack {self.stack.name} while "
+                "this command ran. Nothing was written.",
+                again,
+            )
+        return replace(self, state=state)
 
     async def note(
         self,

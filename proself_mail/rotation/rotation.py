@@ -97,6 +97,13 @@ def is_update_due(entries: Sequence[SecretsEntry], state: State, now: datetime) 
     return not known or not are_secrets_told(state)
 
 
+def check_file(stack: str, entries: Sequence[SecretsEntry], state: State, now: datetime) -> None:
+    """Raise `Refused` where the entries lack a live secret that the state knows."""
+    if missing := vanishing(state.ends, entries, now):
+        cause, next_step = undeclared(stack, missing, state.ends, entries, now)
+        raise Refused(sentence(cause), f"{sentence(next_step)} Nothing was changed.")
+
+
 def plan(
     stack: str,
     entries: Sequence[SecretsEntry],
@@ -111,9 +118,7 @@ def plan(
     than the tenant's clock, and decides what has expired. Raises `Refused` where the entries lack
     a live secret that the state knows.
     """
-    if missing := vanishing(state.ends, entries, now):
-        cause, next_step = undeclared(stack, missing, state.ends, entries, now)
-        raise Refused(sentence(cause), f"{sentence(next_step)} Nothing was changed.")
+    check_file(stack, entries, state, now)
     ledger, damaged = Ledger.known(application.notes, state.made)
     windows = open_windows(entries, now)
     is_open = {window.id for window in windows}

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,8 +20,9 @@ from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
 from proself_mail.errors import ConfigurationError, Error, Interrupted, Refused, RemoteError
 from proself_mail.files import whole_file
-from proself_mail.rotation import rotate
+from proself_mail.rotation import appended_entry, rotate
 from proself_mail.rotation.rotate import Append
+from proself_mail.schedule import SecretsEntry
 from proself_mail.stack import state
 from proself_mail.stack.engine import Engine
 from tests import jumping
@@ -46,15 +48,18 @@ def appended(
     async def nothing(*_: object) -> bool:
         return True
 
-    monkeypatch.setattr(rotate, "_came_to_nothing", nothing)
+    async def unchanged() -> object:
+        return SimpleNamespace(stack=stack, settings=settings)
+
+    monkeypatch.setattr(appended_entry, "came_to_nothing", nothing)
     stack = SimpleNamespace(
         file=file, file_shown=file.name, configure=configure, engine=Engine(), name="prod"
     )
     settings = good(secrets=[{"from": datetime.now(UTC), "everyDays": 150, "overlapDays": 30}])
-    at = cast(Any, SimpleNamespace(stack=stack, settings=settings))
+    at = cast(Any, SimpleNamespace(unchanged=unchanged))  # what was read before is not used
     said: list[str] = []
     with pytest.raises(type(error)) as ended:
-        asyncio.run(rotate._append(at, cast(Any, None), Append.NOW, said.append))
+        asyncio.run(rotate._append(at, Append.NOW, said.append))
     return [*said, str(ended.value)]
 
 
@@ -102,7 +107,7 @@ def test_a_disk_that_is_full_by_then_loses_nothing(
 
     monkeypatch.setattr(whole_file, "spare", and_then_full)
     said = appended(monkeypatch, file, b"")
-    put_back = "Pulumi.prod.yaml is as it was: no secret was made"
+    put_back = "Pulumi.prod.yaml is as it was: no secret was made for the new entry"
     anew = "`proself-mail rotate --now --stack prod` begins anew"
     assert said == [f"{put_back}; {anew}", str(REFUSED)]
     assert file.read_bytes() == AS_IT_WAS
@@ -116,6 +121,31 @@ def test_what_cannot_be_put_back_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(whole_file, "put_back", refuse)
     [said, _] = appended(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"config:")
     assert "cannot be put back (Read-only file system)" in said
+
+
+def test_what_somebody_changed_since_the_entry_is_left_so(tmp_path: Path) -> None:
+    """As a `git pull` while the engine was at work, which then failed."""
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_bytes(AS_IT_WAS)
+    entry = SecretsEntry(datetime(2027, 4, 1, tzinfo=UTC), timedelta(150), timedelta(30))
+    stack = cast(
+        Any,
+        SimpleNamespace(
+            file=file,
+            file_shown=file.name,
+            configure=lambda _: file.write_bytes(b"appended"),
+            engine=Engine(),
+        ),
+    )
+    with appended_entry.spared(stack) as spared:
+        asyncio.run(spared.append(entry, [replace(entry, starts=entry.starts - timedelta(9))]))
+        file.write_bytes(b"pulled")
+        said = spared.put_back(entry)
+        assert file.read_bytes() == b"pulled"
+        assert "take the entry of 2027-04-01T00:00:00Z out of its `secrets`" in said
+        file.write_bytes(b"appended")
+        assert "is as it was" in spared.put_back(entry)
+        assert file.read_bytes() == AS_IT_WAS
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes")

@@ -12,15 +12,16 @@ from typing import Any, cast
 import pytest
 
 from proself_mail import clock
-from proself_mail.config.settings import Environment
+from proself_mail.config.settings import Environment, Settings
 from proself_mail.config.stamp import Stamp
 from proself_mail.entra.directory import ApplicationRecord, NotFound, PasswordRecord
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
-from proself_mail.errors import CheckFailed, PartlyFailed, Refused, RemoteError
-from proself_mail.rotation import rotate, spent_secrets
+from proself_mail.errors import CheckFailed, Error, PartlyFailed, Refused, RemoteError
+from proself_mail.rotation import appended_entry, rotate, spent_secrets
 from proself_mail.rotation.rotating_stack import RotatingStack
 from proself_mail.schedule import Window, format_instant, open_windows
+from proself_mail.stack.stack import NoStackError
 from proself_mail.stack.state import APPLICATION, SECRET_PREFIX, Resource, State
 from proself_mail.update import up
 from tests.jumping import run
@@ -163,7 +164,11 @@ def test_what_still_shows_long_after_its_removal_is_told() -> None:
 BY_HAND = PasswordRecord("33333333-3333-4333-8333-333333333333", "by hand", T0, None)
 BEFORE = replace(OURS, passwords=(OLD, BY_HAND))
 THREE = "44444444-4444-4444-8444-444444444444"
+ENTRY = replace(SETTINGS.entries[0], starts=SECOND.starts)
 EARLY = replace(SECOND, starts=T0 + 9 * DAY, expires=FIRST.expires + 9 * DAY)
+ANOTHER_MACHINES = replace(
+    OURS, passwords=(OLD, PasswordRecord(THREE, "Proself", EARLY.starts, EARLY.expires))
+)
 WITH_ANOTHER = replace(OURS, passwords=(OLD, BY_HAND, NEW))
 ALONE = state((FIRST, ONE))
 
@@ -172,31 +177,58 @@ ALONE = state((FIRST, ONE))
     ("answers", "held", "nothing"),
     [
         ([BEFORE, BEFORE, BEFORE], ALONE, True),
-        (
-            [BEFORE, WITH_ANOTHER, BEFORE],
-            ALONE,
-            False,
-        ),
+        ([BEFORE, WITH_ANOTHER, BEFORE], ALONE, False),
         ([BEFORE, BEFORE, BEFORE], BOTH, False),
-        ([BEFORE, None, None, None], ALONE, False),
+        ([ANOTHER_MACHINES] * 3, state((FIRST, ONE), (EARLY, THREE)), True),
+        ([BEFORE, None, None, None], ALONE, True),
     ],
-    ids=["none", "one reader shows one", "the state has one", "it cannot be told"],
+    ids=["none", "one reader shows one", "the state has one", "of another window", "all is gone"],
 )
-def test_a_rotation_came_to_nothing_where_surely_no_secret_was_made(
+def test_an_entry_came_to_nothing_where_surely_no_secret_was_made_for_it(
     answers: list[ApplicationRecord | None], held: State, nothing: bool
 ) -> None:
+    """What another machine makes meanwhile does not count, nor what its teardown removed."""
     at = stack_of(Tenant(answers), ALONE, now_held=lambda: held)
-    before = at.planned(BEFORE)
-    assert before.secrets.foreign == (BY_HAND,)
-    assert run(lambda: rotate._came_to_nothing(at, before)) is nothing
+    assert run(lambda: appended_entry.came_to_nothing(at, ENTRY)) is nothing
 
 
-def test_nor_where_the_state_cannot_be_read() -> None:
+@pytest.mark.parametrize(
+    ("error", "nothing"),
+    [
+        (RemoteError("The backend does not answer.", "Try again."), False),
+        (NoStackError("There is no stack prod.", "Make it."), True),
+    ],
+)
+def test_a_state_that_cannot_be_read_is_not_one_that_is_gone(error: Error, nothing: bool) -> None:
     def fail() -> State:
-        raise RemoteError("The backend does not answer.", "Try again.")
+        raise error
 
     at = stack_of(Tenant(repeat(BEFORE)), ALONE, now_held=fail)
-    assert not run(lambda: rotate._came_to_nothing(at, at.planned(BEFORE)))
+    assert run(lambda: appended_entry.came_to_nothing(at, ENTRY)) is nothing
+
+
+@pytest.mark.parametrize(
+    ("settings", "held", "told"),
+    [
+        (good(displayName="Another's"), ALONE, "was changed while this"),
+        (SETTINGS, state((FIRST, ONE), (EARLY, THREE)), "file is older than the state"),
+        (SETTINGS, state((FIRST, THREE)), "Another run made or removed client secrets"),
+    ],
+    ids=["the file", "the state", "a secret"],
+)
+def test_what_changed_since_it_was_read_is_refused(
+    settings: Settings, held: State, told: str
+) -> None:
+    """While a person was asked, by a `git pull` or by another machine."""
+
+    async def read() -> tuple[Settings, State]:
+        return settings, held
+
+    at = stack_of(Tenant([]), ALONE)
+    at.stack.file_shown = "Pulumi.prod.yaml"  # type: ignore[misc]
+    at.stack.read = read  # type: ignore[method-assign,assignment]
+    with pytest.raises(Refused, match=told):
+        run(at.unchanged)
 
 
 def test_what_another_machine_noted_since_the_plan_stays() -> None:
