@@ -83,8 +83,9 @@ def end(of: "Rotation") -> Iterator[str]:
     if not of.before.is_due:
         yield f"Nothing is due; nothing was changed.{_next(of.after)}"
     for window in of.before.add:
+        made = "Made and proven" if window.newest else "Made"  # an update signs in with the newest
         yield (
-            f"Made and proven: the client secret of the window {window.id}, until "
+            f"{made}: the client secret of the window {window.id}, until "
             f"{format_instant(window.expires)}."
         )
     if of.before.are_outputs_behind and not of.before.add:

@@ -308,6 +308,18 @@ def test_a_secret_that_only_the_outputs_tell_of_is_the_stacks_own() -> None:
     assert secret_checks.foreign_secrets(cast(Any, seen)).outcome is Outcome.OK
 
 
+def test_only_the_newest_of_two_that_were_made_is_said_to_be_proven() -> None:
+    """An update signs in with that one."""
+    now, entry = T0 + 10 * DAY, SecretsEntry(T0, 150 * DAY, 30 * DAY)
+    entries = [entry, replace(entry, starts=T0 + 9 * DAY)]
+    plan = rotation.plan("dev", entries, State({}, (), (), {}), APPLICATION, now, now)
+    older, newest = (each.id for each in plan.add)
+    done = SimpleNamespace(before=plan, after=plan, removed=(), done=None, appended_to=None)
+    first, second, *_ = rotation_report.end(cast(Any, done))
+    assert first.startswith(f"Made: the client secret of the window {older}")
+    assert second.startswith(f"Made and proven: the client secret of the window {newest}")
+
+
 def test_the_name_of_a_foreign_secret_is_text_in_the_summary() -> None:
     """Which becomes an issue: it calls nobody and leads nowhere."""
     now, name = T0 + DAY, "@org/admins [sign in](https://evil.example) <img src=x>"
