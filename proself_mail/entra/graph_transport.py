@@ -189,12 +189,12 @@ class GraphTransport:
             inner = error.error.inner_error if error.error else None
             raise _converted(
                 error,
-                (error.error and error.error.code) or "unknown",
+                (error.error and error.error.code) or "",
                 (error.error and error.error.message) or "without a message",
                 (inner and inner.request_id) or "",
             ) from error
         except APIError as error:
-            raise _converted(error, "unknown", str(error)) from error
+            raise _converted(error, "", str(error)) from error
         except NoAnswerYet as error:  # of the credential
             raise NoTokenYet(error) from error
         except (httpx.HTTPError, AzureError) as error:
@@ -219,9 +219,13 @@ def configured(query: Any) -> RequestConfiguration[Any]:
 
 
 def _converted(error: APIError, code: str, message: str, request_id: str = "") -> DirectoryError:
+    """Return it as the port's error; a blank `code` is of an answer that gives none."""
     status = error.response_status_code
     kinds = {404: NotFound, 403: Forbidden}
     kind = kinds.get(status or 0, DirectoryError)
-    converted = kind(status, code, message.rstrip("."), request_id)
+    converted = kind(status, code or "unknown", message.rstrip("."), request_id)
+    if not code and not converted.passes:
+        # Graph's own errors have one; without it "not there" may be a proxy's page.
+        converted = Unreadable("an error that is none of Graph's", status or 0)
     converted.retry_after = retry_after.read(dict(error.response_headers or {}).get("retry-after"))
     return converted

@@ -13,7 +13,7 @@ from kiota_http.middleware.retry_handler import RetryHandler
 
 from proself_mail.config.settings import TargetName
 from proself_mail.entra import graph, graph_records, graph_transport
-from proself_mail.entra.directory import Directory, DirectoryError, Forbidden
+from proself_mail.entra.directory import Directory, DirectoryError, Forbidden, NotFound
 from proself_mail.entra.target import CLOUD, Target
 from proself_mail.errors import ConfigurationError
 from proself_mail.verification import evidence
@@ -130,6 +130,19 @@ def test_a_token_that_is_refused_is_no_missing_permission(
     assert isinstance(error.value, Forbidden) is (status == 403)
     found = ask(lambda directory: evidence._read(listed(directory), "Application.Read.All"))
     assert found == Unread(reason.format(code=code), "Application.Read.All")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 407])
+@pytest.mark.parametrize("body", ["<html>Blocked</html>", "", "{}", '{"error": "blocked"}'])
+def test_a_refusal_that_is_none_of_graphs_says_nothing_of_the_tenant(
+    scripted: ScriptedGraph, ask: Callable[[Ask], Any], status: int, body: str
+) -> None:
+    kind = "application/json" if body.startswith("{") else "text/html"
+    scripted.answer(LIST, answer(status, body.encode(), {"Content-Type": kind}))
+    error = refused(ask, listed)
+    assert (error.code, error.status) == ("unreadable", status)
+    assert not isinstance(error, Forbidden | NotFound)
+    assert "proxy" in error.next_step
 
 
 @pytest.mark.parametrize("status", [None, 429, 500, 502, 503, 504])
