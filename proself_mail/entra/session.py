@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from proself_mail import clock
 from proself_mail.config.settings import Settings, TargetName
-from proself_mail.entra import credentials, target
+from proself_mail.entra import credentials, daemon_thread, target
 from proself_mail.entra.credentials import Caller
 from proself_mail.entra.directory import Directory
 from proself_mail.entra.patience import Patience
@@ -63,7 +63,8 @@ async def sign_in(name: TargetName, tenant_id: str | None) -> AsyncIterator[Sess
     tenant, before anything is read.
     """
     target.check_environment(name, tenant_id)
-    where, there = await asyncio.to_thread(target.reach, name, tenant_id or "organizations")
+    reaching = daemon_thread.started(target.reach, name, tenant_id or "organizations")
+    where, there = await asyncio.wrap_future(reaching)
     here = clock.now()
     clock.check(here, there)
     credential, source = credentials.choose(where, tenant_id or "")

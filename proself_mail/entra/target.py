@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from proself_mail import clock, facts, json_text
 from proself_mail.config.settings import TargetName
-from proself_mail.entra import proxies, retry_after
+from proself_mail.entra import daemon_thread, proxies, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
 from proself_mail.text.command_line import leading
 
@@ -33,6 +33,9 @@ _LOST = (
     HTTPException,
 )
 _NO_ANSWER = timedelta(seconds=10)
+"""So long without a connection, or without a byte, is no answer."""
+_LONGEST = timedelta(seconds=30)
+"""How long an answer may take to its end, with another try; it is of a few kilobytes."""
 _UNSET = (
     f"Run `{leading('--unset')}` in this shell, then try again; `init` and "
     "`sweep` go to the embedded tenant by `--target embedded`."
@@ -200,6 +203,18 @@ def smtp_server(name: TargetName, environment: Mapping[str, str] = os.environ) -
 def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
     """Fetch a JSON document that needs no sign-in, and the time at which it was served."""
     proxies.check(_host(url))
+    try:
+        # Each read has its own patience: byte by byte, an answer would have no end.
+        return daemon_thread.started(_tried, url, tenant_id).result(_LONGEST.total_seconds())
+    except TimeoutError as error:
+        raise RemoteError(
+            f"{urlsplit(url).netloc} gives no whole answer within "
+            f"{_LONGEST.total_seconds():.0f} s.",
+            "Check the network and the proxy variables, then try again.",
+        ) from error
+
+
+def _tried(url: str, tenant_id: str) -> tuple[Any, datetime]:
     try:
         return _got(url, tenant_id)
     except NoAnswerYet as error:

@@ -19,7 +19,7 @@ from proself_mail.diagnosis import explain
 from proself_mail.diagnosis.diagnosis import Diagnosis, diagnose, explained
 from proself_mail.diagnosis.refusal import Names, Sent
 from proself_mail.diagnosis.smtp_replies import CONNECTION, NARROWED
-from proself_mail.entra import session, target
+from proself_mail.entra import daemon_thread, session, target
 from proself_mail.entra.target import Target
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.mail.mail_sign_in import OpenBrowser, SignInRefused, sign_in
@@ -142,7 +142,8 @@ async def _send(
 ) -> tuple[Sequence[Check], Diagnosis | None]:
     """Send the mail; tell of each step after the sign-in, and what a refusal means."""
     try:
-        accepted = await asyncio.to_thread(deliver, server, sent.user, token, mail)
+        delivering = daemon_thread.started(deliver, server, sent.user, token, mail)
+        accepted = await asyncio.wrap_future(delivering)
     except SmtpRefused as refused:
         names = replace(names, server=(server.host, server.port))
         if refused.connection:

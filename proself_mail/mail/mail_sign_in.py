@@ -18,7 +18,7 @@ import requests
 
 from proself_mail.browser import loopback
 from proself_mail.config.settings import MAIL_PROOF_REDIRECT_URI, Settings
-from proself_mail.entra import token_claims
+from proself_mail.entra import daemon_thread, token_claims
 from proself_mail.entra.target import Target
 from proself_mail.errors import RemoteError
 from proself_mail.secret import Secret
@@ -62,7 +62,8 @@ async def sign_in(
     # It logs what it sends at level debug.
     logging.getLogger("msal").setLevel(logging.WARNING)
     try:
-        application = await asyncio.to_thread(_application, target, settings, outputs)
+        discovering = daemon_thread.started(_application, target, settings, outputs)
+        application = await asyncio.wrap_future(discovering)
     except (requests.RequestException, ValueError) as error:
         raise _unreachable(target, error) from error
     flow = application.initiate_auth_code_flow(
@@ -77,9 +78,10 @@ async def sign_in(
         threading.Thread(target=open_browser, args=(flow["auth_uri"],), daemon=True).start()
         answer = await receiver.answer(patience)
     try:
-        result = await asyncio.to_thread(
+        redeeming = daemon_thread.started(
             application.acquire_token_by_auth_code_flow, flow, dict(answer)
         )
+        result = await asyncio.wrap_future(redeeming)
     except requests.RequestException as error:
         raise _unreachable(target, error) from error
     except (ValueError, RecursionError) as error:  # msal's words for what is no answer of this flow

@@ -1,9 +1,11 @@
 """An environment that leads elsewhere than the stack's configuration is refused."""
 
+import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +16,7 @@ import pytest
 from emulator.tls import Identity
 from proself_mail import clock
 from proself_mail.config.settings import TargetName
+from proself_mail.entra import session, target
 from proself_mail.entra.target import check_environment, reach
 from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from tests.unit.test_settings import OTHER_TENANT, TENANT
@@ -179,14 +182,15 @@ def test_a_clock_that_a_variable_moved_is_not_the_machines(monkeypatch: pytest.M
 
 
 @contextmanager
-def answering(body: bytes, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
+def answering(body: Iterable[bytes], folder: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
     """Serve what is no embedded tenant, over TLS that this process trusts; give its host."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(body)
+            for piece in body:
+                self.wfile.write(piece)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -220,7 +224,7 @@ def test_addresses_that_lead_off_the_machine_are_not_taken(
 ) -> None:
     """The client secret would go there."""
     led = {"authentication": {"loginEndpoint": authority}, "microsoftGraphResourceId": graph}
-    with answering(json.dumps(led).encode(), tmp_path, monkeypatch) as host:
+    with answering([json.dumps(led).encode()], tmp_path, monkeypatch) as host:
         environment = {"ARM_METADATA_HOSTNAME": host}
         if not told:
             assert reach(EMBEDDED, TENANT, environment)[0].graph == HERE
@@ -234,7 +238,46 @@ def test_an_answer_without_bottom_is_no_tenants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        answering(b"[" * 200_000, tmp_path, monkeypatch) as host,
+        answering([b"[" * 200_000], tmp_path, monkeypatch) as host,
         pytest.raises(RemoteError, match="answers, but not as a tenant"),
     ):
         reach(EMBEDDED, TENANT, {"ARM_METADATA_HOSTNAME": host})
+
+
+@pytest.fixture
+def trickling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A host whose answer has no end, and comes byte by byte."""
+    ended = threading.Event()
+
+    def bytewise() -> Iterator[bytes]:
+        while not ended.wait(0.05):
+            yield b" "
+
+    with answering(bytewise(), tmp_path, monkeypatch) as host:
+        monkeypatch.setenv("ARM_METADATA_HOSTNAME", host)
+        try:
+            yield host
+        finally:
+            ended.set()
+
+
+def test_an_answer_that_trickles_is_none(trickling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "_LONGEST", timedelta(seconds=1))
+    with pytest.raises(RemoteError, match=f"{trickling} gives no whole answer within 1 s"):
+        reach(EMBEDDED, TENANT)
+
+
+@pytest.mark.usefixtures("trickling")
+def test_an_answer_that_trickles_does_not_hold_a_deadline_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(target, "_LONGEST", timedelta(seconds=10))
+
+    async def signing_in() -> None:
+        async with asyncio.timeout(0.3), session.sign_in(EMBEDDED, TENANT):
+            pass
+
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(signing_in())
+    assert time.monotonic() - began < 5

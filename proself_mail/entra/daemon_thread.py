@@ -1,0 +1,28 @@
+"""Work that blocks, in a thread that nobody has to wait for.
+
+`asyncio.to_thread` uses threads whose end the loop's own end waits for: whatever holds the work up
+then holds Ctrl-C and a deadline up as well. It is for what only asks, and starts no process.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def started(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Future[T]:
+    """Begin the work, and give what it will have returned or raised."""
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()  # who gives up waiting does not end it
+
+    def run() -> None:
+        try:
+            future.set_result(work(*arguments, **named))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
