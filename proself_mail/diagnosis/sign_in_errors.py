@@ -35,7 +35,10 @@ _DETAIL = re.compile(
 """A number in the details of a page that refuses a sign-in, or of the sign-in log."""
 _SHORTEST = 5
 """Digits of a number; fewer are one that was cut."""
-_KNOWN_NUMBER, _UNKNOWN_NUMBER, _ANY_WORD = -1, 1000, 1001
+_OUTER = _BY_NUMBER[70002]
+"""What says less than the number behind it: `AADSTS70002: Error validating credentials.
+AADSTS70008: …` (Azure/azure-cli#856)."""
+_KNOWN_NUMBER, _KNOWN_OUTER, _UNKNOWN_NUMBER, _ANY_WORD = -2, -1, 1000, 1001
 """Ranks beside those of replies: why a sign-in failed is why the mail did. A word is said with very
 different numbers, so it says nothing beside one."""
 
@@ -46,7 +49,8 @@ def matches(text: str) -> Iterator[Match]:
         number, rest = found[1], found[2] or ""
         entry = _BY_NUMBER.get(int(number + rest)) or _BY_NUMBER.get(int(number))
         if entry or len(number) >= _SHORTEST:
-            rank = _KNOWN_NUMBER if entry else _UNKNOWN_NUMBER
+            known = _KNOWN_OUTER if entry is _OUTER else _KNOWN_NUMBER
+            rank = known if entry else _UNKNOWN_NUMBER
             yield Match(found.start(), found.end(1), entry, of_sign_in=True, rank=rank)
     for found in _DETAIL.finditer(text):
         if entry := _BY_NUMBER.get(int(found[1])):

@@ -129,6 +129,19 @@ PASTED: list[tuple[str, list[str]]] = [
     (f"10:00 {MAILBOX}\n11:00 550 5.9.99 Never seen", [UNKNOWN, DISABLED]),
     ("AADSTS50173: x\n535 5.7.3 Authentication unsuccessful", ["refresh-token-ended"]),
     ("AADSTS9999999: x\n535 5.7.3 y", ["authentication-unsuccessful"]),
+    # A number that stands around another.
+    ("AADSTS70002: Error validating credentials. AADSTS70008: The refresh token has expired",
+     ["refresh-token-ended"]),
+    ("AADSTS70002: Error validating credentials. AADSTS50126: Invalid username or password",
+     ["wrong-password"]),
+    ("AADSTS70002: Error validating credentials. AADSTS54005: OAuth2 Authorization code was",
+     ["code-used-twice"]),
+    ("AADSTS70002: Error validating credentials. AADSTS50012: Invalid client secret is provided.",
+     ["secret-not-taken"]),
+    ("AADSTS70002: The provided request must include a 'client_secret' input parameter.\n"
+     "535 5.7.3 Authentication unsuccessful", ["secret-not-taken"]),
+    ("AADSTS70000: The provided value for the input parameter 'refresh_token' or 'assertion' is "
+     "not valid.", ["refresh-token-ended"]),
     # As mails and pages show them.
     ("> 535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is\n"
      "> disabled for the Mailbox. Visit", [DISABLED]),
