@@ -157,6 +157,21 @@ PASTED: list[tuple[str, list[str]]] = [
     ("> AADSTS700=\n> 0222: The provided", ["secret-expired"]),
     ("AADSTS50011\n2:00 later", ["redirect-uri-mismatch"]),
     ('{"error":"invalid_client","error_codes":[7000222]}', ["secret-expired"]),
+    # What a delivery report says of others.
+    ("450 4.4.316 Connection refused [Message=Socket error code 10061] "
+     "[LastAttemptedServerName=mail.partner.example] [LastAttemptedIP=203.0.113.5:25]",
+     ["recipient-server-unreachable"]),
+    ("Reason: [{LED=450 4.4.317 Cannot connect to remote server [Message=SocketError: Connection "
+     "timed out]};{MSG=};{FQDN=mx.partner.example}]", ["recipient-server-unreachable"]),
+    ("Remote Server returned '554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:"
+     "QuotaExceededException.MapiExceptionShutoffQuotaExceeded'", ["recipient-mailbox-full"]),
+    ("554 5.2.0 STOREDRV.Deliver.Exception:QuotaExceededException", ["recipient-mailbox-full"]),
+    ("552 5.2.2 <info@partner.example> Mailbox full", ["recipient-mailbox-full"]),
+    ("452-4.2.2 The email account that you tried to reach is over quota",
+     ["recipient-mailbox-full"]),
+    ("SMTPAddressFailedException: 550 5.1.8 <proself@contoso.example>: Sender address rejected: "
+     "Domain not found", ["sender-domain-not-found"]),
+    ("550 5.1.8 sorry, can't find a valid MX for sender domain", ["sender-domain-not-found"]),
     # What clients say of a connection.
     ("MailConnectException: Couldn't connect to host, port: smtp.x.example, 25; timeout -1;\n"
      "  nested exception is:\n\tjava.net.ConnectException: Connection refused",
