@@ -24,6 +24,12 @@ _NO_ANSWER = timedelta(seconds=10)
 """So long without a connection, or without a byte, is no answer."""
 _AGAIN_AFTER = (timedelta(seconds=0.3), timedelta(seconds=1))
 """How long after no token is asked once more, before anybody is told."""
+_NONE_OF_ENTRAS = (
+    "No response content from Microsoft Entra ID",
+    "Unexpected response from Microsoft Entra ID",
+)
+"""How azure-identity's error begins where the answer is neither a token nor a refusal of OAuth's:
+it calls that a refusal too."""
 _SOON = timedelta(seconds=2)
 """A Retry-After of no more is slept in the same way."""
 
@@ -71,13 +77,19 @@ async def token(
 
 async def _asked(credential: AsyncTokenCredential, target: Target, enable_cae: bool) -> AccessToken:
     """Ask once. Raises `AzureError`, also for an answer that azure-identity trips over."""
-    from azure.core.exceptions import DecodeError
+    from azure.core.exceptions import ClientAuthenticationError, DecodeError
 
+    response = None
     try:
         return await credential.get_token(f"{target.graph}/.default", enable_cae=enable_cae)
+    except ClientAuthenticationError as error:
+        if not str(error).startswith(_NONE_OF_ENTRAS):
+            raise
+        response = error.response
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
-        # Without the error, which may quote the answer.
-        raise DecodeError("what answers there is not Entra's token endpoint") from None
+        pass
+    # Without the error, which may quote the answer.
+    raise DecodeError("what answers there is not Entra's token endpoint", response=response)
 
 
 def passes_in(error: AzureError) -> timedelta | None:

@@ -224,6 +224,15 @@ RULES = (
         source="C: a 403 too, while the application is on the way to the replica",
     ),
     Rule(
+        # Graph's own errors are JSON.
+        r"unexpected status (403|404|407|511)( \([^)]*\))? with response:\s*<",
+        Kind.PERMANENT,
+        "what answered is a page, and not Microsoft Graph",
+        "Check the proxy variables, and that no proxy and no security product stands between; "
+        "then run it again.",
+        source="–: a proxy's page",
+    ),
+    Rule(
         r"Authorization_RequestDenied|Insufficient privileges|unexpected status 403",
         Kind.PERMANENT,
         "the signed-in identity may not do this",

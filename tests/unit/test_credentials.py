@@ -243,7 +243,7 @@ def sent_back(request: Any, made: httpx.Response) -> Any:
     return SimpleNamespace(
         status_code=made.status_code,
         headers=made.headers,
-        content_type="application/json",
+        content_type=made.headers.get("Content-Type"),
         reason=made.reason_phrase,
         request=request,
         text=lambda *_: made.text,
@@ -274,20 +274,25 @@ def test_who_wants_to_be_left_alone_for_long_is_told_of_at_once(
 @pytest.mark.parametrize(
     "answer",
     [
-        b"1",
-        b'{"access_token": null, "expires_in": null}',
-        b'{"access_token": "x", "expires_in": "soon"}',
-        b"[" * 100_000,
+        httpx.Response(200, json=1),
+        httpx.Response(200, json={"access_token": None, "expires_in": None}),
+        httpx.Response(200, json={"access_token": "x", "expires_in": "soon"}),
+        httpx.Response(200, json={"access_token": "x"}),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, headers={"Content-Type": "application/json"}, content=b"[" * 100_000),
+        httpx.Response(200),
+        httpx.Response(302, headers={"Location": "https://proxy.example/"}),
+        *(httpx.Response(status, html="<p>Blocked</p>") for status in (200, 403, 407, 511)),
     ],
 )
 def test_an_answer_that_is_no_token_endpoints_is_told(
-    monkeypatch: pytest.MonkeyPatch, answer: bytes
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response
 ) -> None:
     """azure-identity takes for granted that it is Entra's."""
 
     async def send(_: object, request: Any, **__: object) -> Any:
-        headers = {"Content-Type": "application/json"}
-        return sent_back(request, httpx.Response(200, headers=headers, content=answer))
+        return sent_back(request, answer)
 
     monkeypatch.setattr(AioHttpTransport, "send", send)
     with pytest.raises(RemoteError, match="is not Entra's token endpoint") as told:

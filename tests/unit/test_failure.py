@@ -198,6 +198,17 @@ def test_what_the_words_mean(words: str, kind: Kind) -> None:
     assert "\n" not in multiline.said
 
 
+@pytest.mark.parametrize("status", ["403 (403 Forbidden)", "404 (404 Not Found)", "407", "511"])
+@pytest.mark.parametrize("page", ["<html><p>Blocked</p></html>", "\r\n<!DOCTYPE html><p>No</p>"])
+def test_a_page_is_no_refusal_of_graphs(status: str, page: str) -> None:
+    found = classify(
+        f"Could not update Application (x): unexpected status {status} with response: {page}"
+    )
+    assert found.kind is Kind.PERMANENT
+    assert "proxy" in found.next_step
+    assert "rights" not in found.next_step
+
+
 BODIES = [
     (404, "Request_ResourceNotFound", "Resource 'x' does not exist or one of its queried "
      "reference-property objects are not present.", Kind.LAG),
