@@ -83,11 +83,33 @@ class _Smtp(smtplib.SMTP):
     """A connection each of whose answers has an end: smtplib's own patience is with each read."""
 
     def getreply(self) -> tuple[int, bytes]:
-        """Read an answer, of however many lines."""
+        """Read an answer, of however many lines. Raises `SMTPException` for one of no SMTP."""
         if self.file is None:
-            self.file = io.BufferedReader(_Bounded(cast(socket.socket, self.sock)))
-        self.file.raw.begin()
-        return super().getreply()
+            self.file = _Lines(_Bounded(cast(socket.socket, self.sock)))
+        lines = cast(_Lines, self.file)
+        lines.bounded.begin()
+        code, said = super().getreply()
+        if code not in range(200, 600):  # or smtplib's -1, and words that are cut
+            self.close()
+            line = lines.last.decode("utf-8", "replace").strip()
+            raise smtplib.SMTPException(f"{line} (no SMTP)")
+        return code, said
+
+
+class _Lines(io.BufferedReader):
+    """What a server sends, line by line."""
+
+    last = b""
+    """The last one, whole."""
+
+    def __init__(self, bounded: "_Bounded") -> None:
+        super().__init__(bounded)
+        self.bounded = bounded
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line."""
+        self.last = super().readline(size)
+        return self.last
 
 
 class _Bounded(io.RawIOBase):

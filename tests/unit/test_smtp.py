@@ -103,6 +103,20 @@ def test_what_comes_before_tls_is_told_apart(answers: tuple[bytes, ...], key: st
     assert bool(refused.connection) == bool(key)
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n",),
+        (b"220 hello\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
+        (b"220 hello\r\n", b"250-x\r\n250 STARTTLS\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
+    ],
+)
+def test_what_is_no_smtp_is_told_whole(answers: tuple[bytes, ...]) -> None:
+    refused = refusal(*answers)
+    assert refused.connection == "connection-dropped"
+    assert refused.said.endswith(": HTTP/1.1 400 Bad Request (no SMTP)")
+
+
 def authentication_refused(*answers: bytes) -> tuple[SmtpRefused | None, list[bytes]]:
     """Authenticate as after STARTTLS, at a server that speaks without it.
 
