@@ -4,6 +4,7 @@ The token goes out only after TLS with a checked certificate. What a refusal mea
 `diagnosis`'s; it retries nothing, for the proof is to show what Proself would meet.
 """
 
+import base64
 import contextlib
 import io
 import smtplib
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(seconds=30)
 """How long each answer may take to its end; Exchange Online answers within one."""
+_CHALLENGE, _AUTHENTICATED = 334, 235
+"""Reply codes to AUTH (RFC 4954)."""
 _LONGEST_ANSWER = 65536
 """Bytes of one; of real servers it is the list of what they offer, within a thousand."""
 
@@ -180,12 +183,12 @@ def _authenticate(smtp: smtplib.SMTP, server: Server, user: str, token: Secret) 
             "authentication", f"{server} does not offer AUTH XOAUTH2", connection="xoauth2-missing"
         )
 
-    def respond(challenge: bytes | None = None) -> str:
-        if challenge:
-            return ""  # an error as JSON; the reply that follows says it in words
-        return f"user={user}\x01auth=Bearer {token.reveal()}\x01\x01"
-
-    smtp.auth("XOAUTH2", respond)
+    sent = f"user={user}\x01auth=Bearer {token.reveal()}\x01\x01"
+    code, said = smtp.docmd("AUTH", f"XOAUTH2 {base64.b64encode(sent.encode()).decode()}")
+    if code == _CHALLENGE:  # an error as JSON; the reply that follows says it in words
+        code, said = smtp.docmd("")
+    if code != _AUTHENTICATED:
+        raise SmtpRefused("authentication", _reply(code, said))
 
 
 def _submit(smtp: smtplib.SMTP, message: EmailMessage) -> str:

@@ -117,10 +117,10 @@ def test_what_is_no_smtp_is_told_whole(answers: tuple[bytes, ...]) -> None:
     assert refused.said.endswith(": HTTP/1.1 400 Bad Request (no SMTP)")
 
 
-def authentication_refused(*answers: bytes) -> tuple[SmtpRefused | None, list[bytes]]:
+def authentication_refused(*answers: bytes) -> tuple[SmtpRefused, list[bytes]]:
     """Authenticate as after STARTTLS, at a server that speaks without it.
 
-    Returns our own refusal, none where it is the server's, and what was sent, from EHLO on.
+    Returns the refusal, and what was sent, from EHLO on.
     """
     sent: list[bytes] = []
     with (
@@ -128,22 +128,28 @@ def authentication_refused(*answers: bytes) -> tuple[SmtpRefused | None, list[by
         contextlib.closing(smtplib.SMTP(server.host, server.port)) as client,
     ):
         client.ehlo()
-        with pytest.raises((SmtpRefused, smtplib.SMTPAuthenticationError)) as refused:
+        with pytest.raises(SmtpRefused) as refused:
             smtp._authenticate(client, server, "proself@contoso.example", Secret("t0ken"))
-    return refused.value if isinstance(refused.value, SmtpRefused) else None, sent
+    assert refused.value.stage == "authentication"
+    return refused.value, sent
 
 
 @pytest.mark.parametrize("offered", [b"250 AUTH LOGIN XOAUTH\r\n", b"250 SIZE 1\r\n"])
 def test_no_token_goes_to_a_server_that_takes_none(offered: bytes) -> None:
-    ours, sent = authentication_refused(b"250-x\r\n" + offered, b"535 no\r\n")
-    assert ours
-    assert ours.connection == "xoauth2-missing"
+    refused, sent = authentication_refused(b"250-x\r\n" + offered, b"535 no\r\n")
+    assert refused.connection == "xoauth2-missing"
     assert not [line for line in sent if line.startswith(b"AUTH")]
 
 
-def test_what_a_server_says_against_a_token_gets_an_empty_answer() -> None:
+CHALLENGE = b"334 %s\r\n" % base64.b64encode(b'{"status":"400"}')
+
+
+@pytest.mark.parametrize("challenge", [CHALLENGE, b"334\r\n", b"334 ***no base64***\r\n"])
+@pytest.mark.parametrize("refusal", [b"535 5.7.3 no\r\n", CHALLENGE])
+def test_what_a_server_says_against_a_token_gets_an_empty_answer(
+    challenge: bytes, refusal: bytes
+) -> None:
     """It is a challenge, and the refusal follows: the token is not sent once more."""
-    challenge = b"334 %s\r\n" % base64.b64encode(b'{"status":"400"}')
-    ours, sent = authentication_refused(b"250-x\r\n250 AUTH XOAUTH2\r\n", challenge, b"535 no\r\n")
-    assert ours is None
-    assert sent[2] == b"\r\n"
+    refused, sent = authentication_refused(b"250-x\r\n250 AUTH XOAUTH2\r\n", challenge, refusal)
+    assert sent[2:] == [b"\r\n"]
+    assert (refused.said, refused.connection) == (refusal.decode().strip(), "")
