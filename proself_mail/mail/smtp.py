@@ -18,7 +18,7 @@ from email.message import EmailMessage
 from typing import TYPE_CHECKING, cast
 
 from proself_mail.secret import Secret
-from proself_mail.text.quotation import quoted
+from proself_mail.text.quotation import quoted, without_pieces
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -83,7 +83,13 @@ def deliver(server: Server, user: str, token: Secret, message: EmailMessage) -> 
 
 
 class _Smtp(smtplib.SMTP):
-    """A connection each of whose answers has an end: smtplib's own patience is with each read."""
+    """A connection each of whose answers has an end: smtplib's own patience is with each read.
+
+    None of them tells what was sent to authenticate, for a server may repeat it.
+    """
+
+    sent: tuple[str, ...] = ()
+    """The token, and the forms that it was sent in."""
 
     def getreply(self) -> tuple[int, bytes]:
         """Read an answer, of however many lines. Raises `SMTPException` for one of no SMTP."""
@@ -94,9 +100,15 @@ class _Smtp(smtplib.SMTP):
         code, said = super().getreply()
         if code not in range(200, 600):  # or smtplib's -1, and words that are cut
             self.close()
-            line = lines.last.decode("utf-8", "replace").strip()
+            line = self._covered(lines.last).decode("utf-8", "replace").strip()
             raise smtplib.SMTPException(f"{line} (no SMTP)")
-        return code, said
+        return code, self._covered(said)
+
+    def _covered(self, said: bytes) -> bytes:
+        text = said.decode("utf-8", "surrogateescape")
+        for each in self.sent:
+            text = without_pieces(text, each)
+        return text.encode("utf-8", "surrogateescape")
 
 
 class _Lines(io.BufferedReader):
@@ -147,7 +159,7 @@ class _Bounded(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def _connected(server: Server) -> Iterator[smtplib.SMTP]:
+def _connected(server: Server) -> Iterator[_Smtp]:
     """Connect and encrypt."""
     try:
         smtp = _Smtp(server.host, server.port, timeout=PATIENCE.total_seconds())
@@ -177,14 +189,16 @@ def _connected(server: Server) -> Iterator[smtplib.SMTP]:
         smtp.close()
 
 
-def _authenticate(smtp: smtplib.SMTP, server: Server, user: str, token: Secret) -> None:
+def _authenticate(smtp: _Smtp, server: Server, user: str, token: Secret) -> None:
     if "XOAUTH2" not in smtp.esmtp_features.get("auth", "").upper().split():
         raise SmtpRefused(
             "authentication", f"{server} does not offer AUTH XOAUTH2", connection="xoauth2-missing"
         )
 
-    sent = f"user={user}\x01auth=Bearer {token.reveal()}\x01\x01"
-    code, said = smtp.docmd("AUTH", f"XOAUTH2 {base64.b64encode(sent.encode()).decode()}")
+    response = f"user={user}\x01auth=Bearer {token.reveal()}\x01\x01"
+    encoded = base64.b64encode(response.encode()).decode()
+    smtp.sent = token.reveal(), encoded
+    code, said = smtp.docmd("AUTH", f"XOAUTH2 {encoded}")
     if code == _CHALLENGE:  # an error as JSON; the reply that follows says it in words
         code, said = smtp.docmd("")
     if code != _AUTHENTICATED:

@@ -10,6 +10,7 @@ anywhere (azure-pipelines-agent, Command.cs). Both compare as a culture does, fo
 that are not seen do not count.
 """
 
+import itertools
 import json
 import re
 import unicodedata
@@ -19,6 +20,8 @@ from proself_mail.secret import MASK
 
 LONGEST = 1000
 """Characters that a quotation has at most; replies of real servers have a few hundred."""
+_PIECE = 8
+"""Characters of a secret that give it away; fewer may be anything's."""
 _LONGEST_VALUE = 100
 """Characters of a value that a person gave, and that is too long to be a right one."""
 
@@ -121,6 +124,17 @@ def excerpt(text: str, start: int, end: int) -> str:
 def uncredentialed(text: str) -> str:
     """Cover what may be a token, a code or a secret."""
     return _covered(text, lambda _: MASK)
+
+
+def without_pieces(text: str, secret: str) -> str:
+    """Cover a known secret, whole or in pieces of some characters, whatever stands between them."""
+    pieces = {secret[at : at + _PIECE] for at in range(len(secret) - _PIECE + 1)}
+    is_covered = [False] * len(text)
+    for at in range(len(text) - _PIECE + 1):
+        if text[at : at + _PIECE] in pieces:
+            is_covered[at : at + _PIECE] = [True] * _PIECE
+    runs = itertools.groupby(zip(is_covered, text, strict=True), key=lambda each: each[0])
+    return "".join(MASK if covered else "".join(c for _, c in run) for covered, run in runs)
 
 
 def without_keys(text: str) -> str:

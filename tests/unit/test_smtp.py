@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import re
-import smtplib
+import secrets
 import socket
 import threading
 import time
@@ -117,7 +117,9 @@ def test_what_is_no_smtp_is_told_whole(answers: tuple[bytes, ...]) -> None:
     assert refused.said.endswith(": HTTP/1.1 400 Bad Request (no SMTP)")
 
 
-def authentication_refused(*answers: bytes) -> tuple[SmtpRefused, list[bytes]]:
+def authentication_refused(
+    *answers: bytes, token: Secret | None = None
+) -> tuple[SmtpRefused, list[bytes]]:
     """Authenticate as after STARTTLS, at a server that speaks without it.
 
     Returns the refusal, and what was sent, from EHLO on.
@@ -125,11 +127,11 @@ def authentication_refused(*answers: bytes) -> tuple[SmtpRefused, list[bytes]]:
     sent: list[bytes] = []
     with (
         answering(b"220 hello\r\n", *answers, heard=sent) as server,
-        contextlib.closing(smtplib.SMTP(server.host, server.port)) as client,
+        contextlib.closing(smtp._Smtp(server.host, server.port)) as client,
     ):
         client.ehlo()
         with pytest.raises(SmtpRefused) as refused:
-            smtp._authenticate(client, server, "proself@contoso.example", Secret("t0ken"))
+            smtp._authenticate(client, server, "proself@contoso.example", token or Secret("t0ken"))
     assert refused.value.stage == "authentication"
     return refused.value, sent
 
@@ -153,3 +155,20 @@ def test_what_a_server_says_against_a_token_gets_an_empty_answer(
     refused, sent = authentication_refused(b"250-x\r\n250 AUTH XOAUTH2\r\n", challenge, refusal)
     assert sent[2:] == [b"\r\n"]
     assert (refused.said, refused.connection) == (refusal.decode().strip(), "")
+
+
+@pytest.mark.parametrize("per_line", [12, 60, 1000])
+@pytest.mark.parametrize("of", ["token", "response"])
+def test_a_token_that_is_repeated_is_covered_in_each_of_its_pieces(of: str, per_line: int) -> None:
+    token = secrets.token_urlsafe(675)
+    response = f"user=proself@contoso.example\x01auth=Bearer {token}\x01\x01".encode()
+    echoed = token if of == "token" else base64.b64encode(response).decode()
+    lines = [echoed[at : at + per_line] for at in range(0, len(echoed), per_line)]
+    refused, _ = authentication_refused(
+        b"250-x\r\n250 AUTH XOAUTH2\r\n",
+        "".join(f"535-5.7.8 {line}\r\n" for line in lines).encode() + b"535 5.7.8 rejected\r\n",
+        token=Secret(token),
+    )
+    assert refused.said.startswith("535 5.7.8 ")
+    assert refused.said.endswith("5.7.8 rejected") or refused.said.endswith(" …")
+    assert not [each for each in lines if each[:8] in refused.said or each[-8:] in refused.said]
