@@ -463,7 +463,7 @@ def test_a_proof_that_is_open_for_too_long_says_what_up_takes_and_tries_nothing(
     assert "\n  proself-mail up --stack dev\n" in done.stdout
     assert "no sign-in and no mail was tried: see “mail proof's redirect URI” above" in said
     assert "UNKNOWN mail: accepted not reached" in said
-    assert "1 of 26 checks failed" in said
+    assert "1 of 27 checks failed" in said
 
 
 def redirect_uri_check(look: Look) -> dict[str, Any]:
