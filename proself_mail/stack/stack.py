@@ -23,7 +23,15 @@ from proself_mail.config.configuration import Standing
 from proself_mail.config.settings import PROJECT, Settings
 from proself_mail.config.stack_name import file_name, is_stack_name, short_name
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
-from proself_mail.stack import backend, failure, integrity, pulumi_command, stack_file, state
+from proself_mail.stack import (
+    backend,
+    failure,
+    integrity,
+    pulumi_command,
+    secrets_provider,
+    stack_file,
+    state,
+)
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.observed import Observed, Observer
 from proself_mail.stack.outputs import Outputs, outputs_of
@@ -145,18 +153,42 @@ class Stack:
             raise self.missing()
         integrity.check(self.name, found)
         self.check_identity(settings, found)
-        await self.engine.awaited(lambda: self._check_passphrase(found))
+        await self.engine.awaited(lambda: self._check_secrets_provider(found))
         return settings, found
 
-    def _check_passphrase(self, found: State) -> None:
-        """Raise `ConfigurationError` where the passphrase does not open the stack's file.
+    def _check_secrets_provider(self, found: State) -> None:
+        """Raise `ConfigurationError` where the file names another secrets provider than the state.
 
-        Reading needs the state's alone; an update encrypts by the file's, and is refused. The
-        engine is asked only where they differ, by the ciphertext that is part of a salt.
+        Reading needs the state's alone; an update encrypts by the file's, and undoes a change of
+        it. Of two passphrases the engine is asked whether the one at hand opens the file too, by
+        the ciphertext that is part of a salt.
         """
-        salt = self._salt()
-        if salt in ("", found.salt) or not found.holds_anything:
+        try:
+            given = secrets_provider.of_file(stack_file.document(self.file))
+        except stack_file.UNREADABLE:  # which the engine has read, or will refuse
             return
+        kept = found.secrets_provider
+        if not found.holds_anything:
+            return
+        if given.is_other_than(kept):
+            by = "another data key of it" if given.url == kept.url != "" else kept.told
+            lines = " and ".join(f"`{each}`" for each in kept.lines)
+            raise ConfigurationError(
+                f"The secrets provider of {self.file_shown} is {given.told}, and the state of "
+                f"{self.name} is encrypted by {by}: an update would change that. Pulumi's `stack "
+                "change-secrets-provider` was run since this file, or an update by an older one "
+                "undid it.",
+                "Bring the newest stack file (`git pull`) and set what its secrets provider needs; "
+                "then try again. Where there is none, "
+                f"{f'put {lines} in place of' if lines else 'take out'} this one's "
+                "`secretsprovider`, `encryptedkey` and `encryptionsalt`. Do not run `stack "
+                "change-secrets-provider` before: by a file that is not the state's it can leave "
+                "secrets that nothing opens.",
+            )
+        if given.salt not in ("", kept.salt):
+            self._check_passphrase(given.salt)
+
+    def _check_passphrase(self, salt: str) -> None:
         told = {f"{PROJECT}:salt": {"secure": salt.split(":", 2)[-1]}}
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / self.file.name
@@ -174,18 +206,6 @@ class Stack:
                     "Bring the newest stack file (`git pull`) and set the passphrase that goes "
                     "with it; then try again.",
                 ) from error
-
-    def _salt(self) -> str:
-        """Return the `encryptionsalt` by which an update encrypts; blank for a key service's key.
-
-        Blank too where only the engine can read the file.
-        """
-        try:
-            found = stack_file.document(self.file)
-            by_passphrase = found.get("secretsprovider") in (None, "default", "passphrase")
-        except stack_file.UNREADABLE:
-            return ""
-        return str(found.get("encryptionsalt") or "") if by_passphrase else ""
 
     def missing(self) -> NoStackError:
         """Return the error for a backend that does not have it."""

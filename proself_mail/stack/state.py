@@ -6,15 +6,16 @@ and only where the engine cannot get over what a cut-off run left (`mend`).
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from proself_mail import json_text
 from proself_mail.config import stamp
-from proself_mail.stack import output_names
+from proself_mail.stack import output_names, secrets_provider
 from proself_mail.stack.foreign import Foreign
+from proself_mail.stack.secrets_provider import SecretsProvider
 from proself_mail.stack.urn import Urn
 
 APPLICATION = "application"
@@ -85,8 +86,8 @@ class State:
     """The program's that others of their names stand for now; the next update deletes them."""
     tainted: tuple[Urn, ...] = ()
     """What `pulumi state taint` marked: the next update replaces it."""
-    salt: str = ""
-    """The `encryptionsalt` of its secrets; blank where no passphrase encrypts them."""
+    secrets_provider: SecretsProvider = field(default_factory=SecretsProvider)
+    """What encrypts its secrets."""
 
     @property
     def holds_anything(self) -> bool:
@@ -215,7 +216,7 @@ def read(deployment: Mapping[str, Any]) -> State:
         foreign_of(foreign, outputs, {each["urn"] for each in deployment.get("resources") or ()}),
         tuple(replaced),
         tuple(tainted),
-        ((deployment.get("secrets_providers") or {}).get("state") or {}).get("salt") or "",
+        secrets_provider.of_state(deployment),
     )
     # What these cannot be read from is told now, and by who knows of which stack it is.
     _ = found.stack_id, found.made, found.ends, found.secrets_made

@@ -46,7 +46,8 @@ PURE = {
     *("config.settings", "config.stack_name", "config.stamp"),
     *("entra.directory", "entra.secret_policy", "proself.proself"),
     *("stack.client_secret", "stack.engine_environment", "stack.failure", "stack.foreign"),
-    *("stack.integrity", "stack.output_names", "stack.state", "stack.taint", "stack.urn"),
+    *("stack.integrity", "stack.output_names", "stack.secrets_provider", "stack.state"),
+    *("stack.taint", "stack.urn"),
 }
 """Modules without I/O. What `infra` may know of beside them is named here."""
 INFRA_MAY = PURE | {

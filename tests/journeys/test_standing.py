@@ -17,6 +17,7 @@ import yaml
 from proself_mail.entra.patience import AGREEING
 from proself_mail.stack import lock, stack
 from tests.journey import Journey, instant
+from tests.key_service import PROVIDER
 from tests.removing import STACK
 
 TRAILING = {
@@ -261,26 +262,55 @@ def test_a_file_that_is_older_than_the_state_is_refused(standing: Journey) -> No
     assert standing.writes(before) == []
 
 
-SALT = "v1:0pzDwyc/NBU=:v1:IOuivrictSwGBgzR:hTYchtwN4cNHTmS+lJ19/9DyikWCCg=="
-"""As the engine made it for the passphrase `one`."""
+SALTS = {
+    "one": "v1:0pzDwyc/NBU=:v1:IOuivrictSwGBgzR:hTYchtwN4cNHTmS+lJ19/9DyikWCCg==",
+    "two": "v1:vQLGV9vye6E=:v1:d+05MNEMm5O9jI7E:KxYRsvmz/BzeAbi44apVP1c5OPaOlg==",
+}
+"""As the engine made them for these passphrases."""
 
 
-def test_a_file_that_the_passphrase_does_not_open_is_told(standing: Journey) -> None:
-    """One from before the secrets provider was changed: to read the state it is not needed."""
-    file = standing.folder / f"Pulumi.{STACK}.yaml"
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
-    file.write_text(yaml.safe_dump({"config": config, "encryptionsalt": SALT}), encoding="utf-8")
-    before = standing.mark()
-    for command in ("verify", "preflight", "rotate"):
-        env = {"PULUMI_CONFIG_PASSPHRASE": "two"}
-        done = standing.proself_mail(command, "--stack", STACK, env=env)
-        assert done.returncode == 2, done.stdout + done.stderr
+def test_a_file_of_another_secrets_provider_than_the_state_is_told(standing: Journey) -> None:
+    """An update would bring the state to the file's, though all that is read opens."""
+    file, one = standing.folder / f"Pulumi.{STACK}.yaml", {"PULUMI_CONFIG_PASSPHRASE": "one"}
+    of_the_key = file.read_bytes()
+    config = yaml.safe_load(of_the_key)["config"]
+
+    def refused(*commands: str) -> str:
+        for command in commands:
+            done = standing.proself_mail(command, "--stack", STACK, env=one)
+            assert done.returncode == 2, done.stdout + done.stderr
         said = " ".join(done.stderr.split())
-        assert "`encryptionsalt` is not that of the state" in said
         assert "Bring the newest stack file (`git pull`)" in said
+        return said
+
+    def carried_out(said: str) -> None:
+        lines = re.findall(r"`((?:secretsprovider|encryptedkey|encryptionsalt): [^`]*)`", said)
+        written = {"config": config, **yaml.safe_load("\n".join(lines))}
+        file.write_text(yaml.safe_dump(written), encoding="utf-8")
+        done = standing.proself_mail("verify", "--stack", STACK, env=one)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    before = standing.mark()
+    with_salt = {"config": config, "encryptionsalt": SALTS["one"]}
+    file.write_text(yaml.safe_dump(with_salt), encoding="utf-8")
+    said = refused("verify", "preflight", "rotate", "up")
+    assert f"is a passphrase, and the state of {STACK} is encrypted by '{PROVIDER}'" in said
+    carried_out(said)
+    changed = standing.pulumi(
+        "stack", "change-secrets-provider", "passphrase", "--stack", STACK, env=one
+    )
+    assert changed.returncode == 0, changed.stderr
+    # One of another salt opens all the same, unless it is another passphrase's.
+    file.write_text(yaml.safe_dump(with_salt), encoding="utf-8")
+    assert standing.proself_mail("verify", "--stack", STACK, env=one).returncode == 0
+    with_salt["encryptionsalt"] = SALTS["two"]
+    file.write_text(yaml.safe_dump(with_salt), encoding="utf-8")
+    assert "`encryptionsalt` is not that of the state" in refused("verify", "preflight", "rotate")
+    file.write_bytes(of_the_key)
+    said = refused("verify")
+    assert f"is '{PROVIDER}', and the state of {STACK} is encrypted by a passphrase" in said
+    carried_out(said)
     assert standing.writes(before) == []
-    env = {"PULUMI_CONFIG_PASSPHRASE": "one"}
-    assert standing.proself_mail("verify", "--stack", STACK, env=env).returncode == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal")
