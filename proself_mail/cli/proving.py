@@ -72,7 +72,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         )
     unseen: Error | None = None
     if arguments.all:
-        found = asyncio.run(verify.run_all(verify.names(project), project))
+        found = asyncio.run(_verify_all(project))
         unseen = None if found else verify.nothing(project)
     else:
         try:
@@ -91,6 +91,12 @@ def _verify(arguments: argparse.Namespace) -> int:
     if unseen:
         raise unseen
     return code
+
+
+async def _verify_all(project: Path) -> "Mapping[str, Verified | Error]":
+    from proself_mail.verification import verify
+
+    return await verify.run_all(await verify.names(project), project)
 
 
 async def _verify_one(arguments: argparse.Namespace, project: Path) -> "Verified":

@@ -34,6 +34,20 @@ def url(project: Path) -> str:
         return ""
 
 
+PARALLEL = "PULUMI_DIY_BACKEND_PARALLEL"
+"""How many stacks the CLI reads at once for a list of them (pulumi/pulumi#18909)."""
+
+
+def listing(project: Path) -> dict[str, str]:
+    """Return what an environment lacks for a list of stacks, which may never come on Postgres.
+
+    It was seen to be stuck there with four stacks or more, by Pulumi 3.259.0, unless told to read
+    no more than three at once.
+    """
+    is_database = urlsplit(url(project)).scheme == "postgres"
+    return {PARALLEL: "1"} if is_database and not os.environ.get(PARALLEL) else {}
+
+
 def file_url(path: Path) -> str:
     """Return the address of a file backend in an absolute folder, as the CLI takes it.
 

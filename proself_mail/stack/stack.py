@@ -53,13 +53,27 @@ def from_its_file(name: str) -> str:
     )
 
 
-def names(project: Path) -> Sequence[str]:
+_LISTING = timedelta(minutes=2)
+
+
+async def names(project: Path) -> Sequence[str]:
     """Return the project's stacks on this backend, in the order of their names."""
-    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", **backend.listing(project)}
+    engine = Engine()
     try:
-        listed = pulumi_command.run(Engine(), ["stack", "ls", "--json"], project, environment)
+        async with asyncio.timeout(_LISTING.total_seconds()):
+            listed = await engine.awaited(
+                lambda: pulumi_command.run(engine, ["stack", "ls", "--json"], project, environment)
+            )
     except CommandFailed as error:
         raise failure.classify(pulumi_command.words(error)).error() from error
+    except TimeoutError:
+        raise RemoteError(
+            "`pulumi stack ls` did not list the stacks within "
+            f"{_LISTING.total_seconds() / 60:.0f} minutes, and was ended.",
+            "See that the backend answers; `pulumi whoami --verbose` names it. On Postgres unset "
+            f"{backend.PARALLEL}: with more than 3 the list may never come. Then try again.",
+        ) from None
     return sorted(entry["name"] for entry in json_text.read(listed))
 
 

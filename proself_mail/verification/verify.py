@@ -105,12 +105,12 @@ async def look(name: str, known: Known, opened: Session) -> Verified:
     return Verified(name, opened.caller.tenant_id, seen.at, checks)
 
 
-def names(project: Path) -> Sequence[str]:
+async def names(project: Path) -> Sequence[str]:
     """Return the project's stacks: those on this backend, and those with a file alone.
 
     A backend that is not the one that is meant looks like one without stacks.
     """
-    listed = stack.names(project)
+    listed = await stack.names(project)
     there = {short_name(each) for each in listed}
     return [*listed, *(each for each in stacks.names(stack_files(project)) if each not in there)]
 

@@ -1,5 +1,6 @@
 """`proself-mail up` on a stack that stands: what it must not lose, what it brings in line."""
 
+import asyncio
 import json
 import os
 import re
@@ -105,7 +106,7 @@ def test_attributes_that_a_killed_engine_cut_off_stop_nobody(standing: Journey, 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in standing.environment.items():
             patch.setenv(name, value)
-        assert stack.names(standing.folder) == [STACK]
+        assert asyncio.run(stack.names(standing.folder)) == [STACK]
 
 
 def test_what_somebody_removed_is_told_at_once(standing: Journey) -> None:

@@ -1,10 +1,13 @@
 """What a stack asks the CLI, and what a killed engine's cut attributes stop is run again."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +15,12 @@ import yaml
 
 from proself_mail.cli import rotating
 from proself_mail.cli.arguments import Parser
-from proself_mail.errors import ConfigurationError, Refused
+from proself_mail.errors import ConfigurationError, Refused, RemoteError
 from proself_mail.stack import backend, failure
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.project import CHECKOUT, find_project
 from proself_mail.stack.pulumi_command import words
-from proself_mail.stack.stack import Stack
+from proself_mail.stack.stack import Stack, names
 
 
 @pytest.mark.parametrize(
@@ -185,6 +188,45 @@ def test_an_empty_stack_that_has_a_configuration_is_not_made_anew(
     else:
         with pytest.raises(Refused, match="A stack dev exists already"):
             stack.create()
+
+
+def a_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
+    """Take a shell script for the Pulumi CLI."""
+    if sys.platform == "win32":
+        pytest.skip("it has no shell's scripts")
+    file = tmp_path / "pulumi"
+    file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    file.chmod(0o700)
+    monkeypatch.setattr("tools.pulumi_cli.locate", lambda: SimpleNamespace(path=file))
+
+
+@pytest.mark.parametrize(
+    ("address", "given", "told"),
+    [
+        ("postgres://u:p@db/state", "", "1"),
+        ("postgres://u:p@db/state", "3", "3"),
+        ("s3://state", "", ""),
+        ("s3://state", "8", "8"),
+    ],
+)
+def test_a_list_of_stacks_comes_from_a_database_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str, given: str, told: str
+) -> None:
+    """Pulumi's own does not, from the fourth stack on."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", address)
+    monkeypatch.setenv(backend.PARALLEL, given)
+    a_cli(monkeypatch, tmp_path, f'echo "[{{\\"name\\": \\"n${backend.PARALLEL}\\"}}]"')
+    assert asyncio.run(names(tmp_path)) == [f"n{told}"]
+
+
+def test_a_list_that_never_comes_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    a_cli(monkeypatch, tmp_path, "exec sleep 60")
+    monkeypatch.setattr("proself_mail.stack.stack._LISTING", timedelta(seconds=0.5))
+    with pytest.raises(RemoteError, match="did not list the stacks") as told:
+        asyncio.run(names(tmp_path))
+    assert backend.PARALLEL in told.value.next_step
 
 
 @pytest.mark.parametrize(
