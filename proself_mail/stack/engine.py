@@ -31,6 +31,7 @@ _REFUSED = timedelta(seconds=2)
 """The same after a failure that will not mend: a person is to hear of it."""
 _DROPPING = timedelta(seconds=2)
 """How long it has to free the stack, once told to drop that."""
+_PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE_FILE"  # noqa: S105
 READING = frozenset({"config --json", "stack export", "stack ls"})
 """Commands that only read, by their first two words."""
 
@@ -135,6 +136,9 @@ class Engine:
             for name, value in os.environ.items()
             if not name.startswith("PULUMI_OPTION_")
         }
+        # As from the folder that the person is in, and not the project's, where the CLI is run.
+        if given := inherited.get(_PASSPHRASE_FILE):
+            inherited[_PASSPHRASE_FILE] = str(Path(given).absolute())
         variables = {**_SHORT_LIVED, **inherited, **environment, "PULUMI_AUTOMATION_API": "true"}
         variables["PATH"] = os.pathsep.join([str(self._command.parent), variables.get("PATH", "")])
         out: list[str] = []

@@ -248,6 +248,18 @@ def test_an_update_is_told_once_and_waited_for(tmp_path: Path, times: int) -> No
     assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["told", "ended"]
 
 
+def test_a_passphrases_file_is_where_the_person_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for `pulumi`, which they run in the same folder; ours runs in the project's."""
+    below = tmp_path / "stacks"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", "passphrase")
+    engine = cli(tmp_path, 'printf %s "$PULUMI_CONFIG_PASSPHRASE_FILE"')
+    assert engine.run(["stack", "export"], tmp_path, {}) == str(below / "passphrase")
+
+
 def test_a_write_comes_to_its_end(tmp_path: Path) -> None:
     engine = cli(tmp_path, "touch begun; sleep 1; touch ended")
     ended(engine, tmp_path, [["config", "set-all"]], 1)
