@@ -16,11 +16,12 @@ import yaml
 from proself_mail import json_text
 
 _FILE = "file://"
+_VARIABLE = "PULUMI_BACKEND_URL"
 
 
 def url(project: Path) -> str:
     """Return the address that the environment, the project or `pulumi login` names; or blank."""
-    if given := os.environ.get("PULUMI_BACKEND_URL"):
+    if given := os.environ.get(_VARIABLE):
         return given
     try:
         document = yaml.safe_load((project / "Pulumi.yaml").read_text(encoding="utf-8"))
@@ -32,6 +33,19 @@ def url(project: Path) -> str:
         )
     except (OSError, ValueError, AttributeError, LookupError):
         return ""
+
+
+def how_to_change() -> str:
+    """Say how a person comes to another backend: a clause."""
+    if os.environ.get(_VARIABLE):  # which outranks it
+        return f"set {_VARIABLE} to its address"
+    return "`pulumi login` there"
+
+
+def is_of_pulumi_cloud(project: Path) -> bool:
+    """Whether the address is of Pulumi's own service, which is the backend without any too."""
+    address = url(project)
+    return not address or address.startswith(("http://", "https://"))
 
 
 PARALLEL = "PULUMI_DIY_BACKEND_PARALLEL"

@@ -107,6 +107,11 @@ _UNKNOWN = (
     "Nothing more was tried, because these words are not known to pass. If the reason is not "
     "clear from them, `proself-mail verify --stack STACK` looks at everything; then run it again."
 )
+_UNKNOWN_OF_COMMAND = (
+    "These words are the Pulumi CLI's own, and nothing is known here about them. Mend what they "
+    "name (`pulumi whoami --verbose` shows whether it reaches its backend by itself), then try "
+    "again."
+)
 HOW_TO_CHOOSE = (
     "Choose one and keep it as you keep passwords: without it nobody can use the stack any more. "
     f"`{TYPED_PASSPHRASE}` lets you type it, unseen; then try again. Or give a key vault's key by "
@@ -321,6 +326,15 @@ RULES = (
         source="P (the first and the last), – (the third is Pulumi Cloud's)",
     ),
     Rule(
+        r"unable to read PULUMI_CONFIG_PASSPHRASE_FILE",
+        Kind.PERMANENT,
+        "the file with the passphrase cannot be read",
+        "Set PULUMI_CONFIG_PASSPHRASE_FILE to where it is, or unset it and set "
+        f"PULUMI_CONFIG_PASSPHRASE: `{TYPED_PASSPHRASE}` lets you type it, unseen; then try again.",
+        ConfigurationError,
+        source="P",
+    ),
+    Rule(
         r"secrets manager for new stack: passphrase must be set",
         Kind.PERMANENT,
         "a passphrase is to encrypt the new stack's secrets, and none is set",
@@ -409,11 +423,11 @@ RULES = (
     Rule(
         # An update has opened it once: what fails then may pass.
         r"unable to open (bucket|state database)|could not list bucket|"
-        r"read \"\.pulumi/meta\.yaml\"",
+        r"read \"\.pulumi/meta\.yaml\"|[Pp]erforming HTTP request|[Mm]issing google credentials",
         Kind.LOST,
         "the backend cannot be opened",
         _BACKEND,
-        source="P (a database), –",
+        source="P (a database, Pulumi Cloud, Google's), –",
     ),
     Rule(
         # The program looks up no other one than Exchange Online's.
@@ -534,16 +548,26 @@ _RULES = tuple((re.compile(rule.pattern, re.DOTALL), rule) for rule in RULES)
 _OF_UNKNOWN = Rule("", Kind.PERMANENT)
 
 
-def classify(words: str, resource: str = "", stack: str = "STACK") -> Failure:
+def of_command(words: str, stack: str = "STACK") -> Error:
+    """Return the error of a command of the CLI that is no update, by the words that it ended with.
+
+    It has tried nothing in the tenant, where `verify` would look.
+    """
+    return classify(words, stack=stack, unknown=_UNKNOWN_OF_COMMAND).error()
+
+
+def classify(
+    words: str, resource: str = "", stack: str = "STACK", unknown: str = _UNKNOWN
+) -> Failure:
     """Say what the words of a diagnostic mean. Never raises; unknown words do not pass.
 
     Words of the program, an `Error` of ours on its way through the engine, bring their own next
-    step; `stack` is named in any other, where it is known.
+    step; `stack` is named in any other, where it is known. `unknown` is that of words without one.
     """
     words, given = parted(words)
     said = _one_line(words)
     rule = next((each for pattern, each in _RULES if pattern.search(words)), _OF_UNKNOWN)
-    own = _naming(stack, rule.next_step or _UNKNOWN)
+    own = _naming(stack, rule.next_step or unknown)
     next_step = _covered(given) or own  # whole: lines to be typed are in it
     return Failure(rule.kind, said, resource, rule.cause, next_step, rule.ends_as)
 

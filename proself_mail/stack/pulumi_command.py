@@ -5,11 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from proself_mail.config.settings import PROJECT
+from proself_mail.errors import ConfigurationError
 from proself_mail.stack import backend
 from proself_mail.stack.engine import READING, CommandFailed, Engine
 
 _CUT = re.compile(r"\bEOF\b")
 """What the CLI says where its storage's attributes of a file were cut off."""
+_NO_LOGIN = "PULUMI_ACCESS_TOKEN must be set"
+"""What the CLI says of each address that it does not know: it takes that for Pulumi Cloud's."""
+_NO_ADDRESS = re.compile(
+    r"error: (?:creating new HTTP request: parse|performing HTTP request: .*unsupported protocol)"
+)
+"""What it says of the same where a token is set."""
 _CRASH = re.compile(
     r"^((?:fatal error|panic|runtime|runtime/cgo): .*)$"
     r"(?=[\s\S]*^(?:goroutine \d|runtime stack:|PC=0x))",
@@ -31,16 +38,35 @@ def run(
 
     One that only reads also where another at the same time may have taken that away before. An
     update may have made something by then, and is run again by who looks at what that is.
+
+    Raises `CommandFailed`, and `ConfigurationError` where the backend's address is none.
     """
     try:
         return engine.run(arguments, project, environment, stdin=stdin)
     except CommandFailed as error:
+        _check_address(error.stderr, project)
         if not _CUT.search(error.stderr):
             raise
         dropped = backend.drop_cut_attributes(project, PROJECT)
         if not dropped and " ".join(arguments[:2]) not in READING:
             raise
     return engine.run(arguments, project, environment, stdin=stdin)
+
+
+def _check_address(said: str, project: Path) -> None:
+    """Raise `ConfigurationError` where the CLI cannot use the address of the backend.
+
+    Its words may quote the password in that, and are not told.
+    """
+    is_taken_for_pulumi_clouds = _NO_LOGIN in said and not backend.is_of_pulumi_cloud(project)
+    if is_taken_for_pulumi_clouds or _NO_ADDRESS.search(said):
+        raise ConfigurationError(
+            "The address of the backend, by PULUMI_BACKEND_URL, Pulumi.yaml or `pulumi login`, is "
+            "none that the Pulumi CLI knows or can read.",
+            "It begins with file://, azblob://, s3://, gs://, postgres:// or https://. In a user's "
+            "name and a password write what is neither a letter nor a digit as an address has it: "
+            "%2F for /, %23 for #, %25 for %, %40 for @. Then try again.",
+        ) from None
 
 
 def words(error: CommandFailed) -> str:

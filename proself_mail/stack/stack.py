@@ -48,8 +48,8 @@ class NoStackError(ConfigurationError):
 def from_its_file(name: str) -> str:
     """Say how a stack comes to this backend of which there is the file alone."""
     return (
-        f"If that stack is on another backend, `pulumi login` there; `pulumi stack init {name}` "
-        "makes it on this one from that file."
+        f"If that stack is on another backend, {backend.how_to_change()}; `pulumi stack init "
+        f"{name}` makes it on this one from that file."
     )
 
 
@@ -66,7 +66,7 @@ async def names(project: Path) -> Sequence[str]:
                 lambda: pulumi_command.run(engine, ["stack", "ls", "--json"], project, environment)
             )
     except CommandFailed as error:
-        raise failure.classify(pulumi_command.words(error)).error() from error
+        raise failure.of_command(pulumi_command.words(error)) from error
     except TimeoutError:
         raise RemoteError(
             "`pulumi stack ls` did not list the stacks within "
@@ -473,7 +473,7 @@ class Stack:
         words = pulumi_command.words(error)
         if _MISSING.search(error.stderr) or "failed to load stack" in words:
             return self.missing()
-        return failure.classify(words, stack=self.name).error()
+        return failure.of_command(words, self.name)
 
 
 _HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")

@@ -23,6 +23,7 @@ from proself_mail.entra.directory import (
 from proself_mail.errors import Refused
 from proself_mail.quantity import quantity
 from proself_mail.schedule import format_instant
+from proself_mail.stack import backend
 from proself_mail.stack.output_names import APPLICATION_OBJECT_ID
 from proself_mail.stack.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
 
@@ -118,8 +119,8 @@ def _to_adopt(
                 "or older than the tenant.",
                 "If this stack's file was copied, remove it, and `proself-mail init --stack "
                 f"{short_name(stack)}` writes it anew with a UUID of its own. If the stack is on "
-                "another backend, `pulumi login` there. If it is neither, bring the state back "
-                "from the backend's history; if that is lost for good, move Proself to a new "
+                f"another backend, {backend.how_to_change()}. If it is neither, bring the state "
+                "back from the backend's history; if that is lost for good, move Proself to a new "
                 "stack.",
             )
         return found[0]

@@ -16,7 +16,7 @@ from proself_mail.diagnosis.diagnosis import Diagnosis
 from proself_mail.entra import session
 from proself_mail.entra.session import Session
 from proself_mail.errors import Error, PartlyFailed, RemoteError
-from proself_mail.stack import stack
+from proself_mail.stack import backend, stack
 from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import stack_files
 from proself_mail.stack.stack import Stack
@@ -120,8 +120,8 @@ def nothing(project: Path) -> RemoteError:
     return RemoteError(
         "Nothing was looked at: there is no stack on this backend, and no stack file in "
         f"{stack_files(project)}.",
-        "`pulumi whoami --verbose` shows the backend; if the stacks are on another one, `pulumi "
-        "login` there. `proself-mail init` makes one.",
+        "`pulumi whoami --verbose` shows the backend; if the stacks are on another one, "
+        f"{backend.how_to_change()}. `proself-mail init` makes one.",
     )
 
 

@@ -358,7 +358,7 @@ def test_a_stack_whose_file_alone_is_there(stack: Journey, tmp_path: Path) -> No
     cause, _, step = " ".join(done.stderr.split()).partition(" Next: ")
     assert done.returncode == 2
     assert "no stack dev on this backend, though its file Pulumi.dev.yaml is there." in cause
-    assert "`pulumi login` there; `pulumi stack init dev` makes it on this one from that" in step
+    assert "set PULUMI_BACKEND_URL to its address; `pulumi stack init dev` makes it on this" in step
     assert "proself-mail init" not in step
     told = json.loads(done.stdout)["stacks"][0]
     (stack.folder / "Pulumi.example.yaml").write_text("", encoding="utf-8")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from proself_mail.config.mending import undeclared
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, sentence
 from proself_mail.schedule import Window
+from proself_mail.stack import failure
 from proself_mail.stack.failure import Kind, classify
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
 from tests.unit.test_settings import good
@@ -359,6 +360,31 @@ def test_an_engine_that_is_too_old_is_a_setting(said: str) -> None:
             RemoteError,
             "PULUMI_BACKEND_URL",
         ),
+        (
+            'performing HTTP request: Get "http://127.0.0.1:1/api/user": dial tcp 127.0.0.1:1: '
+            "connect: connection refused",
+            RemoteError,
+            "PULUMI_BACKEND_URL",
+        ),
+        (
+            "missing google credentials: unable to find gcp credentials: google: could not find "
+            "default credentials.",
+            RemoteError,
+            "PULUMI_BACKEND_URL",
+        ),
+        *(
+            (
+                f"{before}unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open /nope: no such file "
+                "or directory",
+                ConfigurationError,
+                "Set PULUMI_CONFIG_PASSPHRASE_FILE to where it is",
+            )
+            for before in (
+                "could not deserialize deployment: constructing secrets manager: ",
+                "could not create secrets manager for new stack: ",
+                "getting stack configuration: get stack secrets manager: ",
+            )
+        ),
     ],
 )
 def test_a_stack_that_cannot_be_read(said: str, ends_as: type[Error], told: str) -> None:
@@ -391,6 +417,14 @@ def test_what_never_mends_names_cause_and_next_step() -> None:
     whole = classify("incorrect passphrase").error()
     assert whole.cause == "The stack's secrets cannot be opened (incorrect passphrase)."
     assert f"`{TYPED_PASSPHRASE}`" in whole.next_step
+
+
+def test_a_command_that_reads_is_not_told_to_look() -> None:
+    """`verify` itself may be what was run, and reads by the same commands."""
+    assert "verify" in classify("Ouch", stack="dev").next_step
+    assert "verify" not in failure.of_command("Ouch", "dev").next_step
+    known = "stack is currently locked by 1 lock(s)"
+    assert str(failure.of_command(known, "dev")) == str(classify(known, stack="dev").error())
 
 
 @pytest.mark.parametrize("stack", ["dev", "S.test", "STACK-2", "{stack}", r"\1"])

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ import yaml
 
 from proself_mail.cli import rotating
 from proself_mail.cli.arguments import Parser
-from proself_mail.errors import ConfigurationError, Refused, RemoteError
+from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
 from proself_mail.stack import backend, failure
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.project import CHECKOUT, find_project
@@ -198,6 +199,54 @@ def a_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
     file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     file.chmod(0o700)
     monkeypatch.setattr("tools.pulumi_cli.locate", lambda: SimpleNamespace(path=file))
+
+
+TOKEN = "pul-0123456789abcdef0123456789abcdef01234567"
+
+
+def unread(monkeypatch: pytest.MonkeyPatch, folder: Path, address: str, token: str) -> Error:
+    """Return the error of reading a stack at an address."""
+    (folder / "Pulumi.yaml").write_text("name: proself-mail\nruntime: python\n", encoding="utf-8")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", address)
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", token)
+    monkeypatch.setenv("PULUMI_HOME", str(folder / "home"))
+    with pytest.raises(ConfigurationError) as told:
+        Stack("dev", folder).covered_state()
+    return told.value
+
+
+@pytest.mark.parametrize(
+    ("address", "token"),
+    [
+        ("bogus://u:geheim@x", ""),
+        ("mem://x", ""),
+        ("postgres//u:geheim@x/y", ""),
+        ("postgres://u:geheim%zz@x/y", ""),
+        ("postgres://u:geheim%zz@x/y", TOKEN),
+        ("postgres://u:geheim/im#x@h/y", TOKEN),
+    ],
+)
+def test_an_address_of_no_backend_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str, token: str
+) -> None:
+    """The CLI takes it for Pulumi Cloud's, and asks for that one's token."""
+    told = unread(monkeypatch, tmp_path, address, token)
+    assert told.cause.startswith("The address of the backend")
+    assert "%2F for /" in told.next_step
+    assert "geheim" not in "".join(traceback.format_exception(told))
+
+
+def test_an_address_of_no_protocol_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the words of v3.259.0, which tries that for seven seconds."""
+    words = 'error: performing HTTP request: Get "bogus://x/api/user": unsupported protocol scheme'
+    a_cli(monkeypatch, tmp_path, f"echo '{words} \"bogus\"' >&2; exit 1")
+    told = unread(monkeypatch, tmp_path, "bogus://x", TOKEN)
+    assert told.cause.startswith("The address of the backend")
+
+
+def test_pulumi_cloud_is_signed_in_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = unread(monkeypatch, tmp_path, "https://127.0.0.1:1", "")
+    assert "`pulumi login` chooses a backend" in told.next_step
 
 
 @pytest.mark.parametrize(
