@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from proself_mail import facts
+from proself_mail.check import Outcome
 from proself_mail.config import time_limit
 from proself_mail.config.settings import Settings
 from proself_mail.entra import faq, notes
@@ -24,7 +25,7 @@ from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.faq import ReadBack
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience, Say
-from proself_mail.errors import Error
+from proself_mail.errors import CheckFailed, Error, sentence
 from proself_mail.files import whole_file
 from proself_mail.proself import proself_file
 from proself_mail.proself.proself import ProselfConfig
@@ -34,7 +35,7 @@ from proself_mail.stack.observed import Observed
 from proself_mail.stack.outputs import Outputs, outputs_of
 from proself_mail.stack.project import CHECKOUT
 from proself_mail.stack.state import APPLICATION, State
-from proself_mail.update import proof
+from proself_mail.update import preflight, proof
 from proself_mail.update.held_stack import HeldStack
 from proself_mail.update.journal import Journal
 from proself_mail.update.lasting_failures import LastingFailures
@@ -212,7 +213,21 @@ class Update:
             self._lasting.check(each, state)
         self._lasting.check_run(failures)
         await self._patience.after(failures[0])
-        return await self._orphans.settle(state)
+        stamped = await self._orphans.settle(state)
+        if any(each.kind is Kind.LAG for each in failures):
+            await self._check_application(state, stamped)
+        return stamped
+
+    async def _check_application(self, state: State, stamped: Sequence[ApplicationRecord]) -> None:
+        """Raise `CheckFailed` where the application was there at first and no lag hides it now."""
+        opened = self._at.opened
+        seen = await self._patience.told(
+            lambda: preflight.application(
+                opened.directory, state, stamped, opened.tenant_now(), self._stack.name
+            )
+        )
+        if seen.outcome is Outcome.FAIL:
+            raise CheckFailed(f"{seen.name}: {seen.detail}.", sentence(seen.next_step))
 
     async def _prove(self, state: State, *, idle: bool) -> Done:
         """Prove it, and only then write the config file."""

@@ -122,7 +122,8 @@ async def application(
         f"{': it lies in the recycle bin' if is_binned else ''}",
         next_step="restore it if it was deleted within 30 days (Entra → App registrations → "
         f"Deleted applications); then, or else, `pulumi up --refresh --stack {stack}` makes what "
-        "is missing, and an application that it makes has a new client ID for Proself",
+        "is missing, and an application that it makes has a new client ID for Proself. If a "
+        "teardown removed it, there is nothing to bring back",
     )
 
 

@@ -150,6 +150,26 @@ def test_an_application_that_somebody_deleted_is_told_at_once(standing: Journey)
     assert standing.outputs(STACK)["applicationObjectId"] != gone
 
 
+def test_an_application_that_goes_during_an_update_is_told(standing: Journey) -> None:
+    """As by a teardown at the same time: going on till the deadline does not bring it back."""
+    gone = standing.outputs(STACK)["applicationObjectId"]
+    file = standing.folder / f"Pulumi.{STACK}.yaml"
+    [entry] = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]["proself-mail:secrets"]
+    standing.change(STACK, secrets=[entry, entry | {"from": instant(timedelta())}])
+    trailing = {"method": "POST", "path": "/applications/*/addPassword"}
+    standing.tenant.faults(TRAILING | {"match": trailing, "times": 1000})
+    with standing.started("up", "--stack", STACK, "--deadline", "1") as process:
+        assert process.stderr is not None
+        said = ""
+        while "waiting for" not in said and (line := process.stderr.readline()):
+            said += line
+        standing.tenant.ask("DELETE", f"/applications/{gone}")
+        said = " ".join((said + process.stderr.read()).split())
+        assert process.wait(20) == 1, said
+    assert f"{gone}, which the state knows, is not in the tenant" in said
+    assert "If a teardown removed it" in said
+
+
 def test_what_the_engine_keeps_for_its_own_use_may_be_protected(standing: Journey) -> None:
     """`pulumi state protect --all` protects the provider that tells the program of the state."""
     file = state_file(standing)
