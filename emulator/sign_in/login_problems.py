@@ -336,12 +336,23 @@ def malformed_code() -> LoginError:
 
 
 def expired_grant() -> LoginError:
-    """Refuse: the code or refresh token is too old."""
+    """Refuse: the code is too old."""
     return LoginError(
         70008,
         "invalid_grant",
         "The provided authorization code or refresh token has expired due to inactivity. Send a "
         "new interactive authorization request for this user and resource.",
+    )
+
+
+def inactive_refresh_token(issued: datetime) -> LoginError:
+    """Refuse: the refresh token was not used for 90 days."""
+    return LoginError(
+        700082,
+        "invalid_grant",
+        "The refresh token has expired due to inactivity. The token was issued on "
+        f"{_precise(issued)} and was inactive for 90.00:00:00.",
+        suberror="bad_token",
     )
 
 
@@ -407,3 +418,8 @@ def transient() -> LoginError:
         "temporarily_unavailable",
         "A transient error has occurred. Please try again.",
     )
+
+
+def _precise(instant: datetime) -> str:
+    """Write an instant in ticks of 100 ns, as some of the texts do."""
+    return f"{instant:%Y-%m-%dT%H:%M:%S.%f}0Z"

@@ -86,7 +86,7 @@ class Sessions:
         if kept is None or not _is_of(kept.sign_in, client_id):
             raise problems.malformed_code()
         if kept.ends <= self._clock.now():
-            raise problems.expired_grant()
+            raise problems.inactive_refresh_token(kept.ends - _REFRESH_LIFETIME)
         return kept.sign_in
 
     def new_question(self, sign_in: SignIn) -> str:

@@ -1,5 +1,6 @@
 """Users sign in: the form, the code, PKCE, refresh tokens, and what was consented to."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -8,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from emulator.clock import Clock
+from emulator.clock import Clock, parse_time
 from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant as Home
 from emulator.directory.tenant import TenantSpec
@@ -682,7 +683,15 @@ def test_a_refresh_token_ends_after_ninety_days(
     tenant.advance(89 * 86400)
     assert mail.refresh(reply["refresh_token"]).status_code == 200
     tenant.advance(2 * 86400)
-    assert number(mail.refresh(reply["refresh_token"])) == 70008
+    refusal = mail.refresh(reply["refresh_token"])
+    assert (refusal.status_code, number(refusal)) == (400, 700082)
+    body = refusal.json()
+    assert (body["error"], body["suberror"]) == ("invalid_grant", "bad_token")
+    told = r"issued on (\S+) and was inactive for 90\.00:00:00\. Trace ID"
+    issued = re.search(told, body["error_description"])
+    assert issued is not None
+    age = parse_time(body["timestamp"].replace(" ", "T")) - parse_time(issued[1])
+    assert abs(age - timedelta(days=91)) < timedelta(minutes=5)
 
 
 class TestAdminConsent:

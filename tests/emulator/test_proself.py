@@ -161,7 +161,7 @@ def test_a_token_that_has_run_out_is_refreshed(
     [refreshed] = [one for one in tenant.history(since) if one["path"].endswith("/token")]
     assert refreshed["request"]["grant_type"] == "refresh_token"
     tenant.advance(91 * 24 * 3600)
-    assert "AADSTS70008" in send(client, tenant)
+    assert "AADSTS700082" in send(client, tenant)
 
 
 def test_from_is_the_users_own_where_web_mail_is_set_so(
