@@ -356,6 +356,19 @@ def inactive_refresh_token(issued: datetime) -> LoginError:
     )
 
 
+def single_page_refresh_token(issued: datetime) -> LoginError:
+    """Refuse: it is a day since a single-page application got its first refresh token."""
+    return LoginError(
+        700084,
+        "invalid_grant",
+        "The refresh token was issued to a single page app (SPA), and therefore has a fixed, "
+        "limited lifetime of 1.00:00:00, which cannot be extended. It is now expired and a new "
+        "sign in request must be sent by the SPA to the sign in page. The token was issued on "
+        f"{_precise(issued)}.",
+        suberror="bad_token",
+    )
+
+
 def redeemed_code() -> LoginError:
     """Refuse: a code is good for one time."""
     return LoginError(

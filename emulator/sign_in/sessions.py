@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from emulator.clock import Clock
@@ -13,6 +13,7 @@ from emulator.sign_in import login_problems as problems
 
 _CODE_LIFETIME = timedelta(minutes=10)
 _REFRESH_LIFETIME = timedelta(days=90)
+_SINGLE_PAGE_LIFETIME = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class SignIn:
     challenge_method: str = ""
     """`S256` in whatever case; otherwise the challenge is the verifier itself."""
     nonce: str = ""
+    single_page_since: datetime | None = None
+    """When a single-page application got its first refresh token; none for any other."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,19 @@ class Sessions:
         """Hand out a code, good for ten minutes and one use."""
         return self._keep(self._codes, "1.", sign_in, _CODE_LIFETIME)
 
-    def new_refresh_token(self, sign_in: SignIn) -> str:
-        """Hand out a refresh token, good for 90 days; its predecessors stay good too."""
-        return self._keep(self._refresh_tokens, "1.", sign_in, _REFRESH_LIFETIME)
+    def new_refresh_token(self, sign_in: SignIn, *, single_page: bool) -> str:
+        """Hand out a refresh token; its predecessors stay good too.
+
+        It is good for 90 days. All those of a single-page application are good for a day from the
+        first, which is the one that a code was redeemed for.
+        """
+        now = self._clock.now()
+        if single_page and sign_in.single_page_since is None:
+            sign_in = replace(sign_in, single_page_since=now)
+        lifetime = _REFRESH_LIFETIME
+        if sign_in.single_page_since is not None:
+            lifetime = sign_in.single_page_since + _SINGLE_PAGE_LIFETIME - now
+        return self._keep(self._refresh_tokens, "1.", sign_in, lifetime)
 
     def code(self, code: str, client_id: str, redirect_uri: str, verifier: str) -> SignIn:
         """Return the sign-in behind a code without using it up.
@@ -86,6 +99,8 @@ class Sessions:
         if kept is None or not _is_of(kept.sign_in, client_id):
             raise problems.malformed_code()
         if kept.ends <= self._clock.now():
+            if kept.sign_in.single_page_since is not None:
+                raise problems.single_page_refresh_token(kept.sign_in.single_page_since)
             raise problems.inactive_refresh_token(kept.ends - _REFRESH_LIFETIME)
         return kept.sign_in
 

@@ -151,7 +151,10 @@ class TokenEndpoint:
                 self._cloud, bearer, user, sign_in.nonce, asked.version, wanted.sign_in
             )
         if "offline_access" in wanted.sign_in or "offline_access" in sign_in.scope.split():
-            extra["refresh_token"] = sessions_of(self._cloud).new_refresh_token(sign_in)
+            # Only such an application's sign-in is let through for a script.
+            extra["refresh_token"] = sessions_of(self._cloud).new_refresh_token(
+                sign_in, single_page=bool(asked.page)
+            )
         if asked.params.get("client_info"):
             extra["client_info"] = tokens.client_info(bearer, user)
         resource = wanted.resource or view.resource("https://graph.microsoft.com")

@@ -286,6 +286,28 @@ def test_a_single_page_application_redeems_by_scripts_alone(
     assert again.status_code == 200
 
 
+def test_all_refresh_tokens_of_a_single_page_application_end_a_day_after_the_first(
+    tenant: Tenant, graph: httpx.Client, mailbox: dict[str, str]
+) -> None:
+    app = MailApp(tenant, graph, web={}, spa={"redirectUris": [CALLBACK]})
+
+    def refresh(token: str) -> httpx.Response:
+        return by_script(app, grant_type="refresh_token", refresh_token=token, client_secret="")
+
+    code = app.authorize(mailbox)["code"]
+    reply = by_script(app, grant_type="authorization_code", code=code, client_secret="").json()
+    tenant.advance(23 * 3600)
+    later = refresh(reply["refresh_token"]).raise_for_status().json()["refresh_token"]
+    last = refresh(later).raise_for_status().json()["refresh_token"]
+    tenant.advance(3600)
+    for token in (reply["refresh_token"], later, last):
+        refusal = refresh(token)
+        assert (refusal.status_code, number(refusal)) == (400, 700084)
+        body = refusal.json()
+        assert (body["error"], body["suberror"]) == ("invalid_grant", "bad_token")
+        assert "fixed, limited lifetime of 1.00:00:00, which" in body["error_description"]
+
+
 def test_a_script_gets_nothing_for_another_application(
     mail: MailApp, mailbox: dict[str, str]
 ) -> None:
