@@ -32,7 +32,7 @@ def _years_after(start: datetime) -> datetime:
 def _add(call: Call, seen: Record) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
-    argument = call.arguments("addPassword", _PARAMETER).get(_PARAMETER) or {}
+    argument = call.json().get(_PARAMETER) or {}  # what else a body has is ignored
     given = complex_argument("passwordCredential", argument, _PARAMETER)
     start = _instant(given, "startDateTime") or graph_time(call.tenant.clock.now())
     end = _instant(given, "endDateTime") or graph_time(_years_after(parse_time(start)))

@@ -98,11 +98,6 @@ class TestPasswords:
         ("body", "text"),
         [
             (
-                {"displayName": "flat"},
-                "The parameter 'displayName' in the request payload is not a valid parameter for "
-                "the operation 'addPassword'.",
-            ),
-            (
                 {"passwordCredential": {"foo": 1}},
                 "The property 'foo' does not exist on type 'microsoft.graph.passwordCredential'",
             ),
@@ -119,7 +114,21 @@ class TestPasswords:
         assert refused(response) == (400, "BadRequest")
         assert text in message(response)
         assert read(graph, application)["passwordCredentials"] == []
-        assert refused(graph.post(f"{url}/removePassword", json={"key": "x"}))[0] == 400
+        response = graph.post(f"{url}/removePassword", json={"key": "x"})
+        assert refused(response) == (400, "BadRequest")
+        assert message(response) == (
+            "The parameter 'key' in the request payload is not a valid parameter for the "
+            "operation 'removePassword'."
+        )
+
+    def test_what_is_beside_the_argument_is_ignored(self, graph: httpx.Client) -> None:
+        application = make_application(graph)
+        url = f"/v1.0/applications/{application['id']}/addPassword"
+        flat = {"displayName": "flat", "endDateTime": "2000-01-01T00:00:00Z"}
+        reply = graph.post(url, json=flat).raise_for_status().json()
+        assert reply["displayName"] is None
+        start, end = (datetime.fromisoformat(reply[f"{name}DateTime"]) for name in ("start", "end"))
+        assert timedelta(days=730) <= end - start <= timedelta(days=731)
 
     def test_what_graph_makes_is_not_taken(self, graph: httpx.Client) -> None:
         given = {"keyId": "11111111-1111-4111-8111-111111111111", "secretText": "mine"}
