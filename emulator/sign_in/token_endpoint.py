@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from emulator.cloud import Cloud
 from emulator.directory.first_party import GRAPH_APP_ID, SIGN_IN_SCOPES
+from emulator.directory.ids import is_guid
 from emulator.directory.store import Record
 from emulator.directory.tenant import Tenant
 from emulator.faults import Rule, Strike
@@ -54,7 +55,7 @@ class TokenEndpoint:
     async def respond(self, request: Request) -> Response:
         """Answer one HTTP request."""
         origin = origin_of(request)
-        correlation_id = request.headers.get("client-request-id", str(uuid.uuid4()))
+        correlation_id = _correlation_id(request)
         rule: Rule | None = request.scope["emulator.rule"]
         form, duplicated = _form(await request.body(), request.headers)
         asked = _Asked(
@@ -269,6 +270,17 @@ def _strike(rule: Rule | None, asked: _Asked, headers: dict[str, str]) -> None:
         error = problems.transient()
         error.status = rule.status
         raise error
+
+
+def _correlation_id(request: Request) -> str:
+    """Return the id that the client gave its request, or a new one.
+
+    Scripts of web pages give theirs in the address, to be spared a preflight. It comes back in a
+    header, which not every text may.
+    """
+    named = request.query_params.get("client-request-id", "")
+    mine = named if is_guid(named) else str(uuid.uuid4())
+    return request.headers.get("client-request-id", mine)
 
 
 def _form(body: bytes, headers: Mapping[str, str]) -> tuple[dict[str, str], str]:

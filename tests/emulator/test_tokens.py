@@ -18,6 +18,7 @@ GRAPH = "https://graph.microsoft.com"
 ISSUER = "https://token.actions.githubusercontent.com"
 SUBJECT = "repo:o/r:environment:production"
 AUDIENCE = "api://AzureADTokenExchange"
+REQUEST = "7c2d5a3e-9b14-4f60-8a7d-0e5f6c1b2a39"
 
 
 def refused(response: httpx.Response) -> tuple[int, str, int]:
@@ -50,6 +51,32 @@ def test_a_token_says_who_and_what(tenant: Tenant) -> None:
         "DelegatedPermissionGrant.ReadWrite.All",
     ]
     assert claims["exp"] - claims["iat"] == 3599
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "form", "told"),
+    [
+        ({"client-request-id": "mine"}, {}, {}, "mine"),
+        ({}, {"client-request-id": REQUEST}, {}, REQUEST),
+        ({"client-request-id": "mine"}, {"client-request-id": REQUEST}, {}, "mine"),
+        ({}, {"client-request-id": f"{REQUEST}\r\nx: y"}, {}, None),
+        ({}, {}, {"client-request-id": REQUEST}, None),
+    ],
+)
+def test_a_request_is_called_as_its_client_calls_it(
+    tenant: Tenant,
+    headers: dict[str, str],
+    query: dict[str, str],
+    form: dict[str, str],
+    told: str | None,
+) -> None:
+    url = f"/{tenant.tenant_id}/oauth2/v2.0/token"
+    with tenant.http() as http:
+        response = http.post(url, params=query, headers=headers, data=form)
+    correlation_id = response.json()["correlation_id"]
+    assert response.headers["client-request-id"] == correlation_id
+    assert correlation_id == told if told else correlation_id not in ("", REQUEST)
+    assert "x" not in response.headers
 
 
 @pytest.mark.parametrize("resource", [GRAPH, f"{GRAPH}/", "00000003-0000-0000-c000-000000000000"])
