@@ -19,6 +19,9 @@ from emulator.config import Config
 from emulator.directory.tenant import TenantSpec
 from emulator.json_text import Json
 
+HTTPS = 443
+"""The port that an address without one means."""
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -28,6 +31,10 @@ class Ports:
     admin: int
     smtp: int
     proself: int
+
+    def origin(self, host: str) -> str:
+        """Return the address of the tenants as clients compare it: HTTPS's own port is left out."""
+        return f"https://{host}" if self.tenant == HTTPS else f"https://{host}:{self.tenant}"
 
 
 def bundle_of(ready_file: Path) -> Path:
@@ -92,13 +99,13 @@ def _refuse_second(ready_file: Path, ready: Json) -> None:
 
 def content(config: Config, specs: tuple[TenantSpec, ...], ports: Ports, bundle: Path) -> Json:
     """Return what leads clients to the tenants, the first of them at the top."""
-    host = f"{config.hosts[0]}:{ports.tenant}"
+    origin = ports.origin(config.hosts[0])
     proself = [f"{name}:{ports.proself}" for name in config.proself_hostnames]
     shared: Json = {
-        "metadata_host": host,
+        "metadata_host": f"{config.hosts[0]}:{ports.tenant}",
         "ca_file": str(bundle),
-        "authority": f"https://{host}",
-        "graph": f"https://{host}",
+        "authority": origin,
+        "graph": origin,
         "admin_url": f"http://127.0.0.1:{ports.admin}",
         "smtp_host": config.hostnames[0],
         "smtp_port": ports.smtp,

@@ -26,12 +26,11 @@ from emulator.pipelines import Pipelines
 from emulator.proself.proself import ProselfServers
 from emulator.proself.proself_server import Proself
 from emulator.proself.proself_world import World
-from emulator.ready_file import Ports
+from emulator.ready_file import HTTPS, Ports
 from emulator.tls import Identity
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 1
-_HTTPS_PORT = 443
 _ATTEMPTS = 5
 """How many free ports are tried until one is free on both loopback addresses."""
 
@@ -88,10 +87,11 @@ async def _serve(config: Config) -> None:
     identity = Identity(config.hostnames, config.proself_hostnames)
     cloud = Cloud(config)
     names = dict.fromkeys([*config.hosts, "localhost", "127.0.0.1", "[::1]"])
-    suffixes = (f":{ports.tenant}", "") if ports.tenant == _HTTPS_PORT else (f":{ports.tenant}",)
+    suffixes = (f":{ports.tenant}", "") if ports.tenant == HTTPS else (f":{ports.tenant}",)
     origins = frozenset(f"https://{name}{suffix}" for name in names for suffix in suffixes)
     world = World(
-        authority=f"https://{config.hosts[0]}:{ports.tenant}",
+        authority=ports.origin(config.hosts[0]),
+        tenant_port=ports.tenant,
         smtp_port=ports.smtp,
         trust=identity.client_context(),
         now=lambda: cloud.clock.now(),

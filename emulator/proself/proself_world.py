@@ -26,6 +26,8 @@ class World:
 
     authority: str
     """Entra's sign-in, as a browser is sent there."""
+    tenant_port: int
+    """The port of the authority."""
     smtp_port: int
     """Of the embedded Exchange."""
     trust: ssl.SSLContext
@@ -44,13 +46,14 @@ class World:
 
     async def post(self, path: str, form: dict[str, str]) -> httpx.Response:
         """Post a form to Entra's sign-in. Raises httpx's errors."""
-        where = urlsplit(self.authority)
         async with httpx.AsyncClient(
             verify=self.trust, trust_env=False, timeout=_PATIENCE_SECONDS
         ) as client:
             # The name need not be known to this machine's resolver.
             return await client.post(
-                f"https://{_LOOPBACK}:{where.port}{path}", data=form, headers={"host": where.netloc}
+                f"https://{_LOOPBACK}:{self.tenant_port}{path}",
+                data=form,
+                headers={"host": urlsplit(self.authority).netloc},
             )
 
 

@@ -199,6 +199,13 @@ def test_an_address_of_ipv6_stands_in_brackets(given: str) -> None:
     assert (ready["smtp_host"], ready["smtp_port"]) == ("::1", 3)
 
 
+def test_addresses_at_the_port_of_https_have_none() -> None:
+    config = parse(["--ready-file", "ready.json", "--port", "443"])
+    ready = ready_file.content(config, Cloud(config).specs, Ports(443, 2, 3, 4), Path("ca.pem"))
+    assert ready["authority"] == ready["graph"] == "https://localhost"
+    assert ready["metadata_host"] == "localhost:443"
+
+
 def test_it_is_reached_by_an_address_of_ipv6() -> None:
     with Tenant("--hostname", "::1") as tenant:
         assert tenant.sign_in().status_code == 200
