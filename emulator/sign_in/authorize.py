@@ -18,7 +18,7 @@ from emulator.cloud import Cloud
 from emulator.directory.roles import ADMINISTRATOR_ROLES
 from emulator.directory.store import Kind, Record
 from emulator.directory.tenant import Tenant
-from emulator.sign_in import admin_consent, parameters
+from emulator.sign_in import admin_consent, parameters, tokens
 from emulator.sign_in import login_problems as problems
 from emulator.sign_in.login_problems import LoginError
 from emulator.sign_in.parameters import Asked
@@ -93,10 +93,16 @@ class Authorize:
             return self._refused(asked, client, redirect_uri, error)
         if sign_in is None:
             return self._form(asked, client)
-        code = sessions_of(self._cloud).new_code(sign_in)
-        answer = _redirect(asked, redirect_uri, {"code": code})
+        answer = _redirect(asked, redirect_uri, self._success(asked, sign_in))
         asked.page.remember(answer, asked.params["login"].strip())
         return answer
+
+    def _success(self, asked: _Asked, sign_in: SignIn) -> dict[str, str]:
+        """Hand out a code, and what a client may learn of the account before it redeems it."""
+        success = {"code": sessions_of(self._cloud).new_code(sign_in)}
+        if asked.params.get("client_info"):
+            success["client_info"] = tokens.client_info(sign_in.user_id, sign_in.tenant_id)
+        return success | {"session_state": str(uuid.uuid4())}
 
     async def respond_to_consent(self, request: Request) -> Response:
         """Let an administrator consent for the whole tenant."""

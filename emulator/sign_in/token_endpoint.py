@@ -157,7 +157,7 @@ class TokenEndpoint:
                 sign_in, single_page=bool(asked.page)
             )
         if asked.params.get("client_info"):
-            extra["client_info"] = tokens.client_info(bearer, user)
+            extra["client_info"] = tokens.client_info(user.id, view.tenant.id)
         resource = wanted.resource or view.resource("https://graph.microsoft.com")
         audience = wanted.audience or "https://graph.microsoft.com"
         granted = view.granted(bearer.client, resource, user)

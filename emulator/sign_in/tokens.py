@@ -92,9 +92,9 @@ def id_token(
     return _signed(cloud, claims | ({"nonce": nonce} if nonce else {}))
 
 
-def client_info(bearer: Bearer, user: Record) -> str:
+def client_info(user_id: str, tenant_id: str) -> str:
     """Write what MSAL asks for to tell accounts apart."""
-    text = json.dumps({"uid": user.id, "utid": bearer.tenant.id})
+    text = json.dumps({"uid": user_id, "utid": tenant_id})
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -1,9 +1,12 @@
 """Users sign in: the form, the code, PKCE, refresh tokens, and what was consented to."""
 
+import base64
+import json
 import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import httpx
 import jwt
@@ -192,6 +195,16 @@ def test_a_refresh_token_goes_on_without_the_user(mail: MailApp, mailbox: dict[s
     again = mail.refresh(reply["refresh_token"]).json()
     assert claims_of(again["access_token"])["scp"] == "Mail.Send"
     assert again["refresh_token"] != reply["refresh_token"]
+
+
+def test_what_a_client_learns_with_the_code(mail: MailApp, mailbox: dict[str, str]) -> None:
+    first, second = mail.authorize(mailbox), mail.authorize(mailbox, client_info="1")
+    assert set(first) == {"code", "session_state", "state"}
+    assert str(UUID(first["session_state"])) == first["session_state"] != second["session_state"]
+    reply = mail.redeem(second["code"], client_info="1").json()
+    assert second["client_info"] == reply["client_info"]
+    info = json.loads(base64.urlsafe_b64decode(second["client_info"] + "=="))
+    assert info == {"uid": mailbox["id"], "utid": mail.tenant.tenant_id}
 
 
 def test_no_refresh_token_without_offline_access(mail: MailApp, mailbox: dict[str, str]) -> None:
