@@ -166,7 +166,7 @@ def _exit_code(reminder: "Reminder | None") -> int:
 
 
 def _confirm_revocation(plan: "Plan", stack: str) -> None:
-    """Have a person type the stack's name. Raises `Refused` where nobody does."""
+    """Have a person type the stack's name. Raises `Refused` or `Interrupted` where nobody does."""
     from proself_mail.text import report
 
     dying = ", ".join(plan.live)
@@ -175,9 +175,13 @@ def _confirm_revocation(plan: "Plan", stack: str) -> None:
         "Mail stops then, until somebody pastes the new one into Proself and signs in there.",
     ):
         report.show(report.commentary(), line)
-    typed = ask(f"Type the stack's name ({stack}) to go on: ")
+    unconfirmed = (
+        "The revocation was not confirmed; no secret was made, and none was revoked.",
+        f"`proself-mail rotate --revoke --stack {stack}` asks again.",
+    )
+    try:
+        typed = ask(f"Type the stack's name ({stack}) to go on: ")
+    except KeyboardInterrupt:  # who takes it for a rotation that was cut short would not revoke
+        raise Interrupted(*unconfirmed) from None
     if typed != stack:
-        raise Refused(
-            "The revocation was not confirmed; nothing was changed.",
-            f"`proself-mail rotate --revoke --stack {stack}` asks again.",
-        )
+        raise Refused(*unconfirmed)

@@ -120,13 +120,15 @@ def ask(question: str) -> str | None:
 
     Raises `KeyboardInterrupt` by the first Ctrl-C, which the loop would keep to itself.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before, line = signal.signal(signal.SIGINT, signal.default_int_handler), ""
     try:
         sys.stderr.write(question)
         sys.stderr.flush()
         line = sys.stdin.readline()
     finally:
         signal.signal(signal.SIGINT, before)
+        if not line.endswith("\n"):  # nobody ended the question's line
+            sys.stderr.write("\n")
     return line.strip() if line else None
 
 

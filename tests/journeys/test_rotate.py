@@ -126,7 +126,7 @@ def test_a_leaked_secret_dies_after_a_typed_word_and_nobody_elses(journey: Journ
         told = " ".join(refused.stderr.split())
         assert f"die as soon as a new one is proven: {leaked['keyId']}." in told
         assert "Mail stops then, until somebody pastes the new one into Proself" in told
-        assert "not confirmed; nothing was changed" in told
+        assert "not confirmed; no secret was made, and none was revoked" in told
         assert "good for" not in told, "what dies is good for no day"
     assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []

@@ -19,10 +19,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from proself_mail.check import Check, Outcome, fail, ok
-from proself_mail.cli import commands, proving, terminal
+from proself_mail.cli import commands, proving, rotating, terminal
 from proself_mail.cli.arguments import Parser
 from proself_mail.cli.terminal import both, is_japanese, say
-from proself_mail.errors import ConfigurationError, Error
+from proself_mail.errors import ConfigurationError, Error, Interrupted
 from proself_mail.text import report
 from proself_mail.update import up_report
 
@@ -278,6 +278,35 @@ def test_no_line_begins_or_ends_with_what_may_not() -> None:
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def _interrupted() -> str:
+    raise KeyboardInterrupt
+
+
+def test_what_follows_a_question_begins_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody ended the question's own: the input was at its end, or was interrupted."""
+    for typed, answer, shown in (("dev\n", "dev", ""), ("dev", "dev", "\n"), ("", None, "\n")):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        assert terminal.ask("Which? ") == answer
+        assert capsys.readouterr().err == f"Which? {shown}"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(readline=_interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        terminal.ask("Which? ")
+    assert capsys.readouterr().err == "Which? \n"
+
+
+def test_a_revocation_that_is_interrupted_at_its_question_says_that_it_came_to_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else one would go on by `rotate`, which finds nothing due and leaves the leaked secret."""
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(readline=_interrupted))
+    with pytest.raises(Interrupted, match="not confirmed; no secret was made") as raised:
+        rotating._confirm_revocation(cast(Any, SimpleNamespace(live=["k"])), "contoso.test")
+    again = "`proself-mail rotate --revoke --stack contoso.test` asks again."
+    assert raised.value.next_step == again
 
 
 def test_a_sentence_is_folded_on_a_terminal_and_nowhere_else(
