@@ -143,16 +143,18 @@ def show_checks(console: Console, found: Sequence[Check], *, japanese_first: boo
     """Print checks, and below them, unfolded, what is to be copied of their next steps.
 
     Of what failed, the commands that a step begins with: one in the midst of a sentence has
-    conditions. Of every step the addresses, which a table breaks.
+    conditions, but for what a person is reminded of. Of every step the addresses, which a table
+    breaks.
     """
     console.print(checks(found, japanese_first=japanese_first))
     command = "`((?:pulumi|proself-mail) [^`]*)`"
-    begun = (
-        re.match(rf"(?:{command}(?:, then )?)+", each.next_step)
-        for each in found
-        if each.outcome is Outcome.FAIL
-    )
-    commands = [one for step in begun if step for one in re.findall(command, step[0])]
+    commands: list[str] = []
+    for each in found:
+        begun = re.match(rf"(?:{command}(?:, then )?)+", each.next_step)
+        if each.next_step_ja:
+            commands += re.findall(command, each.next_step)
+        elif begun and each.outcome is Outcome.FAIL:
+            commands += re.findall(command, begun[0])
     addresses = [one for each in found for one in re.findall(r"https?://\S+", each.next_step)]
     for title, copied in (("commands", commands), ("addresses", addresses)):
         if copied:

@@ -27,10 +27,11 @@ def show(console: Console, found: Found, *, japanese_first: bool) -> None:
         if len(found) > 1:
             console.print(f"\nStack {name}\n", style="bold", markup=False)
         if isinstance(each, Error):
-            console.print(quotation.one_line(f"Could not be looked at: {each}"), markup=False)
+            report.show(console, f"Could not be looked at: {each}")
         else:
             report.show_checks(console, each.checks, japanese_first=japanese_first)
-            console.print(f"\n{verdict(each)}", markup=False)
+            console.print()
+            report.show(console, verdict(each))
             diagnosis_view.show(console, each.diagnoses, japanese_first=japanese_first)
 
 

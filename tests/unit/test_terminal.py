@@ -25,6 +25,7 @@ from proself_mail.cli.terminal import both, is_japanese, say
 from proself_mail.errors import ConfigurationError, Error, Interrupted
 from proself_mail.text import report
 from proself_mail.update import up_report
+from proself_mail.verification import verify_report
 
 PATH = "/home/somebody/" + "a-long-folder/" * 8 + "pulumi-resource-azuread"
 
@@ -405,3 +406,22 @@ def test_below_a_table_of_checks_its_commands_stand_unfolded(
     assert f"  {commands[-1]}" in shown
     report.show_checks(report.output(), [ok("tenant", "Contoso")])
     assert capsys.readouterr().out.split() == ["OK", "tenant", "Contoso"]
+    # What a person is reminded of stands in the midst of a sentence, and of what passed too.
+    noted = "proself-mail rotate --acknowledge --stack contoso.test"
+    reminder = Check(
+        "secret in Proself", Outcome.OK, "?", next_step=f"Then `{noted}`.", next_step_ja="後で。"
+    )
+    report.show_checks(report.output(), [reminder])
+    assert capsys.readouterr().out.splitlines()[-1] == f"  {noted}"
+
+
+def test_a_command_of_a_stack_that_cannot_be_looked_at_is_not_folded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = "proself-mail up --stack contoso.production"
+    error = ConfigurationError("The stack contoso.production has no outputs yet.", f"`{command}`.")
+    found = {"contoso.production": error, "contoso.test": error}
+    verify_report.show(report.output(), found, japanese_first=False)
+    shown = capsys.readouterr().out
+    assert shown.count(command) == 2
+    assert max(map(len, shown.splitlines())) <= 80
