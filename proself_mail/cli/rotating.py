@@ -23,7 +23,7 @@ def add_rotate(commands: Commands) -> None:
         "rotate",
         help="make what secret is due, remove what has expired, say what a person has to do",
     )
-    rotate.add_argument("--stack", required=True)
+    rotate.add_argument("--stack", required=True, help="its name")
     what = rotate.add_mutually_exclusive_group()
     what.add_argument("--now", action="store_true", help="rotate early: append to `secrets`")
     what.add_argument(
@@ -140,6 +140,7 @@ def _carry_out(
     )
     reminder = rotated.after.reminder
     if arguments.dry_run:
+        report.show(report.output(), rotation_report.dry_run(stack, rotated.before))
         return _exit_code(reminder)
     lines = list(rotation_report.end(rotated))
     outputs = {"person": reminder.level if reminder else "none"}

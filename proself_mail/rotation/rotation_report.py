@@ -78,6 +78,15 @@ def notes(of: Plan) -> Iterator[str]:
         yield "what the application's notes say of earlier rotations cannot be read"
 
 
+def dry_run(stack: str, of: Plan) -> str:
+    """Say that a plan was shown and not carried out, and whether there is anything to."""
+    if not of.is_due:
+        return "Nothing is due; nothing was changed."
+    return (
+        f"Nothing was changed: this was a dry run. `proself-mail rotate --stack {stack}` does it."
+    )
+
+
 def end(of: "Rotation") -> Iterator[str]:
     """Say how a rotation ended, a line each."""
     if not of.before.is_due:
@@ -189,12 +198,12 @@ def _what_to_do(reminder: Reminder | None) -> str:
 def person(stack: str, of: Reminder) -> tuple[str, str]:
     """Say what a person has to do, in English and in Japanese."""
     newest, command = of.newest, f"`proself-mail rotate --acknowledge --stack {stack}`"
+    ends = format_instant(newest.expires)
     if of.level is Level.NONE:
         return (
-            f"Nobody has to act: Proself has the newest client secret, which ends at "
-            f"{format_instant(newest.expires)}.",
-            f"対応は不要です。Proself には最新のシークレット ({format_instant(newest.expires)} まで"
-            "有効) が設定されています。",
+            f"Nobody has to act: Proself has the newest client secret, which ends at {ends}.",
+            f"対応は不要です。Proself には最新のシークレット ({ends} まで有効) が設定されて"
+            "います。",
         )
     if of.in_proself is newest:
         return (
@@ -205,14 +214,15 @@ def person(stack: str, of: Reminder) -> tuple[str, str]:
         )
     english, japanese = _when(of)
     return (
-        f"{english} Paste the client secret of the window {newest.window} into Proself (システム"
-        f"設定 → メールサーバー情報の設定 → シークレット), press 設定 and sign in there as the "
-        f"mailbox's user, who must be at hand; send a test mail. `proself-mail sheet --stack "
-        f"{stack}` shows the values and the way. Then {command}.",
+        f"{english} Paste the newest client secret (key ID {newest.key_id}, until {ends}) into "
+        "Proself (システム設定 → メールサーバー情報の設定 → シークレット), press 設定 and sign in "
+        "there as the mailbox's user, who must be at hand; send a test mail. "
+        f"`proself-mail sheet --stack {stack}` shows the values and the way. Then {command}.",
         f"{japanese}Proself の「システム設定 → メールサーバー情報の設定」で「シークレット」に"
-        f"新しい値 (ウィンドウ {newest.window}) を入力し、「設定」からメールボックスのユーザーで"
-        "サインインし直して、テストメールを送信してください (サインインにはそのユーザー本人の操作が"
-        f"必要です)。設定値と手順は `proself-mail sheet --stack {stack}` で表示できます。"
+        f"最新の値 (キーID {newest.key_id}、{ends} まで有効) を入力し、"
+        "「設定」からメールボックスのユーザーでサインインし直して、テストメールを送信してください "
+        "(サインインにはそのユーザー本人の操作が必要です)。"
+        f"設定値と手順は `proself-mail sheet --stack {stack}` で表示できます。"
         f"完了後に {command} を実行してください。",
     )
 

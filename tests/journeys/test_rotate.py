@@ -208,8 +208,11 @@ def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey
     said = rotate(journey, "--acknowledge")
     assert first["keyId"] in said
     assert "対応は不要です" in said
-    assert "Nobody has to act. The client secret in Proself is good" in rotate(journey, "--dry-run")
+    told = rotate(journey, "--dry-run")
+    assert "Nobody has to act. The client secret in Proself is good" in told
+    assert "Nothing is due; nothing was changed." in told
     later(journey, 150)
+    assert "Nothing was changed: this was a dry run." in rotate(journey, "--dry-run")
     assert "Mail stops at" in rotate(journey)
     assert notes(journey).startswith("Call Sato first.\n")
     later(journey, 14)

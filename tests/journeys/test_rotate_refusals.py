@@ -179,7 +179,7 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey, tmp_path: Path
     done = journey.proself_mail("rotate", "--stack", STACK, env=runner)
     assert done.returncode == 1, done.stderr
     assert "lock itself out" in " ".join(done.stderr.split())
-    assert "Paste the client secret of the window" in " ".join(done.stdout.split())
+    assert "Paste the newest client secret (key ID " in " ".join(done.stdout.split())
     assert told.read_text(encoding="utf-8").splitlines() == [
         "person=failed",
         f"title=Proself mail {STACK}: mail has stopped, paste the new client secret",
@@ -195,7 +195,7 @@ def test_a_secret_that_the_state_has_lost_is_told_and_mail_goes_on(journey: Jour
     assert journey.pulumi("state", "delete", urn, "--yes", "--stack", STACK).returncode == 0
     said = rotate(journey)
     assert f"Mail stops at {lost['expires']}, when the client secret that Proself has ends" in said
-    assert "Paste the client secret of the window" in said
+    assert "Paste the newest client secret (key ID " in said
     assert f"{lost['keyId']}, until {lost['expires']}) is this stack's and no longer in" in said
     foreign = _check(journey, "foreign client secrets")
     assert f"{lost['keyId']}, the stack's own, which its state has lost" in foreign["detail"]

@@ -127,6 +127,11 @@ def test_reminders_sharpen(
     told, japanese = rotation_report.person("contoso.test", reminder)
     assert english in told
     assert "シークレット" in japanese
+    if "Paste" in told:  # by what the sheet shows of it
+        key_id, ends = live[-1].key_id, format_instant(live[-1].expires)
+        assert f"(key ID {key_id}, until {ends})" in told
+        assert f"(キーID {key_id}、{ends} まで有効)" in japanese
+        assert live[-1].window not in told + japanese
     assert not re.search(r"\[|Proself[^ -]", japanese.replace("proself-mail", "")), japanese
     assert rotation_report.title("contoso.test", reminder)
 
