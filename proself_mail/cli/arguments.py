@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NoReturn, TypeAlias
+from uuid import UUID
 
 from proself_mail.errors import ConfigurationError
+from proself_mail.text.quotation import literal
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 """What a command adds itself to; the type has no public name."""
@@ -57,7 +59,9 @@ def minutes(text: str) -> timedelta:
     """Read a number of minutes, up to a day."""
     found = re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text)
     if not found or not 0 < float(text) <= 24 * 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes, at most 1440 (a day)")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of minutes above 0, at most 1440 (a day)"
+        )
     return timedelta(minutes=float(text))
 
 
@@ -66,6 +70,23 @@ def port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
     return int(text)
+
+
+def tenant_id(text: str) -> UUID:
+    """Read the ID of a tenant."""
+    return _uuid(text, "tenant ID (Directory (tenant) ID on Entra's overview page)")
+
+
+def stack_id(text: str) -> UUID:
+    """Read the ID of a stack."""
+    return _uuid(text, "stack ID (`stackId` in the stack's file)")
+
+
+def _uuid(text: str, what: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{literal(text)} is no {what}") from None
 
 
 def age(text: str) -> timedelta:

@@ -14,7 +14,7 @@ from proself_mail.quantity import quantity
 def add_config(commands: Commands) -> None:
     """Add `config`."""
     config = commands.add_parser("config", help="render the Proself config file again")
-    config.add_argument("--stack", required=True)
+    config.add_argument("--stack", required=True, help="its name")
     config.add_argument(
         "--without-secret", action="store_true", help="cover the secret; in JSON it is null"
     )
@@ -51,7 +51,7 @@ def add_sheet(commands: Commands) -> None:
         description="Serve the setup sheet to this machine's browser, once. It ends when the page "
         "is closed (exit code 0), by Ctrl-C (130), or when nobody opens it (4).",
     )
-    sheet.add_argument("--stack", required=True)
+    sheet.add_argument("--stack", required=True, help="its name")
     sheet.add_argument(
         "--out", type=Path, metavar="FILE", help="write it to a file instead, without the secret"
     )

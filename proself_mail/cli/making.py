@@ -27,10 +27,26 @@ def add_init(commands: Commands) -> None:
     init.add_argument("--stack", help="its name, such as contoso.test")
     init.add_argument("--server", help="Proself's host name")
     init.add_argument("--mailbox", help="mail address of the user that Proself sends as")
-    init.add_argument("--target", **choice("target", TargetName))
-    init.add_argument("--environment", **choice("environment", Environment))
-    init.add_argument("--audience", **choice("audience", Audience), default=Audience.SINGLE)
-    init.add_argument("--consent", **choice("consent", Consent), default=Consent.GRANTED)
+    init.add_argument(
+        "--target", **choice("target", TargetName), help="Microsoft's cloud, or an embedded tenant"
+    )
+    init.add_argument(
+        "--environment",
+        **choice("environment", Environment),
+        help="production protects the application from deletion",
+    )
+    init.add_argument(
+        "--audience",
+        **choice("audience", Audience),
+        default=Audience.SINGLE,
+        help="whose users may sign in: the tenant's own, or others' too (default: single)",
+    )
+    init.add_argument(
+        "--consent",
+        **choice("consent", Consent),
+        default=Consent.GRANTED,
+        help="given by the update, or by an administrator at `consentUrl` (default: granted)",
+    )
     init.add_argument("--tenant", help="tenant ID (default: the one signed in to)")
     init.add_argument("--mailbox-tenant-id", help="tenant ID of the mailbox where it is another")
     init.add_argument("--display-name", help="the application's name in Entra")
@@ -134,7 +150,7 @@ def add_preflight(commands: Commands) -> None:
     preflight = commands.add_parser(
         "preflight", help="look whether `up` can end well, without a write"
     )
-    preflight.add_argument("--stack", required=True)
+    preflight.add_argument("--stack", required=True, help="its name")
     preflight.set_defaults(run=_preflight)
 
 
@@ -161,7 +177,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
 def add_up(commands: Commands) -> None:
     """Add `up`."""
     up = commands.add_parser("up", help="set a stack up, or bring it up to date, and prove it")
-    up.add_argument("--stack", required=True)
+    up.add_argument("--stack", required=True, help="its name")
     up.add_argument(
         "--deadline", type=minutes, metavar="MINUTES", help="at most so long (default: 10)"
     )
@@ -202,7 +218,7 @@ def _show_preflight(opened: "Session", checks: "Sequence[Check]") -> None:
 def add_handover(commands: Commands) -> None:
     """Add `handover`."""
     handover = commands.add_parser("handover", help="let a pipeline's identity look after a stack")
-    handover.add_argument("--stack", required=True)
+    handover.add_argument("--stack", required=True, help="its name")
     handover.add_argument(
         "--to", required=True, metavar="OBJECT_ID", help="objectId of infra/pipeline's stack"
     )

@@ -22,7 +22,7 @@ def add_verify(commands: Commands) -> None:
         "verify", help="look whether everything of a stack is as it should be, without a write"
     )
     which = verify.add_mutually_exclusive_group(required=True)
-    which.add_argument("--stack")
+    which.add_argument("--stack", help="its name")
     which.add_argument(
         "--all",
         action="store_true",

@@ -102,12 +102,19 @@ def add_emulator(commands: Commands) -> None:
     )
     start.set_defaults(run=emulator_start)  # `commands` hands it everything after it
     env = actions.add_parser("env", help="print the lines that lead a shell to it, for eval")
-    env.add_argument("--ready-file", type=Path)
-    env.add_argument("--shell", **choice("shell", ("bash", "powershell")), default="bash")
+    env.add_argument("--ready-file", type=Path, metavar="FILE", help="what `start` wrote")
+    env.add_argument(
+        "--shell",
+        **choice("shell", ("bash", "powershell")),
+        default="bash",
+        help="whose lines (default: bash, for every POSIX shell)",
+    )
     env.add_argument("--unset", action="store_true", help="print the lines that undo it")
     env.set_defaults(run=_emulator_env)
     stop = actions.add_parser("stop", help="end it")
-    stop.add_argument("--ready-file", type=Path, required=True)
+    stop.add_argument(
+        "--ready-file", type=Path, required=True, metavar="FILE", help="what `start` wrote"
+    )
     stop.set_defaults(run=_emulator_stop)
 
 
@@ -130,7 +137,9 @@ def _emulator_env(arguments: argparse.Namespace) -> int:
     if arguments.unset:
         lines = shell.restoring_lines(arguments.shell)
     elif arguments.ready_file is None:
-        raise ConfigurationError("Which embedded tenant?", "Give --ready-file, or --unset.")
+        raise ConfigurationError(
+            "It is not said which embedded tenant is meant.", "Give --ready-file, or --unset."
+        )
     else:
         tenant = embedded.EmbeddedTenant.read(arguments.ready_file)
         if tenant.process() is None:

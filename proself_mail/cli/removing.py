@@ -6,9 +6,8 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from proself_mail.cli.arguments import Commands, age, choice
+from proself_mail.cli.arguments import Commands, age, choice, stack_id, tenant_id
 from proself_mail.cli.terminal import ask, print_json, say
 from proself_mail.config.settings import TargetName
 from proself_mail.errors import Refused
@@ -26,7 +25,9 @@ def add_teardown(commands: Commands) -> None:
     teardown = commands.add_parser(
         "teardown", help="remove all that test stacks made, recycle bin and state included"
     )
-    teardown.add_argument("--stack", required=True, nargs="+", action="extend", metavar="S")
+    teardown.add_argument(
+        "--stack", required=True, nargs="+", action="extend", metavar="S", help="their names"
+    )
     _add_removing(teardown)
     teardown.add_argument("--keep-stack", action="store_true", help="empty its state, keep it")
     teardown.set_defaults(run=_teardown)
@@ -70,13 +71,24 @@ def add_sweep(commands: Commands) -> None:
     sweep = commands.add_parser(
         "sweep", help="remove what was made for tests and is past its time, without any state"
     )
-    sweep.add_argument("--tenant", type=UUID, required=True, metavar="ID", help="tenant ID")
-    sweep.add_argument("--target", **choice("target", TargetName), default=TargetName.CLOUD)
+    sweep.add_argument("--tenant", type=tenant_id, required=True, metavar="ID", help="tenant ID")
+    sweep.add_argument(
+        "--target",
+        **choice("target", TargetName),
+        default=TargetName.CLOUD,
+        help="which kind of tenant it is (default: cloud)",
+    )
     sweep.add_argument(
         "--older-than", type=age, metavar="AGE", help="only what is so old, such as 12h or 7d"
     )
     sweep.add_argument(
-        "--stack-id", type=UUID, nargs="+", action="extend", default=[], metavar="UUID"
+        "--stack-id",
+        type=stack_id,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="UUID",
+        help="what these stacks made alone: `stackId` in their files",
     )
     _add_removing(sweep)
     sweep.set_defaults(run=_sweep)

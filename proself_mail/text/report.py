@@ -125,8 +125,8 @@ def checks(found: Iterable[Check], *, japanese_first: bool = False) -> Table:
     table.add_column(overflow="fold")
     for check in found:
         detail = one_line(check.detail)
-        if not check.required and check.outcome is Outcome.UNKNOWN:
-            detail += " (optional)"
+        if not check.required and check.permission and check.outcome is Outcome.UNKNOWN:
+            detail += " (optional)"  # the permission is
         steps = [("Next", check.next_step), ("対処", check.next_step_ja)]
         for label, step in reversed(steps) if japanese_first else steps:
             detail += f"\n{label}: {one_line(step)}" if step else ""

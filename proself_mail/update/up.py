@@ -15,7 +15,7 @@ from proself_mail.entra import rights, session
 from proself_mail.entra.directory import ApplicationRecord, Directory, Forbidden, stamped
 from proself_mail.entra.patience import Patience, Say
 from proself_mail.entra.session import Session
-from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError
+from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError, sentence
 from proself_mail.proself import proself_file
 from proself_mail.quantity import format_minutes
 from proself_mail.stack import lock, stack_folder
@@ -159,8 +159,10 @@ def stop_at(checks: Sequence[Check]) -> None:
         if check.stops:
             kind: type[Error] = CheckFailed if check.outcome is Outcome.FAIL else RemoteError
             raise (Refused if check.is_guard else kind)(
-                f"{check.name}: {check.detail.rstrip('.')}.",
-                check.next_step or f"Give the identity {check.permission}, then try again.",
+                sentence(f"{check.name}: {check.detail}"),
+                sentence(
+                    check.next_step or f"give the identity {check.permission}, then try again"
+                ),
             )
 
 

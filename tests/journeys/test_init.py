@@ -250,7 +250,7 @@ def bare_tenant(request: pytest.FixtureRequest) -> Iterator[Tenant]:
         (["--without-exchange"], "it has no Exchange Online", "licence"),
         (
             ["--deployer-role", "DelegatedPermissionGrant.ReadWrite.All", "Application.Read.All"],
-            "may manage its applications",
+            "May manage its applications",
             "Application.ReadWrite.OwnedBy",
         ),
     ],
@@ -279,7 +279,7 @@ def test_an_identity_that_may_not_consent_leaves_that_to_an_administrator(
     done = init(journey)
     said = " ".join(done.stderr.split())
     assert done.returncode == 1, done.stderr
-    assert "may give admin consent" in said
+    assert "May give admin consent" in said
     assert "app role DelegatedPermissionGrant.ReadWrite.All" in said
     [option] = re.findall(r"`(--consent [a-z-]+)`", said)
     file = journey.folder / "Pulumi.contoso.test.yaml"

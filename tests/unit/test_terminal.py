@@ -6,9 +6,10 @@ import errno
 import io
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -381,6 +382,40 @@ def test_what_is_of_a_mail_is_refused_where_none_is_sent(options: list[str], cau
         assert "Give --mail too" in refused.value.next_step
 
 
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from _parsers(each)
+
+
+def test_every_option_says_what_it_is() -> None:
+    options = [
+        (parser.prog, action.option_strings, action.help)
+        for parser in _parsers(commands._parser())
+        for action in parser._actions
+        if action.option_strings
+    ]
+    assert len(options) > 50
+    assert [each for each in options if not each[-1]] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("sweep --tenant foo", "'foo' is no tenant ID (Directory (tenant) ID on Entra's overview"),
+        ("sweep --tenant x --stack-id y", "'x' is no tenant ID"),
+        (f"sweep --tenant {'0' * 32} --stack-id y", "'y' is no stack ID (`stackId` in the stack's"),
+        ("up --stack dev --deadline 0", "'0' is no number of minutes above 0, at most 1440"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_told_by_the_right_one(line: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        commands._parser().parse_args(line.split())
+    assert words in refused.value.cause
+
+
 def test_a_value_of_two_hyphens_is_none() -> None:
     """argparse takes it for the mark that ends the options, and gives an empty list."""
     for option in ("stack", "to"):
@@ -413,6 +448,13 @@ def test_below_a_table_of_checks_its_commands_stand_unfolded(
     )
     report.show_checks(report.output(), [reminder])
     assert capsys.readouterr().out.splitlines()[-1] == f"  {noted}"
+
+
+def test_optional_is_what_wants_a_permission(capsys: pytest.CaptureFixture[str]) -> None:
+    unseen = Check("quota", Outcome.UNKNOWN, "denied", False, "Organization.Read.All")
+    lag = Check("application", Outcome.UNKNOWN, "just made", required=False)
+    report.show_checks(report.output(), [unseen, lag])
+    assert re.findall(r"(\w+) \(optional\)", capsys.readouterr().out) == ["denied"]
 
 
 def test_a_command_of_a_stack_that_cannot_be_looked_at_is_not_folded(

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from proself_mail.check import Check
+from proself_mail.check import Check, fail
 from proself_mail.entra.directory import DirectoryError, Forbidden
 from proself_mail.entra.patience import Patience
-from proself_mail.errors import Interrupted, RemoteError
+from proself_mail.errors import CheckFailed, Interrupted, RemoteError
 from proself_mail.stack.engine import Engine
 from proself_mail.update import preflight, up
 
@@ -65,6 +65,14 @@ def test_a_permission_is_asked_for_where_it_is_missing_alone(
     with pytest.raises(RemoteError, match=refused.code) as stopped:
         up.stop_at([asyncio.run(looked())])
     assert stopped.value.next_step.startswith(next_step)
+
+
+def test_what_stops_a_command_is_told_in_sentences() -> None:
+    """A check's words are those of a table."""
+    with pytest.raises(CheckFailed) as stopped:
+        up.stop_at([fail("application", "it is not in the tenant", "restore it")])
+    told = ("Application: it is not in the tenant.", "Restore it.")
+    assert (stopped.value.cause, stopped.value.next_step) == told
 
 
 def test_a_ctrl_c_at_the_very_end_is_still_taken_by_who_says_what_is_left() -> None:
