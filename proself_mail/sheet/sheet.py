@@ -188,7 +188,7 @@ def _record(settings: Settings, outputs: Outputs) -> Iterator[tuple[faq.Label, T
     yield faq.SIGN_IN, Text(f"テナント {outputs.tenant_id}", f"tenant {outputs.tenant_id}")
     yield (
         faq.REGISTRATION,
-        Text(f"{settings.display_name}({kind.ja})", f"{settings.display_name}, {kind.en}"),
+        Text(f"{settings.display_name} ({kind.ja})", f"{settings.display_name}, {kind.en}"),
     )
     yield faq.IDENTIFIER_URI, _same(outputs.identifier_uri)
     yield (
@@ -212,7 +212,8 @@ def _record(settings: Settings, outputs: Outputs) -> Iterator[tuple[faq.Label, T
             f"key ID {newest.key_id}, until {format_instant(newest.expires)}",
         ),
     )
-    yield faq.IDS, _same(f"{outputs.client_id}, {outputs.tenant_id}")
+    ids = (outputs.client_id, outputs.tenant_id)
+    yield faq.IDS, Text("、".join(ids), ", ".join(ids))
 
 
 def _same(text: str) -> Text:

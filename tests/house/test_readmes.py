@@ -26,6 +26,16 @@ def test_the_configurations_table_names_every_key(readme: str, heading: str) -> 
     assert sorted(named) == sorted(str(field.alias) for field in Settings.model_fields.values())
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
+def test_the_table_of_rights_names_what_a_check_may_lack(readme: str) -> None:
+    asking = [ROOT / "proself_mail/update/preflight.py", *ROOT.glob("proself_mail/verification/*")]
+    read = "".join(path.read_text(encoding="utf-8") for path in asking if path.suffix == ".py")
+    optional = set(re.findall(r'"((?:Organization|Policy|User)\.[\w.]+)"', read))
+    assert len(optional) == 3
+    named = (ROOT / readme).read_text(encoding="utf-8")
+    assert [each for each in optional if f"| `{each}`" not in named] == []
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))
 def test_commands_can_be_pasted_into_any_shell(path: Path) -> None:
     """Zsh, which macOS gives people, takes a comment for arguments and a bare bracket for files."""
@@ -38,6 +48,16 @@ def test_commands_can_be_pasted_into_any_shell(path: Path) -> None:
         if line.startswith(("make ", "uv ", "pulumi ", "proself-mail ", "export ", "eval ", "gh ")):
             bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
             assert not re.search(r"[#\[\]*?~]", bare), line
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.ja.md", *sorted(ROOT.glob("docs/**/*.ja.md"))])
+def test_a_japanese_bracket_has_a_blank_before_it(path: Path) -> None:
+    """As on the command line and the sheet; a label of Proself's stays as its screen has it."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"^ *```\n.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`]*`", "`", re.sub(r"\]\([^)]*\)", "]", text))
+    text = re.sub(r"「[^」]*」", "」", text)
+    assert re.findall(r".{0,9}[\w`*]\(.{0,9}", text) == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

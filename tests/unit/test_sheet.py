@@ -147,6 +147,8 @@ def test_the_record_has_the_faqs_twelve_steps_and_says_that_it_was_not_read_back
          "同意済み: Mail.Send", "https://proself.example.jp/proself/oauth2callback/smtp",
          client_secret().key_id, CLIENT],
     )  # fmt: skip
+    assert f"{CLIENT}、{TENANT}" in record
+    assert re.search(r"\S \(シングルテナント\)", record)
 
 
 def test_a_secret_that_has_ended_is_not_handed_out() -> None:
