@@ -31,7 +31,7 @@ def _config(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--without-secret and --json are for what is shown, and --write writes the file as "
             "`up` does: TOML, with the secret.",
-            "Leave them or --write out.",
+            "Leave out either --write or the others.",
         )
     project = find_project(Path.cwd())
     if arguments.write:
@@ -84,7 +84,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
     if out and (arguments.port or arguments.timeout):
         raise ConfigurationError(
             "--port and --timeout are for the page in the browser, and --out writes a file.",
-            "Leave them or --out out.",
+            "Leave out either --out or the others.",
         )
     if out:
         sheet_file.check(out, arguments.stack, with_secret=with_secret)

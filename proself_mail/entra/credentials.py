@@ -134,7 +134,7 @@ def _azure_cli(tenant_id: str, environment: Mapping[str, str]) -> tuple[AsyncTok
     if _is_true("ARM_USE_MSI", environment):
         raise ConfigurationError(
             "ARM_USE_MSI has the azuread plugin sign in by a managed identity, which proself-mail "
-            "does not do: another identity would look than the one that writes.",
+            "does not do: the checks would be made as another identity than the one that writes.",
             f"Unset ARM_USE_MSI and set {_WAYS}, or sign in by `az login`; then try again.",
         )
     if not _is_true("ARM_USE_CLI", environment, default=True):

@@ -33,7 +33,7 @@ def check(host: str) -> None:
     what = variable or "The proxy of this system"
     if "://" not in address and _is_usable(f"http://{address}"):
         raise ConfigurationError(
-            f"{what} begins with no `http://`, without which azure-identity asks by no proxy.",
+            f"{what} begins with no `http://`, and azure-identity uses no proxy then.",
             "Write `http://` before it, then try again.",
         )
     raise ConfigurationError(

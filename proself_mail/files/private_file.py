@@ -79,7 +79,8 @@ def read(path: Path, again: str, exposed: str) -> str:
         ) from error
     if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refused(
-            f"{path} is private, and others may read it (mode {stat.S_IMODE(mode):04o}).",
+            f"{path} holds a secret, and other users of this machine may read it (mode "
+            f"{stat.S_IMODE(mode):04o}).",
             f"`chmod 600 {path}`; if others use this machine, {exposed}.",
         )
     return text

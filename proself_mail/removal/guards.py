@@ -47,7 +47,8 @@ def check_tenant(tenant_id: str, project: Path) -> None:
         shown = f"it lists {', '.join(sorted(listed))}" if listed else "its list is empty"
         raise Refused(
             f"The tenant {tenant_id} is not among `{_KEY}` in Pulumi.yaml; {shown}.",
-            "If it is there for tests alone, add it to that list and have the change reviewed.",
+            f"If this tenant is used for tests alone, add its ID to `{_KEY}` and have the change "
+            "reviewed.",
         )
 
 
@@ -100,8 +101,8 @@ def check_stamps(
     for object_id, tags in tagged:
         if of_production(tags, configured.stack_id):
             raise Refused(
-                f"{object_id} bears the stamp of {name} for production, but the stack file says "
-                "test.",
+                f"The tags of {object_id} say that it is of {name} and for production, but the "
+                "stack file says test.",
                 "Bring the right stack file back (`git log -p` shows who changed it).",
             )
     if of_state is not None:
@@ -109,9 +110,9 @@ def check_stamps(
         if not verdict.ours:
             raise Refused(
                 f"The application {of_state.object_id}, which the state of {name} knows, is not "
-                f"this stack's by its stamp: {verdict.why}.",
+                f"this stack's by its tags: {verdict.why}.",
                 "Look at it in Entra's App registrations. If it is this stack's after all, "
-                f"`proself-mail up --stack {name}` writes the stamp again.",
+                f"`proself-mail up --stack {name}` writes them again.",
             )
 
 

@@ -48,12 +48,12 @@ class OfStack:
         """Judge an object by its tags; how old it is does not matter."""
         found = _whole(tags)
         if found is None:
-            return Verdict(False, "its stamp is missing, doubled or damaged")
+            return Verdict(False, "its tags are missing, doubled or damaged")
         if found.stack_id != self.stack_id:
-            return Verdict(False, f"it bears the stamp of another stack, {found.stack_id}")
+            return Verdict(False, f"it has the tags of another stack, {found.stack_id}")
         if found.environment is not Environment.TEST:
-            return Verdict(False, f"its stamp says {found.environment}")
-        return Verdict(True, "bears this stack's stamp")
+            return Verdict(False, f"its tags say {found.environment}")
+        return Verdict(True, "has this stack's tags")
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Due:
         """Judge an object by its tags and when it was made; None is unknown."""
         found = _whole(tags)
         if found is None:
-            return Verdict(False, "its stamp is missing, doubled or damaged")
+            return Verdict(False, "its tags are missing, doubled or damaged")
         if found.environment is not Environment.TEST:
-            return Verdict(False, f"its stamp says {found.environment}")
+            return Verdict(False, f"its tags say {found.environment}")
         if self.stacks and found.stack_id not in self.stacks:
             return Verdict(False, "it is of a stack that was not asked for")
         if found.delete_after is None:
-            return Verdict(False, "its stamp names no end")
+            return Verdict(False, "its tags name no end")
         if found.delete_after > self.now:
             return Verdict(
                 False, f"its time is not over before {format_instant(found.delete_after)}"

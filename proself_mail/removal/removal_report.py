@@ -32,8 +32,8 @@ def plan(found: Plan[StackPlan]) -> Iterator[RenderableType]:
     name = f"{found.tenant_name} ({found.tenant_id})" if found.tenant_name else found.tenant_id
     yield Text(one_line(f"In the tenant {name}:"))
     if found.stamped is not None:
-        bearing = f"{quantity(found.stamped, 'object')} {'bears' if found.stamped == 1 else 'bear'}"
-        yield Text(f"{bearing} a test stamp, the recycle bin's included.")
+        bearing = f"{quantity(found.stamped, 'object')} {'has' if found.stamped == 1 else 'have'}"
+        yield Text(f"{bearing} the tag of a test, the recycle bin's included.")
     for each in found.stacks:
         yield Text(f"\n{each.name}:", style="bold")
         if each.items:

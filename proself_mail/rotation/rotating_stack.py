@@ -61,7 +61,7 @@ class RotatingStack(StackSession):
                 await self.patience.moment(0.3)
         if stack_tag(self.settings.stack_id) not in found.tags:
             raise Refused(
-                f"The application {object_id} does not bear this stack's stamp: it is another's.",
+                f"The application {object_id} does not have this stack's tag: it is another's.",
                 f"Check `stackId` in the stack file of {name} against the application's tags.",
             )
         return found

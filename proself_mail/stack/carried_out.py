@@ -44,7 +44,8 @@ def check(name: str, settings: Settings, state: State) -> None:
     if changed:
         raise ConfigurationError(
             f"The configuration of {name} was changed since its last `up` "
-            f"({', '.join(changed)}), or a part of what was made destroyed: they do not fit.",
+            f"({', '.join(changed)}), or a part of what it made was destroyed; the values would "
+            "not be the application's.",
             f"`proself-mail up --stack {name}`, then try again.",
         )
 

@@ -120,7 +120,8 @@ def check_agreement(state: State, name: str) -> None:
     if untold := ", ".join(map(_secret, sorted({*state.key_ids.values()} - secrets))):
         raise ConfigurationError(
             f"The outputs of the stack {name} lack what its state holds: {untold}. An update was "
-            "cut short, or of a part (`--target`, `--exclude`) by another stack file.",
+            "cut short, or it was a part-update (`--target`, `--exclude`) made with another stack "
+            "file.",
             f"`proself-mail up --stack {name}` completes them.",
         )
 

@@ -35,8 +35,8 @@ def find_project(start: Path) -> Path:
             continue
         except OSError as error:
             raise ConfigurationError(
-                f"{path} cannot be read: {error.strerror or error}. It may be the project that is "
-                "meant.",
+                f"{path} cannot be read: {error.strerror or error}, so it cannot be told "
+                "whether this is the project.",
                 "Make it a file that you may read, or work in another folder.",
             ) from error
         except (ValueError, RecursionError, yaml.YAMLError) as error:

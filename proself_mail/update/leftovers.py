@@ -68,8 +68,8 @@ def plan(
     ]
     if claimed := [each for each in others if stamp.read(each.tags) is None]:
         raise Refused(
-            f"The application {_shown(claimed[0])} bears this stack's stamp, and not it alone or "
-            f"not whole: {', '.join(claimed[0].tags)}.",
+            f"The application {_shown(claimed[0])} has this stack's tag beside another stack's, "
+            f"or only some of our tags: {', '.join(claimed[0].tags)}.",
             "Take the tags that begin with `proself-mail` off it in its manifest if it is not "
             "this stack's, then try again.",
         )
@@ -113,7 +113,7 @@ def _to_adopt(
         # One that the stack's outputs tell of was in its state, and is no other stack's.
         if secrets and state.outputs.get(APPLICATION_OBJECT_ID) != found[0].object_id:
             raise Refused(
-                f"The application {_shown(found[0])} bears this stack's stamp and holds "
+                f"The application {_shown(found[0])} has this stack's tags and holds "
                 f"{quantity(len(secrets), 'client secret')} not in the stack's state: another "
                 "stack has this `stackId` and the application is that one's, or the state is lost "
                 "or older than the tenant.",
@@ -172,9 +172,9 @@ def _secrets(
 
 def _in_doubt(found: Sequence[ApplicationRecord], state: State) -> Refused:
     known = state.application_id or "none"
-    bearing = f"{quantity(len(found), 'application')} {'bears' if len(found) == 1 else 'bear'}"
+    bearing = f"{quantity(len(found), 'application')} {'has' if len(found) == 1 else 'have'}"
     return Refused(
-        f"{bearing} this stack's stamp, and the state knows {known}: "
+        f"{bearing} this stack's tags, and the state knows {known}: "
         f"{'; '.join(map(_shown, found))}. Which of them Proself uses cannot be told from here.",
         "Look first whether another stack has this `stackId`: its file was copied, or it is on "
         "another backend. Then leave its application alone. If there is none, delete the one that "

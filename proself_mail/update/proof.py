@@ -86,8 +86,8 @@ async def read_back(
                 f"The tenant has differed from the stack for {DRIFT.total_seconds() / 60:.0f} "
                 f"minutes: {shown}.",
                 f"In some minutes `proself-mail up --stack {at.stack.name}` looks again. If that "
-                f"says the same, somebody has changed it: {mending} then. Not before: a trailing "
-                "reader may not show all that is there.",
+                f"says the same, somebody has changed it: {mending} then. Not before: Entra "
+                "may not show all of it everywhere yet.",
             )
         if not no_lag:
             patience.trailing = True

@@ -185,7 +185,7 @@ def test_config_command_renders_the_same(standing: Journey) -> None:
     for option in ("--without-secret", "--json"):
         refused = standing.proself_mail("config", "--stack", "dev", "--write", option)
         assert refused.returncode == 2, refused.stdout
-        assert "Next: Leave them or --write out" in " ".join(refused.stderr.split())
+        assert "Next: Leave out either --write or the others" in " ".join(refused.stderr.split())
         assert not standing.config_file.exists()
     written = standing.proself_mail("config", "--stack", "dev", "--write")
     assert written.returncode == 0, written.stderr

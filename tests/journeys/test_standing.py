@@ -224,7 +224,7 @@ def test_preflight_shows_what_runs_before_left(standing: Journey) -> None:
     standing.tenant.ask("DELETE", f"/applications/{binned}")
     done = standing.proself_mail("preflight", "--stack", STACK, env={"COLUMNS": "300"})
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 applications bear this stack's stamp" in done.stdout
+    assert "2 applications have this stack's tags" in done.stdout
     assert left in done.stdout
     assert "signed in as Deployer" in done.stdout
     assert "the recycle bin holds 1 application of this stack" in done.stdout

@@ -183,7 +183,7 @@ def test_thousands_are_read_in_pages_that_the_tenant_filters(journey: Journey) -
     before = journey.mark()
     done = sweep(journey)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2402 objects bear a test stamp" in done.stdout  # applications, service principals
+    assert "2402 objects have the tag of a test" in done.stdout  # applications, service principals
     history = journey.tenant.history(before)
     listings = [
         (each["path"], each["response"])

@@ -182,7 +182,7 @@ def test_an_application_with_a_foreign_stamp(standing: Journey) -> None:
     path = f"/applications/{standing.outputs(STACK)['applicationObjectId']}"
     for foreign in (tags(str(uuid.uuid4())), [], tags(stack_id(standing), "production")):
         standing.tenant.ask("PATCH", path, {"tags": foreign})
-        assert "stamp" in refused(standing)
+        assert "tags" in refused(standing)
 
 
 def test_a_stack_file_that_says_test_where_the_tenant_says_production(standing: Journey) -> None:

@@ -382,7 +382,7 @@ def test_two_candidates_stop_it_and_neither_is_touched(journey: Journey) -> None
     before = journey.mark()
     done = up(journey)
     assert done.returncode == 3, done.stderr
-    assert "bear this stack's stamp" in " ".join(done.stderr.split())
+    assert "have this stack's tags" in " ".join(done.stderr.split())
     assert journey.writes(before) == []
 
 

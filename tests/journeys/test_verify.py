@@ -308,7 +308,7 @@ def test_a_config_file_that_others_may_read_is_seen(stack: Journey, look: Look) 
         checks = look()
     finally:
         stack.config_file.chmod(0o600)
-    assert "others may read it (mode 0644)" in wrong(checks)["config file"]
+    assert "other users of this machine may read it (mode 0644)" in wrong(checks)["config file"]
     assert "chmod 600" in checks["config file"]["next_step"]
 
 

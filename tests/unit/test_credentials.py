@@ -369,7 +369,7 @@ def test_we_sign_in_as_who_the_plugin_would(
             {"ARM_USE_MSI": "true"},
             "ARM_USE_MSI has the azuread plugin sign in by a managed identity",
         ),
-        ({"ARM_USE_MSI": "1", "ARM_CLIENT_ID": "arm"}, "another identity would look"),
+        ({"ARM_USE_MSI": "1", "ARM_CLIENT_ID": "arm"}, "checks would be made as another identity"),
         ({"ARM_USE_CLI": "false"}, "ARM_USE_CLI keeps the azuread plugin from the Azure CLI's"),
         ({"ARM_USE_CLI": "0", "ARM_CLIENT_CERTIFICATE": "x"}, "nothing else to sign in with"),
         ({"ARM_USE_CLI": "no"}, "ARM_USE_CLI is neither true nor false"),

@@ -157,7 +157,7 @@ def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
             leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION, "S.test")
         is_copied = "`proself-mail init --stack S.test` writes" in refused.value.next_step
         assert is_copied == (listing == [theirs])
-        assert ("1 application bears" in refused.value.cause) == (listing == [other])
+        assert ("1 application has" in refused.value.cause) == (listing == [other])
         assert "delete" not in str(refused.value).lower().partition("if there is none, ")[0]
 
 

@@ -109,7 +109,9 @@ def test_a_file_that_others_may_read_is_not_read(tmp_path: Path, mode: int) -> N
     private_file.write(file, "secret")
     assert private_file.read(file, "again", "make a new one") == "secret"
     file.chmod(mode)
-    with pytest.raises(Refused, match=rf"others may read it \(mode {mode:04o}\)") as refused:
+    with pytest.raises(
+        Refused, match=rf"other users of this machine may read it \(mode {mode:04o}\)"
+    ) as refused:
         private_file.read(file, "again", "make a new one")
     assert refused.value.next_step.endswith("if others use this machine, make a new one.")
 

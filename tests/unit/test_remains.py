@@ -56,11 +56,11 @@ def seen(ours: Ours, tags: tuple[str, ...], *, live: bool) -> Remains:
 @pytest.mark.parametrize(
     ("ours", "tags", "why"),
     [
-        (OfStack(STACK), Stamp(STACK, Environment.PRODUCTION).tags(), "its stamp says production"),
-        (OfStack(STACK), WHOLE[:2], "its stamp is missing, doubled or damaged"),
-        (OfStack(STACK), (*WHOLE, stack_tag(UUID(int=2))), "its stamp is missing, doubled"),
-        (Due(NOW), Stamp(STACK, Environment.PRODUCTION, NOW).tags(), "its stamp says production"),
-        (Due(NOW), Stamp(STACK, Environment.TEST).tags(), "its stamp names no end"),
+        (OfStack(STACK), Stamp(STACK, Environment.PRODUCTION).tags(), "its tags say production"),
+        (OfStack(STACK), WHOLE[:2], "its tags are missing, doubled or damaged"),
+        (OfStack(STACK), (*WHOLE, stack_tag(UUID(int=2))), "its tags are missing, doubled"),
+        (Due(NOW), Stamp(STACK, Environment.PRODUCTION, NOW).tags(), "its tags say production"),
+        (Due(NOW), Stamp(STACK, Environment.TEST).tags(), "its tags name no end"),
         (Due(NOW - timedelta(days=1)), WHOLE, "its time is not over before"),
     ],
 )

@@ -228,7 +228,7 @@ def test_what_bears_another_stamp_by_then_is_left(live: bool, tags: Sequence[str
     assert directory.purged == []
 
 
-@pytest.mark.parametrize(("stamped", "told"), [(1, "1 object bears a"), (2, "2 objects bear a")])
+@pytest.mark.parametrize(("stamped", "told"), [(1, "1 object has the"), (2, "2 objects have the")])
 def test_one_that_bears_a_stamp_is_one(stamped: int, told: str) -> None:
     found: Plan[StackPlan] = Plan("a-tenant", None, datetime(2027, 4, 1, tzinfo=UTC), (), stamped)
-    assert any(str(each).startswith(f"{told} test stamp") for each in removal_report.plan(found))
+    assert any(str(each).startswith(f"{told} tag of a test") for each in removal_report.plan(found))

@@ -107,7 +107,7 @@ def first_day(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_application_without_the_stacks_stamp_is_not_rotated(tags: tuple[str, ...]) -> None:
     at = stack_of(Tenant(repeat(replace(OURS, tags=tags))))
-    with pytest.raises(Refused, match="app does not bear this stack's stamp") as refused:
+    with pytest.raises(Refused, match="app does not have this stack's tag") as refused:
         run(at.application)
     assert "Check `stackId` in the stack file of prod" in refused.value.next_step
 
