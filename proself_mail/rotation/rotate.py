@@ -249,8 +249,8 @@ def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> No
     if most > MOST_AT_ONCE:
         oldest = next(window for window in plan.windows if window.id not in gone)
         raise Refused(
-            f"{most} client secrets would be valid at once some day, after an early rotation that "
-            "has not run out yet.",
+            f"After another early rotation, up to {most} client secrets would be valid at once, "
+            f"and the most is {MOST_AT_ONCE}: what an earlier one replaced has not ended yet.",
             f"Wait until the oldest ends at {format_instant(oldest.expires)}; after a leak, "
             "--revoke ends them all.",
         )
