@@ -82,15 +82,17 @@ def open_windows(entries: Sequence[SecretsEntry], now: datetime) -> tuple[Window
 def most_open(entries: Sequence[SecretsEntry], gone: Container[str] = ()) -> int:
     """Return how many windows are open at once at most, from the last entry's instant on.
 
-    Those whose ids are in `gone` do not count.
+    Those of earlier entries whose ids are in `gone` do not count; what the last one opens is still
+    to be made.
     """
-    last, most = entries[-1], 0
+    last, newest, most = entries[-1], len(entries) - 1, 0
     opens = last.starts
     while True:
         found = open_windows(entries, opens)
-        most = max(most, sum(window.id not in gone for window in found))
+        counted = (window.entry == newest or window.id not in gone for window in found)
+        most = max(most, sum(counted))
         # As many again, once nothing of an earlier entry is left and one has run its course.
-        if found[0].entry == len(entries) - 1 and opens > last.starts:
+        if found[0].entry == newest and opens > last.starts:
             return most
         opens += last.every
 

@@ -21,6 +21,7 @@ from proself_mail.schedule import (
     revoked_windows,
     shortened,
     vanishing,
+    window_id,
 )
 
 DAY = timedelta(days=1)
@@ -184,6 +185,12 @@ def test_a_window_whose_secret_is_gone_leaves_room() -> None:
     gone = {window.id for window in open_windows(entries[:2], T0 + 15 * DAY)}
     most = [most_open(entries, sorted(gone)[:removed]) for removed in range(3)]
     assert most == [4, 3, 2]
+
+
+def test_what_a_new_entry_opens_counts_though_one_of_its_name_is_gone() -> None:
+    """A window of the entry before begins at the same instant, and so has the same name."""
+    entries = [entry(T0, 1, 0), entry(T0 + DAY, 2, 1)]
+    assert most_open(entries, {window_id(T0 + DAY)}) == 2
 
 
 @given(histories(), instants)
