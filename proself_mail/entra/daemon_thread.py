@@ -4,6 +4,7 @@
 then holds Ctrl-C and a deadline up as well. It is for what only asks, and starts no process.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,11 +19,16 @@ def started(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Futu
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()  # who gives up waiting does not end it
 
-    def run() -> None:
+    def do() -> None:
         try:
             future.set_result(work(*arguments, **named))
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=do, daemon=True).start()
     return future
+
+
+async def run(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Do the work; who is cancelled meanwhile goes on at once."""
+    return await asyncio.wrap_future(started(work, *arguments, **named))

@@ -63,8 +63,7 @@ async def sign_in(name: TargetName, tenant_id: str | None) -> AsyncIterator[Sess
     tenant, before anything is read.
     """
     target.check_environment(name, tenant_id)
-    reaching = daemon_thread.started(target.reach, name, tenant_id or "organizations")
-    where, there = await asyncio.wrap_future(reaching)
+    where, there = await daemon_thread.run(target.reach, name, tenant_id or "organizations")
     here = clock.now()
     clock.check(here, there)
     credential, source = credentials.choose(where, tenant_id or "")

@@ -4,7 +4,6 @@ A person signs in, the mail goes through Exchange Online, and a refusal is diagn
 nothing to the tenant but that mail; the redirect URI that it needs is `up`'s.
 """
 
-import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -142,8 +141,7 @@ async def _send(
 ) -> tuple[Sequence[Check], Diagnosis | None]:
     """Send the mail; tell of each step after the sign-in, and what a refusal means."""
     try:
-        delivering = daemon_thread.started(deliver, server, sent.user, token, mail)
-        accepted = await asyncio.wrap_future(delivering)
+        accepted = await daemon_thread.run(deliver, server, sent.user, token, mail)
     except SmtpRefused as refused:
         names = replace(names, server=(server.host, server.port))
         if refused.connection:

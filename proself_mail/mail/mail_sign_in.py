@@ -4,7 +4,6 @@ Authorization code with PKCE and state, by msal, as the application itself with 
 No refresh token is asked for, and the token is kept in memory alone.
 """
 
-import asyncio
 import contextlib
 import logging
 import threading
@@ -62,8 +61,7 @@ async def sign_in(
     # It logs what it sends at level debug.
     logging.getLogger("msal").setLevel(logging.WARNING)
     try:
-        discovering = daemon_thread.started(_application, target, settings, outputs)
-        application = await asyncio.wrap_future(discovering)
+        application = await daemon_thread.run(_application, target, settings, outputs)
     except (requests.RequestException, ValueError) as error:
         raise _unreachable(target, error) from error
     flow = application.initiate_auth_code_flow(
@@ -78,10 +76,9 @@ async def sign_in(
         threading.Thread(target=open_browser, args=(flow["auth_uri"],), daemon=True).start()
         answer = await receiver.answer(patience)
     try:
-        redeeming = daemon_thread.started(
+        result = await daemon_thread.run(
             application.acquire_token_by_auth_code_flow, flow, dict(answer)
         )
-        result = await asyncio.wrap_future(redeeming)
     except requests.RequestException as error:
         raise _unreachable(target, error) from error
     except (ValueError, RecursionError) as error:  # msal's words for what is no answer of this flow
