@@ -26,6 +26,7 @@ from semver import VersionInfo
 
 from proself_mail import facts
 from proself_mail.errors import MissingTool
+from tools import word_lists
 from tools.cache import cache_directory, home, unwritable
 
 VERSION = "3.259.0"
@@ -33,6 +34,9 @@ VERSION = "3.259.0"
 
 _LANGUAGE_HOST_VERSION = "3.79.0"
 """The newest Python language host that is published as a Go module of its own."""
+
+_BUILD = 2
+"""Counts the ways of building these versions, for the caches that hold an earlier one."""
 
 _LINKED_VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 _EXE = ".exe" if os.name == "nt" else ""
@@ -129,7 +133,8 @@ def _version(pulumi: Path) -> str | None:
 
 def _home() -> Path:
     # Both versions: the newer host of a newer checkout is not to be missed for the CLI's sake.
-    return cache_directory() / "pulumi" / f"v{VERSION}-python{_LANGUAGE_HOST_VERSION}"
+    name = f"v{VERSION}-python{_LANGUAGE_HOST_VERSION}-{_BUILD}"
+    return cache_directory() / "pulumi" / name
 
 
 def _unfinished() -> str:
@@ -220,10 +225,14 @@ def _build(say: Say, environment: Mapping[str, str]) -> PulumiCli:
     with _appearing_whole() as folder:
         go, out = _Go(program, folder.with_name("go")), folder / "bin"
         go.scratch.mkdir()
-        _go_build(go, "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSION, out, say)
+        cli = folder.with_name("pulumi")
+        shutil.copytree(_HERE / cli.name, cli)
+        word_lists.read_when_needed(cli, lambda *asked: _run_go(go, *asked))
+        _go_build(go, cli, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSION, out, say)
         package = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
-        _go_build(go, "language_host", package, _LANGUAGE_HOST_VERSION, out, say)
-        listed = _run_go(go, "language_host", "list", "-f", "{{.Dir}}", package)
+        host = _HERE / "language_host"
+        _go_build(go, host, package, _LANGUAGE_HOST_VERSION, out, say)
+        listed = _run_go(go, host, "list", "-f", "{{.Dir}}", package)
         script = Path(listed.strip()).parent / "pulumi-language-python-exec"
         shutil.copyfile(script, out / script.name)
         (out / script.name).chmod(0o755)
@@ -244,10 +253,10 @@ def _find_go(environment: Mapping[str, str]) -> Path:
     )
 
 
-def _go_build(go: _Go, module: str, package: str, version: str, out: Path, say: Say) -> None:
+def _go_build(go: _Go, module: Path, package: str, version: str, out: Path, say: Say) -> None:
     arguments = ["build", "-trimpath", "-ldflags", f"-s -w -X {_LINKED_VERSION}=v{version}"]
     done = threading.Event()
-    teller = threading.Thread(target=_tell_time, args=(module, say, done), daemon=True)
+    teller = threading.Thread(target=_tell_time, args=(module.name, say, done), daemon=True)
     teller.start()
     try:
         _run_go(go, module, *arguments, "-o", f"{out}{os.sep}", package)
@@ -256,15 +265,15 @@ def _go_build(go: _Go, module: str, package: str, version: str, out: Path, say: 
         teller.join()
 
 
-def _run_go(go: _Go, module: str, *arguments: str) -> str:
-    """Run Go in the folder of a module of ours; return what it printed."""
+def _run_go(go: _Go, module: Path, *arguments: str) -> str:
+    """Run Go in the folder of a module; return what it printed."""
     environment = os.environ | {"GOTMPDIR": str(go.scratch)}
     if not Path(os.environ.get("HOME", os.sep)).is_absolute():
         environment["HOME"] = str(home())  # or Go has no place for modules, or one in this folder
     try:
         done = subprocess.run(  # noqa: S603
             [go.program, *arguments],
-            cwd=_HERE / module,
+            cwd=module,
             env=environment,
             check=True,
             capture_output=True,

@@ -30,9 +30,14 @@ FAKE_GO = """#!/bin/sh
 echo "$PWD $*" >> "{folder}/asked"
 echo "$HOME" > "{folder}/home"
 mkdir "${{GOTMPDIR:-$TMPDIR}}/go-build$$"
-if [ "$1" = list ]; then echo "{source}/cmd/pulumi-language-python"; exit 0; fi
+case "$1 $2" in
+"mod "*) exit 0 ;;
+"list -m") echo "{source}/zxcvbn-go"; exit 0 ;;
+"list "*) echo "{source}/cmd/pulumi-language-python"; exit 0 ;;
+esac
 while [ $# -gt 1 ]; do case "$1" in -o) out="$2" ;; esac; shift; done
 name="${{1##*/}}"
+[ $name != pulumi ] || cp -R github.com "{folder}/copies"
 mkdir -p "$out"
 echo "#!/bin/sh" > "$out/$name"
 echo built >> "{folder}/builds"
@@ -40,6 +45,12 @@ sleep "${{FAKE_GO_SECONDS:-0}}"
 echo "echo v{version}" >> "$out/$name"
 chmod +x "$out/$name"
 """
+ZXCVBN = {
+    "frequency/frequency.go": "package frequency\n\nfunc init() {\n\tread()\n}\n",
+    "matching/matching.go": "package matching\n\nfunc init() {\n\tloadFrequencyList()\n}\n\n"
+    "func loadFrequencyList() {\n\tmatchers = lists()\n}\n",
+}
+"""What of it counts."""
 DRIVER = """
 from tools import pulumi_cli, uv
 pulumi_cli._release = lambda say: say("release: not tried")
@@ -63,6 +74,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     (source / "pulumi-language-python-exec").write_text(
         "#!/usr/bin/env python3\n", encoding="utf-8"
     )
+    for file, text in ZXCVBN.items():
+        (source.parent / "zxcvbn-go" / file).parent.mkdir(parents=True)
+        (source.parent / "zxcvbn-go" / file).write_text(text, encoding="utf-8")
     go = FAKE_GO.format(folder=tmp_path, version=VERSION, source=tmp_path / "source")
     program(tmp_path / "bin", "go", go)
     (tmp_path / "tmp").mkdir()
@@ -120,12 +134,65 @@ def test_it_is_built_once_and_found_by_the_next(
     assert subprocess.run([path], capture_output=True, text=True).stdout == f"v{VERSION}\n"
     for name in ("pulumi-language-python", "pulumi-language-python-exec"):
         assert (path.parent / name).stat().st_mode & stat.S_IXUSR
-    cli, host, _ = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    *_, cli, host, _ = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
     linked = "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v"
     assert f"{linked}3.259.0 " in cli
     assert cli.endswith("/bin/ github.com/pulumi/pulumi/pkg/v3/cmd/pulumi")
     assert f"{linked}3.79.0 " in host
     assert host.endswith("/bin/ github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python")
+
+
+def test_the_cli_reads_its_word_lists_when_it_needs_them(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Not whenever it starts: that is half of its start."""
+    output, _ = get(environment).communicate(timeout=30)
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    for name in ("github.com/ccojocar/zxcvbn-go", "github.com/nbutton23/zxcvbn-go"):
+        edit = f"pulumi mod edit -replace={name}=./{name}"
+        assert [line for line in asked if line.endswith(edit)], output
+        copy = tmp_path / "copies" / name.removeprefix("github.com/")
+        lists, matching = ((copy / file).read_text(encoding="utf-8") for file in ZXCVBN)
+        assert lists == "package frequency\n\nfunc Load() {\n\tread()\n}\n"
+        assert matching == (
+            "package matching\n\n"
+            "\nfunc loadFrequencyList() {\n\tfrequency.Load()\n\tmatchers = lists()\n}\n"
+        )
+        assert (copy / "go.mod").read_text(encoding="utf-8") == f"module {name}\n"
+    # The checkout's module is as it was.
+    assert not (ROOT / "tools" / "pulumi" / "github.com").exists()
+
+
+@pytest.mark.parametrize("value", ["a3Kd9sLq8QzP1xWv7RtY2bNm5cHj0gFe", "password"])
+def test_the_cli_tells_a_secret_from_a_word(tmp_path: Path, value: str) -> None:
+    """By the word lists, which it reads then."""
+    (tmp_path / "Pulumi.yaml").write_text("name: any\nruntime: python\n", encoding="utf-8")
+    environment = dict(os.environ) | {
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
+        "PULUMI_CONFIG_PASSPHRASE": "any",
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    for verb in ("stack init dev", f"config set --stack dev clientSecret {value}"):
+        done = subprocess.run(
+            [pulumi_cli.locate().path, *verb.split()],
+            cwd=tmp_path, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+    assert ("looks like a secret" in done.stderr) == (value != "password"), done.stderr
+    assert (done.returncode == 0) == (value == "password")
+
+
+def test_another_source_of_the_word_lists_is_not_edited(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "source" / "zxcvbn-go" / "matching" / "matching.go").write_text(
+        "package matching\n", encoding="utf-8"
+    )
+    process = get(environment)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "zxcvbn-go: matching/matching.go is not the one that is known" in output
+    assert builds(tmp_path) == 0
 
 
 def test_another_language_host_is_another_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +283,9 @@ def test_a_failed_build_says_so_and_leaves_nothing(
 def test_so_does_one_whose_modules_cannot_be_listed(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    script = FAKE_GO.format(folder=tmp_path, source=tmp_path, version=VERSION).replace(
-        f'echo "{tmp_path}/cmd/pulumi-language-python"; exit 0',
+    source = tmp_path / "source"
+    script = FAKE_GO.format(folder=tmp_path, source=source, version=VERSION).replace(
+        f'echo "{source}/cmd/pulumi-language-python"; exit 0',
         "echo 'go: no such package' >&2; exit 1",
     )
     program(tmp_path / "bin", "go", script)
