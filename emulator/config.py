@@ -107,7 +107,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="emulator",
+        prog="proself-mail emulator start",
         description="An embedded Entra tenant with Microsoft Graph, on loopback over TLS.",
     )
     _add_places(parser)

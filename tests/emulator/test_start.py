@@ -274,6 +274,13 @@ def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], options: li
     assert f"argument {options[0]}" in capsys.readouterr().err
 
 
+def test_its_usage_is_what_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: proself-mail emulator start [-h] ")
+
+
 @pytest.mark.parametrize(("seed", "expected"), [({}, 7), ({"seed": 0}, 0), ({"seed": 8}, 8)])
 def test_a_plan_of_faults_keeps_a_seed_of_its_own(
     tmp_path: Path, seed: dict[str, int], expected: int
