@@ -54,7 +54,7 @@ def pytest_collection_finish() -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Set up what the tests need, aloud, before the first one; workers find it done."""
     if not hasattr(session.config, "workerinput"):
-        forked_python.share()
+        _put_aside_the_users_own(forked_python.share())
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         say = terminal.write_line if terminal else lambda _: None
         setup.run(say)
@@ -62,6 +62,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             chosen = plugin.for_embedded(Path(scratch))
             kind = "stand-in for the real one" if chosen.is_stand_in else "the real one"
             say(f"azuread plugin: {kind}, {chosen.version}")
+
+
+def _put_aside_the_users_own(folder: Path) -> None:
+    """Have no test meet what whoever runs the tests has set, chosen or signed in to.
+
+    Their plugins stay, in a Pulumi home in `folder`: one of them may be the real one.
+    """
+    plugins = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+    for name in [each for each in os.environ if each.startswith(("ARM_", "AZURE_", "PULUMI_"))]:
+        del os.environ[name]
+    home = folder / "pulumi"
+    home.mkdir()
+    if plugins.is_dir() and sys.platform != "win32":
+        (home / "plugins").symlink_to(plugins)
+    os.environ["PULUMI_HOME"] = str(home)
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,12 @@ _LIST = ("-m", "pip", "list", "-v", "--format", "json")
 _CLIENT, _SERVER = (Path(__file__).with_name(f"fork_{side}.py") for side in ("client", "server"))
 
 
-def share() -> None:
-    """Have those whom this process starts use what is its own, and lives as long as it."""
-    os.environ.setdefault(_VARIABLE, _own().name)
+def share() -> Path:
+    """Have those whom this process starts use what is its own, and lives as long as it.
+
+    Returns the folder that all of it is in.
+    """
+    return Path(os.environ.setdefault(_VARIABLE, _own().name))
 
 
 def python() -> list[str]:
@@ -79,8 +82,7 @@ def _own() -> "tempfile.TemporaryDirectory[str]":
 @cache
 def _ready() -> Path:
     """Return the folder with all that is in it."""
-    share()
-    folder = Path(os.environ[_VARIABLE])
+    folder = share()
     with filelock.FileLock(folder / "lock"):
         if not (folder / "plugins").exists():
             _fill(folder)
