@@ -24,7 +24,7 @@ def check(path: Path, elsewhere: str = "") -> None:
         in_the_way = folder if not folder.is_dir() else path if path.is_dir() else None
         # What is to be made there; asked in the folder that stands, for inside one that does not
         # no name is too long. The file is written under another name first.
-        parts = [*path.parent.relative_to(folder).parts, f".{path.name}.{'x' * 8}"]
+        parts = [*path.parent.relative_to(folder).parts, whole_file.scratch_name(path.name)]
         for name in parts:
             if len(name) > _LONGEST_NAME:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))

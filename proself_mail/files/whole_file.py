@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and changed though somebody has them open."""
 
 import contextlib
+import functools
 import glob
 import os
 import shutil
@@ -20,15 +21,18 @@ _HELD_OPEN = tuple(timedelta(seconds=wait) for wait in (0.05, 0.1, 0.2, 0.4, 0.8
 def write(path: Path, content: bytes, prepare: Callable[[Path], object]) -> None:
     """Write a file under another name beside its place, 0600, and put it there in one step.
 
-    `prepare` is given it while it is empty, to make it as it is to be. Raises `OSError`, and leaves
-    what was there as it was then.
+    `prepare` is given it while it is empty, to make it as it is to be. What killed writes of the
+    file left is removed first. Raises `OSError`, and leaves what was there as it was then.
     """
     with removed_if_in_vain(_beside(path, content, prepare)) as scratch:
         _when_closed(lambda: scratch.replace(path))
 
 
 def spare(path: Path) -> Path:
-    """Write a copy of a file beside it, for `put_back`; return where. Raises `OSError`."""
+    """Write a copy of a file beside it, for `put_back`; return where. Raises `OSError`.
+
+    What killed runs left of such copies is removed first.
+    """
     return _beside(path, path.read_bytes(), lambda scratch: shutil.copymode(path, scratch))
 
 
@@ -38,7 +42,10 @@ def put_back(copy: Path, path: Path) -> None:
 
 
 def _beside(path: Path, content: bytes, prepare: Callable[[Path], object]) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    for left in scratches(path):
+        _when_closed(functools.partial(left.unlink, missing_ok=True))
+    prefix, _, suffix = scratch_name(path.name, os.sep).partition(os.sep)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
     with removed_if_in_vain(Path(name)) as scratch, os.fdopen(handle, "wb") as file:
         prepare(scratch)
         file.write(content)
@@ -58,11 +65,19 @@ def removed_if_in_vain(path: Path) -> Iterator[Path]:
         raise
 
 
+def scratch_name(name: str, drawn: str = "x" * 8) -> str:
+    """Return a name that a file is written under first; `drawn` are eight letters of a lot.
+
+    Nobody else ends a copy of theirs so: what bears such a name is removed unasked.
+    """
+    return f".{name}.{drawn}.tmp"
+
+
 def scratches(path: Path) -> list[Path]:
     """Return what writes of `path` left beside it that were killed before their end."""
     if not os.path.isdir(path.parent):  # noqa: PTH112  the glob fails on a name that is too long
         return []
-    return sorted(path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"))
+    return sorted(path.parent.glob(scratch_name(glob.escape(path.name), "[a-z0-9_]" * 8)))
 
 
 def remove(path: Path) -> None:

@@ -65,10 +65,11 @@ def left_behind(settings: Settings, stack: str, root: Path) -> Sequence[Path]:
 def check_kept_from_git(path: Path, settings: Settings, elsewhere: str) -> None:
     """Refuse a place of `configFile` of which git would take the file into a commit."""
     if settings.config_file and git_tree.would_take(path):
+        first = whole_file.scratch_name(path.name, "*")
         raise Refused(
             f"{path} lies in a working tree of git, which would take the file with the client "
-            "secret into a commit.",
-            f"Have git ignore it, or {elsewhere}, then try again.",
+            f"secret into a commit, or what a killed write leaves of it ({first} beside it).",
+            f"Have git ignore both, or {elsewhere}, then try again.",
         )
 
 

@@ -79,9 +79,6 @@ def spared(stack: Stack) -> Iterator[SparedFile]:
     Raises `ConfigurationError` where there is no room for a copy.
     """
     place = stack.file.resolve()
-    for left in whole_file.scratches(place):  # by one that was killed
-        with suppress(OSError):
-            left.unlink()
     try:
         copy = whole_file.spare(place)
     except OSError as error:

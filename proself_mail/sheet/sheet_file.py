@@ -45,9 +45,10 @@ def check(path: Path, stack: str, *, with_secret: bool) -> None:
     if git_tree.would_take(path):
         ignored = CHECKOUT / "out" / short_name(stack) / "sheet.html"
         shown = shell_word(shell.path_from(Path.cwd(), ignored))
+        first = whole_file.scratch_name(path.name, "*")
         raise Refused(
             f"{path} lies in a working tree of git, which would take the file with the client "
-            "secret into a commit.",
+            f"secret into a commit, or what a killed write leaves of it ({first} beside it).",
             f"Name a place that git ignores, such as `--out {shown}`, or leave --with-secret "
             "out: `proself-mail sheet` without --out shows the secret and keeps it nowhere.",
         )

@@ -26,7 +26,6 @@ from proself_mail.entra.faq import ReadBack
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience, Say
 from proself_mail.errors import CheckFailed, Error, sentence
-from proself_mail.files import whole_file
 from proself_mail.proself import proself_file
 from proself_mail.proself.proself import ProselfConfig
 from proself_mail.stack import engine_environment, lock
@@ -251,8 +250,6 @@ class Update:
         outputs = newest
         path = self._at.settings.config_file_path(self._stack.name, CHECKOUT)
         if path is not None:
-            for scratch in whole_file.scratches(path):  # a run was killed while it wrote
-                whole_file.remove(scratch)
             config = ProselfConfig.of(self._at.settings, outputs.client_id, outputs.newest)
             proself_file.write(path, config, proself_file.another_place(self._stack.name))
         if self._record.carries_on:

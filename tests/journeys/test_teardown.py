@@ -27,13 +27,13 @@ def test_everything_goes_and_running_it_again_is_quiet(standing: Journey) -> Non
         ]
     )["applications"]
     cut_short = [  # by kills in the midst of writing
-        standing.config_file.with_name(".proself.toml.0a1b2c_d"),
-        standing.folder / "out" / STACK / ".teardown.json.z0a1b2c3",
+        standing.config_file.with_name(".proself.toml.0a1b2c_d.tmp"),
+        standing.folder / "out" / STACK / ".teardown.json.z0a1b2c3.tmp",
     ]
     cut_short[1].parent.mkdir(parents=True, exist_ok=True)
     for path in cut_short:
         shutil.copy(standing.config_file, path)
-    others = standing.config_file.with_name(".proself.toml.another1")
+    others = standing.config_file.with_name(".proself.toml.another1.tmp")
     text = standing.config_file.read_text(encoding="utf-8")
     others.write_text(text.replace(stack_id(standing), str(uuid.uuid4())), encoding="utf-8")
     before = standing.mark()

@@ -273,7 +273,7 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(journey: Journey) -> Non
     body = {"displayName": "Proself mail", "tags": tags}
     double = journey.tenant.ask("POST", "/applications", body)["id"]
     journey.tenant.ask("DELETE", f"/applications/{double}")
-    half = journey.config_file.with_name(f".{journey.config_file.name}.z0a1b2c3")
+    half = journey.config_file.with_name(f".{journey.config_file.name}.z0a1b2c3.tmp")
     half.parent.mkdir(exist_ok=True, mode=0o700)
     half.touch()
     done = up(journey)

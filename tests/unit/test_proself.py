@@ -263,7 +263,7 @@ def test_git_takes_no_config_file(tmp_path: Path) -> None:
     path = tmp_path / "out" / "proself.toml"
     with pytest.raises(Refused, match=r"git, which would take .* into a commit") as refused:
         proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
-    assert "Have git ignore it" in refused.value.next_step
+    assert "Have git ignore both" in refused.value.next_step
     seen = SimpleNamespace(settings=good(configFile=str(path)), stack="dev")
     check = mailbox_checks.config_file(cast(Any, seen))  # while no secret is in it
     assert check.outcome is Outcome.FAIL
@@ -275,6 +275,38 @@ def test_git_takes_no_config_file(tmp_path: Path) -> None:
         proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
     (tmp_path / ".gitignore").unlink()
     proself_file.check_writable(path, good(), ELSEWHERE)
+
+
+def test_git_takes_nothing_of_a_file_that_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill in the midst of it leaves what is there then; the next write removes that."""
+    git = ("git", "-C", str(tmp_path))
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    path, ignored = tmp_path / "proself.toml", tmp_path / ".gitignore"
+    ignored.write_text("proself.toml\n", encoding="utf-8")
+    with pytest.raises(Refused, match=re.escape("(.proself.toml.*.tmp beside it)")):
+        proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
+    ignored.write_text("proself.toml\n.proself.toml.*.tmp\n", encoding="utf-8")
+    proself_file.check_writable(path, good(configFile=str(path)), ELSEWHERE)
+    left: set[Path] = set()
+
+    def look(_: int) -> None:
+        subprocess.run([*git, "add", "--all"], check=True)
+        left.update({*tmp_path.iterdir()} - {ignored, tmp_path / ".git"})
+
+    monkeypatch.setattr(os, "fsync", look)
+    proself_file.write(path, config(), ELSEWHERE)
+    assert len(left) == 1
+    taken = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True)
+    assert taken.stdout.split() == [".gitignore"]
+    for each in left:
+        each.write_text(config().to_toml(), encoding="utf-8")
+    theirs = tmp_path / ".proself.toml.20261128"
+    theirs.touch()
+    monkeypatch.undo()
+    proself_file.write(path, config(), ELSEWHERE)
+    assert {*tmp_path.iterdir()} == {path, ignored, theirs, tmp_path / ".git"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")

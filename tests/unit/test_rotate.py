@@ -93,7 +93,7 @@ def test_a_disk_that_is_full_by_then_loses_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "Pulumi.prod.yaml"
-    (tmp_path / ".Pulumi.prod.yaml.killed00").write_bytes(b"left by one that was killed")
+    (tmp_path / ".Pulumi.prod.yaml.killed00.tmp").write_bytes(b"left by one that was killed")
     spare = whole_file.spare
 
     def and_then_full(path: Path) -> Path:

@@ -287,8 +287,8 @@ def test_no_secret_is_put_where_git_would_take_it(
     tree.mkdir()
     sheet_file.check(tree / "sheet.html", STACK, with_secret=True)
     subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
-    (tree / ".gitignore").write_text("/out/\n", encoding="utf-8")
-    for path in (tree / "sheet.html", tree / "stacks" / "out" / "sheet.html"):
+    (tree / ".gitignore").write_text("/out/\n/s.html\n", encoding="utf-8")
+    for path in (tree / "sheet.html", tree / "stacks" / "out" / "sheet.html", tree / "s.html"):
         with pytest.raises(Refused, match="git, which would take the file") as refused:
             sheet_file.write(path, sheet_of(), with_secret=True)
         named = f"--out {Path('out', STACK, 'sheet.html')}`"

@@ -21,7 +21,7 @@ def configured(path: Path) -> Settings:
 def test_only_what_a_killed_write_left_may_be_empty(tmp_path: Path) -> None:
     path = tmp_path / "proself.toml"
     own = configured(path)
-    cut_short = path.with_name(".proself.toml.0a1b2c_d")
+    cut_short = path.with_name(".proself.toml.0a1b2c_d.tmp")
     for each in (path, cut_short):
         each.touch()
     assert not of_config_file(path, STACK, own).ours
@@ -38,9 +38,9 @@ def test_files_under_former_names_of_a_stack_go_with_it(
     is_ours = f'stack_id = "{own.stack_id}"'
     is_theirs = f'stack_id = "{uuid.uuid4()}"'
     out = tmp_path / "out"
-    left = [out / "old" / "proself.toml", out / "older" / ".proself.toml.0a1b2c_d"]
-    others = [out / "old" / ".proself.toml.0a1b2c_e", out / "other" / "proself.toml"]
-    empty = [out / "old" / ".proself.toml.0a1b2c_f", out / "empty" / "proself.toml"]
+    left = [out / "old" / "proself.toml", out / "older" / ".proself.toml.0a1b2c_d.tmp"]
+    others = [out / "old" / ".proself.toml.0a1b2c_e.tmp", out / "other" / "proself.toml"]
+    empty = [out / "old" / ".proself.toml.0a1b2c_f.tmp", out / "empty" / "proself.toml"]
     for paths, text in ((left, is_ours), (others, is_theirs), (empty, "")):
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
