@@ -138,12 +138,8 @@ def _check_embedded(environment: Mapping[str, str]) -> None:
             "(ARM_METADATA_HOSTNAME).",
             ENTER_EMBEDDED,
         )
-    if not _is_loopback(host := _host(metadata_host)):
-        raise Refused(
-            f"This stack's target is the embedded tenant, but ARM_METADATA_HOSTNAME names "
-            f"{metadata_host}, which is not on this machine.",
-            _LOCALHOST_ASTRAY if host == "localhost" else ENTER_EMBEDDED,
-        )
+    told = f"ARM_METADATA_HOSTNAME names {metadata_host}"
+    _check_on_this_machine(_host(metadata_host), told, ENTER_EMBEDDED)
     authority = environment.get("AZURE_AUTHORITY_HOST", "")
     if authority and not _is_loopback(_host(authority)):
         raise Refused(
@@ -186,7 +182,10 @@ def reach(
 
 
 def smtp_server(name: TargetName, environment: Mapping[str, str] = os.environ) -> tuple[str, int]:
-    """Return host and port of the target's SMTP submission."""
+    """Return host and port of the target's SMTP submission.
+
+    Raises `Refused` where an embedded tenant's is not set up, or is off this machine.
+    """
     if name is TargetName.CLOUD:
         return facts.SMTP_HOST, facts.SMTP_PORT
     host = environment.get("PROSELF_MAIL_SMTP_HOST", "")
@@ -197,7 +196,15 @@ def smtp_server(name: TargetName, environment: Mapping[str, str] = os.environ) -
             "this shell (PROSELF_MAIL_SMTP_HOST, PROSELF_MAIL_SMTP_PORT).",
             ENTER_EMBEDDED,
         )
+    _check_on_this_machine(host, f"PROSELF_MAIL_SMTP_HOST names {host}", ENTER_EMBEDDED)
     return host, int(port)
+
+
+def check_relay(name: TargetName, host: str) -> None:
+    """Refuse a relay off this machine to which an embedded tenant's mail would go."""
+    if name is TargetName.EMBEDDED:
+        next_step = "Leave --smtp-host out: that tenant has an SMTP server of its own."
+        _check_on_this_machine(host, f"--smtp-host names {host}", next_step)
 
 
 def _get(url: str, tenant_id: str) -> tuple[Any, datetime]:
@@ -272,6 +279,16 @@ def _host(address: str) -> str:
         return (urlsplit(address if "//" in address else f"//{address}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _check_on_this_machine(host: str, told: str, next_step: str) -> None:
+    """Refuse another host; `told` says who names it."""
+    if not _is_loopback(host):
+        raise Refused(
+            f"This stack's target is the embedded tenant, but {told}, which is not on this "
+            "machine.",
+            _LOCALHOST_ASTRAY if host == "localhost" else next_step,
+        )
 
 
 def _is_loopback(host: str) -> bool:

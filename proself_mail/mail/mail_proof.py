@@ -59,11 +59,13 @@ class Proof:
 async def run(name: str, project: Path, person: Person, relay: Server | None = None) -> Verified:
     """Look at a stack, then send the mail; one verdict on both.
 
-    Raises `ConfigurationError` where the mail proof is not open or its port is taken, and as
-    `verify.run`.
+    Raises `ConfigurationError` where the mail proof is not open or its port is taken, `Refused`
+    where an embedded tenant's mail would leave this machine, and as `verify.run`.
     """
     known = await verify.read(name, project)
     settings, outputs = known.settings, known.outputs
+    if relay:
+        target.check_relay(settings.target, relay.host)
     server = relay or Server(*target.smtp_server(settings.target))
     async with session.sign_in(settings.target, str(settings.tenant_id)) as opened:
         check_open(name, settings, opened.tenant_now())

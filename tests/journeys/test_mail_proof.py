@@ -402,6 +402,7 @@ def test_a_server_that_is_not_there_is_told(stack: Open) -> None:
     [
         (["--smtp-port", "25"], {}, 2, "--smtp-host"),
         (["--smtp-host", "localhost", "--smtp-port", "0"], {}, 2, "from 1 to 65535"),
+        (["--smtp-host", "192.0.2.2"], {}, 3, "--smtp-host names 192.0.2.2, which is not on this"),
         ([], {"PROSELF_MAIL_SMTP_HOST": ""}, 3, "is not set up in this shell"),
     ],
 )

@@ -59,6 +59,24 @@ def test_it_is_refused(
     assert next_step in refused.value.next_step
 
 
+def test_mail_of_an_embedded_tenant_stays_on_this_machine() -> None:
+    def server(host: str) -> tuple[str, int]:
+        lines = {"PROSELF_MAIL_SMTP_HOST": host, "PROSELF_MAIL_SMTP_PORT": "25587"}
+        return target.smtp_server(EMBEDDED, lines)
+
+    for host in ("localhost", "127.0.0.1", "::1"):
+        assert server(host) == (host, 25587)
+        target.check_relay(EMBEDDED, host)
+    for elsewhere in ("192.0.2.2", "nowhere.invalid", "127.0.0.1.invalid"):
+        with pytest.raises(Refused, match="not on this machine") as refused:
+            server(elsewhere)
+        assert "emulator env" in refused.value.next_step
+        with pytest.raises(Refused, match="not on this machine") as refused:
+            target.check_relay(EMBEDDED, elsewhere)
+        assert "--smtp-host" in refused.value.next_step
+        target.check_relay(CLOUD, elsewhere)
+
+
 @pytest.mark.parametrize(
     ("name", "environment"),
     [
