@@ -9,9 +9,9 @@ import contextlib
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from proself_mail.entra import faq, session, target
 from proself_mail.entra.faq import Step
 from proself_mail.entra.patience import Say
 from proself_mail.entra.target import Target
-from proself_mail.errors import ConfigurationError, Refused, RemoteError
+from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.files import exclusive
 from proself_mail.mail import mail_proof
 from proself_mail.mail.mail_proof import Person, Proof
@@ -36,7 +36,7 @@ from proself_mail.proself.proself import ProselfConfig
 from proself_mail.rehearsal import embedded, rehearsed_sign_in, sandbox
 from proself_mail.rehearsal.embedded import EmbeddedTenant
 from proself_mail.schedule import format_instant
-from proself_mail.sheet import sheet, sheet_server
+from proself_mail.sheet import sheet, sheet_page
 from proself_mail.stack.outputs import Outputs
 from proself_mail.stack.plugin import Plugin
 from proself_mail.stack.project import CHECKOUT
@@ -197,22 +197,25 @@ async def _prove(where: Target, tenant: EmbeddedTenant, stack: Stack, outputs: O
 
 
 def _picture(folder: Path, settings: Settings, outputs: Outputs) -> Path | None:
-    """Serve the setup sheet to a browser that takes a picture of it, its secret covered."""
+    """Have a browser take a picture of the setup sheet, its secret covered.
+
+    Not of the one that is served: a browser takes pictures of what its arguments name, which every
+    user of the machine can read, and who opens that address first can have the secret.
+    """
     found = browser.locate()
     if found is None:
         return None
     to = folder / "sheet.png"
-    taken: Future[bool] = Future()
-
-    def take(address: str) -> bool:
-        taken.set_result(found.picture(address, to, *_PICTURE))
-        return taken.result()
-
-    person = sheet_server.Person(take, lambda _: None, timedelta(seconds=30))
-    with contextlib.suppress(RemoteError):  # a browser that does not start is none
-        sheet_server.serve(sheet.of(STACK, settings, outputs, clock.now()), person)
-    # The page is closed before the browser has written what it saw.
-    return to if taken.result() else None
+    shown = sheet_page.covered(sheet.of(STACK, settings, outputs, clock.now()))
+    with (
+        contextlib.suppress(OSError),
+        tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as scratch,
+    ):
+        page = Path(scratch) / "sheet.html"
+        page.write_text(shown.html, encoding="utf-8")
+        if found.picture(page.as_uri(), to, *_PICTURE):
+            return to
+    return None
 
 
 def _mail(tenant: EmbeddedTenant, mark: str) -> Mapping[str, Any] | None:

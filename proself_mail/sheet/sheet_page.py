@@ -45,6 +45,11 @@ def served(sheet: Sheet, token: str) -> Page:
     return _page(sheet, "connect-src 'self'; frame-ancestors 'none'", token=token)
 
 
+def covered(sheet: Sheet) -> Page:
+    """Write the page as it looks when it is served; it has no secret, and asks nobody for one."""
+    return _page(sheet, "")
+
+
 def written(sheet: Sheet, secret: Secret | None) -> Page:
     """Write the page that stands alone; with the secret in it where that is given."""
     return _page(sheet, "", secret=secret, in_file=True)

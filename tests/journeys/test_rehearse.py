@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from proself_mail.errors import ConfigurationError
 from proself_mail.proself import proself_file
 from proself_mail.rehearsal import rehearse as rehearsal
 from proself_mail.secret import MASK
+from tools import browser
 
 pytestmark = pytest.mark.usefixtures("mail_proof_port")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,6 +56,16 @@ def environment(clone: Path) -> dict[str, str]:
     return kept | {"LC_ALL": "C.UTF-8", "COLUMNS": "80", "PYTHONPATH": str(clone)}
 
 
+def spied_browser(folder: Path) -> Path:
+    """Put a browser first on PATH that keeps its arguments; return where."""
+    kept, program = folder / "arguments", folder / "bin" / "chromium-headless-shell"
+    program.parent.mkdir()
+    run = shlex.join(["exec", str(browser.needed().path)])
+    program.write_text(f'#!/bin/sh\necho "$@" >>{shlex.quote(str(kept))}\n{run} "$@"\n')
+    program.chmod(0o700)
+    return kept
+
+
 def rehearse(clone: Path, *options: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(
         [*COMMAND, *options],
@@ -81,7 +93,13 @@ def outcomes(said: str) -> dict[str, str]:
     return {f"{numbers} {label}": outcome for outcome, numbers, label in rows}
 
 
-def test_the_main_job_from_end_to_end(clone: Path) -> None:
+def test_the_main_job_from_end_to_end(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = None
+    if sys.platform != "win32":
+        kept = spied_browser(tmp_path_factory.mktemp("browser"))
+        monkeypatch.setenv("PATH", str(kept.with_name("bin")), prepend=os.pathsep)
     done = rehearse(clone)
     assert outcomes(done.stdout) == dict.fromkeys(STEPS, "OK")
     assert "azuread plugin: " in done.stderr  # which one ran
@@ -96,6 +114,9 @@ def test_the_main_job_from_end_to_end(clone: Path) -> None:
     assert MASK in done.stdout
     assert max(map(len, done.stderr.splitlines())) <= 80
     assert not (clone / "out" / "rehearsal" / "tenant.json").exists()
+    assert {each.name for each in (clone / "out" / "rehearsal").glob("**/sheet*")} == {"sheet.png"}
+    if kept:
+        assert "http://" not in kept.read_text(encoding="utf-8")  # anybody could open it first
     assert running_in(clone) == []
 
 

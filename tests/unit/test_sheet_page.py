@@ -358,3 +358,14 @@ def test_a_file_works_by_itself(tmp_path: Path, visit: Visit) -> None:
     expect(page.locator(SECRET)).to_have_text(MASK)
     assert copied(visitor, page, "mail_server.client_secret") == VALUE
     assert visitor.complaints == []
+
+
+def test_one_to_look_at_alone_covers_a_secret_that_it_has_not(tmp_path: Path, visit: Visit) -> None:
+    path = tmp_path / "sheet.html"
+    path.write_text(sheet_page.covered(sheet_of()).html, encoding="utf-8")
+    assert VALUE not in path.read_text(encoding="utf-8")
+    visitor = visit()
+    page = visitor.page(path.as_uri())
+    expect(page.locator(SECRET)).to_have_text(MASK)
+    expect(page.locator(REVEAL)).to_be_visible()
+    assert visitor.complaints == []
