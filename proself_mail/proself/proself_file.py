@@ -45,10 +45,10 @@ def check_writable(path: Path, settings: Settings, elsewhere: str) -> None:
 
 
 def left_behind(settings: Settings, stack: str, root: Path) -> Sequence[Path]:
-    """Return this stack's files in the usual places of other names: it was renamed.
+    """Return this stack's files in usual places that are not its own.
 
-    With what killed writes left beside them. `stack` is its name now, `root` what relative paths
-    begin at.
+    It was renamed, or its `configFile` changed. With what killed writes left beside them. `stack`
+    is its name now, `root` what relative paths begin at.
     """
     own = settings.config_file_path(stack, root)
     found = []

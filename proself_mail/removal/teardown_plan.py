@@ -141,7 +141,7 @@ def _known_to_state(found: State | None, clients: dict[str, str]) -> Iterator[It
 def _config_files(name: str, settings: Settings) -> list[Path]:
     """Return the Proself config file, and what killed runs left of it: it holds a secret too.
 
-    With those of names that the stack had before.
+    With those from before the stack was renamed, or its `configFile` changed.
     """
     earlier = proself_file.left_behind(settings, name, CHECKOUT)
     path = settings.config_file_path(name, CHECKOUT)

@@ -74,8 +74,8 @@ def config_file(seen: Evidence) -> Check:
     if left := proself_file.left_behind(seen.settings, seen.stack, CHECKOUT):
         return fail(
             name,
-            f"{', '.join(map(_shown, left))} has a client secret of this stack in it, under a name "
-            "that the stack had before",
+            f"{', '.join(map(_shown, left))} has a client secret of this stack in it, from before "
+            "the stack was renamed or its `configFile` changed",
             "delete it",
         )
     path = seen.settings.config_file_path(seen.stack, CHECKOUT)

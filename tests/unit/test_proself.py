@@ -373,10 +373,10 @@ def test_what_is_no_file_at_all_is_not_replaced(tmp_path: Path) -> None:
         proself_file.write(tmp_path / "pipe", config(), ELSEWHERE)
 
 
-def test_a_file_under_a_stacks_former_name_is_told(
+def test_a_file_in_a_stacks_former_place_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`pulumi stack rename` leaves it where it is, with a secret that lives."""
+    """A new name or `configFile` leaves it where it is, with a secret that lives."""
     monkeypatch.setattr(mailbox_checks, "CHECKOUT", tmp_path)
     outputs = SimpleNamespace(client_id=CLIENT, newest=SECRET)
     seen: Any = SimpleNamespace(stack="new", settings=good(), outputs=outputs)
@@ -388,6 +388,11 @@ def test_a_file_under_a_stacks_former_name_is_told(
         (tmp_path / "out" / stack).mkdir(parents=True)
         private_file.write(tmp_path / "out" / stack / "proself.toml", text, "elsewhere")
     assert mailbox_checks.config_file(cast(Evidence, seen)).outcome is Outcome.OK
+    for place in ("none", str(tmp_path / "elsewhere.toml")):
+        seen.settings = good(configFile=place)
+        found = mailbox_checks.config_file(cast(Evidence, seen))
+        assert found.detail.startswith(f"{Path('out/new/proself.toml')} has a client secret")
+        assert "or its `configFile` changed" in found.detail
     (tmp_path / "out" / "new").rename(tmp_path / "out" / "old")
     for settings in (good(), good(configFile="none")):
         seen.settings = settings
