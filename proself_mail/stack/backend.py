@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import yaml
 
@@ -31,7 +31,7 @@ def url(project: Path) -> str:
         return str(
             json_text.read((home / "credentials.json").read_text(encoding="utf-8"))["current"]
         )
-    except (OSError, ValueError, AttributeError, LookupError):
+    except (OSError, ValueError, AttributeError, LookupError, TypeError):
         return ""
 
 
@@ -58,7 +58,7 @@ def listing(project: Path) -> dict[str, str]:
     It was seen to be stuck there with four stacks or more, by Pulumi 3.259.0, unless told to read
     no more than three at once.
     """
-    is_database = urlsplit(url(project)).scheme == "postgres"
+    is_database = _parts(url(project)).scheme == "postgres"
     return {PARALLEL: "1"} if is_database and not os.environ.get(PARALLEL) else {}
 
 
@@ -79,13 +79,24 @@ def folder(project: Path) -> Path | None:
     """
     address = url(project)
     if not address.startswith(_FILE):
-        parts = urlsplit(address)  # file:/…, which the CLI hands on to its storage as it is
+        parts = _parts(address)  # file:/…, which the CLI hands on to its storage as it is
         is_path = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
         return Path(unquote(parts.path)) if is_path else None
     path = unquote(re.split(r"[?#]", address.removeprefix(_FILE), maxsplit=1)[0])
     if path.startswith("~"):
         return _home() / path[2:]
     return Path(os.path.normpath(project.resolve() / path))
+
+
+def _parts(address: str) -> SplitResult:
+    """Take an address apart; what is none has no parts: why not is the CLI's to say.
+
+    The error that there would be quotes the password in it.
+    """
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _home() -> Path:

@@ -236,6 +236,38 @@ def test_an_address_of_no_backend_is_told_without_its_password(
     assert "geheim" not in "".join(traceback.format_exception(told))
 
 
+@pytest.mark.parametrize("in_project", [False, True])
+@pytest.mark.parametrize(
+    "address", ["postgres://u:geheim\uff20x@h/db", "postgres://u:geheim[w@h/db"]
+)
+def test_a_list_at_an_address_of_no_backend_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str, in_project: bool
+) -> None:
+    """Nor can Python take these apart; the first has an at sign as Japanese keyboards type it."""
+    named = f"backend:\n  url: {json.dumps(address)}\n" if in_project else ""
+    text = f"name: proself-mail\nruntime: python\n{named}"
+    (tmp_path / "Pulumi.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "" if in_project else address)
+    assert backend.folder(tmp_path) is None
+    with pytest.raises(ConfigurationError, match="The address of the backend") as told:
+        asyncio.run(names(tmp_path))
+    assert "geheim" not in "".join(traceback.format_exception(told.value))
+
+
+@pytest.mark.parametrize("text", ["[]", "5", '"x"'])
+def test_a_list_by_a_damaged_sign_in_names_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\nruntime: python\n", encoding="utf-8")
+    (tmp_path / "credentials.json").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    with pytest.raises(RemoteError, match=r"invalid credentials file: '.*credentials\.json'"):
+        asyncio.run(names(tmp_path))
+
+
 def test_an_address_of_no_protocol_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In the words of v3.259.0, which tries that for seven seconds."""
     words = 'error: performing HTTP request: Get "bogus://x/api/user": unsupported protocol scheme'
