@@ -290,8 +290,9 @@ RULES = (
         source="P",
     ),
     Rule(
-        # Another machine made a secret after the look before the update.
+        # Another machine made a secret, or imported something, after the look before the update.
         r"[Yy]our stack file is older than the state|"
+        r"[Tt]he state holds what this program does not make|"
         r"whose windows open at .* a machine whose clock",
         Kind.PERMANENT,
         ends_as=Refused,

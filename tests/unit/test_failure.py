@@ -15,6 +15,8 @@ from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError,
 from proself_mail.schedule import Window
 from proself_mail.stack import failure
 from proself_mail.stack.failure import Kind, classify
+from proself_mail.stack.foreign import Foreign, foreign_in_state, without_foreign
+from proself_mail.stack.urn import Urn
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
 from tests.unit.test_settings import good
 from tools import failures
@@ -496,6 +498,11 @@ def test_a_held_stack_is_a_refusal_and_a_passphrase_a_setting() -> None:
         assert found.kind is Kind.PERMANENT
         assert isinstance(found.error(), Refused)
         assert str(found.error()) == str(refused)
+    imported = (Foreign(Urn("urn:pulumi:dev::proself-mail::azuread:index/group:Group::erp")),)
+    refused = Refused(
+        sentence(foreign_in_state(imported)), sentence(without_foreign("dev", imported))
+    )
+    assert isinstance(classify(str(refused)).error(), Refused)
     assert isinstance(classify("incorrect passphrase").error(), ConfigurationError)
     of_the_file = classify(
         "getting stack configuration: get stack secrets manager: incorrect passphrase"
