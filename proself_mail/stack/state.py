@@ -13,6 +13,7 @@ from uuid import UUID
 
 from proself_mail import json_text
 from proself_mail.config import stamp
+from proself_mail.config.stamp import Stamp
 from proself_mail.stack import output_names, secrets_provider
 from proself_mail.stack.foreign import Foreign
 from proself_mail.stack.secrets_provider import SecretsProvider
@@ -108,11 +109,15 @@ class State:
         return frozenset(each.graph_id for each in found)
 
     @property
-    def stack_id(self) -> UUID | None:
-        """The UUID that the application bears; None without one, or where its stamp is damaged."""
+    def stamp(self) -> Stamp | None:
+        """The stamp that the application bears; None without one, or where it is damaged."""
         found = self.resources.get(APPLICATION)
-        borne = stamp.read(found.outputs.get("tags") or ()) if found else None
-        return borne.stack_id if borne else None
+        return stamp.read(found.outputs.get("tags") or ()) if found else None
+
+    @property
+    def stack_id(self) -> UUID | None:
+        """The UUID in that stamp."""
+        return self.stamp.stack_id if self.stamp else None
 
     @property
     def client_id(self) -> str | None:

@@ -282,7 +282,7 @@ class Update:
     def _ends(self) -> Sequence[str]:
         """Tell of a test stack whose time is over, or nearly."""
         name, at = self._stack.name, self._at
-        found = time_limit.judge(name, at.settings, at.opened.tenant_now())
+        found = time_limit.judge(name, at.settings, self._state.stamp, at.opened.tenant_now())
         return (f"{found.name}: {found.detail}; {found.next_step}",) if found.next_step else ()
 
     def _drift(self, seen: ReadBack) -> str:

@@ -328,9 +328,9 @@ def clock(skew: timedelta) -> Check:
     )
 
 
-def until(settings: Settings, stack: str, now: datetime) -> Check:
+def until(settings: Settings, state: State, stack: str, now: datetime) -> Check:
     """Say when a sweep may remove what the stack made; an update of it is as good as before."""
-    return replace(time_limit.judge(stack, settings, now), outcome=Outcome.OK)
+    return replace(time_limit.judge(stack, settings, state.stamp, now), outcome=Outcome.OK)
 
 
 def foreign(state: State, stack: str) -> Check:

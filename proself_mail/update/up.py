@@ -133,7 +133,7 @@ async def look(at: StackSession) -> Looked:
         preflight.clock(opened.skew),
         preflight.lock(stack.name, holders),
         preflight.foreign(state, stack.name),
-        preflight.until(settings, stack.name, now),
+        preflight.until(settings, state, stack.name, now),
     )
     if isinstance(bearers, Forbidden):
         return Looked((*found, *here, preflight.unseen(bearers)), ())

@@ -222,7 +222,7 @@ def stamped(seen: Evidence, found: ApplicationRecord) -> Check:
 
 def until(seen: Evidence) -> Check:
     """Look whether a sweep may remove what the stack made."""
-    return time_limit.judge(seen.stack, seen.settings, seen.at)
+    return time_limit.judge(seen.stack, seen.settings, seen.state.stamp, seen.at)
 
 
 def leftovers(seen: Evidence) -> Check:
