@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proself_mail import facts, json_text
 from proself_mail.config.settings import TargetName
-from proself_mail.entra import retry_after, token_claims, token_request
+from proself_mail.entra import token_claims, token_request
 from proself_mail.entra.target import Target
 from proself_mail.errors import ConfigurationError, NoAnswerYet, RemoteError
 from proself_mail.stack import failure
@@ -222,10 +221,10 @@ def _workload_identity(
     request_url = environment.get("ACTIONS_ID_TOKEN_REQUEST_URL")
     request_token = environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
     if request_url and request_token:
+        from proself_mail.entra.github_sign_in import GitHubSignIn
+
         return (
-            ClientAssertionCredential(
-                tenant_id, client_id, lambda: _github_token(request_url, request_token), **options
-            ),
+            GitHubSignIn(tenant_id, client_id, request_url, request_token, **options),
             f"workload identity of {client_id} (GitHub Actions)",
         )
     if token := environment.get("ARM_OIDC_TOKEN"):
@@ -246,29 +245,6 @@ def _workload_identity(
         "job `permissions: id-token: write`; on Azure Pipelines pass SYSTEM_ACCESSTOKEN and "
         "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID; elsewhere set ARM_OIDC_TOKEN_FILE_PATH.",
     )
-
-
-def _github_token(request_url: str, request_token: str) -> str:
-    import httpx  # 0.15 s, on pipelines only
-
-    try:
-        answer = httpx.get(
-            request_url,
-            params={"audience": facts.FEDERATED_AUDIENCE},
-            headers={"Authorization": f"Bearer {request_token}"},
-            timeout=10,
-        )
-        answer.raise_for_status()
-        return str(json_text.read(answer.content)["value"])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        passes = isinstance(error, httpx.TransportError) or (
-            isinstance(error, httpx.HTTPStatusError)
-            and error.response.status_code in retry_after.PASSING
-        )
-        raise (NoAnswerYet if passes else RemoteError)(
-            f"GitHub gives no identity token: {type(error).__name__}.",
-            "Check the job's `permissions: id-token: write`, then run it again.",
-        ) from error
 
 
 async def sign_in(credential: AsyncTokenCredential, target: Target, source: str) -> Caller:
