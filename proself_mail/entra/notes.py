@@ -8,7 +8,7 @@ journal; here it comes back. What the ledger says is `ledger`'s.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from proself_mail.entra.directory import ApplicationRecord, Directory, DirectoryError
+from proself_mail.entra.directory import ApplicationRecord, Directory, DirectoryError, Unreadable
 from proself_mail.entra.ledger import Ledger, merged
 from proself_mail.entra.patience import Patience
 from proself_mail.text.quotation import quoted
@@ -61,7 +61,7 @@ async def _set(
         await patience.told(lambda: directory.set_notes(application.object_id, text))
     except DirectoryError as error:
         # How much an application's notes hold is documented nowhere, so it is not looked at before.
-        if error.status == 400:
+        if error.status == 400 and not isinstance(error, Unreadable):  # as a proxy's page is
             error.next_step = (
                 f"They would be {len(text)} characters with the line that this program keeps in "
                 "them. Shorten the application's internal notes (Entra → App registrations → "

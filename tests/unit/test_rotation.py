@@ -12,7 +12,12 @@ import pytest
 from bench.rotation_model import Life
 from proself_mail.check import Outcome
 from proself_mail.entra import notes
-from proself_mail.entra.directory import ApplicationRecord, DirectoryError, PasswordRecord
+from proself_mail.entra.directory import (
+    ApplicationRecord,
+    DirectoryError,
+    PasswordRecord,
+    Unreadable,
+)
 from proself_mail.entra.ledger import Damaged, Ledger, merged
 from proself_mail.entra.patience import Patience
 from proself_mail.errors import CheckFailed, Refused
@@ -242,18 +247,27 @@ def test_the_ledger_stands_beside_what_people_write() -> None:
     assert len(ledger.into("")) < 250
 
 
-def test_notes_that_graph_refuses_are_to_be_shortened() -> None:
+@pytest.mark.parametrize(
+    ("refused", "next_step"),
+    [
+        (DirectoryError(400, "Request_BadRequest", "x"), "Shorten the application's"),
+        (Unreadable("a page", 400), "check that no proxy stands between"),
+    ],
+)
+def test_notes_that_graph_itself_refuses_are_to_be_shortened(
+    refused: DirectoryError, next_step: str
+) -> None:
     """How long they may be is not documented."""
     application = replace(APPLICATION, notes="Call Sato first.")
 
     async def set_notes(*_: object) -> None:
-        raise DirectoryError(400, "Request_BadRequest", "x")
+        raise refused
 
     async def write() -> None:
         directory = cast(Any, SimpleNamespace(set_notes=set_notes))
         await notes.write(directory, Patience(print), application, Ledger({ONE: OLD.window}), "")
 
-    with pytest.raises(DirectoryError, match="Shorten the application's internal notes"):
+    with pytest.raises(DirectoryError, match=next_step):
         asyncio.run(write())
 
 
