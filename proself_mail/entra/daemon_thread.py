@@ -1,7 +1,9 @@
 """Work that blocks, in a thread that nobody has to wait for.
 
 `asyncio.to_thread` uses threads whose end the loop's own end waits for: whatever holds the work up
-then holds Ctrl-C and a deadline up as well. It is for what only asks, and starts no process.
+then holds Ctrl-C and a deadline up as well. Who stops waiting does not learn how the work ended,
+and its process may end before it: it is for what starts no process, and leaves nothing half done
+that has to be put right, as a question or one mail.
 """
 
 import asyncio
