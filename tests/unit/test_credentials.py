@@ -300,6 +300,21 @@ def test_an_answer_that_is_no_token_endpoints_is_told(
     assert "Check the network" in told.value.next_step
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_empty_answer_is_waited_for_where_its_status_says_so(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """azure-identity's words are those of any status."""
+
+    async def send(_: object, request: Any, **__: object) -> Any:
+        return sent_back(request, httpx.Response(status, headers={"Retry-After": "7"}))
+
+    monkeypatch.setattr(AioHttpTransport, "send", send)
+    with pytest.raises(NoAnswerYet, match="is not Entra's token endpoint") as told:
+        jumping.run(sign_in)
+    assert told.value.retry_after == timedelta(seconds=7)
+
+
 CLI = "the Azure CLI's sign-in"
 
 

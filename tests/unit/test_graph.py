@@ -155,11 +155,12 @@ def test_a_read_that_goes_on_failing_is_sent_four_times(
     """By the SDK or by us, and never by the one for each time of the other."""
     monkeypatch.setattr(graph_transport, "_READ_AGAIN_AFTER", (timedelta(),) * 3)
     monkeypatch.setattr(RetryHandler, "get_delay_time", lambda *_: 0)
-    scripted.answer(ORGANIZATION, answer(status))
+    scripted.answer(ORGANIZATION, answer(status, headers={"Retry-After": "7"}))
     before = len(scripted.requests)
     with pytest.raises(DirectoryError) as error:
         ask(lambda directory: directory.organization())
     assert error.value.status == status
+    assert error.value.retry_after == timedelta(seconds=7 if status else 0)
     assert len(scripted.requests) == before + 4
 
 

@@ -23,8 +23,8 @@ def test_none_is_opened_that_would_take_the_terminal(
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\necho "$1" >{opened}\n')
         program.chmod(0o700)
-    # Without a display, which is what `webbrowser` chooses by.
-    env = {"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    # Without a display and in a terminal, which is what `webbrowser` chooses by.
+    env = {"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"}
     told = subprocess.run(
         [sys.executable, "-P", "-c", ASKING],
         env=env | ({"BROWSER": preferred} if preferred else {}),

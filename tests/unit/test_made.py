@@ -1,5 +1,6 @@
 """What the program reads of the state, where the engine does not tell at once."""
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -115,3 +116,18 @@ def test_what_a_part_update_leaves_is_no_reason_to_refuse_it(
     found = Made.read("dev")
     assert found is not None
     assert found.foreign == ((Foreign(Urn(erp)),) if is_refused else ())
+
+
+@pytest.mark.parametrize(("target", "is_refused"), [("**::consent", False), ("**::secret-*", True)])
+def test_a_part_update_that_leaves_the_secrets_is_not_refused_for_an_older_file(
+    monkeypatch: pytest.MonkeyPatch, target: str, is_refused: bool
+) -> None:
+    secret = URN.replace(KIND, SECRET_KIND).replace("::application", "::secret-2027-01-01")
+    outputs = {"keyId": "k", "endDate": "2027-09-01T00:00:00Z"}
+    Engine(monkeypatch, 0, {secret: {"type": SECRET_KIND, "outputs": outputs}})
+    monkeypatch.setenv("PULUMI_OPTION_TARGET", target)
+    found = Made.read("dev")
+    assert found is not None
+    refusal = pytest.raises(Refused, match="older than the state")
+    with refusal if is_refused else contextlib.nullcontext():
+        found.check(good(), "dev", datetime(2027, 4, 2, tzinfo=UTC))

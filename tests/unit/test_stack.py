@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,9 @@ from proself_mail.stack import backend, failure
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.project import CHECKOUT, find_project
 from proself_mail.stack.pulumi_command import words
+from proself_mail.stack.secrets_provider import SecretsProvider
 from proself_mail.stack.stack import Stack, names
+from proself_mail.stack.state import State
 
 
 @pytest.mark.parametrize(
@@ -189,6 +192,34 @@ def test_an_empty_stack_that_has_a_configuration_is_not_made_anew(
     else:
         with pytest.raises(Refused, match="A stack dev exists already"):
             stack.create()
+
+
+BY_KEY = SecretsProvider("cloud", url="awskms://key", data_key="aGVsbG8=")
+
+
+@pytest.mark.parametrize(
+    ("file", "kept", "by"),
+    [
+        (
+            "secretsprovider: awskms://key\nencryptedkey: b3RoZXI=\n",
+            BY_KEY,
+            "another data key of it",
+        ),
+        ("secretsprovider: awskms://other\n", BY_KEY, "'awskms://key'"),
+        ("encryptionsalt: v1:a\n", SecretsProvider("service"), "Pulumi Cloud"),
+    ],
+)
+def test_a_secrets_provider_counts_once_a_state_holds_anything(
+    tmp_path: Path, file: str, kept: SecretsProvider, by: str
+) -> None:
+    """One that is empty takes that of its file with its first update."""
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\n", encoding="utf-8")
+    (tmp_path / "Pulumi.dev.yaml").write_text(file, encoding="utf-8")
+    stack, empty = Stack("dev", tmp_path), State({}, (), (), {}, secrets_provider=kept)
+    stack._check_secrets_provider(empty)
+    with pytest.raises(ConfigurationError) as told:
+        stack._check_secrets_provider(replace(empty, pending=("application",)))
+    assert f"the state of dev is encrypted by {by}:" in told.value.cause
 
 
 def a_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
