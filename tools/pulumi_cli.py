@@ -25,9 +25,8 @@ from typing import NamedTuple
 from semver import VersionInfo
 
 from proself_mail import facts
-from proself_mail.errors import MissingTool
-from tools import word_lists
-from tools.cache import cache_directory, home, unwritable
+from proself_mail.errors import MissingTool, Refused
+from tools import cache, word_lists
 
 VERSION = "3.259.0"
 """The CLI that is installed or built; the one that everything here was proven with."""
@@ -69,7 +68,8 @@ class _Go(NamedTuple):
 def locate(environment: Mapping[str, str] = os.environ) -> PulumiCli:
     """Return the CLI that `get` would choose, without installing anything.
 
-    Raises `MissingTool` where there is none yet.
+    Raises `MissingTool` where there is none yet, `Refused` where others could decide what is run
+    from the cache.
     """
     found = _on_path(environment, lambda _: None) or _in_cache()
     if found is None:
@@ -84,7 +84,8 @@ def locate(environment: Mapping[str, str] = os.environ) -> PulumiCli:
 def get(say: Say, environment: Mapping[str, str] = os.environ) -> PulumiCli:
     """Return a CLI of a supported version, installing or building one where there is none.
 
-    `say` hears each step, one line each. Raises `MissingTool` where every way failed.
+    `say` hears each step, one line each. Raises `MissingTool` where every way failed, and
+    `Refused` as `locate` does.
     """
     if found := _on_path(environment, say):
         say(f"pulumi: v{found.version} on PATH, {found.path}")
@@ -102,8 +103,8 @@ def _on_path(environment: Mapping[str, str], say: Say) -> PulumiCli | None:
     if path is None:
         say("pulumi: none on PATH")
         return None
-    if (cached := _in_cache()) and cached.path == Path(path).resolve():
-        return cached  # what it is called tells its version, in no time
+    if Path(path).resolve() == _cached().resolve():
+        return _in_cache()  # what it is called tells its version, in no time
     version = _version(Path(path))
     if version is None or not is_supported(version):
         shown = "of an unknown version" if version is None else f"v{version}"
@@ -134,31 +135,44 @@ def _version(pulumi: Path) -> str | None:
 def _home() -> Path:
     # Both versions: the newer host of a newer checkout is not to be missed for the CLI's sake.
     name = f"v{VERSION}-python{_LANGUAGE_HOST_VERSION}-{_BUILD}"
-    return cache_directory() / "pulumi" / name
+    return cache.cache_directory() / "pulumi" / name
 
 
 def _unfinished() -> str:
     return f".unfinished-{_home().name}-"
 
 
+def _cached() -> Path:
+    return _home() / "bin" / f"pulumi{_EXE}"
+
+
 def _in_cache() -> PulumiCli | None:
-    path = _home() / "bin" / f"pulumi{_EXE}"
-    return PulumiCli(path, VERSION) if path.exists() else None
+    path = _cached()
+    if not path.exists():
+        return None
+    _check_trusted(path.parent)
+    return PulumiCli(path, VERSION)
+
+
+def _check_trusted(folder: Path) -> None:
+    if doubt := cache.doubt(folder):
+        raise Refused(*doubt)
 
 
 @contextlib.contextmanager
 def _alone(say: Say) -> Iterator[None]:
     from filelock import FileLock, Timeout  # 50 ms, needed once in a machine's life
 
-    lock = FileLock(_home().with_name(f"{_home().name}.lock"))
+    lock = FileLock(_home().with_name(f"{_home().name}.lock"), mode=0o644)
     try:
-        _home().parent.mkdir(parents=True, exist_ok=True)
+        cache.make(_home().parent)
+        _check_trusted(_home().parent)
         lock.acquire(timeout=0.2)
     except Timeout:
         say("pulumi: another process is getting it; waiting for that one …")
         lock.acquire()
     except OSError as error:
-        raise MissingTool(*unwritable(error)) from error
+        raise MissingTool(*cache.unwritable(error)) from error
     try:
         for left in _home().parent.glob(f"{_unfinished()}*"):  # of one that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -178,6 +192,7 @@ def _appearing_whole() -> Iterator[Path]:
         filled = Path(scratch) / "whole"
         filled.mkdir()
         yield filled
+        cache.shut(filled)
         filled.rename(_home())
 
 
@@ -269,7 +284,8 @@ def _run_go(go: _Go, module: Path, *arguments: str) -> str:
     """Run Go in the folder of a module; return what it printed."""
     environment = os.environ | {"GOTMPDIR": str(go.scratch)}
     if not Path(os.environ.get("HOME", os.sep)).is_absolute():
-        environment["HOME"] = str(home())  # or Go has no place for modules, or one in this folder
+        # Or Go has no place for modules, or one in this folder.
+        environment["HOME"] = str(cache.home())
     try:
         done = subprocess.run(  # noqa: S603
             [go.program, *arguments],

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tools.cache import cache_directory, unwritable
+from tools import cache
 
 VERSION = "0.13.9"
 """The uv that is installed where there is none that will do."""
@@ -35,7 +35,8 @@ _NAME = "uv.exe" if sys.platform == "win32" else "uv"
 def find() -> Path:
     """Return a uv to run, installed into the cache where there is none.
 
-    Raises `SystemExit` with the cause and the next step where pip cannot get it.
+    Raises `SystemExit` with the cause and the next step where pip cannot get it, or others could
+    decide what is run.
     """
     if on_path := shutil.which("uv"):
         version = _version(on_path)
@@ -43,7 +44,13 @@ def find() -> Path:
             return Path(on_path)
         shown = f"{version}, older than {OLDEST}" if version else "of an unknown version"
         print(f"uv: {on_path} is {shown}: passed over", file=sys.stderr)  # noqa: T201
-    cached = cache_directory() / "uv" / VERSION / _NAME
+    cached = cache.cache_directory() / "uv" / VERSION / _NAME
+    try:
+        cache.make(cached.parent)
+    except OSError as error:
+        sys.exit(" Next: ".join(cache.unwritable(error)))
+    if doubt := cache.doubt(cached.parent):
+        sys.exit(" Next: ".join(doubt))
     if not cached.exists():
         _install(cached)
     return cached
@@ -92,10 +99,6 @@ def _check_proxies() -> None:
 def _install(to: Path) -> None:
     _check_proxies()
     print(f"uv: installing {VERSION} into {to.parent} …", file=sys.stderr)  # noqa: T201
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sys.exit(" Next: ".join(unwritable(error)))
     with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
         packages = Path(scratch) / "packages"
         # --target is allowed where the system's Python refuses other installs (PEP 668).

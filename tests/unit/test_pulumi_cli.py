@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from proself_mail.errors import MissingTool
+from proself_mail.errors import MissingTool, Refused
 from proself_mail.text import shell
 from tests.waiting import until
 from tools import cache, pulumi_cli, uv
@@ -416,6 +416,114 @@ def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "Set PROSELF_MAIL_CACHE" in refused.value.next_step
     with pytest.raises(SystemExit, match=r"Not a directory\. Next: Set PROSELF_MAIL_CACHE"):
         uv.find()
+
+
+UV = f"uv/{uv.VERSION}/uv"
+CLI = f"pulumi/{pulumi_cli._home().name}/bin/pulumi"
+HOST = f"{CLI}-language-python"
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with all that is run from it, in a folder such as /tmp; nothing is on PATH."""
+    folder = tmp_path / "shared" / "cache"
+    for name in (UV, CLI, HOST):
+        program((folder / name).parent, Path(name).name, "#!/bin/sh\n")
+    folder.parent.chmod(0o1777)
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(folder))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    return folder
+
+
+def refusals() -> list[str]:
+    """What is said where the Pulumi CLI and uv are not run from the cache."""
+    said = []
+    for run in (pulumi_cli.locate, lambda: pulumi_cli.get(lambda _: None), uv.find):
+        try:
+            run()
+        except (Refused, SystemExit) as refused:
+            said.append(str(refused))
+    return said
+
+
+def given_to(owner: int, theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        found = really(path)
+        return os.stat_result((*found[:4], owner, *found[5:])) if path == theirs else found
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+
+
+@pytest.mark.parametrize(
+    ("place", "refused"),
+    [("..", 3), ("", 3), ("uv", 1), (UV, 1), ("pulumi", 2), (CLI, 2), (HOST, 2)],
+)
+def test_what_another_user_may_have_put_in_the_cache_is_not_run(
+    cached: Path, monkeypatch: pytest.MonkeyPatch, place: str, refused: int
+) -> None:
+    """A folder on the way to a program, the program, or one that it runs from beside it."""
+    theirs = Path(os.path.normpath(cached / place))
+    given_to(0, theirs, monkeypatch)  # as in an image of a CI service
+    assert refusals() == []
+    given_to(4712, theirs, monkeypatch)
+    said = refusals()
+    assert len(said) == refused
+    for each in said:
+        assert f"{theirs} is another user's, or others may write to it (owner 4712, " in each
+        assert "set PROSELF_MAIL_CACHE to a folder that only you may write to" in each
+
+
+def test_a_link_of_another_user_leads_to_no_program(
+    cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = cached.with_name("link")
+    link.symlink_to("step")
+    cached.with_name("step").symlink_to(cached)
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(link))
+    assert refusals() == []
+    for theirs in (link, cached.with_name("step"), cached):
+        with monkeypatch.context() as patched:
+            given_to(4712, theirs, patched)
+            assert len(refusals()) == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "refused"),
+    [("..", 3), ("", 3), ("uv", 1), (UV, 1), ("pulumi", 2), (HOST, 2)],
+)
+def test_what_anybody_may_write_to_is_not_run(cached: Path, place: str, refused: int) -> None:
+    (cached / place).chmod(0o777)
+    assert len(refusals()) == refused
+
+
+def test_what_a_umask_left_open_to_a_group_is_shut_in_the_cache_alone(cached: Path) -> None:
+    """A home folder may be shared by one."""
+    every = [cached.parent, cached, *cached.rglob("*")]
+    for each in every:
+        each.chmod(0o775)
+    assert refusals() == []
+    assert {each.stat().st_mode & 0o777 for each in every[2:]} == {0o755}
+    assert {each.stat().st_mode & 0o777 for each in every[:2]} == {0o775}
+
+
+def test_whatever_the_umask_nobody_else_may_write_to_what_is_made(
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "new" / "cache"
+    monkeypatch.setattr(uv, "_install", lambda to: program(to.parent, to.name, ""))
+    monkeypatch.setenv("PROSELF_MAIL_CACHE", str(folder))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    before = os.umask(0)
+    try:
+        uv.find()
+        output, _ = get(environment | {"PROSELF_MAIL_CACHE": str(folder)}).communicate(timeout=30)
+    finally:
+        os.umask(before)
+    made = [folder.parent, folder, *folder.rglob("*")]
+    assert {folder / UV, folder / CLI, folder / HOST} <= set(made), output
+    assert [each for each in made if each.stat().st_mode & 0o022] == []
 
 
 def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Paths that programs are run from: whether others can put theirs in the place.
+
+Standard library only: `tools.uv` runs before anything is installed.
+"""
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def doubt(path: Path) -> str | None:
+    """Return why what lies at an absolute path may be others' work, a clause; None where it is not.
+
+    Each folder and link that leads there counts, as far as there are any, and itself.
+    """
+    with contextlib.suppress(OSError):  # what is not there, or is not to be looked at, is not run
+        return next(filter(None, map(doubt_of, _steps(path))), None)
+    return None
+
+
+def doubt_of(step: Path, writers: int = stat.S_IWOTH) -> str | None:
+    """Say the same of one step of a path, to which `writers` may not write. Raises `OSError`.
+
+    By default a group may, which is how a folder is shared. In a sticky one, such as /tmp, nobody
+    takes away what is another's.
+    """
+    if sys.platform == "win32":
+        return None
+    found = step.lstat()
+    mode = stat.S_IMODE(found.st_mode)
+    # Whose program is running could have it run anything: the owner of a checkout that root uses.
+    is_ours = found.st_uid in (os.geteuid(), 0, Path(__file__).stat().st_uid)
+    is_shut = stat.S_ISLNK(found.st_mode) or mode & stat.S_ISVTX or not mode & writers
+    if is_ours and is_shut:
+        return None
+    return (
+        f"{step} is another user's, or others may write to it (owner {found.st_uid}, "
+        f"mode {mode:04o})"
+    )
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    for step in (*reversed(path.parents), path):
+        yield step
+        if step.is_symlink():
+            yield from _steps(step.parent / step.readlink())
