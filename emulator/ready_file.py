@@ -7,6 +7,8 @@ import contextlib
 import errno
 import os
 import socket
+import stat
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +47,10 @@ def bundle_of(ready_file: Path) -> Path:
 def refuse_taken(ready_file: Path) -> None:
     """Raise OSError if an emulator serves by a ready file, or something else is in its place.
 
-    What one that was killed left there may be replaced, and a file without content.
+    What one that was killed left there may be replaced, and a file without content. So is a folder
+    refused in which others could put a file of theirs in its place.
     """
+    _refuse_others(ready_file.parent)
     ready = _content(ready_file)
     if ready and not _is_ready_file(ready):
         raise _taken(ready_file, "no ready file")
@@ -54,6 +58,22 @@ def refuse_taken(ready_file: Path) -> None:
         raise _taken(bundle_of(ready_file), "no file of certificates of an embedded tenant")
     if ready:
         _refuse_second(ready_file, json_text.read(ready))
+
+
+def _refuse_others(folder: Path) -> None:
+    if sys.platform == "win32" or not folder.exists():
+        return
+    found = folder.stat()
+    # Whose program is running could have it write anywhere.
+    is_ours = found.st_uid in (os.geteuid(), 0, Path(__file__).stat().st_uid)
+    is_shut = not found.st_mode & stat.S_IWOTH or found.st_mode & stat.S_ISVTX
+    if not (is_ours and is_shut):
+        message = (
+            f"{folder} is another user's, or others may write to it (owner {found.st_uid}, mode "
+            f"{stat.S_IMODE(found.st_mode):04o}), and secrets are to lie there. Next: give another "
+            "--ready-file, in a folder of your own."
+        )
+        raise OSError(errno.EPERM, message)
 
 
 def _content(path: Path) -> bytes | None:

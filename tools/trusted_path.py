@@ -10,14 +10,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+_PROGRAM = Path(__file__).resolve()
+
 
 def doubt(path: Path) -> str | None:
     """Return why what lies at an absolute path may be others' work, a clause; None where it is not.
 
-    Each folder and link that leads there counts, as far as there are any, and itself.
+    Each folder and link that leads there counts, as far as there are any, and itself. Those that
+    this program lies in do not: who may write to one could have changed this program.
     """
     with contextlib.suppress(OSError):  # what is not there, or is not to be looked at, is not run
-        return next(filter(None, map(doubt_of, _steps(path))), None)
+        for step in _steps(path):
+            if step not in _PROGRAM.parents and (found := doubt_of(step)):
+                return found
     return None
 
 
@@ -32,7 +37,7 @@ def doubt_of(step: Path, writers: int = stat.S_IWOTH) -> str | None:
     found = step.lstat()
     mode = stat.S_IMODE(found.st_mode)
     # Whose program is running could have it run anything: the owner of a checkout that root uses.
-    is_ours = found.st_uid in (os.geteuid(), 0, Path(__file__).stat().st_uid)
+    is_ours = found.st_uid in (os.geteuid(), 0, _PROGRAM.stat().st_uid)
     is_shut = stat.S_ISLNK(found.st_mode) or mode & stat.S_ISVTX or not mode & writers
     if is_ours and is_shut:
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.files import whole_file
+from tools import trusted_path
 
 _LONGEST_NAME = 255
 """Of a file, in characters; systems that count bytes allow less. Windows says of one that is longer
@@ -89,9 +90,15 @@ def read(path: Path, again: str, exposed: str) -> str:
 def make_own_folder(folder: Path) -> None:
     """Make a folder, 0700, whose files are to be run or trusted; one of this user's may be there.
 
-    Raises `Refused` where it is another user's, a link, or others may write in it, and
-    `ConfigurationError` where it cannot be made.
+    Raises `Refused` where it is another user's, a link, or others may write in it or put another in
+    its place, and `ConfigurationError` where it cannot be made.
     """
+    doubt = trusted_path.doubt(folder.parent.absolute())
+    if doubt is not None:
+        raise Refused(
+            f"{doubt}, and programs are to be run from {folder}.",
+            "Choose a ready file in a folder of your own, then try again.",
+        )
     try:
         make_folder(folder)
         found = folder.lstat()

@@ -33,7 +33,7 @@ def prepare(ready_file: Path, environment: Mapping[str, str] = os.environ) -> Sa
     `environment` is that of the shell or the process to lead.
 
     Raises `ConfigurationError` where none is running, `MissingTool` without a Pulumi CLI, `Refused`
-    where that folder is not this user's alone.
+    where that folder is not this user's alone, or somebody could put another in its place.
     """
     tenant = EmbeddedTenant.read(ready_file)
     folder = ready_file.absolute().with_suffix(".pulumi")

@@ -136,6 +136,28 @@ class TestOneReadyFile:
             (tmp_path / "ready.json").write_text(text, encoding="utf-8")
             ready_file.refuse_taken(tmp_path / "ready.json")
 
+    @pytest.mark.skipif(
+        sys.platform == "win32", reason="its folders have no mode and no owner's ID"
+    )
+    @pytest.mark.parametrize(("owner", "mode"), [(4712, 0o755), (0, 0o702)])
+    def test_a_folder_of_others_takes_no_secret(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, mode: int
+    ) -> None:
+        tmp_path.chmod(mode)
+        really = Path.stat
+
+        def stat_of(path: Path, **options: bool) -> os.stat_result:
+            found = really(path, **options)
+            user = owner if path == tmp_path and owner else found.st_uid
+            return os.stat_result((*found[:4], user, *found[5:]))
+
+        monkeypatch.setattr(Path, "stat", stat_of)
+        with pytest.raises(OSError, match=r"is another user's, or others .* --ready-file, in a"):
+            ready_file.refuse_taken(tmp_path / "ready.json")
+        tmp_path.chmod(0o1777)  # as /tmp
+        owner = 0
+        ready_file.refuse_taken(tmp_path / "ready.json")
+
     @asked_to_end
     def test_an_older_one_that_ends_leaves_a_newers_files_alone(self) -> None:
         with Tenant() as older:

@@ -8,6 +8,7 @@ import pytest
 
 from proself_mail.errors import ConfigurationError, Refused
 from proself_mail.files import exclusive, private_file
+from tools import trusted_path
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 250, "a\0b"], ids=["long", "a little", "null"])
@@ -50,6 +51,34 @@ def test_a_folder_of_programs_is_this_users_alone(
             private_file.make_own_folder(tmp_path / refused)
     monkeypatch.setattr(os, "geteuid", lambda: own.stat().st_uid + 1)
     with pytest.raises(Refused, match="is not this user's alone"):
+        private_file.make_own_folder(own)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders have no mode and no owner's ID")
+def test_a_folder_of_programs_lies_where_nobody_puts_another_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "theirs" / "new" / "own"
+    own.mkdir(parents=True, mode=0o700)
+    own.parent.parent.chmod(0o777)
+    with pytest.raises(Refused, match="theirs is another user's, or others may write to it"):
+        private_file.make_own_folder(own)
+    own.parent.parent.chmod(0o1777)
+    private_file.make_own_folder(own)
+    really = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        found = really(path)
+        theirs = path == own.parent.parent
+        return os.stat_result((*found[:4], 4712, *found[5:])) if theirs else found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "lstat", lstat)
+        with pytest.raises(Refused, match=r"theirs is another user's, .*\(owner 4712, mode 1777\)"):
+            private_file.make_own_folder(own)
+        # Who could put another folder in its place could have put another program in this one's.
+        patched.setattr(trusted_path, "_PROGRAM", own / "program")
+        own.joinpath("program").touch()
         private_file.make_own_folder(own)
 
 
