@@ -237,4 +237,6 @@ def make_project(folder: Path, test_tenant: str | None = None) -> None:
     project["runtime"]["options"]["virtualenv"] = sys.prefix
     project["stackConfigDir"] = "."
     project["testTenants"] = [test_tenant] if test_tenant else []
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project), encoding="utf-8")
+    file = folder / "Pulumi.yaml"
+    file.touch(0o644)  # whatever the umask: one that others may write to is taken for no project
+    file.write_text(yaml.safe_dump(project), encoding="utf-8")

@@ -18,6 +18,7 @@ import yaml
 from proself_mail.cli import rotating
 from proself_mail.cli.arguments import Parser
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError
+from proself_mail.rehearsal import rehearse
 from proself_mail.stack import backend, failure
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.project import CHECKOUT, find_project
@@ -440,6 +441,16 @@ def test_another_users_project_above_a_folder_is_refused(
     with pytest.raises(Refused, match="others may write to it") as refused:
         find_project(below)
     assert f"`chmod o-w {path}`" in refused.value.next_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its files have no mode")
+def test_a_rehearsals_project_is_trusted_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        rehearse.make_project(tmp_path)
+    finally:
+        os.umask(before)
+    assert find_project(tmp_path) == tmp_path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a link is an administrator's to make there")
