@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proself_mail.errors import MissingTool
+from tools import programs
 
 PACKAGES = ("chromium-headless-shell", "fonts-noto-cjk")
 """Debian's names. Without a Japanese font a picture of a Japanese page is full of boxes."""
@@ -120,8 +121,8 @@ def locate(
 ) -> Browser | None:
     """Return a browser that is installed; none where there is none."""
     for name in _ON_PATH:
-        if found := shutil.which(name, path=environment.get("PATH", "")):
-            return Browser(Path(found))
+        if found := programs.find(name, environment):
+            return Browser(found)
     for usual in _USUAL.get(platform, ()):
         if (path := Path(_expanded(usual, environment))).exists():
             return Browser(path)

@@ -26,7 +26,7 @@ from semver import VersionInfo
 
 from proself_mail import facts
 from proself_mail.errors import MissingTool, Refused
-from tools import cache, word_lists
+from tools import cache, programs, word_lists
 
 VERSION = "3.259.0"
 """The CLI that is installed or built; the one that everything here was proven with."""
@@ -99,18 +99,18 @@ def get(say: Say, environment: Mapping[str, str] = os.environ) -> PulumiCli:
 
 
 def _on_path(environment: Mapping[str, str], say: Say) -> PulumiCli | None:
-    path = shutil.which("pulumi", path=environment.get("PATH"))
+    path = programs.find("pulumi", environment)
     if path is None:
         say("pulumi: none on PATH")
         return None
-    if Path(path).resolve() == _cached().resolve():
+    if path.resolve() == _cached().resolve():
         return _in_cache()  # what it is called tells its version, in no time
-    version = _version(Path(path))
+    version = _version(path)
     if version is None or not is_supported(version):
         shown = "of an unknown version" if version is None else f"v{version}"
         say(f"pulumi: {path} is {shown}, not {facts.PULUMI_SUPPORTED}: passed over")
         return None
-    return PulumiCli(Path(path).resolve(), version)
+    return PulumiCli(path.resolve(), version)
 
 
 def is_supported(version: str) -> bool:
@@ -257,9 +257,9 @@ def _build(say: Say, environment: Mapping[str, str]) -> PulumiCli:
 
 
 def _find_go(environment: Mapping[str, str]) -> Path:
-    for folder in (*environment.get("PATH", "").split(os.pathsep), *map(str, _USUAL_GO)):
-        if found := shutil.which("go", path=folder):
-            return Path(found)
+    for folder in (environment.get("PATH", ""), *map(str, _USUAL_GO)):
+        if found := programs.find("go", {"PATH": folder}):
+            return found
     raise MissingTool(
         "There is no Pulumi CLI on PATH, its official release cannot be downloaded here, "
         "and there is no Go to build it with.",

@@ -11,7 +11,6 @@ A lock that does not fit pyproject.toml is refused: uv alone would resolve anew,
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tools import cache
+from tools import cache, programs
 
 VERSION = "0.13.9"
 """The uv that is installed where there is none that will do."""
@@ -38,10 +37,10 @@ def find() -> Path:
     Raises `SystemExit` with the cause and the next step where pip cannot get it, or others could
     decide what is run.
     """
-    if on_path := shutil.which("uv"):
+    if on_path := programs.find("uv"):
         version = _version(on_path)
         if version is not None and _parts(version) >= _parts(OLDEST):
-            return Path(on_path)
+            return on_path
         shown = f"{version}, older than {OLDEST}" if version else "of an unknown version"
         print(f"uv: {on_path} is {shown}: passed over", file=sys.stderr)  # noqa: T201
     cached = cache.cache_directory() / "uv" / VERSION / _NAME
@@ -56,7 +55,7 @@ def find() -> Path:
     return cached
 
 
-def _version(uv: str) -> str | None:
+def _version(uv: Path) -> str | None:
     try:
         said = subprocess.run([uv, "--version"], stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
     except OSError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from proself_mail.errors import Refused
 from proself_mail.files import whole_file
+from tools import programs
 
 
 def would_take(path: Path) -> bool:
@@ -19,17 +20,19 @@ def would_take(path: Path) -> bool:
     if tree is None:
         return False
     names = [place, place.parent / whole_file.scratch_name(place.name)]
-    asked = ["git", "-C", str(tree), "check-ignore", "-z", "--stdin"]
-    try:
-        done = subprocess.run(  # noqa: S603
-            asked, input=b"\0".join(map(os.fsencode, names)), capture_output=True
-        )
-    except OSError as error:
-        said = f"git does not start: {error.strerror or error}"
-    else:
-        if done.returncode in (0, 1):
-            return done.stdout.count(b"\0") < len(names)  # it tells those that it ignores
-        said = " ".join(done.stderr.decode(errors="replace").split()).rstrip(".")
+    said = "git does not start: it is not on PATH"
+    if git := programs.find("git"):
+        asked = [str(git), "-C", str(tree), "check-ignore", "-z", "--stdin"]
+        try:
+            done = subprocess.run(  # noqa: S603
+                asked, input=b"\0".join(map(os.fsencode, names)), capture_output=True
+            )
+        except OSError as error:
+            said = f"git does not start: {error.strerror or error}"
+        else:
+            if done.returncode in (0, 1):
+                return done.stdout.count(b"\0") < len(names)  # it tells those that it ignores
+            said = " ".join(done.stderr.decode(errors="replace").split()).rstrip(".")
     raise Refused(
         f"{path} lies in a working tree of git, {tree}, which does not tell whether it ignores the "
         f"file, with the client secret in it ({said}).",
