@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from proself_mail import json_text
 from proself_mail.config.settings import PROJECT
 from proself_mail.errors import ConfigurationError
 from proself_mail.stack import backend
@@ -66,6 +68,22 @@ def _check_address(said: str, project: Path) -> None:
             "It begins with file://, azblob://, s3://, gs://, postgres:// or https://. In a user's "
             "name and a password write what is neither a letter nor a digit as an address has it: "
             "%2F for /, %23 for #, %25 for %, %40 for @. Then try again.",
+        ) from None
+
+
+def document(said: str, command: str) -> Any:
+    """Return what the CLI printed as JSON. Raises `ConfigurationError` where it did not.
+
+    What it printed is not told: there may be secrets in it.
+    """
+    try:
+        return json_text.read(said)
+    except ValueError:
+        raise ConfigurationError(
+            f"`pulumi {command}` ended without an error, and did not print the JSON that it was "
+            "asked for.",
+            "Look at what lies first on PATH as `pulumi`: a script in its place must print what "
+            "the Pulumi CLI prints, and nothing else. Put the CLI itself there, then try again.",
         ) from None
 
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from proself_mail import clock, json_text
+from proself_mail import clock
 from proself_mail.config import configuration, identity
 from proself_mail.config.configuration import Standing
 from proself_mail.config.settings import PROJECT, Settings
@@ -74,7 +74,8 @@ async def names(project: Path) -> Sequence[str]:
             "See that the backend answers; `pulumi whoami --verbose` names it. On Postgres unset "
             f"{backend.PARALLEL}: with more than 3 the list may never come. Then try again.",
         ) from None
-    return sorted(entry["name"] for entry in json_text.read(listed))
+    found = pulumi_command.document(listed, "stack ls --json")
+    return sorted(entry["name"] for entry in found)
 
 
 def check_name(name: str) -> None:
@@ -247,7 +248,8 @@ class Stack:
             if own and "config" not in document(self.project):
                 return configuration.parse(own, self.name)
         values: dict[str, object] = {}
-        entries = json_text.read(self._run("config", "--json", "--show-secrets"))
+        said = self._run("config", "--json", "--show-secrets")
+        entries = pulumi_command.document(said, "config --json")
         for key, entry in entries.items():
             namespace, _, name = key.partition(":")
             configuration.check_namespace(namespace, key, self.name)
@@ -432,11 +434,13 @@ class Stack:
         for wait in _WRITING:
             time.sleep(wait.total_seconds())
             try:
-                found: dict[str, Any] = json_text.read(self._command("stack", "export", *options))
-                return found
+                said = self._command("stack", "export", *options)
             except CommandFailed as error:
                 if not _HALF_WRITTEN.search(error.stderr):
                     raise self._converted(error) from error
+            else:
+                found: dict[str, Any] = pulumi_command.document(said, "stack export")
+                return found
         own = short_name(self.name)
         raise RemoteError(
             f"The state of the stack {self.name} is cut short on its backend.",

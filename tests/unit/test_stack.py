@@ -332,6 +332,26 @@ def test_a_list_of_stacks_comes_from_a_database_too(
     assert asyncio.run(names(tmp_path)) == [f"n{told}"]
 
 
+@pytest.mark.parametrize("printed", ["Welcome to Geheim", "", "[" * 100_000], ids=len)
+def test_a_cli_that_prints_no_json_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, printed: str
+) -> None:
+    """As a wrapper in its place; what it prints may have secrets in it."""
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\nruntime: python\n", encoding="utf-8")
+    (tmp_path / "printed").write_text(printed, encoding="utf-8")
+    a_cli(monkeypatch, tmp_path, f"exec cat '{tmp_path / 'printed'}'")
+    stack = Stack("dev", tmp_path)
+    for command, read in (
+        ("stack ls --json", lambda: asyncio.run(names(tmp_path))),
+        ("config --json", stack.settings),
+        ("stack export", stack.state),
+    ):
+        with pytest.raises(ConfigurationError) as failed:
+            read()
+        assert failed.value.cause.startswith(f"`pulumi {command}` ended without an error, and did ")
+        assert "Geheim" not in "".join(traceback.format_exception(failed.value))
+
+
 def test_a_list_that_never_comes_is_given_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
