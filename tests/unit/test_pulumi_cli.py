@@ -475,6 +475,21 @@ def test_what_another_user_may_have_put_in_the_cache_is_not_run(
         assert "set PROSELF_MAIL_CACHE to a folder that only you may write to" in each
 
 
+def test_whose_the_root_folder_is_may_have_put_all_there(
+    cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sandbox's user namespace that is not 0."""
+    given_to(4712, cached, monkeypatch)
+    really = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        found = really(path, **options)
+        return os.stat_result((*found[:4], 4712, *found[5:])) if path == Path("/") else found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert refusals() == []
+
+
 def test_a_link_of_another_user_leads_to_no_program(
     cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
