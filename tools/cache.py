@@ -69,7 +69,9 @@ def shut(path: Path) -> None:
 def doubt(folder: Path) -> tuple[str, str] | None:
     """Return the cause and the next step where others could decide what is run from `folder`.
 
-    It is one of the cache. What a umask of 002 left open to the user's group there is shut.
+    It is one of the cache. What a umask of 002 left open to the user's group there is shut. Whose
+    folders the cache lies in does not count: they are somebody else's in many a container, and what
+    their owner puts in the cache's place is not ours.
     """
     if sys.platform == "win32":
         return None
@@ -77,7 +79,8 @@ def doubt(folder: Path) -> tuple[str, str] | None:
     inside = [each for each in (folder, *folder.parents) if top in each.parents]
     with contextlib.suppress(OSError):  # may be root's, and kept from being listed
         inside += folder.iterdir()
-    told = trusted_path.doubt(folder)
+    tops = [trusted_path.doubt_of(each) for each in (top, top.resolve()) if each.exists()]
+    told = next(filter(None, tops), None)
     for each in inside:
         with contextlib.suppress(FileNotFoundError):  # another process's, which it has removed
             found = each.lstat()

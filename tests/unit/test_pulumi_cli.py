@@ -458,12 +458,15 @@ def given_to(owner: int, theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("place", "refused"),
-    [("..", 3), ("", 3), ("uv", 1), (UV, 1), ("pulumi", 2), (CLI, 2), (HOST, 2)],
+    [("..", 0), ("", 3), ("uv", 1), (UV, 1), ("pulumi", 2), (CLI, 2), (HOST, 2)],
 )
 def test_what_another_user_may_have_put_in_the_cache_is_not_run(
     cached: Path, monkeypatch: pytest.MonkeyPatch, place: str, refused: int
 ) -> None:
-    """A folder on the way to a program, the program, or one that it runs from beside it."""
+    """A folder of the cache, the program, or one that it runs from beside it.
+
+    A home folder is another user's in many a container.
+    """
     theirs = Path(os.path.normpath(cached / place))
     given_to(0, theirs, monkeypatch)  # as in an image of a CI service
     assert refusals() == []
@@ -494,11 +497,10 @@ def test_a_link_of_another_user_leads_to_no_program(
     cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = cached.with_name("link")
-    link.symlink_to("step")
-    cached.with_name("step").symlink_to(cached)
+    link.symlink_to(cached)
     monkeypatch.setenv("PROSELF_MAIL_CACHE", str(link))
     assert refusals() == []
-    for theirs in (link, cached.with_name("step"), cached):
+    for theirs in (link, cached):
         with monkeypatch.context() as patched:
             given_to(4712, theirs, patched)
             assert len(refusals()) == 3
@@ -506,7 +508,7 @@ def test_a_link_of_another_user_leads_to_no_program(
 
 @pytest.mark.parametrize(
     ("place", "refused"),
-    [("..", 3), ("", 3), ("uv", 1), (UV, 1), ("pulumi", 2), (HOST, 2)],
+    [("..", 0), ("", 3), ("uv", 1), (UV, 1), ("pulumi", 2), (HOST, 2)],
 )
 def test_what_anybody_may_write_to_is_not_run(cached: Path, place: str, refused: int) -> None:
     (cached / place).chmod(0o777)
