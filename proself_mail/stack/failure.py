@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from proself_mail.config.stack_name import short_name
 from proself_mail.errors import ConfigurationError, Error, Refused, RemoteError, parted, sentence
-from proself_mail.secret import MASK
 from proself_mail.text.command_line import TYPED_PASSPHRASE, leading
-from proself_mail.text.quotation import without_keys
+from proself_mail.text.quotation import uncredentialed
 
 STATE_BEFORE = (
     "bring the state from before back from the backend's history (on a file backend it lies beside "
@@ -135,11 +134,6 @@ _NO_TRUST = (
 The ids: GitHub, "OpenID Connect reference", Immutable subject claims; Azure/azure-dev#9382.
 """
 _LONGEST = 600
-_CREDENTIAL = re.compile(
-    r"((?:secretText|client_secret|client_assertion|access_token|refresh_token|id_token)"
-    r"(?:\W{1,16}value)?\W{1,16})[^\s\"'&,}]+"
-)
-"""In a body that a diagnostic quotes, whole or cut off, however often it was quoted already."""
 _LIFETIME = r"CredentialInvalidLifetimeAsPerAppPolicy|exceeds the max value allowed"
 _UNPROTECTING = re.compile(r" ?To unprotect the resource, .*")
 """The engine's advice, by which what it protects would be gone."""
@@ -574,7 +568,7 @@ def classify(
 
 
 def _covered(words: str) -> str:
-    return without_keys(_CREDENTIAL.sub(rf"\1{MASK}", " ".join(words.split())))
+    return uncredentialed(" ".join(words.split()))
 
 
 def _one_line(words: str) -> str:

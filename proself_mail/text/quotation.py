@@ -14,7 +14,7 @@ import itertools
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from proself_mail.secret import MASK
 
@@ -42,28 +42,49 @@ _JWT = re.compile(r"(?<![\w-])((?>[\w-]*?(?=eyJ)))[\w-]{11,}+(?:\.[\w-]*){1,4}")
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\x01,;()]{8,}")
 _BASE64_XOAUTH2 = re.compile(r"()dXNlcj[\w+/=-]{16,}")
 """`user=` at the beginning of a base64 text: the initial response of AUTH XOAUTH2."""
-_PARAMETER = re.compile(
-    r"(?i)\b((?:(?:access_token|refresh_token|id_token|client_secret|client_assertion|password"
-    r"|passwd|code_verifier|session_state)(?:=|%3D|\\?[\"']?\s*:\s*\\?[\"']?)"
-    r"|code(?:=|%3D|\\?[\"']\s*:\s*\\?[\"']?|\s*:\s*(?=[^&\s\"'#]{60}))(?!\d{1,8}(?![\w.-])))"
-    r")[^&\s\"'#]+"
-)
-"""`code` alone before a colon is an error's (`Error Code: 53003`), but for one of that length: an
-authorization code has hundreds of characters, and is never a short number."""
-_USERINFO = re.compile(r"(://[^\s:/@\[\"'`]*:)(?!\d{1,5}[/?#])(?:(?!://)[^\s\"'`])*(?=@)")
-"""A password before an address's host, a slash in it or not; a port is none."""
-_KEY = re.compile(
-    r"(?i)((?:[?&;]|\\u0026)[\w.%-]*(?:sig|signature|token|secret|password|passwd|credential)="
-    r"|\b(?:(?:ssl)?password|passwd|AccountKey)=)[^&\s\"'#;\\]+"
-)
-"""A parameter that opens what an address leads to: of Azure, of S3 and its like, of a database.
+_CLIENT_SECRET = re.compile(r"(?a)()[\w.~-]{3}\dQ~[\w.~-]{16,}")
+"""What Entra makes as one, whatever stands before it (microsoft/security-utilities, SEC101/156)."""
+
+_OPENS = r"(?:sig|signature|token|secret|password|passwd|passphrase|credential|AccountKey)"
+"""How the name of a parameter ends that opens what an address leads to: of Azure, of S3 and its
+like, of a database; and that of a shell's variable.
 
 Azure, "Create a service SAS" (`sig`); AWS, "Authenticating Requests: Using Query Parameters"
 (`X-Amz-Signature` and its like); PostgreSQL, "Database Connection Control Functions" (`password`,
 `sslpassword`).
 """
-_KEYS = (_USERINFO, _KEY)
-_CREDENTIALS = (_JWT, _BASE64_XOAUTH2, _BEARER, _PARAMETER, *_KEYS)
+_NAMED = (
+    r"(?:(?<![^\W_])(?:access|refresh|id)[_-]?token"  # not the end of `invalid_token`
+    r"|client[_-]?(?:secret|assertion)|secret[_-]?text|password|passwd"
+    r"|code[_-]?verifier|session_state)"
+)
+_IS = (
+    r"\\{0,15}+[\"']?\s{0,9}+(?:[=:>]{1,2}|%3D)[\s{]{0,9}+"
+    r"(?:\\{0,15}+[\"']value\\{0,15}+[\"']\s{0,9}:\s{0,9}+)?+"
+)
+"""Between a name and its value, in a file or a body, however often that was quoted since."""
+_VALUE = (
+    r"(?P<quote>\\{0,15}+(?P<mark>[\"']))?+)"
+    r"(?(quote)"
+    # To the mark that closes it; one with more backslashes is of the value, one with fewer is not.
+    r"(?:[^\"'\\\n]++|(?!(?P=mark))[\"']|\\++(?!(?P=mark))|\\+(?P=quote))++"
+    # An apostrophe and a semicolon are legal in an address (RFC 3986, sub-delims).
+    r"|(?:[^\s\"&\\;]++|;(?=\S)(?![\w.%-]++=)|\\++(?!\"|u0026))++)"
+)
+"""Closes a first group, and covers what stands behind that."""
+_PARAMETER = re.compile(rf"(?i)((?:{_OPENS}(?:=|%3D)|--{_NAMED}\s{{1,9}}+|{_NAMED}{_IS}){_VALUE}")
+_CODE = re.compile(
+    r"(?i)(\bcode(?:=|%3D|\\?[\"']\s*:\s*|\s*:\s*(?=[^&\s\"'#]{60}))"
+    rf"(?!\\*[\"']?(?:\d{{1,8}}|[a-z_]{{1,64}})(?![\w.-])){_VALUE}"
+)
+"""`code` alone before a colon is an error's (`Error Code: 53003`), but for one of that length: an
+authorization code has hundreds of characters, and is never a short number or a word."""
+_USER = r"://[^\s:/@\[\"`]*:"
+_USERINFO = re.compile(
+    rf"(?i)((?<!http)(?<!https){_USER}|{_USER}(?!\d{{1,5}}[/?#]))(?:(?!://)[^\s\"`])*(?=@)"
+)
+"""A password before an address's host, a slash in it or not; a port of HTTP's is none."""
+_CREDENTIALS = (_JWT, _BASE64_XOAUTH2, _BEARER, _CLIENT_SECRET, _PARAMETER, _CODE, _USERINFO)
 """Each shows what its first group matches, and covers what stands behind that."""
 
 
@@ -137,15 +158,8 @@ def without_pieces(text: str, secret: str) -> str:
     return "".join(MASK if covered else "".join(c for _, c in run) for covered, run in runs)
 
 
-def without_keys(text: str) -> str:
-    """Cover what opens the places that addresses lead to, such as a state backend's."""
-    return _covered(text, lambda _: MASK, _KEYS)
-
-
-def _covered(
-    text: str, cover: Callable[[int], str], patterns: Sequence[re.Pattern[str]] = _CREDENTIALS
-) -> str:
+def _covered(text: str, cover: Callable[[int], str]) -> str:
     """Put `cover`, of so many characters, in the place of what may be a credential."""
-    for pattern in patterns:
+    for pattern in _CREDENTIALS:
         text = pattern.sub(lambda found: found[1] + cover(len(found[0]) - len(found[1])), text)
     return text
