@@ -5,6 +5,7 @@ takes away (`drop_cut_attributes`, `drop_half_written`). Order of the sources: P
 documentation of backends, and `pulumi whoami --verbose`.
 """
 
+import json
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import yaml
 
 from proself_mail import json_text
+from proself_mail.text.quotation import uncredentialed_address
 
 _FILE = "file://"
 _VARIABLE = "PULUMI_BACKEND_URL"
@@ -31,8 +33,22 @@ def url(project: Path) -> str:
         return str(
             json_text.read((home / "credentials.json").read_text(encoding="utf-8"))["current"]
         )
-    except (OSError, ValueError, AttributeError, LookupError, TypeError):
+    except (OSError, ValueError, AttributeError, LookupError, TypeError, yaml.YAMLError):
         return ""
+
+
+def without_secrets(words: str, project: Path) -> str:
+    """Cover what is secret of the backend's address where words of the CLI quote that.
+
+    A password may hold a space or a quotation mark, by which nobody sees where it ends who does not
+    know the address.
+    """
+    address = url(project)
+    shown = uncredentialed_address(address)
+    if shown == address:
+        return words
+    as_go_quotes_it = json.dumps(address, ensure_ascii=False)[1:-1]
+    return words.replace(as_go_quotes_it, shown).replace(address, shown)
 
 
 def how_to_change() -> str:

@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from proself_mail.stack import backend
 from tools import pulumi_cli
 
 _NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -39,7 +40,10 @@ T = TypeVar("T")
 
 
 class CommandFailed(Exception):
-    """A command of the CLI ended with another exit code than 0; `code` is negative for a signal."""
+    """A command of the CLI ended with another exit code than 0; `code` is negative for a signal.
+
+    Its words tell the backend's address without what is secret of it.
+    """
 
     def __init__(self, code: int, stdout: str, stderr: str) -> None:
         super().__init__(f"exit code {code}")
@@ -177,7 +181,11 @@ class Engine:
             finally:
                 del self._running[process]
         if code != 0:
-            raise CommandFailed(code, "\n".join(out), "\n".join(error))
+            raise CommandFailed(
+                code,
+                backend.without_secrets("\n".join(out), folder),
+                backend.without_secrets("\n".join(error), folder),
+            )
         return "\n".join(out)
 
 

@@ -14,7 +14,7 @@ import itertools
 import json
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from proself_mail.secret import MASK
 
@@ -86,6 +86,11 @@ _USERINFO = re.compile(
 """A password before an address's host, a slash in it or not; a port of HTTP's is none."""
 _CREDENTIALS = (_JWT, _BASE64_XOAUTH2, _BEARER, _CLIENT_SECRET, _PARAMETER, _CODE, _USERINFO)
 """Each shows what its first group matches, and covers what stands behind that."""
+_OF_ADDRESS = (
+    re.compile(r"(?is)(\A(?!https?:)[^:]*://[^:/?#@\[]*:).*(?=@)"),
+    re.compile(rf"(?i)([?&][^=&]*{_OPENS}=)[^&]*"),
+)
+"""In an address of which both ends are known: any character may be a password's."""
 
 
 def one_line(text: str) -> str:
@@ -158,8 +163,15 @@ def without_pieces(text: str, secret: str) -> str:
     return "".join(MASK if covered else "".join(c for _, c in run) for covered, run in runs)
 
 
-def _covered(text: str, cover: Callable[[int], str]) -> str:
+def uncredentialed_address(address: str) -> str:
+    """Cover what opens the place that an address leads to, such as a state backend's."""
+    return _covered(address, lambda _: MASK, _OF_ADDRESS)
+
+
+def _covered(
+    text: str, cover: Callable[[int], str], patterns: Sequence[re.Pattern[str]] = _CREDENTIALS
+) -> str:
     """Put `cover`, of so many characters, in the place of what may be a credential."""
-    for pattern in _CREDENTIALS:
+    for pattern in patterns:
         text = pattern.sub(lambda found: found[1] + cover(len(found[0]) - len(found[1])), text)
     return text

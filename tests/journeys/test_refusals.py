@@ -384,7 +384,11 @@ def test_a_file_that_is_no_yaml(stack: Journey, name: str) -> None:
     ("address", "code", "cause"),
     [
         ("file://127.0.0.1:1/nowhere", 2, "There is no backend"),
-        ("postgres://u:sekret@127.0.0.1:1/nowhere", 4, "The backend cannot be opened"),
+        (
+            "postgres://u:x'sekret@127.0.0.1:1/nowhere?sslpassword=x\" sekret",
+            4,
+            "The backend cannot be opened",
+        ),
     ],
 )
 def test_a_backend_that_is_not_there(

@@ -1,5 +1,6 @@
-"""Where a file backend keeps its stacks: in the folder that the CLI takes for it."""
+"""The backend's address: the folder that the CLI takes it for, and what is told of it."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from proself_mail.secret import MASK
 from proself_mail.stack import backend
 from tools import pulumi_cli
 
@@ -17,6 +19,27 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="paths without a driv
 def placed(monkeypatch: pytest.MonkeyPatch, project: Path, address: str) -> Path | None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", address)
     return backend.folder(project)
+
+
+@pytest.mark.parametrize("value", ["q", "a q", "'q'", '"q" q', r"a\q", "a=q;x=q"])
+def test_a_password_that_the_cli_quotes_is_covered_whatever_it_holds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
+) -> None:
+    """As it quotes its address, in Go's own way, or as it is."""
+    address = f"postgres://127.0.0.1:1/db?password={value}&sslmode=disable"
+    monkeypatch.setenv("PULUMI_BACKEND_URL", address)
+    told = "unable to open {}: connection refused"
+    for each in (json.dumps(address), address):
+        said = backend.without_secrets(told.format(each), tmp_path)
+        assert said.replace('"', "") == told.format(address.replace(value, MASK))
+
+
+def test_a_project_that_is_no_yaml_has_no_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    (tmp_path / "Pulumi.yaml").write_text("backend: [unclosed", encoding="utf-8")
+    assert backend.without_secrets("invalid YAML file", tmp_path) == "invalid YAML file"
 
 
 @posix

@@ -19,6 +19,7 @@ from proself_mail.text.quotation import (
     one_line,
     quoted,
     uncredentialed,
+    uncredentialed_address,
 )
 from tests.growth import assert_linear
 
@@ -81,6 +82,7 @@ def test_a_long_text_is_read_once_and_a_token_is_covered_wherever_it_begins() ->
         *('password="' + "\\" * 50_000, "sig=" + "\\'" * 50_000),
     ):
         assert_linear(quoted, f"{text}!", f"{text * 4}!")
+    assert_linear(uncredentialed_address, "://a:" * 10_000, "://a:" * 40_000)
     assert quoted("Bearer%20eyJhbGciOiJub25l.eyJhIjoxfQ.c2ln") == "Bearer%20••••••••"
 
 
@@ -155,7 +157,21 @@ def test_what_opens_an_addresss_place_is_covered(address: str) -> None:
     ],
 )
 def test_an_address_without_such_a_thing_stays(address: str) -> None:
-    assert quoted(address) == address
+    assert uncredentialed_address(address) == quoted(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgres://u:'q' \"qq@h/d@db.example/state",
+        "postgres://u@db.example/state?user=u&password='q' \"qq\\",
+        "azblob://c?storage_account=a.example&sig=q qq&x=y",
+    ],
+)
+def test_in_an_address_by_itself_a_password_has_any_characters(address: str) -> None:
+    shown = uncredentialed_address(address)
+    assert ".example" in shown
+    assert "q" not in shown
 
 
 @pytest.mark.parametrize(
