@@ -111,7 +111,7 @@ def _carry_out(
 
     def show(plan: "Plan") -> None:
         plan_is(plan)
-        lines = [*rotation_report.plan(plan)]
+        lines = [*rotation_report.plan(plan, revokes=arguments.revoke)]
         if not (arguments.now or arguments.revoke):  # after which it is another one
             lines += rotation_report.days_left(plan)
         for line in lines:
@@ -170,7 +170,7 @@ def _confirm_revocation(plan: "Plan", stack: str) -> None:
     """Have a person type the stack's name. Raises `Refused` or `Interrupted` where nobody does."""
     from proself_mail.text import report
 
-    dying = ", ".join(plan.live)
+    dying = ", ".join(plan.dying)
     for line in (
         f"These client secrets die as soon as a new one is proven: {dying or 'none'}.",
         "Mail stops then, until somebody pastes the new one into Proself and signs in there.",

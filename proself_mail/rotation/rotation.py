@@ -66,6 +66,16 @@ class Plan:
         return tuple(keys[window.id] for window in self.windows if window.id in keys)
 
     @property
+    def dying(self) -> tuple[str, ...]:
+        """Key ids of our secrets that a revocation now would end, those of the state last.
+
+        What the state has lost of a window that is open is among them.
+        """
+        made, is_open = self.noted.ledger.made, {window.id for window in self.windows}
+        lost = (each.key_id for each in self.secrets.lost if made[each.key_id] in is_open)
+        return (*(each.key_id for each in self.secrets.revoked), *lost, *self.live)
+
+    @property
     def is_newest_removed(self) -> bool:
         """Whether somebody removed the newest secret that was made; older ones may sign in."""
         made = [window for window in self.windows if window not in self.add]

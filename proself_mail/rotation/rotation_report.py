@@ -5,7 +5,7 @@ Nothing of a secret's value is in it, not even the first characters that Entra s
 are made here; who needs them when is `reminder`'s to say, where they go `pipeline`'s.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
 from proself_mail.errors import Error, sentence
@@ -19,18 +19,22 @@ if TYPE_CHECKING:
     from proself_mail.rotation.rotate import Rotation
 
 
-def plan(of: Plan) -> Iterator[str]:
-    """Say what is there and what a rotation would do, a line each."""
+def plan(of: Plan, *, revokes: bool = False) -> Iterator[str]:
+    """Say what is there and what a rotation would do, a line each.
+
+    With `revokes`, one that first closes every window that is open.
+    """
     for window in of.windows:
         yield f"Window {window.id}, until {format_instant(window.expires)}: {_state(of, window)}."
-    yield from (f"To make: a client secret for the window {each.id}." for each in of.add)
+    if not revokes:
+        yield from (f"To make: a client secret for the window {each.id}." for each in of.add)
     yield from (f"To remove, expired: {each.shown}." for each in of.secrets.expired)
     yield from (f"To remove, revoked: {each.shown}." for each in of.secrets.revoked)
     if of.forget:
         yield f"To take out of the state: {', '.join(of.forget)}."
     if of.are_outputs_behind and not of.add:
         yield "To bring in order: the stack's outputs, which have other client secrets than it has."
-    yield from (f"Note: {each}." for each in notes(of))
+    yield from (f"Note: {each}." for each in notes(of, dying=of.dying if revokes else ()))
 
 
 def days_left(of: Plan) -> Iterator[str]:
@@ -58,8 +62,8 @@ def days_left(of: Plan) -> Iterator[str]:
         yield f"There is time: the client secret that Proself may have is good for {left}."
 
 
-def notes(of: Plan) -> Iterator[str]:
-    """Say what was found and is left alone."""
+def notes(of: Plan, *, dying: Container[str] = ()) -> Iterator[str]:
+    """Say what was found and is left alone; secrets whose key ids are in `dying` are not."""
     # An update removes what one that was killed had made, and had no time to record.
     unless = ", unless an update that was cut short made it" if of.needs_engine else ""
     for each in of.secrets.foreign:
@@ -67,6 +71,8 @@ def notes(of: Plan) -> Iterator[str]:
             f"the client secret {each.shown} is recorded nowhere as ours and is left alone{unless}"
         )
     for each in of.secrets.lost:
+        if each.key_id in dying:
+            continue
         yield (
             f"the client secret {each.shown} is this stack's and no longer in its state: once "
             "Proself has the newest, remove it in Entra (App registrations → Certificates & "

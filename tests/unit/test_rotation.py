@@ -1,6 +1,7 @@
 """What a rotation decides, and years of it: nobody's mail stops, nothing alive is removed."""
 
 import asyncio
+import io
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from bench.rotation_model import Life
 from proself_mail.check import Outcome
+from proself_mail.cli import rotating
 from proself_mail.entra import notes
 from proself_mail.entra.directory import (
     ApplicationRecord,
@@ -151,7 +153,12 @@ def test_reminders_sharpen(
     ],
 )
 def test_mail_has_not_stopped_while_the_secret_of_proself_signs_in(
-    pasted: str | None, days: int, level: Level, english: str
+    pasted: str | None,
+    days: int,
+    level: Level,
+    english: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The state has lost it, and another of the same window stands in its place."""
     entries, now = [SecretsEntry(T0, 150 * DAY, 30 * DAY)], T0 + days * DAY
@@ -171,6 +178,16 @@ def test_mail_has_not_stopped_while_the_secret_of_proself_signs_in(
     assert english in rotation_report.person("contoso.test", plan.reminder)[0]
     assert plan.secrets.lost == (lost,)
     assert any(TWO in note and "remove it in Entra" in note for note in rotation_report.notes(plan))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert plan.dying == (TWO, ONE)
+    assert "remove it in Entra" not in "".join(rotation_report.plan(plan, revokes=True))
+    with pytest.raises(Refused, match="was not confirmed"):
+        rotating._confirm_revocation(plan, "dev")
+    assert f"die as soon as a new one is proven: {TWO}, {ONE}." in capsys.readouterr().err
+    emptied = rotation.plan("dev", entries, State({}, (), (), {}), application, now, now)
+    assert set(emptied.dying) == {ONE, TWO}, "as `pulumi destroy` leaves it"
+    lines = rotation_report.plan(emptied, revokes=True)
+    assert all(line.startswith("Window ") for line in lines), "nothing to make, nor to remove later"
     ended = rotation.plan(
         "dev", entries, State({}, (), (), {}), application, OLD.expires, OLD.expires
     )
