@@ -112,7 +112,9 @@ def _carry_out(
     def show(plan: "Plan") -> None:
         plan_is(plan)
         lines = [*rotation_report.plan(plan, revokes=arguments.revoke)]
-        if not (arguments.now or arguments.revoke):  # after which it is another one
+        is_told_last = plan.is_newest_in_proself and not arguments.dry_run  # in both languages
+        # After an early rotation it is another one.
+        if not (arguments.now or arguments.revoke or is_told_last):
             lines += rotation_report.days_left(plan)
         for line in lines:
             report.show(report.commentary(), line)

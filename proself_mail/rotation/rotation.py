@@ -11,7 +11,7 @@ from proself_mail.config.mending import undeclared
 from proself_mail.entra.directory import ApplicationRecord
 from proself_mail.entra.ledger import Ledger
 from proself_mail.errors import Refused, sentence
-from proself_mail.rotation.reminder import LiveSecret, Reminder, remind
+from proself_mail.rotation.reminder import Level, LiveSecret, Reminder, remind
 from proself_mail.rotation.sorted_secrets import SortedSecrets, sort
 from proself_mail.schedule import (
     SecretsEntry,
@@ -80,6 +80,12 @@ class Plan:
         """Whether somebody removed the newest secret that was made; older ones may sign in."""
         made = [window for window in self.windows if window not in self.add]
         return bool(made) and made[-1] in self.secrets.vanished
+
+    @property
+    def is_newest_in_proself(self) -> bool:
+        """Whether a person said that Proself has the secret of the newest window: all is done."""
+        is_there = bool(self.windows) and self.windows[-1].id in self.secrets.keys
+        return is_there and self.reminder is not None and self.reminder.level is Level.NONE
 
     @property
     def needs_engine(self) -> bool:

@@ -53,8 +53,7 @@ def days_left(of: Plan) -> Iterator[str]:
         return
     days = quantity((reminder.mail_ends - of.now).days, "day")
     left = f"{days}, until {format_instant(reminder.mail_ends)}"
-    is_newest_there = of.windows[-1].id in of.secrets.keys
-    if reminder.level is Level.NONE and is_newest_there:
+    if of.is_newest_in_proself:
         yield f"Nobody has to act. The client secret in Proself is good for {left}."
     elif reminder.level.is_red:
         yield f"A person must act within {left}."

@@ -211,6 +211,8 @@ def test_who_pasted_is_remembered_where_a_fresh_runner_reads_it(journey: Journey
     told = rotate(journey, "--dry-run")
     assert "Nobody has to act. The client secret in Proself is good" in told
     assert "Nothing is due; nothing was changed." in told
+    told = rotate(journey)
+    assert told.count("Nobody has to act") == told.count("対応は不要です") == 1
     later(journey, 150)
     assert "Nothing was changed: this was a dry run." in rotate(journey, "--dry-run")
     assert "Mail stops at" in rotate(journey)
