@@ -107,7 +107,7 @@ def add_emulator(commands: Commands) -> None:
         "--shell",
         **choice("shell", ("bash", "powershell")),
         default="bash",
-        help="whose lines (default: bash, for every POSIX shell)",
+        help="whose lines (default: bash, for every POSIX shell and for fish)",
     )
     env.add_argument("--unset", action="store_true", help="print the lines that undo it")
     env.set_defaults(run=_emulator_env)

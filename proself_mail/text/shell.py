@@ -16,6 +16,9 @@ from proself_mail.text.command_line import powershell_text
 BEFORE_VARIABLE = "PROSELF_MAIL_BEFORE"
 """Holds what `setting_lines` replaced in a shell, as JSON, so that it can be put back."""
 
+_FISH_UNSET = "command -v unset >/dev/null || alias unset='set -e'"
+"""Gives fish, which has `export`, the other word of POSIX shells too; they have it built in."""
+
 
 def typed_in() -> Mapping[str, str]:
     """Return the variables of the shell that this command was typed in, as far as can be told.
@@ -39,7 +42,10 @@ def typed_in() -> Mapping[str, str]:
 def setting_lines(
     variables: Mapping[str, str], shell: str, environment: Mapping[str, str] = os.environ
 ) -> list[str]:
-    """Write assignments for a shell, `bash` or `powershell`, that `restoring_lines` undoes."""
+    """Write assignments for a shell that `restoring_lines` undoes.
+
+    It is `bash`, whose lines other POSIX shells and fish take too, or `powershell`.
+    """
     before = environment.get(BEFORE_VARIABLE)
     if before is None:
         before = json.dumps({name: environment.get(name) for name in variables})
@@ -67,7 +73,9 @@ def restoring_lines(shell: str, environment: Mapping[str, str] = os.environ) -> 
             "nothing tells what this shell was before.",
             "Leave this shell and start a new shell, which no embedded tenant is set in.",
         )
-    return [_line(name, value, shell) for name, value in (before | {BEFORE_VARIABLE: None}).items()]
+    restored = before | {BEFORE_VARIABLE: None}
+    lines = [_line(name, value, shell) for name, value in restored.items()]
+    return lines if shell == "powershell" else [_FISH_UNSET, *lines]
 
 
 def path_from(folder: Path, path: Path) -> str:
@@ -97,4 +105,9 @@ def _line(name: str, value: str | None, shell: str) -> str:
         if value is None:
             return f"Remove-Item Env:{name} -ErrorAction SilentlyContinue"
         return f"$env:{name} = {_in_ascii(value)}"
-    return f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}"
+    return f"unset {name}" if value is None else f"export {name}={_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    """Write a text for POSIX shells and fish, to which a backslash in single quotes is a sign."""
+    return shlex.quote(value).replace("\\", """'"\\\\"'""")

@@ -1,6 +1,9 @@
 """Lines that a person pastes: into a POSIX shell, on Windows into PowerShell."""
 
+import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,6 +68,31 @@ def test_what_powershell_is_to_run_is_ascii() -> None:
     ]
     before = shell.setting_lines({"A": "new"}, "powershell", {"A": "山田"})
     assert all(line.isascii() for line in before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="lines for PowerShell are printed there")
+@pytest.mark.parametrize("name", ["bash", "dash", "zsh", "fish"])
+def test_what_is_set_can_be_undone_in_every_shell(name: str, tmp_path: Path) -> None:
+    if (found := shutil.which(name)) is None:
+        pytest.skip(f"there is no {name} here")
+    around = {**os.environ, "A": "old \\ 'q' \"z\" $x 山田"}
+    around.pop("B", None)
+    led = {"A": "it's \\' \\\\ *", "B": "a:b c"}
+    setting = shell.setting_lines(led, "bash", around)
+    before = json.dumps({"A": around["A"], "B": None})
+    restoring = shell.restoring_lines("bash", around | {shell.BEFORE_VARIABLE: before})
+    for file, lines in (("set", setting), ("unset", restoring)):
+        (tmp_path / file).write_text("\n".join(lines), encoding="utf-8")
+    script = 'eval "$(cat set)"; env; echo; eval "$(cat unset)"; env'
+    done = subprocess.run(
+        [found, "-c", script], cwd=tmp_path, env=around, capture_output=True, encoding="utf-8"
+    )
+    assert done.stderr == ""
+    inside, after = (each.splitlines() for each in done.stdout.split("\n\n"))
+    assert {f"{variable}={value}" for variable, value in led.items()} <= {*inside}
+    assert f"{shell.BEFORE_VARIABLE}={before}" in inside
+    assert f"A={around['A']}" in after
+    assert not [each for each in after if each.startswith(("B=", shell.BEFORE_VARIABLE))]
 
 
 def test_a_path_on_another_drive_is_named_whole(monkeypatch: pytest.MonkeyPatch) -> None:
