@@ -32,19 +32,27 @@ def check(
     # One that is set up is its UUID's owner, whoever has copied its file.
     if is_set_up or folder is None:
         return
-    if other := _twin(stack, stack_id, folder):
-        own = file_name(stack)
-        raise Refused(
-            f"{own} has the `stackId` of {other}: one of them is a copy, and what bears the UUID "
-            "in the tenant may be the other stack's.",
-            f"If {own} is the copy, remove it, and `proself-mail init --stack {short_name(stack)}` "
-            f"writes a new one with a UUID of its own. If {other} is, remove that.",
-        )
+    if refused := copied(stack, str(stack_id), folder):
+        raise refused
 
 
-def _twin(stack: str, stack_id: UUID, folder: Path) -> str | None:
+def copied(stack: str, stack_id: str, folder: Path) -> Refused | None:
+    """Return the error for a UUID that another stack's file in a folder has too, if one has."""
+    other, own = _twin(stack, stack_id, folder), file_name(stack)
+    if other is None:
+        return None
+    return Refused(
+        f"{own} has the `stackId` of {other}: one of them is a copy, and what bears the UUID "
+        "in the tenant may be the other stack's.",
+        f"If {own} is the copy, remove it, and `proself-mail init --stack {short_name(stack)}` "
+        f"writes a new one with a UUID of its own. If {other} is, remove that.",
+    )
+
+
+def _twin(stack: str, stack_id: str, folder: Path) -> str | None:
     """Return the name of another stack's file with this UUID; None without one."""
-    held = re.compile(rf"proself-mail:stackId[\"']?\s*:\s*[\"']?{stack_id}", re.IGNORECASE)
+    key = r"proself-mail:stackId[\"']?\s*:\s*[\"']?"
+    held = re.compile(key + re.escape(stack_id), re.IGNORECASE)
     own = folder / file_name(stack)
     for path in sorted(folder.glob("Pulumi.*.yaml")):
         try:

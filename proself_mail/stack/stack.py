@@ -45,14 +45,6 @@ class NoStackError(ConfigurationError):
     """The backend has no stack of this name."""
 
 
-def from_its_file(name: str) -> str:
-    """Say how a stack comes to this backend of which there is the file alone."""
-    return (
-        f"If that stack is on another backend, {backend.how_to_change()}; `pulumi stack init "
-        f"{name}` makes it on this one from that file."
-    )
-
-
 _LISTING = timedelta(minutes=2)
 
 
@@ -226,16 +218,41 @@ class Stack:
         """Return the error for a backend that does not have it."""
         listed = "`pulumi stack ls` lists what there is."
         if self.is_configured:
+            if copied := self._copied():
+                return NoStackError(
+                    f"There is no stack {self.name} on this backend. {copied.cause}",
+                    copied.next_step,
+                )
             return NoStackError(
                 f"There is no stack {self.name} on this backend, though its file "
                 f"{self.file_shown} is there.",
-                f"{from_its_file(self.name)} If a teardown has removed all of it, delete the "
+                f"{self.from_its_file()} If a teardown has removed all of it, delete the "
                 f"file. {listed}",
             )
         return NoStackError(
             f"There is no stack {self.name} on this backend.",
             f"`proself-mail init --stack {short_name(self.name)}` makes it; {listed}",
         )
+
+    def from_its_file(self) -> str:
+        """Say how it comes to this backend where its file alone is there."""
+        if copied := self._copied():
+            return f"{copied.cause} {copied.next_step}"
+        return (
+            f"If that stack is on another backend, {backend.how_to_change()}; `pulumi stack init "
+            f"{self.name}` makes it on this one from that file."
+        )
+
+    def _copied(self) -> Refused | None:
+        """Return the error for a file that is a copy of another stack's, or is copied in one.
+
+        None also where the file cannot be read.
+        """
+        try:
+            own = stack_file.values(self.file, PROJECT).get("stackId")
+        except stack_file.UNREADABLE:
+            return None
+        return identity.copied(self.name, str(own), self.file.parent) if own else None
 
     def settings(self) -> Settings:
         """Return its configuration, validated. Raises `ConfigurationError`.

@@ -28,7 +28,7 @@ from proself_mail.schedule import SecretsEntry, format_instant
 from proself_mail.stack import backend, state
 from proself_mail.stack.failure import HOW_TO_CHOOSE
 from proself_mail.stack.project import CHECKOUT
-from proself_mail.stack.stack import Stack, from_its_file
+from proself_mail.stack.stack import Stack
 from proself_mail.text.command_line import shell_word
 from proself_mail.update import preflight, up
 from proself_mail.update.stack_session import StackSession
@@ -254,7 +254,7 @@ def check_name(name: str, project: Path) -> None:
             is_here = stack.covered_state() is not None
         except Error:
             is_here = False
-        way = f"`proself-mail up --stack {name}` sets it up." if is_here else from_its_file(name)
+        way = f"`proself-mail up --stack {name}` sets it up." if is_here else stack.from_its_file()
         raise Refused(
             f"{stack.file_shown} exists already: it holds the UUID and the schedule of a stack "
             f"{name}.",

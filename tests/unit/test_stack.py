@@ -26,6 +26,7 @@ from proself_mail.stack.pulumi_command import words
 from proself_mail.stack.secrets_provider import SecretsProvider
 from proself_mail.stack.stack import Stack, names
 from proself_mail.stack.state import State
+from proself_mail.update import init
 
 
 @pytest.mark.parametrize(
@@ -395,6 +396,32 @@ def test_a_configuration_that_is_plain_and_holds_is_read_without_the_engine(
     else:
         assert Stack("dev", tmp_path).settings().server == "proself.example.jp"
     assert bool(runs) == asked
+
+
+def test_a_copied_file_of_a_stack_that_is_not_there_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """To make that stack from it would be refused next."""
+    (tmp_path / "Pulumi.yaml").write_text("name: proself-mail\n", encoding="utf-8")
+    example = (CHECKOUT / "stacks" / "Pulumi.example.yaml").read_text(encoding="utf-8")
+    for name in ("first", "second"):
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(example, encoding="utf-8")
+
+    def run(*_: object, **__: object) -> str:
+        raise CommandFailed(255, "", "error: no stack named 'second' found")
+
+    monkeypatch.setattr(Engine, "run", run)
+    missing = Stack("second", tmp_path).missing()
+    with pytest.raises(Refused) as refused:
+        init.check_name("second", tmp_path)
+    assert "There is no stack second on this backend" in missing.cause
+    for told in (missing, refused.value):
+        words = f"{told.cause} {told.next_step}"
+        assert "Pulumi.second.yaml has the `stackId` of Pulumi.first.yaml: one of them is" in words
+        assert "remove it, and `proself-mail init --stack second` writes a new one" in words
+        assert "pulumi stack init" not in words
+    (tmp_path / "Pulumi.first.yaml").unlink()
+    assert "`pulumi stack init second`" in Stack("second", tmp_path).missing().next_step
 
 
 def test_what_is_encrypted_is_the_engines_to_read_and_lost_with_the_stack(
