@@ -6,13 +6,14 @@ by their hashes and allows nothing else, the same whether the page is served or 
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from proself_mail.secret import MASK, Secret
 from proself_mail.sheet.sheet import Kind, Sheet
@@ -93,6 +94,8 @@ def _page(
         t=_both,
         date=_date,
         hour=_hour,
+        parts=_parts,
+        whole=_whole,
     )
     return Page(html, policy)
 
@@ -138,6 +141,23 @@ def _date(instant: datetime) -> Markup:
         f"{local.year}年{local.month}月{local.day}日({_WEEKDAYS[local.weekday()]})",
         f"{local.day} {local:%B %Y}",
     )
+
+
+def _parts(word: str) -> Markup:
+    """Write a word of a command; an option too long for a phone's line breaks between its parts."""
+    if not word.startswith("-"):
+        return escape(word)
+    return Markup("<wbr>").join(map(_part, re.split("(?<=[a-z])(?=[A-Z])", word)))
+
+
+def _whole(text: str) -> Markup:
+    """Write a text in which no instant breaks over two lines."""
+    pieces = re.split(r"(\d{4}-\d\d-\d\dT[\d:]+Z)", text)
+    return Markup().join(_part(each) if at % 2 else each for at, each in enumerate(pieces))
+
+
+def _part(text: str) -> Markup:
+    return Markup('<span class="part">{}</span>').format(text)
 
 
 def _hour(instant: datetime) -> str:

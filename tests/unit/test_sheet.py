@@ -34,8 +34,11 @@ FAQ = [
 
 
 def html(sheet: Sheet) -> str:
-    """Return the page, without what keeps the words of a command together."""
-    return re.sub(r'<span class="word">(.*?)</span>', r"\1", written(sheet, None).html)
+    """Return the page, without what keeps words and their parts together."""
+    text = written(sheet, None).html.replace("<wbr>", "")
+    for kept in ("part", "word"):
+        text = re.sub(rf'<span class="{kept}">(.*?)</span>', r"\1", text)
+    return text
 
 
 def assert_in_order(text: str, parts: list[str]) -> None:
