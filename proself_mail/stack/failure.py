@@ -113,7 +113,7 @@ _UNKNOWN_OF_COMMAND = (
 )
 HOW_TO_CHOOSE = (
     "Choose one and keep it as you keep passwords: without it nobody can use the stack any more. "
-    f"`{TYPED_PASSPHRASE}` lets you type it, unseen; then try again. Or give a key vault's key by "
+    f"{TYPED_PASSPHRASE} lets you type it, unseen; then try again. Or give a key vault's key by "
     "--secrets-provider."
 )
 """What a person does before a stack can be made that a passphrase is to encrypt."""
@@ -325,7 +325,7 @@ RULES = (
         Kind.PERMANENT,
         "the file with the passphrase cannot be read",
         "Set PULUMI_CONFIG_PASSPHRASE_FILE to where it is, or unset it and set "
-        f"PULUMI_CONFIG_PASSPHRASE: `{TYPED_PASSPHRASE}` lets you type it, unseen; then try again.",
+        f"PULUMI_CONFIG_PASSPHRASE: {TYPED_PASSPHRASE} lets you type it, unseen; then try again.",
         ConfigurationError,
         source="P",
     ),
@@ -349,7 +349,7 @@ RULES = (
         Kind.PERMANENT,
         "the stack's file is of another passphrase",
         "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase, in every shell: "
-        f"`{TYPED_PASSPHRASE}` lets you type it, unseen. If that is set, bring the newest stack "
+        f"{TYPED_PASSPHRASE} lets you type it, unseen. If that is set, bring the newest stack "
         "file (`git pull`): the passphrase was changed since this one. Then try again.",
         ConfigurationError,
         source="P",
@@ -359,7 +359,7 @@ RULES = (
         Kind.PERMANENT,
         "the stack's secrets cannot be opened",
         "Set PULUMI_CONFIG_PASSPHRASE to this stack's passphrase, in every shell: "
-        f"`{TYPED_PASSPHRASE}` lets you type it, unseen; then try again.",
+        f"{TYPED_PASSPHRASE} lets you type it, unseen; then try again.",
         ConfigurationError,
     ),
     Rule(

@@ -10,12 +10,15 @@ _QUOTES = re.compile("(['\u2018-\u201b])")
 """What PowerShell takes for a single quotation mark (its CharTraits.cs)."""
 
 TYPED_PASSPHRASE = (
-    "$env:PULUMI_CONFIG_PASSPHRASE = "
-    "[Net.NetworkCredential]::new('', (Read-Host -AsSecureString)).Password"
+    "`$env:PULUMI_CONFIG_PASSPHRASE = "
+    "[Net.NetworkCredential]::new('', (Read-Host -AsSecureString)).Password`"
     if sys.platform == "win32"
-    else "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"
+    else "`read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE` (in bash and zsh)"
 )
-"""Has a person type a passphrase unseen. Windows' own PowerShell has no `Read-Host -MaskInput`."""
+"""The line by which a person types a passphrase unseen, as a sentence has it.
+
+The `read` of other shells knows no `-s`. Windows' own PowerShell has no `Read-Host -MaskInput`.
+"""
 
 
 def shell_word(word: str) -> str:
