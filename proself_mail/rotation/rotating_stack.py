@@ -125,9 +125,8 @@ class RotatingStack(StackSession):
         is given, without secrets that are not among those key ids.
         """
         found = application or await self.application()
-        standing, is_damaged = Ledger.known(found.notes, {})
-        # An update of the application blanks its notes.
-        ledger = plan.noted.ledger if is_damaged else standing.over(plan.noted.ledger)
+        standing, _ = Ledger.known(found.notes, {})
+        ledger = standing.over(plan.noted.ledger)  # an update of the application blanks its notes
         ledger = replace(ledger.adding(made), pasted=pasted or ledger.pasted)
         if there is not None:
             ledger = ledger.keeping(there)
