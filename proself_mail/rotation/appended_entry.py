@@ -17,7 +17,9 @@ from proself_mail.errors import CheckFailed, ConfigurationError, Error
 from proself_mail.files import whole_file
 from proself_mail.rotation.rotating_stack import RotatingStack
 from proself_mail.schedule import SecretsEntry, format_instant, in_order, window_id
+from proself_mail.stack.observed import Observed
 from proself_mail.stack.stack import NoStackError, Stack
+from proself_mail.stack.state import SECRET_KIND, SECRET_PREFIX
 
 _TELLING = timedelta(seconds=20)
 """How long is asked whether a rotation that failed made a secret; a person may wait for it."""
@@ -97,18 +99,34 @@ def spared(stack: Stack) -> Iterator[SparedFile]:
 async def came_to_nothing(at: RotatingStack, entry: SecretsEntry) -> bool:
     """Say whether surely no secret was made by an entry; what cannot be told may have been.
 
-    Secrets of other windows are what else was due, or another machine's.
+    Secrets of other windows are what else was due, or another machine's. Where no engine began, the
+    tenant is not asked. Who is cancelled meanwhile, as by a second Ctrl-C, is told what is known.
     """
+    if not at.stack.updates:
+        return True
+    if any(map(_may_have_made_one, at.stack.updates)):
+        return False
+    window = window_id(entry.starts)
     try:
         async with asyncio.timeout(_TELLING.total_seconds()):
             state = await at.stack.engine.awaited(at.stack.state)
-            if window_id(entry.starts) in state.key_ids:
+            # Of one whose making was cut short nobody knows how far the tenant came, and readers
+            # may trail for longer than a person waits.
+            if window in state.key_ids or SECRET_PREFIX + window in state.pending:
                 return False
             seen = [await at.application() for _ in range(AGREEING)]  # one reader may trail
     except (NoStackError, CheckFailed):  # removed by a teardown elsewhere, secrets and all
         return True
-    except (Error, TimeoutError):
+    except (Error, TimeoutError, asyncio.CancelledError):
         return False
     # Its window's end is no other's, and tells one that was made and reached no state.
     ends = {each.expires for application in seen for each in application.passwords}
     return entry.starts + entry.lifetime not in ends
+
+
+def _may_have_made_one(update: Observed) -> bool:
+    """Say whether an update may have made a secret without an answer that it was made.
+
+    As where the connection broke; a refusal is an answer.
+    """
+    return SECRET_KIND in update.touched and any(each.kind.passes for each in update.failures)

@@ -94,6 +94,8 @@ class Stack:
         venv = str(Path(sys.executable).parent)
         self._environment = {"PATH": os.pathsep.join([venv, os.environ.get("PATH", "")])}
         self.project = project
+        self.updates: list[Observed] = []
+        """What the engine did in each update that began here, one that was cut short included."""
         self._secrets_provider = secrets_provider
 
     @property
@@ -415,6 +417,7 @@ class Stack:
         from proself_mail.stack.engine_events import events  # 0.3 s, for an update only
 
         observer = Observer(self.name, say, self.engine.end_refused)
+        self.updates.append(observer.observed)
         with events(observer) as address:
             arguments = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--color=never"]
             # Whatever Pulumi.yaml says: a refresh forgets what a trailing reader does not show, a

@@ -1,7 +1,7 @@
 """What is read of a stack whose secrets are rotated, where readers trail and clocks differ."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,8 +21,10 @@ from proself_mail.errors import CheckFailed, Error, PartlyFailed, Refused, Remot
 from proself_mail.rotation import appended_entry, rotate, spent_secrets
 from proself_mail.rotation.rotating_stack import RotatingStack
 from proself_mail.schedule import Window, format_instant, open_windows
+from proself_mail.stack.failure import classify
+from proself_mail.stack.observed import Observed
 from proself_mail.stack.stack import NoStackError
-from proself_mail.stack.state import APPLICATION, SECRET_PREFIX, Resource, State
+from proself_mail.stack.state import APPLICATION, SECRET_KIND, SECRET_PREFIX, Resource, State
 from proself_mail.update import up
 from tests.jumping import run
 from tests.unit.test_settings import good
@@ -84,9 +86,12 @@ def stack_of(
     *,
     ahead: timedelta = timedelta(),
     now_held: Callable[[], State] = lambda: BOTH,
+    updates: Sequence[Observed] = (Observed(),),
 ) -> RotatingStack:
     """Give a stack with a state that was read before, and one that is held `now`."""
-    stack = SimpleNamespace(name="prod", engine=Engine(), state=now_held, covered_state=now_held)
+    stack = SimpleNamespace(
+        name="prod", engine=Engine(), state=now_held, covered_state=now_held, updates=updates
+    )
     session = SimpleNamespace(directory=tenant, tenant_now=lambda: clock.now() + ahead)
     return RotatingStack(
         cast(Any, stack), SETTINGS, held, cast(Any, session), False, Patience(lambda _: None)
@@ -181,8 +186,13 @@ ALONE = state((FIRST, ONE))
         ([BEFORE, BEFORE, BEFORE], BOTH, False),
         ([ANOTHER_MACHINES] * 3, state((FIRST, ONE), (EARLY, THREE)), True),
         ([BEFORE, None, None, None], ALONE, True),
+        ([BEFORE, BEFORE, BEFORE], replace(ALONE, pending=(SECRET_PREFIX + SECOND.id,)), False),
+        ([BEFORE, BEFORE, BEFORE], replace(ALONE, pending=(SECRET_PREFIX + EARLY.id,)), True),
     ],
-    ids=["none", "one reader shows one", "the state has one", "of another window", "all is gone"],
+    ids=[
+        *("none", "one reader shows one", "the state has one", "of another window", "all is gone"),
+        *("cut short", "of another window, cut short"),
+    ],
 )
 def test_an_entry_came_to_nothing_where_surely_no_secret_was_made_for_it(
     answers: list[ApplicationRecord | None], held: State, nothing: bool
@@ -205,6 +215,34 @@ def test_a_state_that_cannot_be_read_is_not_one_that_is_gone(error: Error, nothi
 
     at = stack_of(Tenant(repeat(BEFORE)), ALONE, now_held=fail)
     assert run(lambda: appended_entry.came_to_nothing(at, ENTRY)) is nothing
+
+
+@pytest.mark.parametrize(
+    ("words", "touched", "nothing"),
+    [
+        ("HTTP response was nil; connection may have been reset", SECRET_KIND, False),
+        ("unexpected status 503", SECRET_KIND, False),
+        ("unexpected status 403", SECRET_KIND, True),
+        ("connection reset by peer", "azuread:index/application:Application", True),
+    ],
+)
+def test_a_secret_may_have_been_made_where_no_answer_came(
+    words: str, touched: str, nothing: bool
+) -> None:
+    """Whatever readers show: they may trail. Another engine ran after that, and was cut short."""
+    failed = Observed([classify(words)], touched={touched})
+    at = stack_of(
+        Tenant(repeat(BEFORE)), ALONE, now_held=lambda: ALONE, updates=[failed, Observed()]
+    )
+    assert run(lambda: appended_entry.came_to_nothing(at, ENTRY)) is nothing
+
+
+def test_no_secret_was_made_where_no_engine_began() -> None:
+    """Nobody has to be asked, and nobody waited for: a second Ctrl-C finds the file put back."""
+    tenant = Tenant([])
+    at = stack_of(tenant, ALONE, now_held=lambda: BOTH, updates=())
+    assert run(lambda: appended_entry.came_to_nothing(at, ENTRY))
+    assert tenant.reads == 0
 
 
 @pytest.mark.parametrize(
