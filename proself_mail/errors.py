@@ -63,6 +63,10 @@ class NoAnswerYet(RemoteError):
         self.retry_after = retry_after
 
 
+class OutOfTime(RemoteError):
+    """It was not done in the time that it may take, and stopped in order."""
+
+
 class PartlyFailed(Error):
     """Of several pieces of work some failed."""
 

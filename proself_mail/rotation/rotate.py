@@ -26,9 +26,9 @@ from proself_mail.errors import (
     ConfigurationError,
     Error,
     Interrupted,
+    OutOfTime,
     PartlyFailed,
     Refused,
-    RemoteError,
 )
 from proself_mail.proself import proself_file
 from proself_mail.removal import guards
@@ -91,7 +91,8 @@ async def run(
     the state, and the error of whatever else stands against it.
     """
     stack = Stack(name, project)
-    async with _no_longer(name, say) as (patience, limit), rotating(stack, patience) as at:
+    next_step = _anew(name, append) if append else _goes_on(name)
+    async with _no_longer(next_step, say) as wait, rotating(stack, wait.patience) as at:
         greet(at.opened)
         _check_state(at)
         # An update's look goes on beside what else is read of the tenant.
@@ -104,7 +105,7 @@ async def run(
             if append is not None:
                 _check_room(before, append, at.settings, name)
             show(before)
-            limit.reschedule(asyncio.get_running_loop().time() + _LONGEST.total_seconds())
+            wait.limit.reschedule(asyncio.get_running_loop().time() + _LONGEST.total_seconds())
             if append is None:
                 _check_newest(before, name)
             if not (dry_run or before.is_due or append):
@@ -115,7 +116,7 @@ async def run(
                 return Rotation(at.settings, before, before, None, ())
             if append is None:
                 return await _apply(at, before, say, looking)
-            return await _append(at, append, say)
+            return await _append(at, append, say, wait)
 
 
 async def acknowledge(
@@ -132,7 +133,8 @@ async def acknowledge(
     sign in, or the newest was removed in Entra.
     """
     stack = Stack(name, project)
-    async with _no_longer(name, say) as (patience, _), rotating(stack, patience) as at:
+    again = "Run the same command again; nothing was recorded, or all of it."
+    async with _no_longer(again, say) as wait, rotating(stack, wait.patience) as at:
         greet(at.opened)
         found = await at.plan()
         live = found.live
@@ -177,22 +179,38 @@ async def _beside(work: Coroutine[None, None, T]) -> AsyncIterator["asyncio.Futu
         await asyncio.gather(begun, return_exceptions=True)  # what failed first is told
 
 
-@asynccontextmanager
-async def _no_longer(name: str, say: Say) -> AsyncIterator[tuple[Patience, asyncio.Timeout]]:
-    """Give the patience to wait for the tenant with, and end what waits for ever.
+@dataclass
+class _Wait:
+    """How long the tenant is waited for."""
 
-    Its limit is to be put off where a person was waited for.
-    """
-    patience = Patience(say)
+    patience: Patience
+    limit: asyncio.Timeout
+    """It is to be put off where a person was waited for."""
+    next_step: str
+    """What a person does where it is over."""
+
+
+@asynccontextmanager
+async def _no_longer(next_step: str, say: Say) -> AsyncIterator[_Wait]:
+    """Give the patience to wait for the tenant with, and end what waits for ever."""
+    wait = _Wait(Patience(say), asyncio.timeout(_LONGEST.total_seconds()), next_step)
     try:
-        async with asyncio.timeout(_LONGEST.total_seconds()) as limit:
-            yield patience, limit
+        async with wait.limit:
+            yield wait
     except TimeoutError:
-        raise RemoteError(
+        raise OutOfTime(
             f"The tenant did not answer as it should for {_LONGEST.total_seconds() / 60:.0f} "
-            f"minutes.{patience.waited_for}",
-            f"`proself-mail rotate --stack {name}` goes on from here.",
+            f"minutes.{wait.patience.waited_for}",
+            wait.next_step,
         ) from None
+
+
+def _goes_on(name: str) -> str:
+    return f"`proself-mail rotate --stack {name}` goes on from here."
+
+
+def _anew(name: str, append: Append) -> str:
+    return f"`proself-mail rotate --{append} --stack {name}` begins anew."
 
 
 def _check_state(at: RotatingStack) -> None:
@@ -256,7 +274,7 @@ def _check_room(plan: Plan, append: Append, settings: Settings, name: str) -> No
         )
 
 
-async def _append(at: RotatingStack, append: Append, say: Say) -> Rotation:
+async def _append(at: RotatingStack, append: Append, say: Say, wait: _Wait) -> Rotation:
     """Append an entry to the stack file and rotate; take it back where nothing came of it."""
     at = await at.unchanged()
     entries, name = at.settings.entries, at.stack.name
@@ -267,19 +285,24 @@ async def _append(at: RotatingStack, append: Append, say: Say) -> Rotation:
             changed = replace(at, settings=await at.stack.engine.awaited(at.stack.settings))
             rotated = await _apply(changed, await changed.plan(), say)
         except (Error, asyncio.CancelledError) as error:  # the latter by Ctrl-C, or out of patience
-            anew = f"`proself-mail rotate --{append} --stack {name}`"
             if not await appended_entry.came_to_nothing(at, entry):
-                say(f"{at.stack.file_shown} has a new entry all the same: commit it")
+                wait.next_step = _goes_on(name)
+                say(
+                    f"{at.stack.file_shown} keeps its new entry, for which a secret was made or "
+                    f"may have been: commit it; `proself-mail rotate --stack {name}` goes on from "
+                    "it"
+                )
                 if append is Append.REVOKE:
                     say(
                         "the secrets before it are not removed yet, or not all of them: "
                         f"`proself-mail rotate --stack {name}` removes them"
                     )
-            elif isinstance(error, Interrupted):  # with the entry, what it would go on from is gone
+                raise
+            anew = _anew(name, append)
+            if isinstance(error, Interrupted | OutOfTime):  # what it would go on from is gone
                 say(file.put_back(entry))
-                raise Interrupted(error.cause, f"{anew} begins anew.") from None
-            else:
-                say(f"{file.put_back(entry)}; {anew} begins anew")
+                raise type(error)(error.cause, anew) from None
+            say(f"{file.put_back(entry)}; {anew.rstrip('.')}")
             raise
     return replace(rotated, appended_to=at.stack.file_shown)
 

@@ -15,7 +15,15 @@ from proself_mail.entra import rights, session
 from proself_mail.entra.directory import ApplicationRecord, Directory, Forbidden, stamped
 from proself_mail.entra.patience import Patience, Say
 from proself_mail.entra.session import Session
-from proself_mail.errors import CheckFailed, Error, Interrupted, Refused, RemoteError, sentence
+from proself_mail.errors import (
+    CheckFailed,
+    Error,
+    Interrupted,
+    OutOfTime,
+    Refused,
+    RemoteError,
+    sentence,
+)
 from proself_mail.proself import proself_file
 from proself_mail.quantity import format_minutes
 from proself_mail.stack import lock, stack_folder
@@ -199,7 +207,7 @@ async def ending_in_order(
         ) from None
     except TimeoutError:
         is_over = True
-        raise RemoteError(
+        raise OutOfTime(
             f"Not done within {format_minutes(deadline)}.{patience.waited_for} "
             f"{await _what_is_left(stack)}",
             f"`proself-mail {command}` goes on from here"

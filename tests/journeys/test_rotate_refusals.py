@@ -21,6 +21,7 @@ from tests.rotating import (
     entries,
     later,
     notes,
+    passwords,
     removals,
     rename,
     rotate,
@@ -427,6 +428,28 @@ def test_an_interrupted_early_rotation_takes_its_entry_back(journey: Journey) ->
     assert f"{path.name} is as it was: no secret was made" in said
     assert path.read_bytes() == as_it_is
     assert journey.writes(before) == []
+
+
+def test_an_entry_stays_whose_secret_was_made_without_an_answer(journey: Journey) -> None:
+    """It is live for half a year, and no reader shows it yet to who looks for it."""
+    path = journey.folder / f"Pulumi.{STACK}.yaml"
+    later(journey, 10)
+    [first] = journey.outputs(STACK)["clientSecrets"]
+    lost = {"match": {"method": "POST", "path": "/applications/*/addPassword"}}
+    journey.tenant.faults(
+        {"name": "lost", "strike": "reset-after"} | lost, lag={"seconds": 20, "stale_ratio": 1.0}
+    )
+    with journey.started("rotate", "--now", "--stack", STACK) as process:
+        until(lambda: journey.tenant.struck()["lost"])
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    journey.tenant.faults()
+    assert f"{path.name} keeps its new entry" in said
+    goes_on = f"`proself-mail rotate --stack {STACK}` goes on from here."
+    assert said.rstrip().endswith(goes_on)
+    assert len(entries(journey)) == len(passwords(journey)) == 2
+    assert [each["keyId"] for each in journey.outputs(STACK)["clientSecrets"]] == [first["keyId"]]
 
 
 @pytest.fixture

@@ -16,15 +16,24 @@ from typing import Any, cast
 
 import pytest
 
+from proself_mail import clock
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import Patience
-from proself_mail.errors import ConfigurationError, Error, Interrupted, Refused, RemoteError
+from proself_mail.errors import (
+    ConfigurationError,
+    Error,
+    Interrupted,
+    OutOfTime,
+    Refused,
+    RemoteError,
+)
 from proself_mail.files import whole_file
 from proself_mail.rotation import appended_entry, rotate
 from proself_mail.rotation.rotate import Append
 from proself_mail.schedule import SecretsEntry
 from proself_mail.stack import state
 from proself_mail.stack.engine import Engine
+from proself_mail.stack.observed import Observed
 from tests import jumping
 from tests.unit.test_settings import good
 
@@ -34,9 +43,7 @@ AS_IT_WAS = b"config:\n  proself-mail:server: proself.example.jp\n"
 REFUSED = RemoteError("It may not be written.", "Let it.")
 
 
-def appended(
-    monkeypatch: pytest.MonkeyPatch, file: Path, written: bytes, error: Error = REFUSED
-) -> list[str]:
+def appended(file: Path, written: bytes, error: Error = REFUSED) -> list[str]:
     """Append an entry, which ends so after so much was written; return what is said."""
     file.write_bytes(AS_IT_WAS)
     file.chmod(0o640)
@@ -45,31 +52,122 @@ def appended(
         file.write_bytes(written)
         raise error
 
-    async def nothing(*_: object) -> bool:
-        return True
+    stack = SimpleNamespace(
+        file=file,
+        file_shown=file.name,
+        configure=configure,
+        engine=Engine(),
+        name="prod",
+        updates=[],
+    )
+    said: list[str] = []
+    with pytest.raises(type(error)) as ended:
+        asyncio.run(rotate._append(opened(stack), Append.NOW, said.append, cast(Any, None)))
+    return [*said, str(ended.value)]
+
+
+def opened(stack: SimpleNamespace) -> Any:
+    """Give a stack to rotate of which only what is read once more is used."""
 
     async def unchanged() -> object:
         return SimpleNamespace(stack=stack, settings=settings)
 
-    monkeypatch.setattr(appended_entry, "came_to_nothing", nothing)
-    stack = SimpleNamespace(
-        file=file, file_shown=file.name, configure=configure, engine=Engine(), name="prod"
-    )
-    settings = good(secrets=[{"from": datetime.now(UTC), "everyDays": 150, "overlapDays": 30}])
-    at = cast(Any, SimpleNamespace(unchanged=unchanged))  # what was read before is not used
-    said: list[str] = []
-    with pytest.raises(type(error)) as ended:
-        asyncio.run(rotate._append(at, Append.NOW, said.append))
-    return [*said, str(ended.value)]
+    begun = datetime.now(UTC) - timedelta(days=10)
+    settings = good(secrets=[{"from": begun, "everyDays": 150, "overlapDays": 30}])
+    return SimpleNamespace(unchanged=unchanged)
 
 
-def test_an_interrupted_rotation_begins_anew_where_its_entry_is_taken_back(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("ends_as", [Interrupted, OutOfTime])
+def test_a_rotation_that_was_cut_short_begins_anew_where_its_entry_is_taken_back(
+    tmp_path: Path, ends_as: type[Error]
 ) -> None:
     """Without the option nothing would be due, and a secret that leaked would live on."""
-    cut = Interrupted("Interrupted.", "`proself-mail rotate --stack prod` goes on from here.")
-    said = appended(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"", cut)
-    assert said[-1] == "Interrupted. Next: `proself-mail rotate --now --stack prod` begins anew."
+    cut = ends_as("It was cut short.", "`proself-mail rotate --stack prod` goes on from here.")
+    [said, ended] = appended(tmp_path / "Pulumi.prod.yaml", b"", cut)
+    assert said == "Pulumi.prod.yaml is as it was: no secret was made for the new entry"
+    anew = "`proself-mail rotate --now --stack prod` begins anew."
+    assert ended == f"It was cut short. Next: {anew}"
+
+
+@pytest.mark.parametrize("append", [Append.NOW, Append.REVOKE])
+def test_an_entry_that_may_have_made_a_secret_stays_and_is_told(
+    tmp_path: Path, append: Append
+) -> None:
+    """To a person too who presses Ctrl-C again, and does not wait until that is looked for."""
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_bytes(AS_IT_WAS)
+    hanging = Hanging()  # writes the entry for ever, then reads the state for ever
+    stack = SimpleNamespace(
+        file=file,
+        file_shown=file.name,
+        engine=hanging,
+        name="prod",
+        state=None,
+        updates=[Observed()],
+    )
+    wait = SimpleNamespace(next_step="")
+    said: list[str] = []
+
+    async def pressed_twice() -> None:
+        run = asyncio.ensure_future(
+            rotate._append(opened(stack), append, said.append, cast(Any, wait))
+        )
+        for _ in range(2):
+            await asyncio.sleep(1)
+            run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    jumping.run(pressed_twice)
+    assert hanging.cancelled == ["read", "read"]
+    goes_on = "`proself-mail rotate --stack prod` goes on from"
+    assert said[0] == (
+        "Pulumi.prod.yaml keeps its new entry, for which a secret was made or may have been: "
+        f"commit it; {goes_on} it"
+    )
+    assert wait.next_step == f"{goes_on} here."
+    revokes = (
+        "the secrets before it are not removed yet, or not all of them: "
+        "`proself-mail rotate --stack prod` removes them"
+    )
+    assert said[1:] == ([revokes] if append is Append.REVOKE else [])
+    assert [*tmp_path.iterdir()] == [file]
+
+
+@pytest.mark.parametrize(
+    ("append", "next_step"),
+    [
+        (None, "`proself-mail rotate --stack prod` goes on from here."),
+        (Append.NOW, "`proself-mail rotate --now --stack prod` begins anew."),
+        (Append.REVOKE, "`proself-mail rotate --revoke --stack prod` begins anew."),
+    ],
+)
+def test_a_tenant_that_never_answers_is_told_with_what_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, append: Append | None, next_step: str
+) -> None:
+    """Before an entry is written, nothing would be due without the option."""
+
+    @asynccontextmanager
+    async def rotating(*_: object) -> AsyncIterator[None]:
+        await asyncio.get_running_loop().create_future()
+        yield
+
+    monkeypatch.setattr(rotate, "rotating", rotating)
+    with pytest.raises(OutOfTime, match="did not answer as it should for 15 minutes") as told:
+        jumping.run(lambda: rotate.run("prod", Path(), print, append=append))
+    assert told.value.next_step == next_step
+
+
+def test_an_entry_begins_in_a_second_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the same second would name one window. It has the lengths of the one before it."""
+    now = datetime(2027, 4, 1, tzinfo=UTC)
+    second = timedelta(seconds=1)
+    before = SecretsEntry(now, timedelta(150), timedelta(30), revokes_earlier=True)
+    planned = SecretsEntry(now + timedelta(90), timedelta(90), timedelta(20))
+    clocks = iter([now, now, now + second])
+    monkeypatch.setattr(clock, "now", lambda: next(clocks))
+    entry = jumping.run(lambda: appended_entry.beginning_now([before, planned], revokes=False))
+    assert entry == SecretsEntry(now + second, timedelta(150), timedelta(30))
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
@@ -84,7 +182,7 @@ def test_nothing_is_appended_where_no_copy_can_be_kept(
     file = tmp_path / "Pulumi.prod.yaml"
     monkeypatch.setattr(tempfile, "mkstemp", refuse)
     with pytest.raises(ConfigurationError, match=os.strerror(number)) as refused:
-        appended(monkeypatch, file, b"")
+        appended(file, b"")
     assert f"Make room in {tmp_path}" in refused.value.next_step
     assert file.read_bytes() == AS_IT_WAS
 
@@ -106,7 +204,7 @@ def test_a_disk_that_is_full_by_then_loses_nothing(
         return copy
 
     monkeypatch.setattr(whole_file, "spare", and_then_full)
-    said = appended(monkeypatch, file, b"")
+    said = appended(file, b"")
     put_back = "Pulumi.prod.yaml is as it was: no secret was made for the new entry"
     anew = "`proself-mail rotate --now --stack prod` begins anew"
     assert said == [f"{put_back}; {anew}", str(REFUSED)]
@@ -119,7 +217,7 @@ def test_what_cannot_be_put_back_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(whole_file, "put_back", refuse)
-    [said, _] = appended(monkeypatch, tmp_path / "Pulumi.prod.yaml", b"config:")
+    [said, _] = appended(tmp_path / "Pulumi.prod.yaml", b"config:")
     assert "cannot be put back (Read-only file system)" in said
 
 
@@ -149,15 +247,13 @@ def test_what_somebody_changed_since_the_entry_is_left_so(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes")
-def test_what_was_changed_is_put_back_whole_with_its_mode(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_was_changed_is_put_back_whole_with_its_mode(tmp_path: Path) -> None:
     linked = tmp_path / "linked" / "Pulumi.prod.yaml"
     linked.parent.mkdir()
     linked.touch()
     file = tmp_path / "Pulumi.prod.yaml"
     file.symlink_to(linked)
-    appended(monkeypatch, file, b"")
+    appended(file, b"")
     assert linked.read_bytes() == AS_IT_WAS
     assert file.is_symlink()
     assert linked.stat().st_mode & 0o777 == 0o640
@@ -219,6 +315,7 @@ def test_and_by_the_deadline(presses: bool) -> None:
 
     hanging._when_awaited = press_while_it_is_told
     told = forgetting(hanging)
+    assert isinstance(told, OutOfTime)
     assert told.exit_code == 4
     assert "Not done within 10 minutes. What has been made cannot be told now." in told.cause
     assert hanging.cancelled == ["update", "read"]
