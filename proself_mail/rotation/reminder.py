@@ -37,6 +37,7 @@ class LiveSecret:
 
     key_id: str
     window: str
+    """Its window's id, which sorts by when that opened."""
     expires: datetime
     overlap: timedelta
     """How long it goes on after its successor was made."""
@@ -80,8 +81,10 @@ def remind(
             return Reminder(Level.OVERDUE, newest, None, is_known=True)
         level = Level.NONE if found is newest else _how_soon(found, now)
         return Reminder(level, newest, found, is_known=True)
-    oldest = min(either, key=lambda each: each.expires)  # of a window's the one that was lost
-    if oldest is not newest:
+    # The newest may be the first to end, where a policy has shortened what is made since.
+    older = [each for each in either if each is not newest and each.window <= newest.window]
+    if older:
+        oldest = min(older, key=lambda each: each.expires)
         return Reminder(_how_soon(oldest, now), newest, oldest, is_known=False)
     # The only one left: Proself has it, or it has one that ended.
     level = Level.NOTICE if first else Level.URGENT

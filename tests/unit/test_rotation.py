@@ -110,6 +110,7 @@ def secret(key: str, starts: datetime) -> LiveSecret:
 
 
 OLD, NEW = secret(ONE, T0), secret(TWO, T0 + 150 * DAY)
+SHORT = replace(NEW, expires=OLD.expires - 60 * DAY)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,9 @@ OLD, NEW = secret(ONE, T0), secret(TWO, T0 + 150 * DAY)
         ([OLD, NEW], TWO, 170, False, Level.NONE, "Nobody has to act"),
         ([NEW], ONE, 181, False, Level.OVERDUE, "Mail has stopped"),
         ([NEW], None, 181, False, Level.URGENT, "if it was not pasted"),
+        ([OLD, SHORT], None, 1, False, Level.NOTICE, "Mail stops at 2027-09-28"),
+        ([OLD, SHORT], ONE, 1, False, Level.NOTICE, "Mail stops at 2027-09-28"),
+        ([OLD, SHORT], TWO, 1, False, Level.NONE, "Nobody has to act"),
     ],
 )
 def test_reminders_sharpen(
@@ -141,6 +145,14 @@ def test_reminders_sharpen(
         assert live[-1].window not in told + japanese
     assert not re.search(r"\[|Proself[^ -]", japanese.replace("proself-mail", "")), japanese
     assert rotation_report.title("contoso.test", reminder)
+
+
+def test_one_that_the_state_lost_may_be_in_proself_if_it_is_no_newer() -> None:
+    """Whichever of them ends first."""
+    of_lost = remind([SHORT], [OLD], None, T0, first=False)
+    assert (of_lost.level, of_lost.in_proself) == (Level.NOTICE, OLD)
+    behind = remind([OLD], [NEW], None, T0, first=True)
+    assert (behind.level, behind.in_proself) == (Level.NOTICE, OLD)
 
 
 @pytest.mark.parametrize(
