@@ -254,6 +254,17 @@ RULES = (
         source="P",
     ),
     Rule(
+        # gocloud.dev's writer, as its upload fails. An update that was under way keeps its lock.
+        r"CLI crashed: .*, in gocloud\.dev/blob/azureblob\.\(\*writer\)\.Close",
+        Kind.PERMANENT,
+        "a write to the backend was refused or did not arrive",
+        "See that what signs in to the storage account may write its blobs, and that the network "
+        "reaches it. Then run it again, on this machine, which knows what was begun. If another "
+        "run is said to hold the stack, that may be this one's lock: once no other runs, `pulumi "
+        "cancel --stack STACK` removes it.",
+        source="P: Azurite, stopped amid an update or answering 403",
+    ),
+    Rule(
         r"too many open files",
         Kind.PERMANENT,
         "there may be no more open files on this machine",
@@ -265,6 +276,14 @@ RULES = (
         Kind.PERMANENT,
         "there is no room left on a disk of this machine",
         "Make room where the state, the stack files and temporary files lie, then run it again.",
+        source="P",
+    ),
+    Rule(
+        r"[Rr]ead-only file system",
+        Kind.PERMANENT,
+        "what is to be written lies on a file system that can only be read",
+        "Mount it to be written to, or choose another place (PULUMI_BACKEND_URL for the state, "
+        "PULUMI_HOME for what Pulumi keeps), then run it again.",
         source="P",
     ),
     Rule(
@@ -327,6 +346,14 @@ RULES = (
         "Set PULUMI_CONFIG_PASSPHRASE_FILE to where it is, or unset it and set "
         f"PULUMI_CONFIG_PASSPHRASE: {TYPED_PASSPHRASE} lets you type it, unseen; then try again.",
         ConfigurationError,
+        source="P",
+    ),
+    Rule(
+        r"\b(open|mkdir|stat|rename|remove) [^:]+: permission denied",
+        Kind.PERMANENT,
+        "this user may not read or write a file of this machine",
+        "Give this user the rights on what these words name, which may be another's from a run "
+        "with `sudo`, then run it again.",
         source="P",
     ),
     Rule(

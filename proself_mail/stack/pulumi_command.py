@@ -20,11 +20,15 @@ _NO_ADDRESS = re.compile(
 )
 """What it says of the same where a token is set."""
 _CRASH = re.compile(
-    r"^((?:fatal error|panic|runtime|runtime/cgo): .*)$"
+    r"^(fatal error|[Pp]anic|runtime|runtime/cgo): +(.*)$"
     r"(?=[\s\S]*^(?:goroutine \d|runtime stack:|PC=0x))",
     re.MULTILINE,
 )
-"""What Go's runtime says first, before its stacks and registers."""
+"""What Go's runtime says first, or the CLI's banner of it, before its stacks and registers."""
+_FRAME = re.compile(
+    r"^goroutine \d.*\n(?:.+\n)*?([\w-]+\.[\w.-]+/\S+?)\((?:\.\.\.|0x|\{|\))", re.MULTILINE
+)
+"""The innermost function of a package that is not Go's own, of the goroutine that crashed."""
 _DISPLAY = re.compile(r"^\s*(?:pulumi:pulumi:Stack\b|Diagnostics:|Resources:)", re.MULTILINE)
 """What the CLI goes on with, where an error is one of an update's."""
 
@@ -97,6 +101,8 @@ def words(error: CommandFailed) -> str:
         return "the engine was ended by a signal"
     text = f"{error.stdout}\n{error.stderr}".strip() or str(error)
     if crash := _CRASH.search(text):
-        return f"the Pulumi CLI crashed: {crash[1]}"
+        frame = _FRAME.search(text, crash.end())
+        place = f", in {frame[1]}" if frame else ""
+        return f"the Pulumi CLI crashed: {crash[1].lower()}: {crash[2]}{place}"
     _, marked, said = text.partition("error: ")
     return _DISPLAY.split(said)[0].strip() if marked else text.splitlines()[-1]

@@ -518,6 +518,23 @@ def test_a_project_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> Non
         find_project(below)
 
 
+_AZUREBLOB = """goroutine 1 [running]:
+runtime/debug.Stack()
+\truntime/debug/stack.go:26 +0x5e
+main.panicHandler(0x3a7600bfeef)
+\tgithub.com/pulumi/pulumi/pkg/v3@v3.259.0/cmd/pulumi/main.go:42 +0x39
+panic({0x3a1aa80?, 0x7129a60?})
+\truntime/panic.go:860 +0x13a
+io.(*PipeReader).Close(...)
+\tio/pipe.go:140
+gocloud.dev/blob/azureblob.(*writer).Close.func1()
+\tgocloud.dev@v0.46.1/blob/azureblob/azureblob.go:1075 +0x16
+gocloud.dev/blob.(*Writer).Close(0x3a7602e6c60)
+\tgocloud.dev@v0.46.1/blob/blob.go:470 +0x193
+"""
+"""What the CLI's stack has where Azure's storage refuses a write or is gone."""
+
+
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
@@ -548,7 +565,33 @@ def test_a_project_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> Non
             "panic: runtime error: index out of range [1]\n\ngoroutine 1 [running]:\nmain.main()",
             "the Pulumi CLI crashed: panic: runtime error: index out of range [1]",
         ),
+        (
+            "panic: runtime error: invalid memory address or nil pointer dereference\n"
+            f"[signal SIGSEGV: segmentation violation]\n\n{_AZUREBLOB}",
+            "a write to the backend was refused or did not arrive",
+        ),
+        (
+            f"{'=' * 80}\nThe Pulumi CLI encountered a fatal error. This is a bug!\n{'=' * 80}\n"
+            "Go Version:       go1.26.8\nPanic:            runtime error: invalid memory address "
+            f"or nil pointer dereference\n\n{_AZUREBLOB}",
+            "a write to the backend was refused or did not arrive",
+        ),
+        (
+            "Panic:            not of a backend\n\ngoroutine 1 [running]:\n"
+            f"github.com/x/y.(*z).Read.func1(0xc000)\n\tz.go:2\n\n{_AZUREBLOB}",
+            "the Pulumi CLI crashed: panic: not of a backend, in github.com/x/y.(*z).Read.func1",
+        ),
         ("error: open /x: no space left on device", "there is no room left on a disk"),
+        (
+            "error: 2 errors occurred:\n    1) open /x.json.1.tmp: read-only file system\n    2) "
+            "Unknown",
+            "lies on a file system that can only be read",
+        ),
+        (
+            'error: read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=Unknown): open '
+            "/a b/.pulumi/meta.yaml: permission denied",
+            "this user may not read or write a file",
+        ),
     ],
 )
 def test_a_cli_that_crashes_is_told_in_a_sentence(said: str, cause: str) -> None:
