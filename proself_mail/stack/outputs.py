@@ -55,8 +55,9 @@ def outputs_of(found: State, name: str) -> Outputs:
     again = f"`proself-mail up --stack {name}`"
     if not found.outputs and not found.resources:
         raise ConfigurationError(
-            f"The stack {name} has no outputs: nothing has been set up yet.",
-            f"{again}, then try again.",
+            f"The stack {name} has no outputs: nothing has been set up yet, or nothing of it was "
+            "written to the backend.",
+            f"{again} sets it up, or goes on from what a run has left; then try again.",
         )
     if not found.outputs:
         raise ConfigurationError(

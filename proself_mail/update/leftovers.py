@@ -120,8 +120,11 @@ def _to_adopt(
                 "If this stack's file was copied, remove it, and `proself-mail init --stack "
                 f"{short_name(stack)}` writes it anew with a UUID of its own. If the stack is on "
                 f"another backend, {backend.how_to_change()}. If it is neither, bring the state "
-                "back from the backend's history; if that is lost for good, move Proself to a new "
-                "stack.",
+                "back from the backend's history; if there is none, look whether Proself has this "
+                "client ID. If it has, move Proself to a new stack. If it has not, the run that "
+                "made the application could not write its state, and nobody uses it: delete it by "
+                "its object ID in Entra's App registrations (in a test tenant `proself-mail "
+                f"teardown --stack {stack} --keep-stack` does so), then try again.",
             )
         return found[0]
     if any(not is_empty(each, began) for each in found):

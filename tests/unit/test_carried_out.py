@@ -149,7 +149,7 @@ def test_a_stack_without_outputs_is_told_by_what_it_holds() -> None:
         carried_out.check(STACK, good(), replace(made(), outputs={}))
     assert "holds application, consent, secret-" in told.value.cause
     assert f"`proself-mail up --stack {STACK}`" in told.value.next_step
-    with pytest.raises(ConfigurationError, match="nothing has been set up yet"):
+    with pytest.raises(ConfigurationError, match="nothing has been set up yet, or nothing of"):
         carried_out.check(STACK, good(), replace(made(), outputs={}, resources={}))
 
 

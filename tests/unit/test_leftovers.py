@@ -157,6 +157,8 @@ def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
             leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION, "S.test")
         is_copied = "`proself-mail init --stack S.test` writes" in refused.value.next_step
         assert is_copied == (listing == [theirs])
+        may_go = "`proself-mail teardown --stack S.test --keep-stack`" in refused.value.next_step
+        assert may_go == is_copied  # where a person has found that Proself has another client ID
         assert ("1 application has" in refused.value.cause) == (listing == [other])
         assert "delete" not in str(refused.value).lower().partition("if there is none, ")[0]
 
