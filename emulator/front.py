@@ -88,9 +88,12 @@ class Front:
             else:
                 chunks.append(message.get("body", b""))
 
-        # Answers name this server as its client knows it; a request must say so (RFC 9112, 3.2).
-        named = _header(scope["headers"], b"host")
-        app = self._app if named else PlainTextResponse("The Host header is missing.", 400)
+        # Answers name this server as its client knows it; a request must say so, once
+        # (RFC 9112, 3.2).
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        app = self._app
+        if len(named) != 1 or not named[0]:
+            app = PlainTextResponse("One Host header is needed.", 400)
         try:
             await app(scope, receive, collect)
         except Exception:

@@ -221,13 +221,14 @@ def test_what_nobody_foresaw_is_told_in_the_form_of_the_service(
 
 
 @pytest.mark.parametrize("path", ["/common/oauth2/v2.0/token", "/v1.0/applications"])
-def test_a_request_that_names_no_host(tenant: Tenant, path: str) -> None:
+@pytest.mark.parametrize("named", ["", "Host:\r\n", "Host: localhost\r\nHost: localhost\r\n"])
+def test_a_request_that_does_not_name_one_host(tenant: Tenant, path: str, named: str) -> None:
     address = ("127.0.0.1", urlsplit(tenant.authority).port)
     with (
         socket.create_connection(address) as plain,
         tenant.ssl_context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
-        connection.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\n{named}\r\n".encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
 
 
