@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import json
+import logging
 import os
 import signal
 import socket
@@ -113,6 +114,7 @@ async def _serve(config: Config) -> None:
             server.should_exit = True
 
     _on_signals(loop, stop)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancelled_request)
     tasks = [asyncio.create_task(server.serve(sockets=socks)) for server, socks in servers]
     smtp = SmtpServer(cloud, identity)
     smtp_servers = [await loop.create_server(smtp.connection, sock=one) for one in smtp_sockets]
@@ -138,6 +140,11 @@ async def _serve(config: Config) -> None:
         smtp.close()
         for path, content in files.items():
             ready_file.remove(path, content)
+
+
+def _is_no_cancelled_request(record: logging.LogRecord) -> bool:
+    """Leave out the stack of each request that was under way past the grace: it is no failure."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _port_of(sockets: list[socket.socket]) -> int:

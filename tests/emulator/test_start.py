@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 import httpx
@@ -25,6 +26,7 @@ from emulator.cloud import Cloud
 from emulator.config import parse
 from emulator.ready_file import Ports
 from tests.tenant import Tenant
+from tests.waiting import until
 
 asked_to_end = pytest.mark.skipif(
     sys.platform == "win32", reason="there a process is ended without a word, and its files stay"
@@ -78,6 +80,24 @@ def test_files_are_private_and_go_with_the_process() -> None:
     assert tenant.process.wait(60) == 0
     assert list(tenant.ready_file.parent.iterdir()) == []
     tenant.stop()
+
+
+@asked_to_end
+def test_a_request_under_way_ends_with_it_and_is_no_failure(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Past the second that it has for an end of its own."""
+    with Tenant("--latency-ms", "60000") as tenant:
+        address = ("127.0.0.1", urlsplit(tenant.authority).port)
+        with (
+            socket.create_connection(address) as plain,
+            tenant.ssl_context.wrap_socket(plain, server_hostname="localhost") as connection,
+        ):
+            connection.sendall(b"GET /v1.0/applications HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            until(tenant.history)
+            os.kill(tenant.ready["pid"], signal.SIGTERM)
+            assert tenant.process.wait(60) == 0
+    assert "Traceback" not in capfd.readouterr().err
 
 
 class TestOneReadyFile:
