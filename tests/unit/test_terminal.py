@@ -306,7 +306,7 @@ def test_a_revocation_that_is_interrupted_at_its_question_says_that_it_came_to_n
     """Else one would go on by `rotate`, which finds nothing due and leaves the leaked secret."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(readline=_interrupted))
     with pytest.raises(Interrupted, match="not confirmed; no secret was made") as raised:
-        rotating._confirm_revocation(cast(Any, SimpleNamespace(live=["k"])), "contoso.test")
+        rotating._confirm_revocation(cast(Any, SimpleNamespace(dying=["k"])), "contoso.test")
     again = "`proself-mail rotate --revoke --stack contoso.test` asks again."
     assert raised.value.next_step == again
 
