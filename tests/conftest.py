@@ -108,10 +108,10 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * cores + 1
 
 
-_LONGEST = ("test_up", "test_chaos", "test_rotate", "test_rotate_refusals", "test_pipelines",
-            "test_faq_refusals", "test_refusals", "test_azuread_plugin_engine", "test_rehearse",
-            "test_teardown", "test_seeded_removal", "test_rotation_years",
-            "test_removing_pipelines", "test_emulator_cli", "test_sheet_page")  # fmt: skip
+_LONGEST = ("test_up", "test_rotate_refusals", "test_chaos", "test_standing", "test_rotate",
+            "test_policy", "test_seeded_removal", "test_graph", "test_faq_refusals",
+            "test_rehearse", "test_teardown", "test_teardown_kills", "test_refusals",
+            "test_pipelines", "test_emulator_cli", "test_azuread_plugin_engine")  # fmt: skip
 """Files that take a worker half a minute or more: none should be what the last one ends with."""
 
 
