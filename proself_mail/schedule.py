@@ -130,13 +130,17 @@ def lost_entry(
     """
     last = max((each for each in entries if each.starts <= now), default=entries[0], key=_starts)
     vanished = vanishing(ends, entries, now)
-    starts = min((ends[window] - last.lifetime for window in vanished), default=last.starts)
-    if starts <= last.starts:
+    opened = min((ends[window] - last.lifetime for window in vanished), default=last.starts)
+    if opened <= last.starts:
         return None
-    for revokes in (False, True):
+    # It may have opened windows before, which are closed by now. What revokes nothing comes first:
+    # nobody is to lose a secret by a guess.
+    windows = -((last.starts - opened) // last.every)
+    begins = (opened - number * last.every for number in range(windows))
+    for starts, revokes in (*((each, False) for each in begins), (opened, True)):
         entry = replace(last, starts=starts, revokes_earlier=revokes)
         complete = in_order([*entries, entry])
-        earlier = {each.id for each in open_windows(complete, now) if each.starts < starts}
+        earlier = {each.id for each in open_windows(complete, now) if each.starts < opened}
         if not vanishing(ends, complete, now) and earlier <= ends.keys():
             return entry
     return None
