@@ -64,13 +64,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             say(f"azuread plugin: {kind}, {chosen.version}")
 
 
+_THEIRS = ("ARM_", "AZURE_", "PULUMI_", "PYTHONPATH")
+
+
 def _put_aside_the_users_own(folder: Path) -> None:
     """Have no test meet what whoever runs the tests has set, chosen or signed in to.
 
     Their plugins stay, in a Pulumi home in `folder`: one of them may be the real one.
     """
     plugins = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-    for name in [each for each in os.environ if each.startswith(("ARM_", "AZURE_", "PULUMI_"))]:
+    for name in [each for each in os.environ if each.startswith(_THEIRS)]:
         del os.environ[name]
     home = folder / "pulumi"
     os.environ["PULUMI_HOME"] = str(home)

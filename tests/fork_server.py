@@ -25,11 +25,13 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import SSLContext
 from types import ModuleType
 from typing import NoReturn, Self
 
 import aiohttp.connector
 import psutil
+from aiohttp import ClientRequest, TCPConnector
 
 import emulator
 import proself_mail
@@ -112,8 +114,7 @@ class _Request:
         os.environb.clear()
         os.environb.update(self.environment)
         tempfile.tempdir = None  # it was looked for in our environment
-        # It read which certificates to trust when it was imported.
-        aiohttp.connector._SSL_CONTEXT_VERIFIED = aiohttp.connector._make_ssl_context(True)
+        TCPConnector._get_ssl_context = _what_it_trusts  # type: ignore[assignment,method-assign]
         if self.pid:
             _Place.pid_of_this = self.pid
             psutil.Process = _Place  # type: ignore[misc]
@@ -127,6 +128,17 @@ class _Request:
             sys.argv = self.arguments
             sys.path.insert(0, str(Path(script).parent))
             runpy.run_path(script, run_name="__main__")
+
+
+_trusts = TCPConnector._get_ssl_context
+
+
+def _what_it_trusts(connector: TCPConnector, request: ClientRequest) -> SSLContext | None:
+    # aiohttp read which certificates to trust when it was imported. They are read anew where they
+    # are needed: most programs never do, and reading them takes as long as a fork.
+    aiohttp.connector._SSL_CONTEXT_VERIFIED = aiohttp.connector._make_ssl_context(True)
+    TCPConnector._get_ssl_context = _trusts  # type: ignore[method-assign]
+    return _trusts(connector, request)
 
 
 class _Place(psutil.Process):

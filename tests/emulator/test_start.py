@@ -206,10 +206,12 @@ def test_the_authority_lives_a_day_and_vouches_for_loopback_alone(running_tenant
     assert {str(name.value) for name in allowed} == {"localhost", "127.0.0.0/8", "::1/128"}
 
 
-def test_the_bundle_holds_the_systems_roots_too(running_tenant: Tenant) -> None:
+def test_the_bundle_holds_the_systems_roots_too(tmp_path: Path) -> None:
     system = ssl.get_default_verify_paths().cafile
-    bundle = Path(running_tenant.ca_file).read_bytes()
     assert system
+    with serving(tmp_path / "ready.json") as ready:
+        bundle = Path(ready["ca_file"]).read_bytes()
+    assert Path(system).read_bytes()
     assert bundle.endswith(Path(system).read_bytes())
 
 

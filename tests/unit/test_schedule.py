@@ -323,13 +323,13 @@ def test_a_window_is_named_by_its_start() -> None:
     st.integers(0, 60 * 24 * 400),
     st.booleans(),
 )
-@example([entry(T0, 2, 0), entry(T0 + timedelta(minutes=1), 1, 0)], T0, 0, 60 * 24, False)
+@example([entry(T0, 2, 0), entry(T0 + timedelta(minutes=1), 1, 0)], T0, 1, 60 * 24, False)
 def test_a_lost_entry_is_found_from_what_was_made(
     entries: list[SecretsEntry], began: datetime, after: int, since: int, revokes: bool
 ) -> None:
     """Of an early rotation or a revocation; whatever it says, the same secrets are to exist."""
     last = entries[-1]
-    starts = max(began, last.starts) + timedelta(minutes=1 + after)
+    starts = max(began, last.starts) + timedelta(minutes=after)
     appended = [*entries, replace(last, starts=starts, revokes_earlier=revokes)]
     now = starts + timedelta(minutes=since)
     ends = {each.id: each.expires for each in open_windows(appended, now)}
