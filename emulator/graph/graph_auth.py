@@ -1,5 +1,6 @@
 """Who calls: the bearer token of a Graph request, judged by signature, audience and time."""
 
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -66,6 +67,7 @@ def _claims(cloud: Cloud, token: str) -> dict[str, Any]:
         raise unauthenticated("InvalidAuthenticationToken") from error
 
 
+@lru_cache(256)
 def claimed_client(authorization: str) -> str | None:
     """Read which application a token says it is for, without believing it."""
     token = authorization.partition(" ")[2].strip()
