@@ -45,6 +45,18 @@ def _modules(package: ModuleType) -> Iterator[str]:
             yield module.name
 
 
+_GRAPH = (
+    "applications.item.app_management_policies.app_management_policies_request_builder",
+    "applications.item.federated_identity_credentials"
+    ".federated_identity_credentials_request_builder",
+    "applications.item.owners.owners_request_builder",
+    "applications.item.remove_password.remove_password_request_builder",
+    "directory.deleted_items.item.directory_object_item_request_builder",
+    "models.o_data_errors.error_details",
+    "models.o_data_errors.main_error",
+    "organization.organization_request_builder",
+    "policies.default_app_management_policy.default_app_management_policy_request_builder",
+)
 _IMPORTS = (
     # What programs import where they need it.
     "anyio._backends._asyncio",
@@ -53,7 +65,9 @@ _IMPORTS = (
     "azure.identity.aio",
     "concurrent.futures.thread",
     "cryptography.hazmat.backends.openssl.backend",
+    "encodings.utf_8_sig",
     "grpc._server",
+    "grpc.experimental",
     "h2.connection",
     "httpcore",
     "infra.mail_app",
@@ -65,6 +79,7 @@ _IMPORTS = (
     "infra.tenant",
     "msal",
     "uvicorn.lifespan.off",
+    *(f"msgraph.generated.{module}" for module in _GRAPH),
     *_modules(emulator),
     *_modules(proself_mail),
 )

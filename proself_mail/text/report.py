@@ -47,12 +47,12 @@ class _Console(Console):
 
 def output() -> Console:
     """Return the console for results."""
-    return _Console(highlight=False, soft_wrap=False)
+    return _Console(highlight=False, emoji=False, soft_wrap=False)
 
 
 def commentary() -> Console:
     """Return the console for everything that is not a result."""
-    return _Console(stderr=True, highlight=False)
+    return _Console(stderr=True, highlight=False, emoji=False)
 
 
 def show(console: Console, sentence: str) -> None:

@@ -230,6 +230,17 @@ def test_a_version_and_a_path_are_shown_to_their_ends(capsys: pytest.CaptureFixt
     assert PATH in shown.replace("\n", "")
 
 
+@pytest.mark.parametrize("name", [":lock:", ":id:"])
+def test_a_name_between_colons_becomes_no_picture(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    report.show(report.output(), f"azurekeyvault{name} is not there.")
+    report.show(report.commentary(), f"azurekeyvault{name} is not there.")
+    report.output().print(report.checks([ok(name, f"azurekeyvault{name}")]))
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).count(name) == 4
+
+
 def test_a_log_has_whole_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
