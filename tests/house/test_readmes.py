@@ -91,6 +91,8 @@ def shown_in(path: Path) -> Iterator[str]:
         yield from re.findall(r"`(pulumi [^`\n]*)`", text)
         yield from re.findall(r'^ *"(pulumi .*)",$', text, re.MULTILINE)
         return
+    if "pulumi " not in text:  # most modules have none, and need not be parsed
+        return
     tree = ast.parse(text)
     bodies = (
         node
