@@ -1,6 +1,6 @@
 """The organization, its users, and any object by its id."""
 
-from emulator.directory.entities import ORGANIZATION, USER
+from emulator.directory.entities import DIRECTORY_OBJECT, ORGANIZATION, USER
 from emulator.directory.store import Kind, Record
 from emulator.graph.graph_call import Call, Reply, Route
 from emulator.graph.graph_listing import (
@@ -21,6 +21,7 @@ from emulator.graph.permissions import (
     USER_OR_OWN_READ,
     USER_READ,
 )
+from emulator.odata.odata import selected
 from emulator.odata.odata_path import Key, Segment
 from emulator.odata.problems import (
     bad_syntax,
@@ -142,6 +143,7 @@ def get_directory_object(call: Call) -> Reply:
 
 def get_by_ids(call: Call) -> Reply:
     """POST /directoryObjects/getByIds: those that are there; the others are left out."""
+    names = selected(call.options, DIRECTORY_OBJECT, call.version)
     given = call.arguments("getByIds", "ids", "types")
     ids, types = given.get("ids"), given.get("types") or ["directoryObject"]
     if not isinstance(ids, list) or len(ids) > _MOST_IDS:
@@ -149,9 +151,10 @@ def get_by_ids(call: Call) -> Reply:
     if not isinstance(types, list) or not all(isinstance(each, str) for each in types):
         raise invalid_value("types", "DirectoryObject")
     found = [record for id_ in ids if (record := _object(call, str(id_))) is not None]
-    wanted = [record for record in found if {"directoryObject", record.kind} & set(types)]
+    collections = {each.lower() for each in types}
+    wanted = [one for one in found if {"directoryobject", one.kind.lower()} & collections]
     context = call.context("directoryObjects")
-    return Reply(200, {"@odata.context": context, "value": bodies(call, wanted)})
+    return Reply(200, {"@odata.context": context, "value": bodies(call, wanted, names)})
 
 
 def _object(call: Call, id_: str) -> Record | None:

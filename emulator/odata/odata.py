@@ -106,7 +106,8 @@ def _names(text: str, entity: EntityType, version: str) -> frozenset[str] | None
     """Return the properties of a selection, None for all; GraphError 400 for an unknown one."""
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
     if "*" in names:
-        return None
+        # Objects of the types derived from it would show their default properties for None.
+        return entity.derived or None
     for name in sorted(names):
         known = name in entity.properties or name in entity.derived
         if name in entity.navigations or (known and (version == "beta" or name not in entity.beta)):

@@ -64,12 +64,26 @@ def test_many_at_once(tenant: Tenant, graph: httpx.Client) -> None:
     assert [one["id"] for one in everything] == [application["id"], user]
     capitals = {"ids": [id_.upper() for id_ in ids["ids"]]}
     assert graph.post(url, json=capitals).json()["value"] == everything
-    only = graph.post(url, json=ids | {"types": ["user"]}).json()["value"]
-    assert [one["@odata.type"] for one in only] == ["#microsoft.graph.user"]
+    for name in ("user", "User"):
+        only = graph.post(url, json=ids | {"types": [name]}).json()["value"]
+        assert [one["@odata.type"] for one in only] == ["#microsoft.graph.user"]
     assert refused(graph.post(url, json={"ids": "x"}))[0] == 400
     assert refused(graph.post(url, json={"ids": [NOBODY] * 1001}))[0] == 400
     assert refused(graph.post(url, json=ids | {"type": "user"})) == (400, "BadRequest")
     assert refused(graph.post(url, json=ids | {"types": [{}]}))[0] == 400
+
+
+def test_what_of_many_at_once(tenant: Tenant, graph: httpx.Client) -> None:
+    application = make_application(graph)
+    ids = {"ids": [application["id"], tenant.ready["users"][0]["id"]]}
+    url = "/v1.0/directoryObjects/getByIds?$select"
+    asked = graph.post(f"{url}=appId,userType", json=ids).json()["value"]
+    assert [set(one) - {"@odata.type"} for one in asked] == [{"appId"}, {"userType"}]
+    everything = graph.post(f"{url}=*", json=ids).json()["value"]
+    assert everything[1]["userType"] == "Member"
+    alone = graph.get(f"/v1.0/applications/{application['id']}").json()
+    assert set(everything[0]) - {"@odata.type"} == set(alone) - {"@odata.context"}
+    assert refused(graph.post(f"{url}=nope", json=ids)) == (400, "BadRequest")
 
 
 def test_what_somebody_owns(tenant: Tenant, graph: httpx.Client) -> None:
