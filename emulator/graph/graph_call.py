@@ -17,6 +17,7 @@ from emulator.odata.problems import (
     bad_request,
     forbidden,
     invalid_identifier,
+    missing_parameter,
     not_found,
     unknown_parameter,
 )
@@ -81,16 +82,23 @@ class Call:
             raise bad_request("Empty Payload. JSON content expected.")
         return self.body
 
-    def arguments(self, operation: str, *names: str) -> Json:
-        """Return the arguments of an action that has these parameters.
+    def argument(self, parameter: str) -> Any:
+        """Return the argument of an action's parameter, in whatever case it is named.
 
-        GraphError 400 if the body is no JSON object, or names another.
+        None without one. GraphError 400 if the body is no JSON object.
         """
-        arguments = self.json()
-        for name in arguments:
-            if name not in names and "@odata" not in name:
+        arguments = self.json().items()
+        return next((one for name, one in arguments if name.lower() == parameter.lower()), None)
+
+    def check_parameters(self, operation: str, needed: str, *others: str) -> None:
+        """Raise GraphError 400 if an action's arguments lack one, or name what is no parameter."""
+        known = [parameter.lower() for parameter in (needed, *others)]
+        given = [name for name in self.json() if "@odata" not in name]
+        for name in given:
+            if name.lower() not in known:
                 raise unknown_parameter(name, operation)
-        return arguments
+        if known[0] not in [name.lower() for name in given]:
+            raise missing_parameter(needed, operation)
 
     def seen(self, kind: Kind, id_: str) -> Record:
         """Return a live object as this call sees it.

@@ -144,8 +144,8 @@ def get_directory_object(call: Call) -> Reply:
 def get_by_ids(call: Call) -> Reply:
     """POST /directoryObjects/getByIds: those that are there; the others are left out."""
     names = selected(call.options, DIRECTORY_OBJECT, call.version)
-    given = call.arguments("getByIds", "ids", "types")
-    ids, types = given.get("ids"), given.get("types") or ["directoryObject"]
+    call.check_parameters("getByIds", "ids", "types")
+    ids, types = call.argument("ids"), call.argument("types") or ["directoryObject"]
     if not isinstance(ids, list) or len(ids) > _MOST_IDS:
         raise invalid_value("ids", "DirectoryObject")
     if not isinstance(types, list) or not all(isinstance(each, str) for each in types):

@@ -4,17 +4,19 @@ from collections.abc import Callable
 from datetime import MAXYEAR, datetime, timedelta
 
 from emulator.clock import graph_time, parse_time
+from emulator.directory.complex_types import GUID, Member
 from emulator.directory.store import Kind, Record
 from emulator.graph.app_policies import check_password
 from emulator.graph.graph_applications import application
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
 from emulator.graph.graph_principals import principal
-from emulator.graph.graph_writing import complex_argument
+from emulator.graph.graph_writing import typed_argument
 from emulator.graph.permissions import APPLICATION_WRITE, PRINCIPAL_WRITE, Needs
 from emulator.json_text import Json
 from emulator.odata.problems import bad_request
 
-_PARAMETER = "passwordCredential"
+_CREDENTIAL = "passwordCredential"
+"""The parameter, and its type."""
 _DEFAULT_YEARS = 2
 _MOST_WITH_PERSONAL_ACCOUNTS = 2
 
@@ -32,8 +34,8 @@ def _years_after(start: datetime) -> datetime:
 def _add(call: Call, seen: Record) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
-    argument = call.json().get(_PARAMETER) or {}  # what else a body has is ignored
-    given = complex_argument("passwordCredential", argument, _PARAMETER)
+    argument = call.argument(_CREDENTIAL) or {}  # what else a body has is ignored
+    given: Json = typed_argument(Member(type=_CREDENTIAL), argument, _CREDENTIAL)
     start = _instant(given, "startDateTime") or graph_time(call.tenant.clock.now())
     end = _instant(given, "endDateTime") or graph_time(_years_after(parse_time(start)))
     lifetime = parse_time(end) - parse_time(start)
@@ -62,7 +64,8 @@ def _add(call: Call, seen: Record) -> Reply:
 def _remove(call: Call, seen: Record) -> Reply:
     call.require_ownership(seen)
     record = call.latest(seen)
-    key_id = str(call.arguments("removePassword", "keyId").get("keyId", "")).lower()
+    call.check_parameters("removePassword", "keyId")
+    key_id = typed_argument(Member(type=GUID, required=True), call.argument("keyId"), "keyId")
     credentials = record.body["passwordCredentials"]
     left = [credential for credential in credentials if credential["keyId"] != key_id]
     if len(left) == len(credentials):

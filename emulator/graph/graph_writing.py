@@ -125,10 +125,10 @@ def _same(given: Any, present: Any) -> bool:
         return canonical(given) == present
 
 
-def complex_argument(type_name: str, value: Any, parameter: str) -> Json:
+def typed_argument(member: Member, value: Any, parameter: str) -> Any:
     """Return the argument of an action's parameter. GraphError 400 if it is not of that type."""
     try:
-        return _object(type_name, value, filled=False)
+        return _read(member, value, filled=False)
     except _Unfit as error:
         raise bad_syntax(f"Invalid value for parameter '{parameter}'.") from error
 

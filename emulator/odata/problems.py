@@ -78,6 +78,14 @@ def unknown_parameter(name: str, operation: str) -> GraphError:
     )
 
 
+def missing_parameter(name: str, operation: str) -> GraphError:
+    """400: an action without an argument that it needs."""
+    return bad_request(
+        f"One or more parameters of the operation '{operation}' are missing from the request "
+        f"payload. The missing parameters are: {name}."
+    )
+
+
 def bad_syntax(message: str) -> GraphError:
     """400: Graph's front refuses the request before the directory sees it."""
     return GraphError(400, "BadRequest", message)

@@ -67,6 +67,9 @@ def test_many_at_once(tenant: Tenant, graph: httpx.Client) -> None:
     for name in ("user", "User"):
         only = graph.post(url, json=ids | {"types": [name]}).json()["value"]
         assert [one["@odata.type"] for one in only] == ["#microsoft.graph.user"]
+    capitals = {"Ids": ids["ids"], "TYPES": ["user"]}
+    assert graph.post(url, json=capitals).json()["value"] == only
+    assert refused(graph.post(url, json={"types": ["user"]})) == (400, "Request_BadRequest")
     assert refused(graph.post(url, json={"ids": "x"}))[0] == 400
     assert refused(graph.post(url, json={"ids": [NOBODY] * 1001}))[0] == 400
     assert refused(graph.post(url, json=ids | {"type": "user"})) == (400, "BadRequest")

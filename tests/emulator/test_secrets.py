@@ -121,6 +121,39 @@ class TestPasswords:
             "operation 'removePassword'."
         )
 
+    @pytest.mark.parametrize(
+        ("body", "code", "said"),
+        [
+            (
+                {},
+                "Request_BadRequest",
+                "One or more parameters of the operation 'removePassword' are missing from the "
+                "request payload. The missing parameters are: keyId.",
+            ),
+            ({"keyId": None}, "BadRequest", "Invalid value for parameter 'keyId'."),
+            ({"keyId": 5}, "BadRequest", "Invalid value for parameter 'keyId'."),
+            (
+                {"keyId": "nope"},
+                "BadRequest",
+                "Cannot convert the literal 'nope' to the expected type 'Edm.Guid'.",
+            ),
+        ],
+    )
+    def test_a_key_id_is_a_guid(
+        self, graph: httpx.Client, body: dict[str, Any], code: str, said: str
+    ) -> None:
+        url = f"/v1.0/applications/{make_application(graph)['id']}/removePassword"
+        response = graph.post(url, json=body)
+        assert (refused(response), message(response)) == ((400, code), said)
+
+    def test_the_case_of_a_parameters_name_does_not_matter(self, graph: httpx.Client) -> None:
+        url = f"/v1.0/applications/{make_application(graph)['id']}"
+        named = {"PasswordCredential": {"displayName": "x"}}
+        secret = graph.post(f"{url}/addPassword", json=named).json()
+        assert secret["displayName"] == "x"
+        removed = graph.post(f"{url}/removePassword", json={"KeyID": secret["keyId"].upper()})
+        assert removed.status_code == 204
+
     def test_what_is_beside_the_argument_is_ignored(self, graph: httpx.Client) -> None:
         application = make_application(graph)
         url = f"/v1.0/applications/{application['id']}/addPassword"
