@@ -35,7 +35,15 @@ from emulator.graph import (
 )
 from emulator.graph.graph_auth import caller_of, expired
 from emulator.graph.graph_batch import Item, read_batch, run_batch
-from emulator.graph.graph_call import Call, Expansion, Reply, Route, described, metadata_level
+from emulator.graph.graph_call import (
+    Call,
+    Expansion,
+    Reply,
+    Route,
+    described,
+    metadata_level,
+    reduced,
+)
 from emulator.graph.graph_router import Router
 from emulator.graph.recycle_bin import purge_old
 from emulator.graph.user_info import user_info
@@ -188,7 +196,10 @@ class Graph:
             expansions=_EXPANSIONS,
         )
         reply = route.handler(call)
-        return replace(reply, headers={**reply.headers, "x-ms-resource-unit": str(units)})
+        body = reduced(reply.body, metadata_level(asked.headers))
+        return replace(
+            reply, body=body, headers={**reply.headers, "x-ms-resource-unit": str(units)}
+        )
 
     def _view(self, asked: _Asked, tenant: Tenant, route: Route) -> View:
         """Choose the replica that answers."""

@@ -145,6 +145,25 @@ def metadata_level(headers: Mapping[str, str]) -> str:
     return "minimal"
 
 
+_DATA = ("@odata.id", "@odata.nextLink", "@odata.count")
+"""Annotations that are there whatever a client wants; the first is all that a reference has."""
+
+
+def reduced(body: Any, level: str) -> Any:
+    """Leave the metadata out of a reply's body, however deep, where a client wants none."""
+    if level != "none":
+        return body
+    if isinstance(body, list):
+        return [reduced(one, level) for one in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: reduced(value, level)
+        for name, value in body.items()
+        if "@odata." not in name or name in _DATA
+    }
+
+
 def described(reply: Reply, level: str) -> Reply:
     """Add the headers that tell what a reply is, alone or in a batch."""
     headers = {"Cache-Control": "no-cache"}

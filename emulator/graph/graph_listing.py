@@ -35,7 +35,7 @@ def one(call: Call, record: Record, entity: EntityType, status: int = 200) -> Re
     if call.method == "GET" and "keyCredentials" in (shown.names or ()):
         body["keyCredentials"] = record.body["keyCredentials"]
     headers = {"Location": _location(call, record, entity)} if status == 201 else {}
-    return Reply(status, _annotated(call, entity, context, body), headers)
+    return Reply(status, {"@odata.context": context, **_typed(call, entity, body)}, headers)
 
 
 def _location(call: Call, record: Record, entity: EntityType) -> str:
@@ -69,7 +69,7 @@ def page(
     body: Json = {"@odata.context": call.context(f"{entity.collection}{shown.fragment}")}
     _add_paging(call, body, part)
     body["value"] = [_typed(call, entity, shown.body(records[item["id"]])) for item in part.items]
-    return Reply(200, _without_metadata(call, body))
+    return Reply(200, body)
 
 
 def count(
@@ -230,18 +230,7 @@ def _add_paging(call: Call, body: Json, part: odata.Page) -> None:
         body["@odata.nextLink"] = f"{call.base}{call.path}?{query}"
 
 
-def _annotated(call: Call, entity: EntityType, context: str, body: Json) -> Json:
-    return _without_metadata(call, {"@odata.context": context, **_typed(call, entity, body)})
-
-
 def _typed(call: Call, entity: EntityType, body: Json) -> Json:
     if metadata_level(call.headers) != "full":
         return body
     return {"@odata.type": f"#{entity.full_name}", **body}
-
-
-def _without_metadata(call: Call, body: Json) -> Json:
-    if metadata_level(call.headers) != "none":
-        return body
-    kept = ("@odata.nextLink", "@odata.count")
-    return {name: value for name, value in body.items() if name[0] != "@" or name in kept}
