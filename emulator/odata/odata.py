@@ -126,10 +126,10 @@ def _unknown(name: str, entity: EntityType) -> GraphError:
 def expanded(
     options: Options, entity: EntityType, version: str
 ) -> dict[str, frozenset[str] | None]:
-    """Return the relationships of `$expand`, each with the properties of its nested `$select`.
+    """Return the relationship of `$expand`, if any, with the properties of its nested `$select`.
 
-    GraphError 400 for one that the type does not have, for any other nested option, and with
-    advanced query parameters.
+    GraphError 400 for one that the type does not have, for several, for any other nested option,
+    and with advanced query parameters.
     """
     text = options.get("$expand")
     if text is None:
@@ -147,6 +147,11 @@ def expanded(
             )
         position = match.end()
         name, nested = match.groups()
+        if found:
+            raise bad_syntax(
+                "The result of parsing $expand contained at least 2 items, but the maximum allowed "
+                "is 1."
+            )
         if name not in entity.navigations:
             raise _unknown(name, entity)
         found[name] = None

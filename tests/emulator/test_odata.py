@@ -261,6 +261,8 @@ class TestExpand:
             ("owners)", "BadRequest"),
             ("owners,", "BadRequest"),
             ("owners federatedIdentityCredentials", "BadRequest"),
+            ("owners,federatedIdentityCredentials", "BadRequest"),
+            ("owners,owners", "BadRequest"),
         ],
     )
     def test_what_cannot_be_expanded(self, graph: httpx.Client, text: str, code: str) -> None:
