@@ -53,6 +53,7 @@ from emulator.odata.odata import Options
 from emulator.odata.odata_path import Segment
 from emulator.odata.problems import (
     GraphError,
+    bad_syntax,
     concurrency_violation,
     invalid_version,
     not_found,
@@ -170,6 +171,8 @@ class Graph:
             return user_info(tenant, caller, asked.origin)
         version, segments = _below_version(tenant, odata_path.parse(asked.path))
         if segments == ("$batch",) and asked.method == "POST":
+            if asked.exchange.batch is not None:
+                raise bad_syntax("A batch request cannot contain a batch request.")
             items = read_batch(_json(asked), version)
             return run_batch(items, lambda item: self._batched(asked, item))
         options = Options.parse(asked.query, asked.headers, version)

@@ -37,7 +37,7 @@ class Item:
 def read_batch(body: object, version: str) -> list[Item]:
     """Read a batch request. GraphError 400 if it is malformed as a whole."""
     requests = body.get("requests") if isinstance(body, dict) else None
-    if not isinstance(requests, list):
+    if not isinstance(requests, list) or not requests:
         raise bad_syntax("Invalid batch payload format.")
     if len(requests) > _MOST:
         raise GraphError(

@@ -107,6 +107,7 @@ def test_a_request_waits_for_those_it_depends_on(graph: httpx.Client) -> None:
     [
         {},
         {"requests": "x"},
+        {"requests": []},
         {"requests": ["x"]},
         {"requests": [{"id": "1", "method": "GET"}]},
         {"requests": [{"id": 1, "method": "GET", "url": "/me"}]},
@@ -172,9 +173,14 @@ def test_it_needs_a_token(tenant: Tenant) -> None:
     assert refused(response) == (401, "InvalidAuthenticationToken")
 
 
-def test_a_batch_in_a_batch_is_refused(graph: httpx.Client) -> None:
-    inner = {"id": "1", "method": "POST", "url": "/$batch", "headers": JSON, "body": {}}
-    assert send(graph, inner)["1"]["status"] == 400
+def test_a_batch_in_a_batch_is_refused(tenant: Tenant, graph: httpx.Client) -> None:
+    read = {"id": "1", "method": "GET", "url": "/applications"}
+    inner = {"id": "1", "method": "POST", "url": "/$batch", "headers": JSON}
+    before = tenant.history()[-1]["n"]
+    replies = send(graph, inner | {"body": {"requests": [read]}}, read | {"id": "2"})
+    assert {id_: reply["status"] for id_, reply in replies.items()} == {"1": 400, "2": 200}
+    assert replies["1"]["body"]["error"]["code"] == "BadRequest"
+    assert len(tenant.history(before)) == 3
 
 
 def test_the_history_shows_what_was_in_it(tenant: Tenant, graph: httpx.Client) -> None:
