@@ -7,10 +7,10 @@ from emulator.graph.graph_listing import (
     DIRECTORY_OBJECTS,
     bodies,
     count,
-    directory_objects,
     one,
     one_directory_object,
     page,
+    relationship_routes,
 )
 from emulator.graph.graph_principals import principal
 from emulator.graph.permissions import (
@@ -108,28 +108,13 @@ def me(call: Call) -> Record:
     return call.seen(Kind.USER, call.caller.object_id)
 
 
-def list_my_objects(call: Call) -> Reply:
-    """GET /me/ownedObjects."""
-    return _owned(call, me(call).id)
-
-
-def list_objects_of_principal(call: Call) -> Reply:
-    """GET /servicePrincipals/{id}/ownedObjects."""
-    return _owned(call, principal(call).id)
-
-
-def list_objects_of_user(call: Call) -> Reply:
-    """GET /users/{id or userPrincipalName}/ownedObjects."""
-    return _owned(call, user(call).id)
-
-
-def _owned(call: Call, owner_id: str) -> Reply:
-    found = []
-    for kind in (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL):
-        for _, record in call.view.records(call.tenant.store.entries(kind)):
-            if record.deleted_at is None and owner_id in record.linked("owners"):
-                found.append(record)
-    return directory_objects(call, found)
+def _owned(call: Call, owner: Record) -> list[Record]:
+    return [
+        record
+        for kind in (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL)
+        for _, record in call.view.records(call.tenant.store.entries(kind))
+        if record.deleted_at is None and owner.id in record.linked("owners")
+    ]
 
 
 def get_directory_object(call: Call) -> Reply:
@@ -170,13 +155,14 @@ ROUTES = (
     Route("GET", "/users", list_users, USER_READ),
     Route("GET", "/users/$count", count_users, USER_READ),
     Route("GET", "/users/{user}", get_user, USER_OR_OWN_READ),
-    Route("GET", "/users/{user}/ownedObjects", list_objects_of_user, USER_READ),
+    *relationship_routes(
+        "/users/{user}/ownedObjects", lambda call: _owned(call, user(call)), USER_READ
+    ),
     Route("GET", "/me", get_me, ME_READ),
-    Route("GET", "/me/ownedObjects", list_my_objects, ME_READ),
-    Route(
-        "GET",
+    *relationship_routes("/me/ownedObjects", lambda call: _owned(call, me(call)), ME_READ),
+    *relationship_routes(
         "/servicePrincipals/{principal}/ownedObjects",
-        list_objects_of_principal,
+        lambda call: _owned(call, principal(call)),
         APPLICATION_READ,
     ),
     Route("GET", "/directoryObjects/{object}", get_directory_object, DIRECTORY_READ),

@@ -8,7 +8,7 @@ from emulator.directory.entity_type import merge
 from emulator.directory.store import Entry, Kind, Record
 from emulator.graph.graph_applications import application
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
-from emulator.graph.graph_listing import one, page
+from emulator.graph.graph_listing import count, one, page
 from emulator.graph.graph_writing import writable
 from emulator.graph.permissions import APPLICATION_READ, APPLICATION_WRITE
 from emulator.json_text import Json
@@ -56,6 +56,11 @@ def _credential(call: Call) -> Record:
 def list_credentials(call: Call) -> Reply:
     """GET …/federatedIdentityCredentials."""
     return page(call, FEDERATED_CREDENTIAL, credentials_of(call, application(call)))
+
+
+def count_credentials(call: Call) -> Reply:
+    """GET …/federatedIdentityCredentials/$count."""
+    return count(call, FEDERATED_CREDENTIAL, credentials_of(call, application(call)))
 
 
 def get_credential(call: Call) -> Reply:
@@ -145,6 +150,7 @@ _ONE = f"{_ALL}/{{credential}}"
 
 ROUTES = (
     Route("GET", _ALL, list_credentials, APPLICATION_READ),
+    Route("GET", f"{_ALL}/$count", count_credentials, APPLICATION_READ),
     Route("POST", _ALL, create_credential, APPLICATION_WRITE),
     Route("GET", _ONE, get_credential, APPLICATION_READ),
     Route("PATCH", _ONE, update_credential, APPLICATION_WRITE),

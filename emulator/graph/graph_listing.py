@@ -6,7 +6,8 @@ from typing import Any
 from emulator.directory.entities import APPLICATION, DIRECTORY_OBJECT, SERVICE_PRINCIPAL, USER
 from emulator.directory.entity_type import EntityType
 from emulator.directory.store import Entry, Kind, Record
-from emulator.graph.graph_call import Call, Expansion, Reply, metadata_level
+from emulator.graph.graph_call import Call, Expansion, Reply, Route, metadata_level
+from emulator.graph.permissions import Needs
 from emulator.json_text import Json
 from emulator.odata import odata
 from emulator.odata.odata_filter import Filter
@@ -86,6 +87,35 @@ def count(
 def _check_countable(call: Call, entity: EntityType) -> None:
     if entity.directory_object and not call.options.eventual:
         raise bad_request("$count is not currently supported.")
+
+
+def relationship_routes(
+    path: str, related: Callable[[Call], Iterable[Record]], needs: Needs
+) -> tuple[Route, ...]:
+    """Make the routes that read what a relationship leads to: all or one type, and how many."""
+
+    def typed(call: Call) -> Iterable[Record]:
+        type_name = call.param("type").rpartition(".")[2]
+        return (record for record in related(call) if record.kind == type_name)
+
+    def list_all(call: Call) -> Reply:
+        return directory_objects(call, related(call))
+
+    def count_all(call: Call) -> Reply:
+        return count_directory_objects(call, related(call))
+
+    def list_typed(call: Call) -> Reply:
+        return directory_objects(call, typed(call))
+
+    def count_typed(call: Call) -> Reply:
+        return count_directory_objects(call, typed(call))
+
+    return (
+        Route("GET", path, list_all, needs),
+        Route("GET", f"{path}/$count", count_all, needs),
+        Route("GET", f"{path}/<type>", list_typed, needs),
+        Route("GET", f"{path}/<type>/$count", count_typed, needs),
+    )
 
 
 def directory_objects(call: Call, records: Iterable[Record]) -> Reply:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from emulator.directory.store import Kind, Record
 from emulator.graph.graph_call import NO_CONTENT, Call, Reply, Route
-from emulator.graph.graph_listing import bodies, count_directory_objects, directory_objects, linked
+from emulator.graph.graph_listing import bodies, linked, relationship_routes
 from emulator.graph.permissions import APPLICATION_READ, Needs
 from emulator.json_text import Json
 from emulator.odata import odata_path
@@ -96,22 +96,6 @@ def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
     def all_owners(call: Call) -> Iterable[Record]:
         return linked(call, find(call), "owners")
 
-    def typed(call: Call) -> Iterable[Record]:
-        type_name = call.param("type").rpartition(".")[2]
-        return (owner for owner in all_owners(call) if owner.kind == type_name)
-
-    def list_owners(call: Call) -> Reply:
-        return directory_objects(call, all_owners(call))
-
-    def count_owners(call: Call) -> Reply:
-        return count_directory_objects(call, all_owners(call))
-
-    def list_typed(call: Call) -> Reply:
-        return directory_objects(call, typed(call))
-
-    def count_typed(call: Call) -> Reply:
-        return count_directory_objects(call, typed(call))
-
     def list_references(call: Call) -> Reply:
         value = [
             {"@odata.id": f"{call.base}/directoryObjects/{owner.id}"} for owner in all_owners(call)
@@ -138,10 +122,7 @@ def owner_routes(prefix: str, find: Finder, write: Needs) -> tuple[Route, ...]:
 
     owners = f"{prefix}/owners"
     return (
-        Route("GET", owners, list_owners, APPLICATION_READ),
-        Route("GET", f"{owners}/$count", count_owners, APPLICATION_READ),
-        Route("GET", f"{owners}/<type>", list_typed, APPLICATION_READ),
-        Route("GET", f"{owners}/<type>/$count", count_typed, APPLICATION_READ),
+        *relationship_routes(owners, all_owners, APPLICATION_READ),
         Route("GET", f"{owners}/$ref", list_references, APPLICATION_READ),
         Route("POST", f"{owners}/$ref", add_owner, write),
         Route("GET", f"{owners}/{{owner}}/$ref", get_reference, APPLICATION_READ),

@@ -95,6 +95,13 @@ def test_what_somebody_owns(tenant: Tenant, graph: httpx.Client) -> None:
     me = principal_of(graph, tenant.client_id)["id"]
     owned = graph.get(f"/v1.0/servicePrincipals/{me}/ownedObjects").json()["value"]
     assert [one["id"] for one in owned] == [application["id"], principal["id"]]
+    url = f"/v1.0/servicePrincipals/{me}/ownedObjects"
+    for type_name in ("microsoft.graph.application", "graph.application"):
+        found = graph.get(f"{url}/{type_name}?$select=id").json()["value"]
+        assert [one["id"] for one in found] == [application["id"]]
+    for path, number in (("$count", "2"), ("microsoft.graph.application/$count", "1")):
+        assert graph.get(f"{url}/{path}", headers=ADVANCED).text == number
+        assert refused(graph.get(f"{url}/{path}")) == (400, "Request_BadRequest")
     by_key = f"/v1.0/servicePrincipals(appId='{tenant.client_id}')/ownedObjects"
     assert graph.get(by_key).json()["value"] == owned
     found = graph.get(f'{by_key}?$search="displayName:nobody"', headers=ADVANCED).json()
@@ -102,10 +109,16 @@ def test_what_somebody_owns(tenant: Tenant, graph: httpx.Client) -> None:
     assert refused(graph.get(f"{by_key}?$select=nope")) == (400, "BadRequest")
     with tenant.http(sign_in(tenant, tenant.ready["users"][0])) as administrator:
         mine = make_application(administrator)
-        found = administrator.get("/v1.0/me/ownedObjects?$select=id").json()["value"]
-        assert [one["id"] for one in found] == [mine["id"]]
+        for path in ("", "/microsoft.graph.application"):
+            found = administrator.get(f"/v1.0/me/ownedObjects{path}?$select=id").json()["value"]
+            assert [one["id"] for one in found] == [mine["id"]]
         user = tenant.ready["users"][0]["id"]
         name = tenant.ready["users"][0]["user_principal_name"]
         for key in (f"/{user}", f"/{name}", f"(userPrincipalName='{name}')"):
-            found = administrator.get(f"/v1.0/users{key}/ownedObjects?$select=id").json()["value"]
+            url = f"/v1.0/users{key}/ownedObjects"
+            found = administrator.get(f"{url}?$select=id").json()["value"]
             assert [one["id"] for one in found] == [mine["id"]]
+            none = administrator.get(
+                f"{url}/microsoft.graph.servicePrincipal/$count", headers=ADVANCED
+            )
+            assert none.text == "0"

@@ -27,6 +27,7 @@ def test_made_read_changed_and_removed(graph: httpx.Client, url: str) -> None:
         assert graph.get(f"{url}{key}").json()["subject"] == GITHUB["subject"]
     assert refused(graph.get(f"{url}(name='gitlab')")) == (404, "Request_ResourceNotFound")
     assert refused(graph.get(f"{url}(issuer='x')")) == (400, "BadRequest")
+    assert graph.get(f"{url}/$count", headers={"ConsistencyLevel": "eventual"}).text == "1"
     assert graph.patch(f"{url}/github", json={"subject": "repo:o/r:ref:x"}).status_code == 204
     assert graph.get(f"{url}?$filter=subject eq 'repo:o/r:ref:x'").json()["value"][0]["id"]
     application = url.rpartition("/")[0]
