@@ -87,7 +87,7 @@ def get_application(call: Call) -> Reply:
 
 def create_application(call: Call) -> Reply:
     """POST /applications."""
-    given = _checked({"displayName": None, **call.json()})
+    given = _checked({"displayName": None, **call.json()}, call.version)
     owners = bound_owners(call, call.json())
     check_quota(call.tenant, call.caller)
     body = merge(APPLICATION.properties, given)
@@ -112,7 +112,7 @@ def update_application(call: Call) -> Reply:
     seen = application(call)
     call.require_ownership(seen)
     record = call.latest(seen)
-    given = _checked(call.json(), record.body)
+    given = _checked(call.json(), call.version, record.body)
     unique_name = record.body["uniqueName"]
     if unique_name is not None and given.get("uniqueName", unique_name) != unique_name:
         raise read_only("uniqueName")
@@ -139,9 +139,9 @@ def delete_application(call: Call) -> Reply:
     return NO_CONTENT
 
 
-def _checked(given: Json, present: Json | None = None) -> Json:
+def _checked(given: Json, version: str, present: Json | None = None) -> Json:
     """Return the properties to write. GraphError 400 for what may not be written."""
-    properties = writable(given, APPLICATION, _READ_ONLY, present)
+    properties = writable(given, APPLICATION, version, _READ_ONLY, present)
     if properties.get("signInAudience", _AUDIENCES[0]) not in _AUDIENCES:
         raise invalid_value("signInAudience", "Application")
     if not properties.get("displayName", "as it was"):

@@ -72,7 +72,7 @@ def create_credential(call: Call) -> Reply:
     """POST …/federatedIdentityCredentials."""
     parent = application(call)
     call.require_ownership(parent)
-    given = _checked({**dict.fromkeys(_REQUIRED), **call.json()})
+    given = _checked({**dict.fromkeys(_REQUIRED), **call.json()}, call.version)
     _check_unique(call, parent, given)
     body = merge(FEDERATED_CREDENTIAL.properties, given)
     body["id"] = call.tenant.ids.new("federatedIdentityCredential")
@@ -85,7 +85,7 @@ def update_credential(call: Call) -> Reply:
     parent = application(call)
     call.require_ownership(parent)
     record = call.latest(_credential(call))
-    given = _checked(call.json())
+    given = _checked(call.json(), call.version)
     if given.get("name", record.body["name"]) != record.body["name"]:
         raise bad_request("Name is immutable and cannot be changed after creation.")
     body = merge(record.body, given)
@@ -101,10 +101,10 @@ def delete_credential(call: Call) -> Reply:
     return NO_CONTENT
 
 
-def _checked(given: Json) -> Json:
+def _checked(given: Json, version: str) -> Json:
     """Return the properties to write. GraphError 400 for what may not be written."""
     sent = {name: value for name, value in given.items() if name != "id"}
-    properties = writable(sent, FEDERATED_CREDENTIAL, ())
+    properties = writable(sent, FEDERATED_CREDENTIAL, version, ())
     for name in _REQUIRED:
         if name in properties and not properties[name]:
             raise bad_request("Federated Identity Credential from HTTP body has empty properties")

@@ -91,7 +91,7 @@ def _assigned(call: Call, policy: Record) -> list[Record]:
 
 def _written(call: Call, entity: EntityType) -> Json:
     """Return the properties to write. GraphError 400 for what makes no policy."""
-    given = writable(call.json(), entity, ("id", "deletedDateTime"))
+    given = writable(call.json(), entity, call.version, ("id", "deletedDateTime"))
     for restriction in _lifetimes(given):
         if restriction["maxLifetime"] is None:
             raise bad_request(

@@ -76,7 +76,7 @@ def get_principal(call: Call) -> Reply:
 
 def create_principal(call: Call) -> Reply:
     """POST /servicePrincipals."""
-    given = writable(call.json(), SERVICE_PRINCIPAL, _READ_ONLY)
+    given = writable(call.json(), SERVICE_PRINCIPAL, call.version, _READ_ONLY)
     app_id = given.get("appId")
     if not isinstance(app_id, str):
         raise invalid_value("appId", "ServicePrincipal")
@@ -140,7 +140,7 @@ def update_principal(call: Call) -> Reply:
     seen = principal(call)
     call.require_ownership(seen)
     record = call.latest(seen)
-    given = writable(call.json(), SERVICE_PRINCIPAL, _READ_ONLY, record.body)
+    given = writable(call.json(), SERVICE_PRINCIPAL, call.version, _READ_ONLY, record.body)
     app_id = given.pop("appId", record.body["appId"])
     if app_id is None or canonical(app_id) != record.body["appId"]:
         raise read_only("appId")

@@ -28,6 +28,7 @@ from emulator.odata.problems import (
     bad_syntax,
     invalid_value,
     no_literal_of,
+    not_found,
     read_only,
     unknown_property,
 )
@@ -49,11 +50,16 @@ _CLAIM = re.compile(r"[0-9A-Za-z:!#$%&'()*+,\-./;<=>?@\[\]^_`{|}~]{0,120}")
 
 
 def writable(
-    given: Json, entity: EntityType, read_only_names: Collection[str], present: Json | None = None
+    given: Json,
+    entity: EntityType,
+    version: str,
+    read_only_names: Collection[str],
+    present: Json | None = None,
 ) -> Json:
     """Return the properties to write. GraphError 400 for what may not be written.
 
-    What is read-only may be told as it is `present`, in an object that exists.
+    GraphError 404 for what the version does not know, but /beta does. What is read-only may be told
+    as it is `present`, in an object that exists.
     """
     properties: Json = {}
     for name, value in given.items():
@@ -61,6 +67,8 @@ def writable(
             continue
         if name not in entity.properties:
             raise unknown_property(name, entity.full_name)
+        if name in entity.beta and version != "beta":
+            raise not_found("")
         if name in read_only_names:
             if present is None or not _same(value, present.get(name)):
                 raise read_only(name)

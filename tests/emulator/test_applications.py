@@ -508,6 +508,23 @@ def test_beta_knows_more_than_v1(graph: httpx.Client) -> None:
     assert "oauth2RequirePostResponse" not in application
 
 
+def test_what_only_beta_knows_is_not_written_on_v1(graph: httpx.Client) -> None:
+    application = make_application(graph)
+    principal = make_principal(graph, application)
+    path = f"applications/{application['id']}"
+    name = "oauth2RequirePostResponse"
+    for response in (
+        graph.post("/v1.0/applications", json={"displayName": "x", name: False}),
+        graph.patch(f"/v1.0/{path}", json={name: None}),
+        graph.patch(f"/v1.0/{path}", json={"authenticationBehaviors": None}),
+        graph.patch(f"/v1.0/servicePrincipals/{principal['id']}", json={"samlMetadataUrl": None}),
+    ):
+        assert refused(response) == (404, "Request_ResourceNotFound")
+        assert message(response).startswith("Resource '' does not exist")
+    assert graph.patch(f"/beta/{path}", json={name: True}).status_code == 204
+    assert graph.get(f"/beta/{path}?$select={name}").json()[name] is True
+
+
 class TestServicePrincipals:
     def test_one_per_application(self, graph: httpx.Client) -> None:
         application = make_application(graph)
