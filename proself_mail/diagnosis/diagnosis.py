@@ -74,6 +74,8 @@ or a thread may come before it."""
 _CAUSE = re.compile(r"at |\.\.\. |Caused by: |Suppressed: |nested exception")
 """How a line begins that goes on with an exception in Java."""
 _CAUSE_FOLLOWS = re.compile(r"nested exception is:?$")
+_BLANK_LINE = re.compile(rf"\n\n(?!{_CAUSE.pattern}|\n)")
+"""What parts one message from the next; of an exception in Java one stands before the frames."""
 _AROUND_BEFORE, _AROUND_AFTER = 200, 400
 """Characters that are quoted of a long text at most, around a refusal."""
 
@@ -158,7 +160,9 @@ def _begins(text: str, message: Sequence[Match], match: Match, records: Sequence
     so_far = text[max(message[0].start, line - LONGEST) : line].replace("-", " ")
     if match.entry is None and text[match.start : match.end] in so_far:
         return False  # of a reply of several lines, each of which bears the code
-    return any(each.of_sign_in is match.of_sign_in for each in message)
+    return any(each.of_sign_in is match.of_sign_in for each in message) or bool(
+        _BLANK_LINE.search(text, last.start, line)
+    )
 
 
 def _excerpt(text: str, match: Match, limit: int) -> str:

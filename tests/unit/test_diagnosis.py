@@ -129,6 +129,9 @@ PASTED: list[tuple[str, list[str]]] = [
     (f"10:00 {MAILBOX}\n11:00 550 5.9.99 Never seen", [UNKNOWN, DISABLED]),
     ("AADSTS50173: x\n535 5.7.3 Authentication unsuccessful", ["refresh-token-ended"]),
     ("AADSTS9999999: x\n535 5.7.3 y", ["authentication-unsuccessful"]),
+    (f"AADSTS7000222: x\n\n{MAILBOX}", [DISABLED, "secret-expired"]),
+    (f"{MAILBOX}\n \n\nAADSTS7000222: x", ["secret-expired", DISABLED]),
+    ("AADSTS50173: x\n\n\tat a.b(C.java:1)\nE: 535 5.7.3 y", ["refresh-token-ended"]),
     # A number that stands around another.
     ("AADSTS70002: Error validating credentials. AADSTS70008: The refresh token has expired",
      ["refresh-token-ended"]),
