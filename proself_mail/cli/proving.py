@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proself_mail.cli.arguments import Commands, minutes, port
-from proself_mail.cli.terminal import is_japanese, print_document
+from proself_mail.cli.terminal import both, is_japanese, print_document
 from proself_mail.errors import ConfigurationError, Error
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from proself_mail.verification.verify import Verified
 
 
@@ -142,6 +144,12 @@ def add_explain(commands: Commands) -> None:
 
 
 _PASTE = "Paste the message, then end it by Ctrl-D (Windows: Ctrl-Z and Enter)."
+_EARLIER = "The text before it says this too:", "その前には次のものもあります:"
+_MATCHES = "The address matches the stack.", "このアドレスはスタックの設定と一致しています。"
+_WELL_FORMED = (
+    "The address is well formed; it was compared with no stack, which `--stack` does.",
+    "アドレスの形式は正常です。スタックとは比較していません (`--stack` で比較)。",
+)
 
 
 def _explain(arguments: argparse.Namespace) -> int:
@@ -167,12 +175,19 @@ def _explain(arguments: argparse.Namespace) -> int:
     found = explain.explain(text, expected)
     console = report.output()
     diagnosis_view.show_asked(console, found.asked)
-    findings = found.diagnoses if found.asked else found.diagnoses[:1]
-    diagnosis_view.show(console, findings, japanese_first=is_japanese())
-    if earlier := found.diagnoses[len(findings) :]:
-        console.print("\nThe text before it says this too: / その前には次のものもあります:")
+    first = found.diagnoses if found.asked else found.diagnoses[:1]
+    diagnosis_view.show(console, first, japanese_first=is_japanese())
+    if earlier := found.diagnoses[len(first) :]:
+        _say(console, _EARLIER)
         diagnosis_view.show(console, earlier, japanese_first=is_japanese())
     if not found.diagnoses:
-        compared = "matches the stack" if expected else "is well formed"
-        console.print(f"\nThe address {compared}. / アドレスに問題はありません。", markup=False)
+        _say(console, _MATCHES if expected else _WELL_FORMED)
     return found.exit_code
+
+
+def _say(console: "Console", sentence: tuple[str, str]) -> None:
+    from proself_mail.text import report
+
+    console.print()
+    for each in both(*sentence):
+        report.show(console, each)

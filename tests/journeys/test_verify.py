@@ -90,7 +90,7 @@ def test_what_a_person_sees_fits_the_terminal(stack: Journey) -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "said"),
     [
-        ({}, 0, "The address matches the stack."),
+        ({}, 0, "The address matches the stack. このアドレスはスタックの設定と一致しています。"),
         ({"redirect_uri": "https://proself/proself/oauth2callback/smtp"}, 1, "AADSTS50011"),
     ],
 )

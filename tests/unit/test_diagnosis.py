@@ -701,10 +701,12 @@ def test_the_answer_of_a_sign_in_is_read_without_its_code() -> None:
     assert "c0de" not in found.said
 
 
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, stdin: str = "", language: str = "C.UTF-8"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROSELF_MAIL, "explain", *arguments], input=stdin, capture_output=True, encoding="utf-8",
-        env=os.environ | {"COLUMNS": "80", "LANG": "C.UTF-8"},
+        env=os.environ | {"COLUMNS": "80", "LANG": language},
     )  # fmt: skip
 
 
@@ -725,6 +727,20 @@ def test_the_command(arguments: list[str], stdin: str, code: int, said: str) -> 
     assert said in done.stdout + " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "first", "second"),
+    [
+        ("10:00 AADSTS50194\n11:00 AADSTS65001", "その前には次のもの", "The text before it"),
+        (ADDRESS, "スタックとは比較していません", "compared with no stack"),
+    ],
+)
+def test_a_persons_own_language_comes_first(given: str, first: str, second: str) -> None:
+    said = run(given, language="ja_JP.UTF-8").stdout
+    assert 0 < said.index(first) < said.index(second)
+    said = run(given).stdout
+    assert 0 < said.index(second) < said.index(first)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its lines are a POSIX shell's")
