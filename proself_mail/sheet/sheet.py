@@ -17,7 +17,8 @@ from proself_mail.config.settings import Audience, Settings
 from proself_mail.diagnosis.refusal import Text
 from proself_mail.entra import faq
 from proself_mail.proself.proself import Label, ProselfConfig, Screen
-from proself_mail.schedule import format_instant, open_windows
+from proself_mail.schedule import open_windows
+from proself_mail.sheet import local_time
 from proself_mail.stack import carried_out
 from proself_mail.stack.client_secret import ClientSecret
 from proself_mail.stack.outputs import Outputs, check_newest, outputs_of
@@ -181,6 +182,7 @@ def _record(settings: Settings, outputs: Outputs) -> Iterator[tuple[faq.Label, T
     """Say what was made for each step of the FAQ in Entra."""
     permissions = ", ".join(settings.permissions)
     newest = outputs.newest
+    ends = local_time.day_and_hour(newest.expires)
     kind = {
         Audience.SINGLE: Text("シングルテナント", "single tenant"),
         Audience.MULTI: Text("マルチテナント", "multi-tenant"),
@@ -208,8 +210,8 @@ def _record(settings: Settings, outputs: Outputs) -> Iterator[tuple[faq.Label, T
     yield (
         faq.SECRET,
         Text(
-            f"キーID {newest.key_id}、{format_instant(newest.expires)} まで",
-            f"key ID {newest.key_id}, until {format_instant(newest.expires)}",
+            f"キーID {newest.key_id}、{ends.ja} まで",
+            f"key ID {newest.key_id}, until {ends.en}",
         ),
     )
     ids = (outputs.client_id, outputs.tenant_id)

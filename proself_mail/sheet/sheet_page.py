@@ -16,7 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from proself_mail.secret import MASK, Secret
+from proself_mail.sheet import local_time
 from proself_mail.sheet.sheet import Kind, Sheet
+from proself_mail.stack.client_secret import ClientSecret
 
 _TEMPLATES = Environment(
     loader=PackageLoader("proself_mail.sheet", "pages"),
@@ -30,7 +32,10 @@ _ICON = (
     "%3Crect y='2' width='16' height='12' rx='2' fill='%231f4e8c'/%3E"
     "%3Cpath d='m2 5 6 4 6-4' fill='none' stroke='%23fff' stroke-width='1.5'/%3E%3C/svg%3E"
 )
-_WEEKDAYS = "月火水木金土日"
+_UNBROKEN = re.compile(r"(\d+年\d+月\d+日\(.\)|\d+ [A-Z][a-z]+ \d{4}|\d\d:\d\d UTC[+\d:-]*)")
+"""A day or an hour, as `local_time` writes them."""
+_OPTION = re.compile(r"--[a-z]+")
+_WITHIN_PATH = re.compile(r"(?<=[^/:]/)(?=[^/])")
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def refusal(heading: tuple[str, str], text: tuple[str, str]) -> Page:
     html = _TEMPLATES.get_template("refusal.html").render(
         style=style,
         heading=heading,
-        text=text,
+        text=[_literal(escape(each)) for each in text],
         icon=_ICON,
     )
     return Page(html, _policy(style, "", "frame-ancestors 'none'"))
@@ -90,10 +95,10 @@ def _page(
         icon=_ICON,
         mask=MASK,
         Kind=Kind,
-        earlier_ends=Markup(", ").join(_date(each.expires) for each in sheet.earlier),
+        earlier_ends=_ends(sheet.earlier),
         t=_both,
         date=_date,
-        hour=_hour,
+        hour=local_time.hour,
         parts=_parts,
         whole=_whole,
     )
@@ -129,18 +134,25 @@ def _both(japanese: str, english: str, **values: object) -> Markup:
     `values` are escaped; the texts may hold elements.
     """
     return Markup('<span class="t" lang="ja">{}</span><span class="t" lang="en">{}</span>').format(
-        Markup(japanese).format(**values),  # noqa: S704  a literal of the template
-        Markup(english).format(**values),  # noqa: S704
+        _literal(japanese).format(**values),
+        _literal(english).format(**values),
     )
+
+
+def _literal(text: str) -> Markup:
+    """Take a text of our own as it is, elements too; no option of a command breaks in it."""
+    return Markup(_OPTION.sub(r'<span class="part">\g<0></span>', text))  # noqa: S704
 
 
 def _date(instant: datetime) -> Markup:
-    """Write the day of an instant by this machine's calendar."""
-    local = instant.astimezone()
-    return _both(
-        f"{local.year}年{local.month}月{local.day}日({_WEEKDAYS[local.weekday()]})",
-        f"{local.day} {local:%B %Y}",
-    )
+    day = local_time.day(instant)
+    return _both(day.ja, day.en)
+
+
+def _ends(secrets: Sequence[ClientSecret]) -> tuple[Markup, Markup]:
+    """Write in Japanese and English when some secrets end; to the hour, for it may be today's."""
+    ends = [local_time.day_and_hour(each.expires) for each in secrets]
+    return _whole("、".join(each.ja for each in ends)), _whole(", ".join(each.en for each in ends))
 
 
 def _parts(word: str) -> Markup:
@@ -151,17 +163,13 @@ def _parts(word: str) -> Markup:
 
 
 def _whole(text: str) -> Markup:
-    """Write a text in which no instant breaks over two lines."""
-    pieces = re.split(r"(\d{4}-\d\d-\d\dT[\d:]+Z)", text)
-    return Markup().join(_part(each) if at % 2 else each for at, each in enumerate(pieces))
+    """Write a text in which no day and no hour breaks over two lines; a path breaks at a `/`."""
+    pieces = _UNBROKEN.split(text)
+    return Markup().join(
+        _part(each) if at % 2 else Markup("<wbr>").join(_WITHIN_PATH.split(each))
+        for at, each in enumerate(pieces)
+    )
 
 
 def _part(text: str) -> Markup:
     return Markup('<span class="part">{}</span>').format(text)
-
-
-def _hour(instant: datetime) -> str:
-    """Write the hour of an instant by this machine's clock, with its distance from UTC."""
-    local = instant.astimezone()
-    distance = local.isoformat()[-6:] if local.utcoffset() else ""
-    return f"{local:%H:%M} UTC{distance}"

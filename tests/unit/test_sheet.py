@@ -35,7 +35,11 @@ FAQ = [
 
 def html(sheet: Sheet) -> str:
     """Return the page, without what keeps words and their parts together."""
-    text = written(sheet, None).html.replace("<wbr>", "")
+    return plain(written(sheet, None).html)
+
+
+def plain(text: str) -> str:
+    text = text.replace("<wbr>", "")
     for kept in ("part", "word"):
         text = re.sub(rf'<span class="{kept}">(.*?)</span>', r"\1", text)
     return text
@@ -110,12 +114,21 @@ def test_of_two_valid_secrets_the_newest_is_pasted() -> None:
     assert sheet.newest == newest
     assert newest.key_id in html(sheet)
     assert "有効なシークレットがほかにもあります" in html(sheet)
-    assert re.search(r"2027年4月30日|2027年5月1日", html(sheet)), "how long there is time"
     page = written(sheet, newest.value).html
     assert newest.value.reveal() in page
     assert VALUE not in page
     ended = client_secret(1, days_left=-1)
     assert "ほかにもあります" not in html(sheet_of([ended, newest]))
+
+
+def test_of_earlier_secrets_the_hour_is_told_too() -> None:
+    """Who replaces one in the afternoon of its last day may be too late."""
+    earlier = [client_secret(each, days_left=20 * each) for each in (1, 2)]
+    page = html(sheet_of([*earlier, client_secret(3)]))
+    day, hour = r"2027年\d月\d+日\(.\)", r"\d\d:\d\d UTC(?:[+-]\d\d:\d\d)?"
+    assert re.search(rf"\({day} {hour}、{day} {hour} まで\)", page)
+    day = r"\d+ (?:April|May) 2027"
+    assert re.search(rf"\(until {day}, {hour}, {day}, {hour}\)", page)
 
 
 def test_a_secret_that_is_due_is_made_first() -> None:
@@ -152,6 +165,23 @@ def test_the_record_has_the_faqs_twelve_steps_and_says_that_it_was_not_read_back
     )  # fmt: skip
     assert f"{CLIENT}、{TENANT}" in record
     assert re.search(r"\S \(シングルテナント\)", record)
+
+
+def test_one_secret_has_one_end_wherever_it_is_told() -> None:
+    """In the head for a person, in the record for those who look it up: by the same calendar."""
+    page = html(sheet_of())
+    days = re.findall(r"2027年9月\d+日\(.\)", page)
+    assert len(days) == 2
+    assert len(set(days)) == 1
+    [hour] = re.findall(r'class="hour">([^<]+)<', page)
+    assert f"、{days[0]} {hour} まで" in page
+    assert f" September 2027, {hour}</span>" in page
+
+
+def test_a_japanese_bracket_has_a_blank_before_it() -> None:
+    for sheet in (sheet_of(), sheet_of(consent="by-administrator"), sheet_of(audience="multi")):
+        text = re.sub(r"<[^>]+>", "", html(sheet))
+        assert re.findall(r"[ぁ-ヿ一-鿿]\((?!FQDN|[月火水木金土日]\))", text) == []
 
 
 def test_a_secret_that_has_ended_is_not_handed_out() -> None:
@@ -202,7 +232,7 @@ def test_a_file_holds_no_secret_and_no_token_unless_it_is_asked_for(tmp_path: Pa
     text = path.read_text(encoding="utf-8")
     assert VALUE not in text
     assert "data-token" not in text
-    assert f"proself-mail sheet --stack {STACK}" in text
+    assert f"proself-mail sheet --stack {STACK}" in plain(text)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has an ACL instead of modes")
