@@ -185,7 +185,7 @@ def message(mailbox: str, mark: str, now: datetime) -> EmailMessage:
     mail[MARK] = mark
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(
-        "このメールは proself-mail verify --mail が送信したテストです。Proself のメール設定"
+        "このメールは proself-mail verify --mail が送信したテストです。Proself のメール設定 "
         "(Exchange Online、SMTP、OAuth) で送信できることを確認しました。削除してかまいません。\n\n"
         "This is a test by proself-mail verify --mail. It shows that mail goes out through "
         "Exchange Online by SMTP with OAuth. You may delete it.\n",

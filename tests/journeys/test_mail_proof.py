@@ -178,6 +178,7 @@ def test_the_mail_lies_in_the_outbox_from_the_user_to_itself(stack: Open) -> Non
     assert {check["outcome"] for check in checks.values()} == {"OK"}
     assert f"login_hint={stack.settings.mailbox.replace('@', '%40')}" in done.stderr
     assert "削除してかまいません" in mail["text"]
+    assert "メール設定 (Exchange Online、" in mail["text"]
 
 
 def test_no_refresh_token_is_asked_for(stack: Open) -> None:

@@ -5,8 +5,8 @@
   const one = (selector) => document.querySelector(selector);
   const coveredFor = 60_000; // milliseconds until a revealed secret covers itself
   const words = {
-    copied: { ja: "{} をコピーしました", en: "Copied: {}" },
-    selected: { ja: "コピーできませんでした。選択した {} を Ctrl+C でコピーしてください", en: "It could not be copied. {} is selected: press Ctrl+C" },
+    copied: { ja: "「{}」をコピーしました", en: "Copied: {}" },
+    selected: { ja: "コピーできませんでした。選択した「{}」を Ctrl+C でコピーしてください", en: "It could not be copied. {} is selected: press Ctrl+C" },
     shown: { ja: "シークレットを表示しました", en: "The secret is shown" },
     covered: { ja: "シークレットを隠しました", en: "The secret is covered" },
     ended: {
