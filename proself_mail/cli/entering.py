@@ -120,7 +120,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
             f"Its address was opened again ({quantity(again, 'time')}) and gave nothing then. If "
             "you did not see the sheet yourself, somebody else did: revoke the secret.",
             f"シートのアドレスが再び開かれました ({again} 回。何も表示されていません)。ご自身で"
-            "シートを見ていない場合は、ほかの人が見ています。シークレットを失効させてください。",
+            "シートを見ていない場合は、ほかの人が見ています。シークレットを無効にしてください。",
         ):
             report.show(console, sentence)
         show_command(console, f"proself-mail rotate --revoke --stack {made.stack}")

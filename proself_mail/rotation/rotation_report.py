@@ -6,6 +6,7 @@ are made here; who needs them when is `reminder`'s to say, where they go `pipeli
 """
 
 from collections.abc import Container, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from proself_mail.errors import Error, sentence
@@ -203,11 +204,11 @@ def _what_to_do(reminder: Reminder | None) -> str:
 def person(stack: str, of: Reminder) -> tuple[str, str]:
     """Say what a person has to do, in English and in Japanese."""
     newest, command = of.newest, f"`proself-mail rotate --acknowledge --stack {stack}`"
-    ends = format_instant(newest.expires)
+    ends, ends_ja = format_instant(newest.expires), _in_japanese(newest.expires)
     if of.level is Level.NONE:
         return (
             f"Nobody has to act: Proself has the newest client secret, which ends at {ends}.",
-            f"対応は不要です。Proself には最新のシークレット ({ends} まで有効) が設定されて"
+            f"対応は不要です。Proself には最新のシークレット ({ends_ja} まで有効) が設定されて"
             "います。",
         )
     if of.in_proself is newest:
@@ -224,7 +225,7 @@ def person(stack: str, of: Reminder) -> tuple[str, str]:
         "there as the mailbox's user, who must be at hand; send a test mail. "
         f"`proself-mail sheet --stack {stack}` shows the values and the way. Then {command}.",
         f"{japanese}Proself の「システム設定 → メールサーバー情報の設定」で「シークレット」に"
-        f"最新の値 (キーID {newest.key_id}、{ends} まで有効) を入力し、"
+        f"最新の値 (キーID {newest.key_id}、{ends_ja} まで有効) を入力し、"
         "「設定」からメールボックスのユーザーでサインインし直して、テストメールを送信してください "
         "(サインインにはそのユーザー本人の操作が必要です)。"
         f"設定値と手順は `proself-mail sheet --stack {stack}` で表示できます。"
@@ -266,21 +267,26 @@ def _when(of: Reminder) -> tuple[str, str]:
             "Nobody has said that Proself has the newest client secret, and all others have ended "
             "or are revoked: if it was not pasted, mail stops.",
             "最新のシークレットが Proself に設定されたという記録がなく、それ以前のシークレットは"
-            "すべて失効したか、取り消されています。未設定の場合、メール送信は停止します。",
+            "すべて期限が切れたか、取り消されています。未設定の場合、メール送信は停止します。",
         )
-    ends = format_instant(of.in_proself.expires)
+    ends, ends_ja = format_instant(of.in_proself.expires), _in_japanese(of.in_proself.expires)
     soon, soon_ja = ("Soon: ", "至急: ") if of.level is Level.URGENT else ("", "")
     if of.is_known:
         return (
             f"{soon}Mail stops at {ends}, when the client secret that Proself has ends.",
-            f"{soon_ja}Proself に設定されているシークレットは {ends} に失効し、メール送信が停止し"
-            "ます。",
+            f"{soon_ja}Proself に設定されているシークレットは {ends_ja} に期限が切れ、"
+            "メール送信が停止します。",
         )
     return (
         f"{soon}Mail stops at {ends} if Proself still has the older client secret.",
-        f"{soon_ja}Proself に古いシークレットが設定されたままの場合、{ends} にメール送信が停止し"
-        "ます。",
+        f"{soon_ja}Proself に古いシークレットが設定されたままの場合、{ends_ja} に"
+        "メール送信が停止します。",
     )
+
+
+def _in_japanese(instant: datetime) -> str:
+    """Write an instant so that who does not know the form with `Z` sees that it is UTC."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _state(of: Plan, window: Window) -> str:

@@ -264,7 +264,8 @@ def test_an_update_of_the_application_does_not_lose_what_was_pasted(journey: Jou
     has = checks["secret in Proself"]
     assert has["detail"] == f"an older one, {old['keyId']}, until {old['expires']}"
     assert f"Mail stops at {old['expires']}" in has["next_step"]
-    assert f"{old['expires']} に失効し、メール送信が停止します。" in has["next_step_ja"]
+    ends = old["expires"].replace("T", " ").replace("Z", " UTC")
+    assert f"{ends} に期限が切れ、メール送信が停止します。" in has["next_step_ja"]
 
 
 def test_an_update_killed_before_it_gave_the_notes_back_loses_none_of_them(

@@ -100,7 +100,7 @@ def test_the_page_has_the_stacks_values_and_ends_the_command(
         code, said = sheet.end()
     assert code == 0, said
     assert "somebody else did: revoke the secret." in " ".join(said.split())
-    assert "シークレットを失効させてください。" in re.sub(r"\s", "", said)
+    assert "シークレットを無効にしてください。" in re.sub(r"\s", "", said)
     assert "The page was closed" in said
     assert "rotate --acknowledge --stack dev" in said
     assert "http://127.0.0.1" not in said, "told only where no browser opened"
