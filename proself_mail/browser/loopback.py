@@ -1,13 +1,15 @@
 """Where the browser brings a sign-in's answer back to: one loopback address, for one answer.
 
 It listens on this machine alone, takes only a form posted to the very path with the very state, and
-once. It understands nothing of the answer. msal has a receiver too; inside of a container it
-listens on every interface, and it takes any path and host (docs/adr/0015).
+once. It understands nothing of the answer; of others it knows an administrator's consent, which
+Entra may bring to any redirect URI of the application. msal has a receiver too; inside of a
+container it listens on every interface, and it takes any path and host (docs/adr/0015).
 """
 
 import asyncio
 import contextlib
 import hmac
+import html
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,11 +20,12 @@ from urllib.parse import parse_qs, urlsplit
 from proself_mail.browser.loopback_http import LoopbackHandler, LoopbackServer
 from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.quantity import format_minutes
+from proself_mail.text.quotation import quoted
 
 _LONGEST_FORM_BYTES = 64 * 1024
 
 _PAGE = """<!doctype html><html lang="ja"><meta charset="utf-8"><title>proself-mail</title>
-<meta name="viewport" content="width=device-width"><p>{ja}</p><p lang="en">{en}</p></html>"""
+<meta name="viewport" content="width=device-width"><p>{ja}</p><p lang="en">{en}</p>{said}</html>"""
 _DONE = (
     "サインインの結果を受け取りました。このページを閉じて、ターミナルに戻ってください。",
     "The sign-in's answer has arrived. Close this page and go back to the terminal.",
@@ -32,6 +35,18 @@ _FOREIGN = (
     "やり直してください。",
     "This is not the answer of the sign-in that is waited for. Begin again at the address in the "
     "terminal.",
+)
+_CONSENTED = (
+    "管理者の同意が与えられました。このページは閉じてかまいません。メールボックスのユーザーの"
+    "サインインは、引き続き待っています。",
+    "The administrator's consent was given; this page may be closed. The sign-in of the mailbox's "
+    "user is waited for still.",
+)
+_NOT_CONSENTED = (
+    "管理者の同意は与えられませんでした。Microsoft からの応答は次のとおりです。メールボックスの"
+    "ユーザーのサインインは、引き続き待っています。",
+    "The administrator's consent was not given; what Microsoft answered stands below. The sign-in "
+    "of the mailbox's user is waited for still.",
 )
 
 
@@ -130,7 +145,17 @@ class _Handler(LoopbackHandler):
     server: _Server
 
     def do_GET(self) -> None:  # noqa: N802
-        self._say(404, _FOREIGN)
+        address = urlsplit(self.path)
+        given = {name: values[0] for name, values in parse_qs(address.query).items()}
+        if not (self.is_for_us() and address.path == self.server.path and "admin_consent" in given):
+            self._say(404, _FOREIGN)
+        elif "error" in given:
+            said = filter(None, (given["error"], given.get("error_description")))
+            self._say(400, _NOT_CONSENTED, quoted(": ".join(said)))
+        elif given["admin_consent"].lower() == "true":
+            self._say(200, _CONSENTED)
+        else:
+            self._say(404, _FOREIGN)
 
     def do_POST(self) -> None:  # noqa: N802
         fields = self._fields()
@@ -152,5 +177,6 @@ class _Handler(LoopbackHandler):
         body = self.rfile.read(int(length)).decode("utf-8", "replace")
         return {name: values[0] for name, values in parse_qs(body).items()}
 
-    def _say(self, status: int, text: tuple[str, str]) -> None:
-        self.reply(status, _PAGE.format(ja=text[0], en=text[1]))
+    def _say(self, status: int, text: tuple[str, str], said: str = "") -> None:
+        shown = f'<p lang="">{html.escape(said)}</p>' if said else ""
+        self.reply(status, _PAGE.format(ja=text[0], en=text[1], said=shown))

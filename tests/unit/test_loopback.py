@@ -58,6 +58,9 @@ def test_the_answer_of_this_sign_in_is_taken_once() -> None:
         ({"path": "/other", "data": {"state": STATE, "code": "x"}}, 400),
         ({"content": b"state=" + STATE.encode() + b"&x=" + b"y" * 70_000}, 400),
         ({"method": "GET", "params": {"state": STATE, "code": "x"}}, 404),
+        ({"method": "GET", "params": {"admin_consent": "maybe", "state": STATE}}, 404),
+        ({"method": "GET", "params": {"admin_consent": "True"}, "path": "/other"}, 404),
+        ({"method": "GET", "params": {"admin_consent": "True"}, "headers": {"host": "x"}}, 404),
     ],
 )
 def test_what_is_not_of_this_sign_in_is_refused_and_waited_on(
@@ -73,6 +76,32 @@ def test_what_is_not_of_this_sign_in_is_refused_and_waited_on(
 
     with pytest.raises(RemoteError, match="Nobody finished the sign-in"):
         listen(use, SHORT)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        ({}, 200, ["管理者の同意が与えられました", "consent was given"]),
+        (
+            {"error": "consent_required", "error_description": "AADSTS65004: <b>denied</b>"},
+            400,
+            ["同意は与えられませんでした", "not given", "AADSTS65004: &lt;b&gt;denied&lt;/b&gt;"],
+        ),
+    ],
+)
+def test_an_administrators_consent_is_told_and_the_sign_in_is_waited_on(
+    answer: dict[str, str], status: int, said: list[str]
+) -> None:
+    """As Entra brings it: to whichever redirect URI of the application it chooses."""
+
+    async def use(_: Loopback, http: httpx.AsyncClient, address: str) -> None:
+        consent = {"admin_consent": "True", "tenant": "t", "state": STATE, "code": "x"} | answer
+        page = await http.get(address, params=consent)
+        assert page.status_code == status
+        assert [each for each in said if each not in page.text] == []
+        await http.post(address, data={"state": STATE, "code": "of the user"})
+
+    assert listen(use, LONG) == {"state": STATE, "code": "of the user"}
 
 
 def test_a_connection_that_says_nothing_holds_nobody_up() -> None:
