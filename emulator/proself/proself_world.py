@@ -40,7 +40,7 @@ class World:
         if host.lower() == _SMTP[0] or not _is_loopback(host):
             raise NotSent(
                 f"SMTPサーバー {host} ポート {port} に接続できません。"
-                "(この模型から届くのは smtp.office365.com の 587 番とこの端末だけです)"
+                "(この模型から届くのは smtp.office365.com の 587 番とこのコンピューターだけです)"
             )
         return host, port
 

@@ -52,7 +52,7 @@ class SignInPage:
     def consent_note(self) -> str:
         """Say who has to sign in at the admin consent endpoint."""
         if self._language == "ja":
-            return "組織全体の代わりに同意するには、管理者としてサインインしてください。"
+            return "組織の代理として同意するには、管理者としてサインインしてください。"
         return "Sign in as an administrator to consent for everyone."
 
     def refusal(

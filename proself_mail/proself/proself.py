@@ -121,7 +121,7 @@ class MailServer(Screen):
     client_secret: Annotated[Text, Field(repr=False), Label("シークレット", "Secret")]
     client_secret_key_id: Annotated[
         Text,
-        Label("シークレットのキーID", "The secret's key ID", remark="入力不要", is_entered=False),
+        Label("シークレットのキー ID", "The secret's key ID", remark="入力不要", is_entered=False),
     ]
     client_secret_expires: Annotated[
         AwareDatetime,

@@ -225,7 +225,7 @@ def person(stack: str, of: Reminder) -> tuple[str, str]:
         "there as the mailbox's user, who must be at hand; send a test mail. "
         f"`proself-mail sheet --stack {stack}` shows the values and the way. Then {command}.",
         f"{japanese}Proself の「システム設定 → メールサーバー情報の設定」で「シークレット」に"
-        f"最新の値 (キーID {newest.key_id}、{ends_ja} まで有効) を入力し、"
+        f"最新の値 (キー ID {newest.key_id}、{ends_ja} まで有効) を入力し、"
         "「設定」からメールボックスのユーザーでサインインし直して、テストメールを送信してください "
         "(サインインにはそのユーザー本人の操作が必要です)。"
         f"設定値と手順は `proself-mail sheet --stack {stack}` で表示できます。"

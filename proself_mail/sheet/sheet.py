@@ -210,7 +210,7 @@ def _record(settings: Settings, outputs: Outputs) -> Iterator[tuple[faq.Label, T
     yield (
         faq.SECRET,
         Text(
-            f"キーID {newest.key_id}、{ends.ja} まで",
+            f"キー ID {newest.key_id}、{ends.ja} まで",
             f"key ID {newest.key_id}, until {ends.en}",
         ),
     )

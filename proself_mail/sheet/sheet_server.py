@@ -39,9 +39,9 @@ _SPENT = (
     ("このアドレスは一度しか開けません", "This address opens once"),
     (
         "設定シートはすでに開かれたか、終了しています。もう一度表示するには、ターミナルで "
-        "proself-mail sheet を実行してください。自分で開いた覚えがない場合は、この PC のほかの"
-        "利用者がシークレットを見た可能性があります。proself-mail rotate --revoke で無効に"
-        "してください。",
+        "proself-mail sheet を実行してください。自分で開いた覚えがない場合は、この"
+        "コンピューターのほかのユーザーがシークレットを見た可能性があります。"
+        "proself-mail rotate --revoke で無効にしてください。",
         "The setup sheet was opened already, or has ended. To see it again, run proself-mail sheet "
         "in the terminal. If it was not you who opened it, another user of this machine may have "
         "seen the secret: proself-mail rotate --revoke makes it worthless.",

@@ -60,6 +60,33 @@ def test_a_japanese_bracket_has_a_blank_before_it(path: Path) -> None:
     assert re.findall(r".{0,9}[\w`*]\(.{0,9}", text) == []
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "端末",  # コンピューター; デバイス where Entra speaks of one
+        "マシン",
+        "この PC",
+        "失効",  # 期限が切れる, or 無効にする where somebody does it
+        "キーID",  # キー ID: Proself's own labels alone are written without a blank
+    ],
+)
+def test_one_thing_has_one_japanese_word(word: str) -> None:
+    read = [ROOT / "README.ja.md", ROOT / "docs/diagnosis.md", *ROOT.glob("docs/**/*.ja.md")]
+    for room in ("proself_mail", "emulator"):
+        read += [each for each in (ROOT / room).rglob("*.*") if each.suffix in _WORDED]
+    assert [each for each in read if word in each.read_text(encoding="utf-8")] == []
+
+
+_WORDED = {".py", ".toml", ".html", ".js"}
+
+
+def test_what_an_application_is_given_is_called_as_in_microsofts_portal() -> None:
+    """アクセス許可 (learn.microsoft.com/ja-jp: user-admin-consent-overview); 権限 is a person's."""
+    rows = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8").splitlines()
+    of_persons = "差出人 (From) のアドレスで送信する権限"
+    assert [row for row in rows if "権限" in row and of_persons not in row] == []
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_the_line_that_opens_the_mail_proof_writes_an_instant_in_an_hour(shell: str) -> None:
     lines = {

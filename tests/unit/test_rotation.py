@@ -142,7 +142,7 @@ def test_reminders_sharpen(
         key_id, ends = live[-1].key_id, format_instant(live[-1].expires)
         assert f"(key ID {key_id}, until {ends})" in told
         ends = ends.replace("T", " ").replace("Z", " UTC")
-        assert f"(キーID {key_id}、{ends} まで有効)" in japanese
+        assert f"(キー ID {key_id}、{ends} まで有効)" in japanese
         assert live[-1].window not in told + japanese
     assert not re.search(r"\dZ", japanese), "Japanese says in words that it is UTC"
     assert not re.search(r"\[|Proself[^ -]", japanese.replace("proself-mail", "")), japanese
