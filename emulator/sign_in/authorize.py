@@ -246,7 +246,7 @@ class Authorize:
             if wanted.scopes - granted or not granted:
                 raise problems.no_consent(client.id, client.name)
 
-    def _form(self, asked: _Asked, client: Client, note: str = "") -> Response:
+    def _form(self, asked: _Asked, client: Client, note: str = "", refusal: str = "") -> Response:
         """Ask who it is: by the accounts that this browser knows, or by the form."""
         tenant = self._cloud.tenant(asked.tenant_name)
         whose = tenant.spec.display_name if tenant is not None else ""
@@ -256,7 +256,7 @@ class Authorize:
         if asked.page.known_accounts and wants_choice and not chosen:
             return asked.page.accounts(whose, client.name)
         login = asked.params.get("login") or asked.params.get("pick", login)
-        return asked.page.form(whose, client.name, login, note)
+        return asked.page.form(whose, client.name, login, note, refusal)
 
     def _refused(
         self, asked: _Asked, client: Client, redirect_uri: str, error: LoginError
@@ -265,7 +265,7 @@ class Authorize:
         if isinstance(error, _ShownRefusal):
             return _redirect(asked, redirect_uri, error.answer)
         if error.number in _MENDED_IN_THE_FORM:
-            page = self._form(asked, client, error.message)
+            page = self._form(asked, client, refusal=error.message)
             page.status_code = 401
             return page
         oauth = {"invalid_grant": error.suberror or "access_denied"}.get(error.error, error.error)

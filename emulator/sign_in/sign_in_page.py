@@ -32,9 +32,13 @@ class SignInPage:
         self.known_accounts = [unquote(one) for one in known.split("|") if one]
         """Sign-in names that this browser has used before; no session comes with them."""
 
-    def form(self, tenant: str, application: str, login: str, note: str) -> HTMLResponse:
-        """Ask for account and password."""
-        return self._asking("sign_in.html", tenant, application, login=login, note=note)
+    def form(
+        self, tenant: str, application: str, login: str, note: str, refusal: str
+    ) -> HTMLResponse:
+        """Ask for account and password; after a `refusal`, which is in English, once more."""
+        return self._asking(
+            "sign_in.html", tenant, application, login=login, note=note, refusal=refusal
+        )
 
     def accounts(self, tenant: str, application: str) -> HTMLResponse:
         """Let one of the known accounts be chosen, or another be typed."""

@@ -24,11 +24,15 @@ class Page(HTMLParser):
         self.status = response.status_code
         self.fields: dict[str, str] = {}
         self.action = ""
+        self.languages: dict[str, str | None] = {}
+        """What a screen reader speaks by: of the page, and of the alert on it."""
         self.text = ""
         self.feed(response.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
+        if tag == "html" or attributes.get("role") == "alert":
+            self.languages[attributes.get("role") or tag] = attributes.get("lang")
         if tag == "form":
             self.action = attributes.get("action") or ""
         if tag == "input" and (name := attributes.get("name")):

@@ -113,6 +113,22 @@ def send(client: Client, tenant: Tenant, kind: str = "system") -> str:
     return said(tenant)
 
 
+_BROKEN = """() => {
+  const broken = []
+  for (const each of document.querySelectorAll("h1, .trail")) {
+    for (const word of (each.firstChild?.data ?? "").matchAll(/[ァ-ヶー]+/g)) {
+      const range = document.createRange()
+      range.setStart(each.firstChild, word.index)
+      range.setEnd(each.firstChild, word.index + word[0].length)
+      const lines = new Set([...range.getClientRects()].map(one => Math.round(one.top)))
+      if (lines.size > 1) broken.push(word[0])
+    }
+  }
+  return broken
+}"""
+"""Words of katakana in a screen's name, or its way, that are broken over two lines."""
+
+
 def test_the_screens_of_the_faq_lead_to_a_mail(tenant: Tenant, app: MailApp, visit: Visit) -> None:
     visitor = visit(embedded=True)
     proself = ProselfScreens(visitor.page(tenant.ready["proself_url"]))
@@ -131,6 +147,7 @@ def test_the_screens_of_the_faq_lead_to_a_mail(tenant: Tenant, app: MailApp, vis
     for path in ("", "server", "mail-server", "mail-texts/web/default", "test-mail"):
         proself.page.goto(f"{tenant.ready['proself_url']}admin/{path}")
         assert proself.page.evaluate(too_wide) is False, path
+        assert proself.page.evaluate(_BROKEN) == [], path
     assert visitor.complaints == []
 
 

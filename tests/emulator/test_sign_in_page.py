@@ -76,6 +76,7 @@ def test_a_wrong_password_is_mended_in_the_form_whatever_the_browser_knows(
         form = Page(opened(mail, http).submit(http, pick=tenant.ready["mailbox"]))
         again = Page(form.submit(http, passwd="wrong-pass-word"))
         assert again.status == 401
+        assert again.languages["alert"] == "en"
         assert "invalid username or password" in again.text
         assert again.fields["login"] == tenant.ready["mailbox"]
         assert "code" in answer(again.submit(http, passwd=tenant.ready["mailbox_password"]))
@@ -98,6 +99,7 @@ def test_missing_consent_is_read_before_the_application_hears_of_it(
         assert response.status_code == 200
         assert "管理者の承認が必要" in page.text or "Need admin approval" in page.text
         assert "AADSTS65001" in page.text
+        assert page.languages["alert"] == "en"
         back = answer(page.submit(http))
     assert back["error"] == "consent_required"
     assert back["error_description"].startswith("AADSTS65001: ")
