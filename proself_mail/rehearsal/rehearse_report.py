@@ -2,28 +2,28 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from proself_mail.check import Outcome
 from proself_mail.entra.faq import Step
 from proself_mail.text.quotation import one_line
-from proself_mail.text.report import state
+from proself_mail.text.report import folded, state
+
+_INDENT = 13
 
 
-def steps(found: Sequence[Step], *, japanese: bool) -> Table:
-    """Lay the FAQ's steps out beside what the tenant answers."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold", max_width=30)
-    table.add_column(overflow="fold")
+def show_steps(console: Console, found: Sequence[Step], *, japanese: bool) -> None:
+    """Print the FAQ's steps, and below each what the tenant answers.
+
+    Not beside it: addresses and ids, which are to be copied, are as long as a narrow terminal's
+    line. They stay whole.
+    """
     for step in found:
         label = step.label.japanese if japanese else step.label.english
-        table.add_row(
-            state(Outcome.OK if step.holds else Outcome.FAIL),
-            step.label.numbers,
-            label,
-            Text(one_line(step.answer)),
-        )
-    return table
+        outcome = state(Outcome.OK if step.holds else Outcome.FAIL)
+        outcome.pad_right(4 - len(outcome))
+        console.print(outcome, Text(f" {step.label.numbers:>5}  {label}"), soft_wrap=True)
+        answer = folded(one_line(step.answer), max(20, console.width - _INDENT))
+        for line in answer.splitlines():
+            console.print(Text(" " * _INDENT + line), soft_wrap=True)

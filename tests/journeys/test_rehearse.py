@@ -89,7 +89,7 @@ STEPS = (
 
 def outcomes(said: str) -> dict[str, str]:
     """Read which of the FAQ's steps hold."""
-    rows = re.findall(r"^(OK|FAIL) +([\d–]+) +(\S.*?)  ", said, re.MULTILINE)
+    rows = re.findall(r"^(OK|FAIL) +([\d–]+)  (\S.*)$", said, re.MULTILINE)
     return {f"{numbers} {label}": outcome for outcome, numbers, label in rows}
 
 
@@ -112,6 +112,11 @@ def test_the_main_job_from_end_to_end(
     assert secret
     assert secret not in done.stdout + done.stderr
     assert MASK in done.stdout
+    assert "proself.toml, which holds the client secret; here it is covered:" in done.stdout
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    client_id = written.mail_server.client_id
+    copied = (f"api://{client_id}", written.this_server.host_name + "/proself/oauth2callback/smtp")
+    assert [each for each in copied if each not in lines] == [], "whole, in lines of 80 cells"
     assert max(map(len, done.stderr.splitlines())) <= 80
     assert not (clone / "out" / "rehearsal" / "tenant.json").exists()
     assert {each.name for each in (clone / "out" / "rehearsal").glob("**/sheet*")} == {"sheet.png"}
