@@ -22,15 +22,18 @@ _STOP_SECONDS = 60
 class Tenant:
     """A running `python -m emulator`, forked. Use it in a `with`, or call `stop`."""
 
-    def __init__(self, *options: str) -> None:
-        """Start one with these command-line options and wait until it serves."""
+    def __init__(self, *options: str, leads_out: bool = False) -> None:
+        """Start one with these command-line options and wait until it serves.
+
+        Whoever is led to it trusts nobody else, unless it `leads_out`: to package registries.
+        """
         self._directory = tempfile.TemporaryDirectory(prefix="tenant-")
         self.ready_file = Path(self._directory.name) / "ready.json"
         arguments = ["--ready-file", str(self.ready_file), *options]
         streams = (Path(os.devnull), 1, 2)
-        # On a system that trusts nobody: each of the hundreds of processes that are led to the
-        # tenant reads whom its system trusts too, and has no business with any of them.
-        environment = os.environ | {"SSL_CERT_FILE": os.devnull}
+        # Each of the hundreds of processes that are led to it reads whom its system trusts too.
+        trusted = {} if leads_out else {"SSL_CERT_FILE": os.devnull}
+        environment = os.environ | trusted
         self.process = forked_process.start("emulator", arguments, Path.cwd(), environment, streams)
         self.ready: dict[str, Any] = self._wait()
         # Over plain HTTP: nobody is to be trusted, and what the system trusts need not be read.

@@ -43,7 +43,7 @@ CONNECTION = (DEVOPS, "sc://contoso/mail/proself-mail-contoso")
 
 @pytest.fixture(scope="module")
 def tenant() -> Iterator[Tenant]:
-    with Tenant("--deployer-role", *ADMINISTRATOR) as running:
+    with Tenant("--deployer-role", *ADMINISTRATOR, leads_out=True) as running:
         yield running
 
 

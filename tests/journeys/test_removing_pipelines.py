@@ -33,7 +33,7 @@ ISSUER = "https://token.actions.githubusercontent.com"
 
 @pytest.fixture(scope="module")
 def tenant() -> Iterator[Tenant]:
-    with Tenant("--deployer-role", *ADMINISTRATOR) as running:
+    with Tenant("--deployer-role", *ADMINISTRATOR, leads_out=True) as running:
         yield running
 
 
