@@ -95,9 +95,9 @@ class Pipelines:
                 given.encode(), job.token.encode()
             ):
                 return Response(status_code=401)
+            if "api-version" not in request.query_params:
+                return Response(status_code=400)
             if service is Service.AZURE_DEVOPS:
-                if "api-version" not in request.query_params:
-                    return Response(status_code=400)
                 return JSONResponse({"oidcToken": self._sign(job, AZURE_AUDIENCE)})
             # In the subject the owner may have an id behind it: repo:OWNER@ID/NAME@ID.
             owner = job.subject.removeprefix("repo:").partition("/")[0].partition("@")[0]

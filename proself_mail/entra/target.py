@@ -25,13 +25,14 @@ from proself_mail.entra import daemon_thread, proxies, retry_after
 from proself_mail.errors import ConfigurationError, NoAnswerYet, Refused, RemoteError
 from proself_mail.text.command_line import leading
 
-_LOST = (
+LOST = (
     ConnectionResetError,
     ConnectionAbortedError,
     BrokenPipeError,
     ssl.SSLEOFError,
     HTTPException,
 )
+"""What a connection that broke raises: the next one may well hold."""
 _NO_ANSWER = timedelta(seconds=10)
 """So long without a connection, or without a byte, is no answer."""
 _LONGEST = timedelta(seconds=30)
@@ -253,7 +254,7 @@ def _got(url: str, tenant_id: str) -> tuple[Any, datetime]:
     except (OSError, HTTPException) as error:  # URLError, timeouts, TLS failures
         reason = getattr(error, "reason", None) or error
         # One that cannot even be opened (URLError) is rather a wrong network than passing trouble.
-        kind = NoAnswerYet if isinstance(reason, _LOST) or error is reason else RemoteError
+        kind = NoAnswerYet if isinstance(reason, LOST) or error is reason else RemoteError
         # A proxy is asked for what NO_PROXY does not name, this machine included.
         by_proxy = proxies.serving(_host(host)) is not None
         refused = isinstance(reason, ConnectionRefusedError)

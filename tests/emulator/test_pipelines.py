@@ -15,9 +15,10 @@ AUDIENCE = "api://AzureADTokenExchange"
 
 
 def ask(tenant: Tenant, job: tuple[str, str], method: str, **query: str) -> httpx.Response:
-    url, token = job
+    address, token = job
+    url = httpx.URL(address).copy_merge_params(query)
     with httpx.Client(verify=tenant.ssl_context, trust_env=False) as http:
-        return http.request(method, url, params=query, headers={"authorization": f"Bearer {token}"})
+        return http.request(method, url, headers={"authorization": f"Bearer {token}"})
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -56,6 +57,13 @@ def test_githubs_job_gets_a_token_for_whom_it_asks(tenant: Tenant, graph: httpx.
     assert sign_in(tenant, federated(graph, *GITHUB[1:]), token).status_code == 200
     assert token in tenant.secrets()
     assert token not in str(tenant.history())
+
+
+def test_githubs_address_is_asked_with_the_query_that_it_has(tenant: Tenant) -> None:
+    url, token = tenant.job(*GITHUB)
+    assert url.endswith("?api-version=2.0")
+    without = url.partition("?")[0]
+    assert ask(tenant, (without, token), "GET", audience=AUDIENCE).status_code == 400
 
 
 def test_a_token_of_other_letters_is_only_a_wrong_one(tenant: Tenant) -> None:
