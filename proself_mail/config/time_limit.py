@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from proself_mail.check import Check, Outcome, fail, ok
+from proself_mail.check import Check, Outcome, fail
 from proself_mail.config.mending import config_set
 from proself_mail.config.settings import Environment, Settings
 from proself_mail.config.stamp import Stamp
@@ -18,24 +18,37 @@ def judge(stack: str, settings: Settings, borne: Stamp | None, now: datetime) ->
     """Say when a sweep may remove what a stack made; FAIL from then on, a next step before.
 
     A sweep goes by `borne`, the stamp that the last update wrote on the application; None before
-    the first. The next one writes the configuration's, which counts where it gives less time.
+    the first, which writes what is configured. What is not written yet is told, and counts not.
     """
     configured = settings.delete_after
-    written = borne.delete_after if borne and borne.environment is Environment.TEST else None
-    ends = min(filter(None, (written, configured)), default=None)
+    ends = _written(borne) if borne else configured
+    shown = _shown(settings, ends, now)
+    is_soon = ends is not None and ends - now <= _NOTICE
+    next_step = _next_step(stack, configured, now) if is_soon else ""
+    if ends != configured:
+        until = format_instant(configured) if configured else "none"
+        shown += f"; `deleteAfter` is {until} in the configuration, which no update has written yet"
+        next_step = next_step or f"`proself-mail up --stack {stack}` writes it"
+    if ends is not None and ends <= now:
+        return fail(NAME, shown, next_step)
+    return Check(NAME, Outcome.OK, shown, next_step=next_step)
+
+
+def _written(borne: Stamp) -> datetime | None:
+    return borne.delete_after if borne.environment is Environment.TEST else None
+
+
+def _shown(settings: Settings, ends: datetime | None, now: datetime) -> str:
     if ends is None:
         if settings.environment is Environment.PRODUCTION:
-            return ok(NAME, "none, for the stack is for production")
-        return ok(NAME, "none: no sweep removes what the stack made")
+            return "none, for the stack is for production"
+        return "none: no sweep removes what the stack made"
     shown = format_instant(ends)
-    if ends - now > _NOTICE:
-        return ok(NAME, f"no sweep removes what the stack made before {shown}")
-    next_step = _next_step(stack, configured, now)
-    if ends > now:
-        detail = f"from {shown} on a sweep removes what the stack made"
-        return Check(NAME, Outcome.OK, detail, next_step=next_step)
-    over = f"over since {shown}: the next sweep removes what the stack made"
-    return fail(NAME, over, next_step)
+    if ends <= now:
+        return f"over since {shown}: the next sweep removes what the stack made"
+    if ends - now <= _NOTICE:
+        return f"from {shown} on a sweep removes what the stack made"
+    return f"no sweep removes what the stack made before {shown}"
 
 
 def _next_step(stack: str, configured: datetime | None, now: datetime) -> str:

@@ -221,8 +221,13 @@ def stamped(seen: Evidence, found: ApplicationRecord) -> Check:
 
 
 def until(seen: Evidence) -> Check:
-    """Look whether a sweep may remove what the stack made."""
-    return time_limit.judge(seen.stack, seen.settings, seen.state.stamp, seen.at)
+    """Look whether a sweep may remove what the stack made, by the stamp that it reads, if seen."""
+    found, borne = seen.application, seen.state.stamp
+    if isinstance(found, ApplicationRecord):
+        borne = stamp.read(found.tags)
+        if borne is None:
+            return ok(time_limit.NAME, "none: no sweep removes what bears no whole stamp")
+    return time_limit.judge(seen.stack, seen.settings, borne, seen.at)
 
 
 def leftovers(seen: Evidence) -> Check:
