@@ -22,6 +22,13 @@ def find(name: str, environment: Mapping[str, str] = os.environ) -> Path | None:
         extensions = os.environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";")
         folders = [Path(folder) for folder in path.split(os.pathsep) if folder]
         every = (folder / f"{name}{extension}" for folder in folders for extension in extensions)
-        return next((each for each in every if each.is_file()), None)
+        return next((each for each in every if _is_file(each)), None)
     found = shutil.which(name, path=path)
     return Path(found) if found else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # of a folder that this user may not look into, or that can be none
+        return False

@@ -54,3 +54,11 @@ def test_what_is_on_path_is_run_and_not_what_lies_in_the_current_folder(on_path:
 def test_what_is_not_on_path_is_not_there(on_path: Path, name: str) -> None:
     assert on_path.with_name("here").joinpath(f"{name}.EXE").exists()
     assert programs.find(name) is None
+
+
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(
+    on_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = put(on_path, "pulumi", on_path / "ran")
+    monkeypatch.setenv("PATH", f"{on_path / ('x' * 300)};{on_path}")
+    assert programs.find("pulumi") == found
