@@ -32,11 +32,11 @@ def check(
     # One that is set up is its UUID's owner, whoever has copied its file.
     if is_set_up or folder is None:
         return
-    if refused := copied(stack, str(stack_id), folder):
+    if refused := copied(stack, stack_id, folder):
         raise refused
 
 
-def copied(stack: str, stack_id: str, folder: Path) -> Refused | None:
+def copied(stack: str, stack_id: UUID, folder: Path) -> Refused | None:
     """Return the error for a UUID that another stack's file in a folder has too, if one has."""
     other, own = _twin(stack, stack_id, folder), file_name(stack)
     if other is None:
@@ -49,10 +49,10 @@ def copied(stack: str, stack_id: str, folder: Path) -> Refused | None:
     )
 
 
-def _twin(stack: str, stack_id: str, folder: Path) -> str | None:
+def _twin(stack: str, stack_id: UUID, folder: Path) -> str | None:
     """Return the name of another stack's file with this UUID; None without one."""
     key = r"proself-mail:stackId[\"']?\s*:\s*[\"']?"
-    held = re.compile(key + re.escape(stack_id), re.IGNORECASE)
+    held = re.compile(rf"{key}{stack_id}(?![\w-])", re.IGNORECASE)
     own = folder / file_name(stack)
     for path in sorted(folder.glob("Pulumi.*.yaml")):
         try:

@@ -1,9 +1,9 @@
 """One command of the Pulumi CLI: run, once more where that is enough, and its words if it fails."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from proself_mail import json_text
 from proself_mail.config.settings import PROJECT
@@ -31,6 +31,8 @@ _FRAME = re.compile(
 """The innermost function of a package that is not Go's own, of the goroutine that crashed."""
 _DISPLAY = re.compile(r"^\s*(?:pulumi:pulumi:Stack\b|Diagnostics:|Resources:)", re.MULTILINE)
 """What the CLI goes on with, where an error is one of an update's."""
+
+T = TypeVar("T")
 
 
 def run(
@@ -75,14 +77,15 @@ def _check_address(said: str, project: Path) -> None:
         ) from None
 
 
-def document(said: str, command: str) -> Any:
-    """Return what the CLI printed as JSON. Raises `ConfigurationError` where it did not.
+def document(said: str, command: str, read: Callable[[Any], T]) -> T:
+    """Return what `read` makes of the JSON that the CLI printed.
 
+    Raises `ConfigurationError` where it printed none, or another document than it was asked for.
     What it printed is not told: there may be secrets in it.
     """
     try:
-        return json_text.read(said)
-    except ValueError:
+        return read(json_text.read(said))
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise ConfigurationError(
             f"`pulumi {command}` ended without an error, and did not print the JSON that it was "
             "asked for.",

@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from proself_mail import clock
 from proself_mail.config import configuration, identity
@@ -66,8 +67,9 @@ async def names(project: Path) -> Sequence[str]:
             "See that the backend answers; `pulumi whoami --verbose` names it. On Postgres unset "
             f"{backend.PARALLEL}: with more than 3 the list may never come. Then try again.",
         ) from None
-    found = pulumi_command.document(listed, "stack ls --json")
-    return sorted(entry["name"] for entry in found)
+    return pulumi_command.document(
+        listed, "stack ls --json", lambda found: sorted(str(entry["name"]) for entry in found)
+    )
 
 
 def check_name(name: str) -> None:
@@ -248,13 +250,13 @@ class Stack:
     def _copied(self) -> Refused | None:
         """Return the error for a file that is a copy of another stack's, or is copied in one.
 
-        None also where the file cannot be read.
+        None also where the file cannot be read, or its `stackId` is none.
         """
         try:
-            own = stack_file.values(self.file, PROJECT).get("stackId")
+            own = UUID(str(stack_file.values(self.file, PROJECT).get("stackId")))
         except stack_file.UNREADABLE:
             return None
-        return identity.copied(self.name, str(own), self.file.parent) if own else None
+        return identity.copied(self.name, own, self.file.parent)
 
     def settings(self) -> Settings:
         """Return its configuration, validated. Raises `ConfigurationError`.
@@ -268,12 +270,11 @@ class Stack:
                 return configuration.parse(own, self.name)
         values: dict[str, object] = {}
         said = self._run("config", "--json", "--show-secrets")
-        entries = pulumi_command.document(said, "config --json")
-        for key, entry in entries.items():
+        for key, value in pulumi_command.document(said, "config --json", _values).items():
             namespace, _, name = key.partition(":")
             configuration.check_namespace(namespace, key, self.name)
             if namespace == PROJECT:
-                values[name] = entry.get("objectValue", entry.get("value"))
+                values[name] = value
         if not values:
             self._check_not_lost()
         return configuration.parse(values, self.name, self._standing)
@@ -459,8 +460,7 @@ class Stack:
                 if not _HALF_WRITTEN.search(error.stderr):
                     raise self._converted(error) from error
             else:
-                found: dict[str, Any] = pulumi_command.document(said, "stack export")
-                return found
+                return pulumi_command.document(said, "stack export", dict)
         own = short_name(self.name)
         raise RemoteError(
             f"The state of the stack {self.name} is cut short on its backend.",
@@ -498,6 +498,10 @@ class Stack:
         if _MISSING.search(error.stderr) or "failed to load stack" in words:
             return self.missing()
         return failure.of_command(words, self.name)
+
+
+def _values(entries: Mapping[str, Any]) -> Mapping[str, object]:
+    return {key: each.get("objectValue", each.get("value")) for key, each in entries.items()}
 
 
 _HALF_WRITTEN = re.compile(r"failed to load checkpoint: .*(EOF|unexpected end of JSON input)")

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -333,8 +335,12 @@ def test_a_list_of_stacks_comes_from_a_database_too(
     assert asyncio.run(names(tmp_path)) == [f"n{told}"]
 
 
-@pytest.mark.parametrize("printed", ["Welcome to Geheim", "", "[" * 100_000], ids=len)
-def test_a_cli_that_prints_no_json_is_told_in_a_sentence(
+@pytest.mark.parametrize(
+    "printed",
+    ["Welcome to Geheim", "", "[" * 100_000, "null", "3", '[{"Geheim": 1}]', '{"a": "Geheim"}'],
+    ids=lambda printed: printed[:20],
+)
+def test_a_cli_that_prints_another_document_is_told_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, printed: str
 ) -> None:
     """As a wrapper in its place; what it prints may have secrets in it."""
@@ -342,11 +348,13 @@ def test_a_cli_that_prints_no_json_is_told_in_a_sentence(
     (tmp_path / "printed").write_text(printed, encoding="utf-8")
     a_cli(monkeypatch, tmp_path, f"exec cat '{tmp_path / 'printed'}'")
     stack = Stack("dev", tmp_path)
-    for command, read in (
-        ("stack ls --json", lambda: asyncio.run(names(tmp_path))),
-        ("config --json", stack.settings),
-        ("stack export", stack.state),
-    ):
+    commands: dict[str, Callable[[], object]] = {
+        "stack ls --json": lambda: asyncio.run(names(tmp_path)),
+        "config --json": stack.settings,
+    }
+    if not printed.startswith("{"):  # which may be an export's
+        commands["stack export"] = stack.state
+    for command, read in commands.items():
         with pytest.raises(ConfigurationError) as failed:
             read()
         assert failed.value.cause.startswith(f"`pulumi {command}` ended without an error, and did ")
@@ -420,7 +428,20 @@ def test_a_copied_file_of_a_stack_that_is_not_there_is_told_as_such(
         assert "Pulumi.second.yaml has the `stackId` of Pulumi.first.yaml: one of them is" in words
         assert "remove it, and `proself-mail init --stack second` writes a new one" in words
         assert "pulumi stack init" not in words
-    (tmp_path / "Pulumi.first.yaml").unlink()
+    own = re.search(r"stackId: (\S+)", example)
+    assert own
+    second = tmp_path / "Pulumi.second.yaml"
+    for damaged in (own[1][:2], own[1][:-1], "", f"{own[1]}0"):
+        second.write_text(example.replace(own[1], damaged), encoding="utf-8")
+        assert "copy" not in str(Stack("second", tmp_path).missing()), "what is no UUID is no copy"
+    second.write_text(example, encoding="utf-8")
+    first = tmp_path / "Pulumi.first.yaml"
+    first.write_text(example.replace(own[1], f"{own[1]}0"), encoding="utf-8")
+    assert "copy" not in str(Stack("second", tmp_path).missing())
+    for each in (first, second):
+        each.write_text(example.replace(own[1], own[1][:2]), encoding="utf-8")
+    assert "copy" not in str(Stack("second", tmp_path).missing())
+    first.unlink()
     assert "`pulumi stack init second`" in Stack("second", tmp_path).missing().next_step
 
 
