@@ -19,7 +19,8 @@ def doubt(path: Path) -> str | None:
     Each folder and link that leads there counts, as far as there are any, and itself. Those that
     this program lies in do not: who may write to one could have changed this program.
     """
-    with contextlib.suppress(OSError):  # what is not there, or is not to be looked at, is not run
+    # What is not there, or is not to be looked at, is not run; nor is what links in a loop lead to.
+    with contextlib.suppress(OSError, RecursionError):
         for step in _steps(path):
             if step not in _PROGRAM.parents and (found := doubt_of(step)):
                 return found

@@ -20,6 +20,7 @@ import psutil
 import pytest
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 
+from proself_mail.secret import MASK
 from proself_mail.stack.engine import CommandFailed, Engine
 from proself_mail.stack.engine_events import events
 from proself_mail.stack.failure import Kind
@@ -258,6 +259,17 @@ def test_a_passphrases_file_is_where_the_person_is(
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", "passphrase")
     engine = cli(tmp_path, 'printf %s "$PULUMI_CONFIG_PASSPHRASE_FILE"')
     assert engine.run(["stack", "export"], tmp_path, {}) == str(below / "passphrase")
+
+
+def test_what_a_command_said_tells_the_backends_address_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "postgres://u:geheim@db.example/state")
+    engine = cli(tmp_path, 'echo "$PULUMI_BACKEND_URL" | tee /dev/stderr; exit 1')
+    with pytest.raises(CommandFailed) as failed:
+        engine.run(["up"], tmp_path, {})
+    for said in (failed.value.stdout, failed.value.stderr):
+        assert said == f"postgres://u:{MASK}@db.example/state"
 
 
 def test_a_write_comes_to_its_end(tmp_path: Path) -> None:

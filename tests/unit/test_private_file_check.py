@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,44 @@ def test_a_folder_of_programs_lies_where_nobody_puts_another_in_its_place(
         patched.setattr(trusted_path, "_PROGRAM", own / "program")
         own.joinpath("program").touch()
         private_file.make_own_folder(own)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="to make a link takes a right there")
+def test_a_link_of_ours_is_followed_through_the_folders_that_it_leads_to(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    (theirs / "own").mkdir(parents=True)
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "link").symlink_to("../theirs/own")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert trusted_path.doubt(tmp_path / "ours" / "link") is None
+    theirs.chmod(0o777)
+    told = trusted_path.doubt(tmp_path / "ours" / "link")
+    assert told
+    assert "theirs is another user's, or others may write to it" in told
+    assert trusted_path.doubt(tmp_path / "loop" / "program") is None, "nothing is run from there"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders have no mode and no owner's ID")
+def test_whose_this_program_is_may_have_put_what_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may run the checkout of a user, who could have it run anything."""
+    really, program, theirs = Path.stat, tmp_path / "checkout" / "program", tmp_path / "theirs"
+    program.parent.mkdir()
+    program.touch()
+    theirs.mkdir()
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        found = really(path, **options)
+        return os.stat_result((*found[:4], 4712, *found[5:])) if path in owned else found
+
+    owned = {theirs}
+    monkeypatch.setattr(trusted_path, "_PROGRAM", program)
+    monkeypatch.setattr(Path, "lstat", partialmethod(stat, follow_symlinks=False))
+    monkeypatch.setattr(Path, "stat", stat)
+    assert trusted_path.doubt(theirs)
+    owned.add(program)
+    assert trusted_path.doubt(theirs) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its folders have no mode and no owner's ID")

@@ -525,6 +525,16 @@ def test_what_a_umask_left_open_to_a_group_is_shut_in_the_cache_alone(cached: Pa
     assert {each.stat().st_mode & 0o777 for each in every[:2]} == {0o775}
 
 
+def test_what_another_user_left_open_to_a_group_stays_as_it_is(
+    cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = cached / "pulumi"
+    theirs.chmod(0o775)
+    given_to(4712, theirs, monkeypatch)
+    assert len(refusals()) == 2
+    assert theirs.stat().st_mode & 0o777 == 0o775
+
+
 def test_whatever_the_umask_nobody_else_may_write_to_what_is_made(
     tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

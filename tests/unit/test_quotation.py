@@ -164,6 +164,7 @@ def test_an_address_without_such_a_thing_stays(address: str) -> None:
     "address",
     [
         "postgres://u:'q' \"qq@h/d@db.example/state",
+        "postgres://u:q\nqq@db.example/state",
         "postgres://u@db.example/state?user=u&password='q' \"qq\\",
         "azblob://c?storage_account=a.example&sig=q qq&x=y",
     ],
