@@ -16,16 +16,27 @@ from proself_mail.errors import ConfigurationError
 
 _HELD_OPEN = tuple(timedelta(seconds=wait) for wait in (0.05, 0.1, 0.2, 0.4, 0.8))
 """How long each try to change a file that may be open waits for the next."""
+_TRIES = 5
+"""How often a file is written anew whose scratch was taken for what a killed write left."""
 
 
 def write(path: Path, content: bytes, prepare: Callable[[Path], object]) -> None:
     """Write a file under another name beside its place, 0600, and put it there in one step.
 
     `prepare` is given it while it is empty, to make it as it is to be. What killed writes of the
-    file left is removed first. Raises `OSError`, and leaves what was there as it was then.
+    file left is removed first; of several at once the last one stays. Raises `OSError`, and leaves
+    what was there as it was then.
     """
-    with removed_if_in_vain(_beside(path, content, prepare)) as scratch:
-        _when_closed(lambda: scratch.replace(path))
+    for left in reversed(range(_TRIES)):
+        try:
+            with _beside(path, content, prepare) as scratch:
+                _when_closed(lambda: scratch.replace(path))
+        except FileNotFoundError:
+            # Another write saw it when it was not held: just made, or on Windows closed already.
+            if not left:
+                raise
+        else:
+            return
 
 
 def spare(path: Path) -> Path:
@@ -33,7 +44,8 @@ def spare(path: Path) -> Path:
 
     What killed runs left of such copies is removed first.
     """
-    return _beside(path, path.read_bytes(), lambda scratch: shutil.copymode(path, scratch))
+    with _beside(path, path.read_bytes(), lambda scratch: shutil.copymode(path, scratch)) as copy:
+        return copy
 
 
 def put_back(copy: Path, path: Path) -> None:
@@ -41,17 +53,53 @@ def put_back(copy: Path, path: Path) -> None:
     _when_closed(lambda: copy.replace(path))
 
 
-def _beside(path: Path, content: bytes, prepare: Callable[[Path], object]) -> Path:
+@contextlib.contextmanager
+def _beside(path: Path, content: bytes, prepare: Callable[[Path], object]) -> Iterator[Path]:
+    """Give the block a file that is written whole, and held until its end; it goes if that raises.
+
+    On Windows it is held no longer than it takes to write it: nothing renames what is open.
+    """
     for left in scratches(path):
-        _when_closed(functools.partial(left.unlink, missing_ok=True))
+        _remove_unless_held(left)
     prefix, _, suffix = scratch_name(path.name, os.sep).partition(os.sep)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
     with removed_if_in_vain(Path(name)) as scratch, os.fdopen(handle, "wb") as file:
+        _hold(handle)
         prepare(scratch)
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
-    return scratch
+        os.fsync(handle)
+        if sys.platform == "win32":
+            file.close()
+        yield scratch
+
+
+def _hold(handle: int) -> None:
+    """Mark an open file as being written, until it is closed or its process ends."""
+    if sys.platform != "win32":  # where that it is open says so
+        import fcntl
+
+        with contextlib.suppress(OSError):  # not every file system has locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def _remove_unless_held(scratch: Path) -> None:
+    """Remove what a killed write left, and nothing that another process is writing."""
+    remove_it = functools.partial(scratch.unlink, missing_ok=True)
+    if sys.platform == "win32":
+        with contextlib.suppress(PermissionError):  # it is open: the next write looks again
+            _when_closed(remove_it)
+        return
+    import fcntl
+
+    try:
+        with scratch.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    except OSError:  # gone, another's, no file at all, or without locks: removing it says which
+        pass
+    remove_it()
 
 
 @contextlib.contextmanager
