@@ -58,21 +58,37 @@ _NAMED = (
     r"|client[_-]?(?:secret|assertion)|secret[_-]?text|password|passwd"
     r"|code[_-]?verifier|session_state)"
 )
+_MARK = r"(?:[\"']|%22|&(?:quot|apos|#34|#39);)"
+"""A quotation mark, as it is, in an address, or on a page of HTML."""
 _IS = (
-    r"\\{0,15}+[\"']?\s{0,9}+(?:[=:>]{1,2}|%3D)[\s{]{0,9}+"
-    r"(?:\\{0,15}+[\"']value\\{0,15}+[\"']\s{0,9}:\s{0,9}+)?+"
+    rf"\\{{0,15}}+{_MARK}?\s{{0,9}}+(?:[=:>]{{1,2}}|%3D|%3A)[\s{{]{{0,9}}+"
+    rf"(?:\\{{0,15}}+{_MARK}value\\{{0,15}}+{_MARK}\s{{0,9}}:\s{{0,9}}+)?+"
 )
 """Between a name and its value, in a file or a body, however often that was quoted since."""
+_ASSIGNED = (
+    rf"(?:--{_NAMED}\s{{1,9}}+|(?:{_NAMED}|AccountKey){_IS}"
+    # A shell's variable, but not what is written as an error's code is.
+    rf"|(?-i:(?<!INVALID)(?<!EXPIRED)_(?:TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL)){_IS}"
+    # By a colon only where the name is quoted: others are words of a sentence.
+    rf"|{_OPENS}(?:\s{{0,9}}+=\s{{0,9}}+|%3D|{_MARK}\s{{0,9}}+:\s{{0,9}}+(?={_MARK}))"
+    # With nothing between the two, as in a table: what follows is long, of letters and digits.
+    rf"|{_NAMED}{_MARK}?[\s(]{{1,9}}+(?=[\"']?(?!AADSTS)[\w.~-]{{12}})"
+    r"(?=[\"']?[\w.~-]{0,64}?\d)(?=[\"']?[\w.~-]{0,64}?[^\W\d_]))"
+)
 _VALUE = (
-    r"(?P<quote>\\{0,15}+(?P<mark>[\"']))?+)"
+    rf"(?P<quote>\\{{0,15}}+(?P<mark>{_MARK}))?+)"
     r"(?(quote)"
-    # To the mark that closes it; one with more backslashes is of the value, one with fewer is not.
-    r"(?:[^\"'\\\n]++|(?!(?P=mark))[\"']|\\++(?!(?P=mark))|\\+(?P=quote))++"
+    # To the mark that closes it; one with more backslashes is of the value, one with fewer is not,
+    # and one that is doubled is, or that a shell reads between two strings.
+    r"(?:[^\"'&%\\\n]++|(?!(?P=mark))[\"'&%]|\\++(?!(?P=mark))|\\+(?P=quote)"
+    r"|(?P=mark)(?:\\(?P=mark))?(?P=mark))++"
+    # To a shell, what stands against that mark is of the value too.
+    r"(?:(?P=quote)(?=[\w$])[^\s\"'&\\;,)}\]]++)?+"
     # An apostrophe and a semicolon are legal in an address (RFC 3986, sub-delims).
     r"|(?:[^\s\"&\\;]++|;(?=\S)(?![\w.%-]++=)|\\++(?!\"|u0026))++)"
 )
 """Closes a first group, and covers what stands behind that."""
-_PARAMETER = re.compile(rf"(?i)((?:{_OPENS}(?:=|%3D)|--{_NAMED}\s{{1,9}}+|{_NAMED}{_IS}){_VALUE}")
+_PARAMETER = re.compile(rf"(?i)({_ASSIGNED}{_VALUE}")
 _CODE = re.compile(
     r"(?i)(\bcode(?:=|%3D|\\?[\"']\s*:\s*|\s*:\s*(?=[^&\s\"'#]{60}))"
     rf"(?!\\*[\"']?(?:\d{{1,8}}|[a-z_]{{1,64}})(?![\w.-])){_VALUE}"

@@ -80,6 +80,8 @@ def test_a_long_text_is_read_once_and_a_token_is_covered_wherever_it_begins() ->
         *("eyJ" * 100_000, "eyJ-" * 50_000, "eyJaaaaaaaa." * 20_000, "code: " * 50_000),
         *("password='" * 20_000, "'password\\\\" * 20_000, "token=;" * 30_000, "x://a:b@" * 20_000),
         *('password="' + "\\" * 50_000, "sig=" + "\\'" * 50_000),
+        *("password='a''" * 20_000, "refresh_token (" * 20_000, "password=&quot;%22" * 20_000),
+        "_TOKEN " * 30_000,
     ):
         assert_linear(quoted, f"{text}!", f"{text * 4}!")
     assert_linear(uncredentialed_address, "://a:" * 10_000, "://a:" * 40_000)
@@ -192,6 +194,23 @@ def test_in_an_address_by_itself_a_password_has_any_characters(address: str) -> 
         r'{"password":"a\"sekret","to":"x"}',
         r"{\"password\":\"a\\\"sekret\",\"to\":\"x\"}",
         "password=a;sekret;Server=x",
+        "$env:PULUMI_CONFIG_PASSPHRASE = 'a sekret'",
+        "ARM_OIDC_TOKEN: sekret",
+        "AccountKey: sekret==",
+        'AccountKey = "sekret"',
+        '{"sasToken": "sekret"}',
+        "refresh_token%22%3A%22sekret%22",
+        "client_secret=&quot;a sekret&quot;",
+        "client_secret&quot;: &quot;sekret&quot;",
+        "password='it''s sekret'",
+        'password="a ""sekret"""',
+        r"password='it'\''s sekret'",
+        "password='ab'sekret",
+        f"refresh_token 0.AXo1-{'x' * 8}sekret",
+        f"client_secret\t0.AXo1-{'x' * 8}sekret",
+        f"access-token\n0.AXo1-{'x' * 8}sekret",
+        f"refresh_token (0.AXo1-{'x' * 8}sekret)",
+        f"'client_secret' '0.AXo1-{'x' * 8}sekret'",
         f"made abc8Q~sekret{'x' * 25}",
     ],
 )
@@ -210,6 +229,12 @@ def test_what_is_named_a_secret_is_covered_however_it_is_written(said: str) -> N
         '{"error":{"code":"Authorization_RequestDenied"}}',
         "blob (code=NotFound): no such blob",
         "client_secret='' password=\"\" sent",
+        "the client_secret is missing, the refresh_token has expired (AADSTS700082: after 90 days)",
+        "refresh_token AADSTS70008234: expired",
+        "access_token authentication_method_not_supported",
+        "credential: DefaultAzureCredential failed; signature: mismatch; token: expired",
+        "ERROR_INVALID_TOKEN: expired",
+        "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables",
     ],
 )
 def test_what_only_speaks_of_secrets_stays(said: str) -> None:
