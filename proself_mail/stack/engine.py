@@ -134,11 +134,13 @@ class Engine:
         `stdin` is for what must not lie in a file, such as a stack's state.
         """
         # Each of the CLI's flags can be set by a variable (since 3.208), which a person sets for
-        # what they type: `--target` or `--config-file` would make another command of ours.
+        # what they type: `--target` or `--config-file` would make another command of ours. A
+        # terminal's width is none of theirs either: with one of 0 `pip list`, by which the language
+        # host looks for plugins, prints nothing.
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("PULUMI_OPTION_")
+            if not name.startswith("PULUMI_OPTION_") and name != "COLUMNS"
         }
         # As from the folder that the person is in, and not the project's, where the CLI is run.
         if given := inherited.get(_PASSPHRASE_FILE):

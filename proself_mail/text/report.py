@@ -31,6 +31,8 @@ _NOT_FIRST = frozenset(
 """What does not begin a line (W3C, Requirements for Japanese Text Layout: 3.1.7, appendix A)."""
 _NOT_LAST = frozenset("([{（［｛〔〈《「『【⦅〘〖«〝‘“")
 """What does not end one (3.1.8)."""
+_NARROWEST = 22
+"""Cells of a line that can be read; rich shows nothing at all in none."""
 _STYLES = {Outcome.OK: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
 
 
@@ -47,12 +49,21 @@ class _Console(Console):
 
 def output() -> Console:
     """Return the console for results."""
-    return _Console(highlight=False, emoji=False, soft_wrap=False)
+    return _Console(highlight=False, emoji=False, soft_wrap=False, _environ=_environment())
 
 
 def commentary() -> Console:
     """Return the console for everything that is not a result."""
-    return _Console(stderr=True, highlight=False, emoji=False)
+    return _Console(stderr=True, highlight=False, emoji=False, _environ=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment; a width by which nothing could be read counts as none given."""
+    return {k: v for k, v in os.environ.items() if k != "COLUMNS" or _is_width(v)}
+
+
+def _is_width(columns: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,4}", columns)) and int(columns) >= _NARROWEST
 
 
 def show(console: Console, sentence: str) -> None:
@@ -64,7 +75,7 @@ def show(console: Console, sentence: str) -> None:
 
 def has_width(console: Console) -> bool:
     """Say whether lines have one: on a terminal and where COLUMNS says so; a log has room."""
-    return console.file.isatty() or "COLUMNS" in os.environ
+    return console.file.isatty() or _is_width(os.environ.get("COLUMNS", ""))
 
 
 def folded(text: str, width: int) -> str:

@@ -272,6 +272,13 @@ def test_what_a_command_said_tells_the_backends_address_without_its_password(
         assert said == f"postgres://u:{MASK}@db.example/state"
 
 
+def test_a_terminals_width_is_not_the_clis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one of 0 `pip list` prints nothing, and the language host finds no plugin."""
+    monkeypatch.setenv("COLUMNS", "0")
+    engine = cli(tmp_path, 'printf %s "${COLUMNS-none}"')
+    assert engine.run(["stack", "export"], tmp_path, {}) == "none"
+
+
 def test_a_write_comes_to_its_end(tmp_path: Path) -> None:
     engine = cli(tmp_path, "touch begun; sleep 1; touch ended")
     ended(engine, tmp_path, [["config", "set-all"]], 1)

@@ -337,6 +337,22 @@ def test_a_sentence_is_folded_on_a_terminal_and_nowhere_else(
     assert pipe.getvalue() == f"{sentence}\n"
 
 
+@pytest.mark.parametrize("columns", ["0", "00", "7", "", "wide", "-1", "٢٢٢", "9" * 20])
+def test_a_width_at_which_nothing_can_be_read_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    sentence = "The client secret of the window ends, and somebody pastes a new one. " * 3
+    report.show(report.commentary(), sentence.strip())
+    report.show_checks(report.output(), [fail("secret in Proself", "ends today", "paste it")])
+    shown = capsys.readouterr()
+    assert shown.err == f"{sentence.strip()}\n"
+    assert shown.out.startswith("FAIL  secret in Proself  ends today")
+    monkeypatch.setenv("COLUMNS", "30")
+    report.show(report.commentary(), sentence)
+    assert len(capsys.readouterr().err.splitlines()) > 5
+
+
 @pytest.mark.parametrize(
     ("is_consented", "said"),
     [(True, None), (False, "has not consented yet"), (None, "Unless an administrator has")],
