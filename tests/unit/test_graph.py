@@ -1,6 +1,8 @@
 """Answers of Graph that are none: each ends in one sentence, and none of them is an empty list."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -275,3 +277,10 @@ def test_a_variable_that_nothing_can_be_asked_by_is_named(
         asyncio.run(connect())
     assert "hidden" not in str(refused.value)
     assert credential.closed
+
+
+def test_what_the_sdk_has_deprecated_is_no_error_where_warnings_are() -> None:
+    """As PYTHONWARNINGS=error has it."""
+    command = [sys.executable, "-W", "error", "-c", "from proself_mail.entra import graph"]
+    done = subprocess.run(command, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
