@@ -181,9 +181,16 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
         bound.bind((address, port))
     except OSError as error:
         bound.close()
+        next_step = (
+            # `::1` alone would not do: Pulumi's parts listen here (its sdk, rpcutil/serve.go).
+            f"give this machine's loopback interface {address} (on Linux `ip addr add "
+            f"{address}/8 dev lo`, as root)"
+            if error.errno == errno.EADDRNOTAVAIL
+            else "choose another port, or 0 for any that is free"
+        )
         message = (
-            f"cannot listen on {address} port {port}: {error.strerror}. Next: choose another "
-            "port, or 0 for any that is free, then try again."
+            f"cannot listen on {address} port {port}: {error.strerror}. Next: {next_step}, then "
+            "try again."
         )
         raise OSError(error.errno, message) from error
     return bound

@@ -176,8 +176,14 @@ def _wait_for(process: "subprocess.Popen[bytes]", ready_file: Path, log: Path) -
     while not ready_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(encoding="utf-8").strip().splitlines()
-            last = f"; it said: {said[-1]}" if said else ", and it said nothing."
-            raise RemoteError(f"The embedded tenant did not start{last}", f"See {log}.")
+            cause, _, next_step = said[-1].partition(" Next: ") if said else ("", "", "")
+            last = f"; it said: {cause}" if said else ", and it said nothing."
+            raise RemoteError(
+                f"The embedded tenant did not start{last}",
+                f"{next_step[:1].upper()}{next_step[1:]} All that it said is in {log}."
+                if next_step
+                else f"See {log}.",
+            )
         time.sleep(0.01)
 
 

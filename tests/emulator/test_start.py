@@ -21,7 +21,7 @@ import psutil
 import pytest
 from cryptography import x509
 
-from emulator import ready_file
+from emulator import ready_file, server
 from emulator.cloud import Cloud
 from emulator.config import parse
 from emulator.ready_file import Ports
@@ -277,6 +277,12 @@ def test_a_taken_port_is_said_in_one_line(
     assert "Next: choose another port" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_the_machine_has_not_is_said_with_what_gives_it() -> None:
+    """As its loopback interface may have that of IPv6 alone; this one is of documentation's."""
+    with pytest.raises(OSError, match=r"Next: give this .* interface 192\.0\.2\.1 .* try again\.$"):
+        server._bound(socket.AF_INET, "192.0.2.1", 0)
 
 
 def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:

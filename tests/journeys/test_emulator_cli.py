@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from proself_mail.errors import ConfigurationError
+from proself_mail.errors import ConfigurationError, RemoteError
 from proself_mail.rehearsal import embedded, rehearse
 from proself_mail.rehearsal.embedded import EmbeddedTenant
 from tests.waiting import until
@@ -41,6 +41,16 @@ def env_lines(*options: str, **variables: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_one_that_does_not_start_is_told_with_one_next_step(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = ["--port", str(taken.getsockname()[1])]
+        with pytest.raises(RemoteError, match=r"did not start; it said: .* in use") as told:
+            embedded.start(tmp_path / "tenant.json", options)
+    assert str(told.value).count("Next: ") == 1
+    assert told.value.next_step.startswith("Choose another port")
+    assert told.value.next_step.endswith(f" All that it said is in {tmp_path / 'tenant.log'}.")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="bash")
