@@ -9,6 +9,8 @@ file appears there whole or not at all. Standard library only.
 A lock that does not fit pyproject.toml is refused: uv alone would resolve anew, and run it.
 """
 
+import codecs
+import locale
 import os
 import re
 import signal
@@ -139,15 +141,41 @@ def _run(command: Sequence[str | Path]) -> str | None:
     return done.stdout.strip() if done.returncode else None
 
 
+def _choose_utf_8() -> None:
+    """Have what uv starts read paths in UTF-8 where the locale has another encoding, or is none.
+
+    Python before 3.13 reads the venv's path files in the locale's, and does not start below 山田. A
+    locale that is there and knows more than ASCII is the terminal's, and stays where it can. The
+    language stays in any case.
+    """
+    if sys.platform == "win32":
+        return
+    try:
+        locale.setlocale(locale.LC_CTYPE, "")
+        encoding = codecs.lookup(locale.nl_langinfo(locale.CODESET)).name
+    except (locale.Error, LookupError):  # the machine has no such one
+        encoding = "ascii"
+    if encoding == "utf-8" or (encoding != "ascii" and str(_CHECKOUT).isascii()):
+        return
+    if language := os.environ.pop("LC_ALL", ""):  # which would decide on the encoding too
+        os.environ["LC_MESSAGES"] = language
+    os.environ["LC_CTYPE"] = "C.UTF-8"
+    if not str(_CHECKOUT).isascii():
+        print(  # noqa: T201
+            f"uv: the locale of this shell is not of UTF-8, and Python before 3.13 starts below "
+            f"{_CHECKOUT} only by `python3 -m tools.uv run`. Next: `export LC_ALL=C.UTF-8`, or "
+            "move the checkout to a path of ASCII letters.",
+            file=sys.stderr,
+        )
+
+
 def main() -> None:
     """Become uv, with the arguments given."""
     uv = str(find())
     if sys.argv[1:2] in (["run"], ["sync"]):  # `uv lock` and `uv add` are there to change it
         os.environ.setdefault("UV_LOCKED", "1")
         os.environ.pop("UV_FROZEN", None)  # which would not look, and uv takes but one of them
-    if os.environ.get("LC_ALL") in ("C", "POSIX"):
-        # Or Python reads the venv's path files as ASCII, and does not start below 山田.
-        os.environ["LC_ALL"] = "C.UTF-8"
+    _choose_utf_8()
     if sys.platform == "win32" and not str(_CHECKOUT).isascii():
         # An older one reads the path of an installed checkout in Windows' code page, in which it
         # is not written, and does not start, or does not find us (python/cpython#77102).

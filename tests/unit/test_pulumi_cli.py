@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -573,13 +574,13 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
         assert f"uv: {old} is 0.12.24, older than {uv.OLDEST}: passed over" in done.stderr
         assert ("installing" in done.stderr) is expected
     # What is run is what was reviewed: a lock that does not fit is refused, and mended by `lock`.
-    said_by_uv = "$* ${UV_LOCKED-unlocked}${UV_FROZEN+, frozen} ${LC_ALL-}"
+    said_by_uv = "$* ${UV_LOCKED-unlocked}${UV_FROZEN+, frozen} ${LC_CTYPE-$LC_ALL} $LC_MESSAGES"
     new = f'#!/bin/sh\necho "uv 1.0.0"\necho "{said_by_uv}"\n'
     program(tmp_path / "bin", "uv", new)
     for command, locale, said in (
-        ("run", "POSIX", "run 1 C.UTF-8"),
-        ("sync", "ja_JP.eucJP", "sync 1 ja_JP.eucJP"),
-        ("lock", "C", "lock unlocked, frozen C.UTF-8"),
+        ("run", "POSIX", "run 1 C.UTF-8 POSIX"),
+        ("sync", "C.UTF-8", "sync 1 C.UTF-8 "),
+        ("lock", "ja_JP.none", "lock unlocked, frozen C.UTF-8 ja_JP.none"),
     ):
         environment |= {"LC_ALL": locale, "UV_FROZEN": "1"}
         done = subprocess.run(
@@ -587,6 +588,14 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert (done.stdout, done.stderr) == (f"uv 1.0.0\n{said}\n", "")
+    # Below more than ASCII, Python starts by this alone then, which is said.
+    shutil.copytree(ROOT / "tools", tmp_path / "試験" / "tools")
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.uv", "lock"],
+        cwd=tmp_path / "試験", env=environment, capture_output=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    assert done.stdout.endswith(" C.UTF-8 ja_JP.none\n")
+    assert "Next: `export LC_ALL=C.UTF-8`, or move the checkout" in done.stderr
 
 
 @pytest.mark.parametrize("address", ["http://user:Geheim/1@proxy:8080", "http://[::1", "http://"])
