@@ -1,5 +1,5 @@
 # Each target is one line that works without make as well; see the README.
-UV := python3 -m tools.uv
+UV := PYTHONSAFEPATH= python3 -m tools.uv
 
 .PHONY: setup rehearse test lint bench chaos
 

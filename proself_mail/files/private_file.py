@@ -119,7 +119,8 @@ def unwritable(path: Path, reason: str, elsewhere: str) -> ConfigurationError:
     otherwise = f", or {elsewhere}" if elsewhere else ""
     return ConfigurationError(
         f"{path} cannot be written: {reason}.",
-        f"Make {path.parent} a folder that you may write to{otherwise}, then try again.",
+        f"Make {path.parent} a folder that you may write to, with room in it{otherwise}, then try "
+        "again.",
     )
 
 

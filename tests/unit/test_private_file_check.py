@@ -1,5 +1,6 @@
 """Where a private file could not be written: told before anything else is."""
 
+import errno
 import os
 import sys
 from functools import partialmethod
@@ -192,3 +193,16 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as failed:
         private_file.check(tmp_path, "name another")
     assert f"{tmp_path} is a folder. Next: Move it away, or name another" in str(failed.value)
+
+
+def test_a_disk_that_is_full_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="cannot be written: No space left") as failed:
+        private_file.write(tmp_path / "update.json", "{}")
+    assert "with room in it, then try again" in failed.value.next_step
+    assert not list(tmp_path.iterdir())
