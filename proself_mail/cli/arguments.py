@@ -1,12 +1,14 @@
 """How arguments are read: the parser, and types that argparse does not know.
 
-Each of these raises `ArgumentTypeError` of what is wrong, but for a choice.
+Each of these raises `ArgumentTypeError` of what is wrong, but for a choice and a file.
 """
 
 import argparse
+import os
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 from uuid import UUID
 
@@ -53,6 +55,22 @@ def choice(option: str, choices: Iterable[str]) -> dict[str, Any]:
         )
 
     return {"type": read, "metavar": f"{{{','.join(known)}}}"}
+
+
+def file(text: str) -> Path:
+    """Read a path. Raises `ConfigurationError` where the locale's encoding has no such name.
+
+    It was typed, or completed by a shell, in the encoding of another one.
+    """
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"{literal(text)} is no name of a file in this shell's locale, which is of "
+            f"{error.encoding}.",
+            "Give a name of ASCII letters, or first `export LC_ALL=C.UTF-8`, then try again.",
+        ) from None
+    return Path(text)
 
 
 def minutes(text: str) -> timedelta:

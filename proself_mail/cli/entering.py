@@ -5,7 +5,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from proself_mail.cli.arguments import Commands, minutes, port
+from proself_mail.cli.arguments import Commands, file, minutes, port
 from proself_mail.cli.terminal import both, print_document, show_command
 from proself_mail.errors import ConfigurationError
 from proself_mail.quantity import quantity
@@ -53,7 +53,7 @@ def add_sheet(commands: Commands) -> None:
     )
     sheet.add_argument("--stack", required=True, help="its name")
     sheet.add_argument(
-        "--out", type=Path, metavar="FILE", help="write it to a file instead, without the secret"
+        "--out", type=file, metavar="FILE", help="write it to a file instead, without the secret"
     )
     sheet.add_argument(
         "--with-secret", action="store_true", help="with --out: the secret too, for you alone"

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from proself_mail.cli.arguments import Commands, choice
+from proself_mail.cli.arguments import Commands, choice, file
 from proself_mail.cli.terminal import is_japanese, say
 from proself_mail.errors import ConfigurationError
 from proself_mail.text.command_line import leading, shell_word
@@ -105,7 +105,7 @@ def add_emulator(commands: Commands) -> None:
     )
     start.set_defaults(run=emulator_start)  # `commands` hands it everything after it
     env = actions.add_parser("env", help="print the lines that lead a shell to it, for eval")
-    env.add_argument("--ready-file", type=Path, metavar="FILE", help="what `start` wrote")
+    env.add_argument("--ready-file", type=file, metavar="FILE", help="what `start` wrote")
     env.add_argument(
         "--shell",
         **choice("shell", ("bash", "powershell")),
@@ -116,7 +116,7 @@ def add_emulator(commands: Commands) -> None:
     env.set_defaults(run=_emulator_env)
     stop = actions.add_parser("stop", help="end it")
     stop.add_argument(
-        "--ready-file", type=Path, required=True, metavar="FILE", help="what `start` wrote"
+        "--ready-file", type=file, required=True, metavar="FILE", help="what `start` wrote"
     )
     stop.set_defaults(run=_emulator_stop)
 
@@ -125,6 +125,8 @@ def emulator_start(options: Sequence[str]) -> int:
     """Become the embedded tenant; what it takes is its own affair."""
     from proself_mail.rehearsal import embedded
 
+    for each in options:  # its ready file's name is among them, and none could be handed on
+        file(each)
     command = [*embedded.command(), *options]
     if sys.platform == "win32":  # exec would return to the shell at once there
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it hears it too, and ends in order

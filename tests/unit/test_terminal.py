@@ -20,7 +20,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from proself_mail.check import Check, Outcome, fail, ok
-from proself_mail.cli import commands, proving, rotating, terminal
+from proself_mail.cli import commands, proving, rehearsing, rotating, terminal
 from proself_mail.cli.arguments import Parser
 from proself_mail.cli.terminal import both, is_japanese, say
 from proself_mail.errors import ConfigurationError, Error, Interrupted
@@ -441,6 +441,16 @@ def test_a_value_of_the_wrong_form_is_told_by_the_right_one(line: str, words: st
     with pytest.raises(ConfigurationError) as refused:
         commands._parser().parse_args(line.split())
     assert words in refused.value.cause
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its names of files are in no encoding")
+def test_a_file_that_the_locale_has_no_name_for_is_told() -> None:
+    """As a shell whose locale is of EUC-JP hands on 試験 in UTF-8."""
+    told = r"is no name of a file in this shell's locale"
+    with pytest.raises(ConfigurationError, match=told):
+        commands._parser().parse_args(["sheet", "--stack", "dev", "--out", "\ud800.html"])
+    with pytest.raises(ConfigurationError, match=told):
+        rehearsing.emulator_start(["--ready-file", "\ud800.json"])
 
 
 def test_a_value_of_two_hyphens_is_none() -> None:
