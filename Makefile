@@ -1,4 +1,5 @@
 # Each target is one line that works without make as well; see the README.
+# Where PYTHONSAFEPATH is set, Python does not look for modules in the folder that it is run in.
 UV := PYTHONSAFEPATH= python3 -m tools.uv
 
 .PHONY: setup rehearse test lint bench chaos

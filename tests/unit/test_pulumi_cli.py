@@ -598,6 +598,17 @@ def test_uv_is_fetched_where_there_is_none_that_will_do(tmp_path: Path) -> None:
     assert "Next: `export LC_ALL=C.UTF-8`, or move the checkout" in done.stderr
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here, as on most of Windows")
+def test_make_finds_the_tools_where_python_looks_at_no_current_folder() -> None:
+    """As PYTHONSAFEPATH has it, which a hardened shell may set."""
+    done = subprocess.run(
+        ["make", "-s", "-f", "Makefile", "-f", "-", "version"],
+        input="version: ; $(UV) --version\n",
+        cwd=ROOT, env=os.environ | {"PYTHONSAFEPATH": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("uv "), done.stderr
+
+
 @pytest.mark.parametrize("address", ["http://user:Geheim/1@proxy:8080", "http://[::1", "http://"])
 def test_a_proxy_of_no_use_is_told_before_pip_quotes_it(tmp_path: Path, address: str) -> None:
     environment = {
