@@ -19,7 +19,7 @@ from pathlib import Path
 
 from proself_mail.errors import Error, MissingTool
 from proself_mail.text import shell
-from tools import browser, pulumi_cli
+from tools import browser, output, pulumi_cli
 from tools.pulumi_cli import PulumiCli
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -95,8 +95,8 @@ def import_all() -> None:
 def main() -> None:
     """Run it, telling each step on standard output."""
     try:
-        cli = run(lambda line: print(line, flush=True))  # noqa: T201
-        print(f"To type `pulumi` and `proself-mail` in this shell:\n  {path_line(cli)}")  # noqa: T201
+        cli = run(output.show)
+        output.show(f"To type `pulumi` and `proself-mail` in this shell:\n  {path_line(cli)}")
     except Error as error:
         sys.exit(f"setup: {error}")
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools import output
+
 EXAMPLE = "example"
 _FOLDER = Path(__file__).resolve().parent.parent / "stacks"
 
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
     found, only = names(), "".join(arguments[:1])
     if only and only not in found:
         sys.exit(f"stacks/ has no stack {only!r}; it has: {', '.join(found) or 'none'}")
-    print(json.dumps([only] if only else found))  # noqa: T201
+    output.show(json.dumps([only] if only else found))
 
 
 if __name__ == "__main__":

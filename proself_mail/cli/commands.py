@@ -32,6 +32,10 @@ def run(arguments: Sequence[str] | None) -> int:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
         else:
             code = parsed.run(parsed)
+    except SystemExit as ended:
+        if ended.code:
+            raise
+        code = 0  # argparse has shown its help
     except Error as error:
         _complain(error)
         code = error.exit_code

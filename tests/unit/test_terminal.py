@@ -111,11 +111,19 @@ main(["explain", "AADSTS7000222"])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_results_that_cannot_be_written_are_told() -> None:
-    command = [sys.executable, "-m", "proself_mail", "explain", "AADSTS7000222"]
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("proself_mail explain AADSTS7000222", 4),
+        ("proself_mail --help", 4),
+        ("tools.stacks", 1),
+    ],
+)
+def test_results_that_cannot_be_written_are_told(command: str, code: int) -> None:
+    arguments = [sys.executable, "-m", *command.split()]
     with Path("/dev/full").open("w", encoding="utf-8") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 4
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == code
     said = " ".join(done.stderr.split())
     assert "could not be written: No space left on device. Next: Make room" in said
     assert "Traceback" not in done.stderr
