@@ -1,8 +1,8 @@
 """A stack whose secrets are rotated: as it is now, and the way to its tenant."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Self
@@ -10,7 +10,7 @@ from typing import Self
 from proself_mail import clock
 from proself_mail.config.stamp import stack_tag
 from proself_mail.entra import notes, session
-from proself_mail.entra.directory import ApplicationRecord, NotFound
+from proself_mail.entra.directory import ApplicationRecord, DirectoryError, NotFound, stamped
 from proself_mail.entra.ledger import Ledger
 from proself_mail.entra.patience import AGREEING, Patience
 from proself_mail.errors import CheckFailed, ConfigurationError, Refused
@@ -19,7 +19,7 @@ from proself_mail.rotation.rotation import Plan
 from proself_mail.stack import stack_folder
 from proself_mail.stack.outputs import check_agreement
 from proself_mail.stack.stack import Stack
-from proself_mail.update import up
+from proself_mail.update import leftovers, up
 from proself_mail.update.stack_session import StackSession
 
 
@@ -50,14 +50,7 @@ class RotatingStack(StackSession):
                 break
             except NotFound:
                 if attempt == AGREEING - 1:
-                    raise CheckFailed(
-                        f"The application {object_id} of the stack {name} is not in the tenant.",
-                        "If it was deleted within 30 days, restore it (Entra → App registrations → "
-                        "Deleted applications). Where it is not there either, as after a sweep, "
-                        f"`pulumi up --refresh --stack {name}` makes another, with a new client ID "
-                        f"for Proself; or `proself-mail teardown --stack {name}` removes what is "
-                        "left of a test stack.",
-                    ) from None
+                    raise await self._gone(object_id) from None
                 await self.patience.moment(0.3)
         if stack_tag(self.settings.stack_id) not in found.tags:
             raise Refused(
@@ -65,6 +58,22 @@ class RotatingStack(StackSession):
                 f"Check `stackId` in the stack file of {name} against the application's tags.",
             )
         return found
+
+    async def _gone(self, object_id: str) -> CheckFailed:
+        name, stack_id, bearers = self.stack.name, self.settings.stack_id, []
+        with contextlib.suppress(DirectoryError):  # what is not to be seen is no reason to stop
+            bearers = await self.patience.told(lambda: stamped(self.opened.directory, stack_id))
+        others = leftovers.unknown(self.state, bearers, stack_id)
+        return CheckFailed(
+            f"The application {object_id} of the stack {name} is not in the tenant.",
+            leftovers.instead_of_making(others, object_id, name)
+            if others
+            else "If it was deleted within 30 days, restore it (Entra → App registrations → "
+            "Deleted applications). Where it is not there either, as after a sweep, "
+            f"`pulumi up --refresh --stack {name}` makes another, with a new client ID "
+            f"for Proself; or `proself-mail teardown --stack {name}` removes what is "
+            "left of a test stack.",
+        )
 
     async def plan(self) -> Plan:
         """Look at the application and decide. Raises as `application` does."""
@@ -135,7 +144,7 @@ class RotatingStack(StackSession):
         )
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def rotating(stack: Stack, patience: Patience) -> AsyncIterator[RotatingStack]:
     """Give a stack, read while nothing else on this machine changes it, and a session.
 

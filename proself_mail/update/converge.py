@@ -219,10 +219,10 @@ class Update:
 
     async def _check_application(self, state: State, stamped: Sequence[ApplicationRecord]) -> None:
         """Raise `CheckFailed` where the application was there at first and no lag hides it now."""
-        opened = self._at.opened
+        opened, stack_id = self._at.opened, self._at.settings.stack_id
         seen = await self._patience.told(
             lambda: preflight.application(
-                opened.directory, state, stamped, opened.tenant_now(), self._stack.name
+                opened.directory, state, stamped, stack_id, opened.tenant_now(), self._stack.name
             )
         )
         if seen.outcome is Outcome.FAIL:

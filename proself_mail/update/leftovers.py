@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from proself_mail.config import stamp
+from proself_mail.config.settings import PROJECT
 from proself_mail.config.stack_name import short_name
 from proself_mail.entra.directory import (
     ApplicationRecord,
@@ -61,11 +62,7 @@ def plan(
         for each in replaced
     ]
     own = [each for each in stamped if each.object_id == state.application_id]
-    others = [
-        each
-        for each in stamped  # Graph compares without regard to case
-        if each not in own and each not in replaced and stamp.stack_tag(stack_id) in each.tags
-    ]
+    others = unknown(state, stamped, stack_id)
     if claimed := [each for each in others if stamp.read(each.tags) is None]:
         raise Refused(
             f"The application {_shown(claimed[0])} has this stack's tag beside another stack's, "
@@ -75,7 +72,7 @@ def plan(
         )
     if state.application_id is not None:
         if doubtful := [each for each in others if not is_empty(each, began)]:
-            raise _in_doubt([*own, *doubtful], state)
+            raise _in_doubt([*own, *doubtful], state, stack)
         removals, reports = _secrets(own, state, began, description)
         return Plan(purge=tuple(others), remove=removals, reports=(*reports, *to_go))
     keep = _to_adopt(others, state, began, description, stack)
@@ -84,6 +81,32 @@ def plan(
     purge = tuple(each for each in others if each is not keep)
     removals, reports = _secrets([keep], state, began, description)
     return Plan(keep, purge, removals, reports)
+
+
+def unknown(
+    state: State, stamped: Sequence[ApplicationRecord], stack_id: UUID
+) -> Sequence[ApplicationRecord]:
+    """Return the live applications of the stack that its state does not know."""
+    known = {state.application_id, *state.replaced_applications}
+    return [
+        each
+        for each in stamped  # Graph compares without regard to case
+        if each.object_id not in known and stamp.stack_tag(stack_id) in each.tags
+    ]
+
+
+def instead_of_making(others: Sequence[ApplicationRecord], gone: str, stack: str) -> str:
+    """Say what leads out where the state's application is gone and `others` are alive: sentences.
+
+    To make what is missing would make one more each time, whichever of them is deleted.
+    """
+    alive = "; ".join(map(_shown, others))
+    return (
+        f"{_ANOTHERS} If there is none, and Proself has the client ID of {alive}, "
+        f"{_known_again(stack)}, then `proself-mail up --stack {stack}`; where the history has no "
+        "such state, move Proself to a new stack. If Proself has another, delete what is alive in "
+        f"Entra's App registrations, then try again: what to do about {gone} is told then."
+    )
 
 
 def binned(
@@ -128,7 +151,7 @@ def _to_adopt(
             )
         return found[0]
     if any(not is_empty(each, began) for each in found):
-        raise _in_doubt(found, state)
+        raise _in_doubt(found, state, stack)
     # All made by this update and empty: the oldest has been replicated the longest.
     return min(found, key=lambda each: (each.created or began, each.object_id), default=None)
 
@@ -173,15 +196,42 @@ def _secrets(
     return tuple(removals), tuple(reports)
 
 
-def _in_doubt(found: Sequence[ApplicationRecord], state: State) -> Refused:
+_ANOTHERS = (
+    "Look first whether another stack has this `stackId`: its file was copied, or it is on another "
+    "backend. Then leave its application alone."
+)
+
+
+def _known_again(stack: str) -> str:
+    """Say how a state comes back that knows another application: a clause."""
+    own = short_name(stack)
+    return (
+        "bring the state that knows it back from the backend's history, which has its client "
+        f"secrets (on a file backend the newest `*.checkpoint.json` of `.pulumi/history/{PROJECT}/"
+        f"{own}` in which its object ID stands, put in the place of `.pulumi/stacks/{PROJECT}/"
+        f"{own}.json`)"
+    )
+
+
+def _in_doubt(found: Sequence[ApplicationRecord], state: State, stack: str) -> Refused:
     known = state.application_id or "none"
     bearing = f"{quantity(len(found), 'application')} {'has' if len(found) == 1 else 'have'}"
+    if state.application_id and state.application_id not in {each.object_id for each in found}:
+        next_step = instead_of_making(found, known, stack)
+    else:
+        next_step = (
+            f"{_ANOTHERS} If there is none, delete the one that Proself does not use in Entra's "
+            "App registrations, then try again."
+        )
+        if state.application_id:
+            next_step += (
+                " If that is the one which the state knows, do not make another in its place: "
+                f"{_known_again(stack)}."
+            )
     return Refused(
         f"{bearing} this stack's tags, and the state knows {known}: "
         f"{'; '.join(map(_shown, found))}. Which of them Proself uses cannot be told from here.",
-        "Look first whether another stack has this `stackId`: its file was copied, or it is on "
-        "another backend. Then leave its application alone. If there is none, delete the one that "
-        "Proself does not use in Entra's App registrations, then try again.",
+        next_step,
     )
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from proself_mail import facts
 from proself_mail.check import Check, Outcome
@@ -76,6 +77,7 @@ async def application(
     directory: Directory,
     state: State,
     stamped: Sequence[ApplicationRecord],
+    stack_id: UUID,
     now: datetime,
     stack: str,
 ) -> Check:
@@ -115,12 +117,15 @@ async def application(
     if is_new and not is_binned:
         detail = f"{object_id} was just made, and the tenant does not show it yet"
         return Check(name, Outcome.UNKNOWN, detail, required=False)
+    others = leftovers.unknown(state, stamped, stack_id)
     return Check(
         name,
         Outcome.FAIL,
         f"{object_id}, which the state knows, is not in the tenant"
         f"{': it lies in the recycle bin' if is_binned else ''}",
-        next_step="restore it if it was deleted within 30 days (Entra → App registrations → "
+        next_step=leftovers.instead_of_making(others, object_id, stack)
+        if others
+        else "restore it if it was deleted within 30 days (Entra → App registrations → "
         f"Deleted applications); then, or else, `pulumi up --refresh --stack {stack}` makes what "
         "is missing, and an application that it makes has a new client ID for Proself. If a "
         "teardown removed it, there is nothing to bring back",

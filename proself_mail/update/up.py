@@ -145,7 +145,9 @@ async def look(at: StackSession) -> Looked:
     )
     if isinstance(bearers, Forbidden):
         return Looked((*found, *here, preflight.unseen(bearers)), ())
-    its_own = await preflight.application(opened.directory, state, bearers, now, stack.name)
+    its_own = await preflight.application(
+        opened.directory, state, bearers, settings.stack_id, now, stack.name
+    )
     # What an engine makes at this moment would be taken for something left behind.
     is_at_work = any(not each.is_dead for each in holders or ())
     began = None if is_at_work else journal.began(_journal(stack), settings.stack_id, now)

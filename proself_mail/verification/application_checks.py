@@ -20,8 +20,15 @@ from proself_mail.stack.outputs import check_agreement
 from proself_mail.stack.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL
 from proself_mail.stack.taint import tainted, untaint
 from proself_mail.text.quotation import quoted
+from proself_mail.update.leftovers import instead_of_making
 from proself_mail.verification.evidence import Evidence, Unread
-from proself_mail.verification.judging import mended_by_refresh, of_application, unknown, up
+from proself_mail.verification.judging import (
+    alive_instead,
+    mended_by_refresh,
+    of_application,
+    unknown,
+    up,
+)
 
 _GRANTS = "/oauth2PermissionGrants"
 _PROTECTED = (APPLICATION, IDENTIFIER_URI, SERVICE_PRINCIPAL)
@@ -35,11 +42,14 @@ def application(seen: Evidence) -> Check:
     if isinstance(found, Unread):
         return unknown(name, found)
     if found is None:
-        another = mended_by_refresh(seen) if seen.state.application_id else f"{up(seen)} makes one"
+        gone, known = seen.outputs.application_object_id, seen.state.application_id
+        detail = f"the tenant has no application with the object ID {gone}"
+        if known and (others := alive_instead(seen)):
+            return fail(name, detail, instead_of_making(others, gone, seen.stack))
+        another = mended_by_refresh(seen) if known else f"{up(seen)} makes one"
         return fail(
             name,
-            f"the tenant has no application with the object ID "
-            f"{seen.outputs.application_object_id}",
+            detail,
             "if it was deleted within 30 days, restore it (Entra → App registrations → Deleted "
             f"applications); else {another}, with a new client ID for Proself",
         )

@@ -3,10 +3,11 @@
 A check that needs the application says UNKNOWN without it; what could not be read is never well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from proself_mail.check import Check, Outcome
 from proself_mail.entra.directory import ApplicationRecord
+from proself_mail.update import leftovers
 from proself_mail.verification.evidence import Evidence, Unread
 
 
@@ -20,8 +21,17 @@ def up(seen: Evidence) -> str:
     return f"`proself-mail up --stack {seen.stack}`"
 
 
+def alive_instead(seen: Evidence) -> Sequence[ApplicationRecord]:
+    """Return the stack's applications that are there where the one of its state is not."""
+    if seen.application is not None or isinstance(seen.stamped, Unread):
+        return ()
+    return leftovers.unknown(seen.state, seen.stamped or (), seen.settings.stack_id)
+
+
 def mended_by_refresh(seen: Evidence) -> str:
     """Name the command that mends what somebody changed."""
+    if alive_instead(seen):
+        return "mend first what the check “application” says: a refresh would make another"
     return f"`pulumi up --refresh --stack {seen.stack}` shows the difference and mends it"
 
 

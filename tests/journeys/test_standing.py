@@ -150,6 +150,44 @@ def test_an_application_that_somebody_deleted_is_told_at_once(standing: Journey)
     assert standing.outputs(STACK)["applicationObjectId"] != gone
 
 
+def test_one_that_is_restored_after_another_was_made_is_led_back_to(standing: Journey) -> None:
+    """Whichever of the two somebody deletes, nothing that is printed makes a third."""
+    first = standing.outputs(STACK)["applicationObjectId"]
+    standing.tenant.ask("DELETE", f"/applications/{first}")
+    done = standing.pulumi("up", "--refresh", "--yes", "--skip-preview", "--stack", STACK)
+    assert done.returncode == 0, done.stderr
+    second = standing.outputs(STACK)["applicationObjectId"]
+    standing.tenant.ask("POST", f"/directory/deletedItems/{first}/restore")
+    knowing = f"`.pulumi/history/proself-mail/{STACK}` in which its object ID stands"
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 3, done.stderr
+    in_doubt = " ".join(done.stderr.split())
+    assert "the one which the state knows, do not make another in its place: bring" in in_doubt
+    assert knowing in in_doubt
+    standing.tenant.ask("DELETE", f"/applications/{second}")
+    for command, code in (("up", 1), ("rotate", 1), ("verify", 1)):
+        done = standing.proself_mail(command, "--stack", STACK)
+        assert done.returncode == code, done.stdout + done.stderr
+        said = " ".join((done.stdout + done.stderr).split())
+        assert knowing in said, command
+        assert "pulumi up --refresh" not in said, command
+        assert f"object ID {first}" in said, command
+    history = standing.folder / "state/.pulumi/history/proself-mail" / STACK
+    *_, last = sorted(
+        each for each in history.glob("*.checkpoint.json") if first in each.read_text("utf-8")
+    )
+    state_file(standing).write_bytes(last.read_bytes())
+    done = standing.proself_mail("up", "--stack", STACK)
+    assert done.returncode == 1, done.stderr
+    assert "step 7 (not granted)" in done.stderr, "the consent did not come back"
+    [command] = re.findall(r"`pulumi (up [^`]*)`", " ".join(done.stderr.split()))
+    assert standing.pulumi(*command.split(), "--yes", "--skip-preview").returncode == 0
+    for command in ("up", "verify"):
+        done = standing.proself_mail(command, "--stack", STACK)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert standing.outputs(STACK)["applicationObjectId"] == first
+
+
 def test_an_application_that_goes_during_an_update_is_told(standing: Journey) -> None:
     """As by a teardown at the same time: going on till the deadline does not bring it back."""
     gone = standing.outputs(STACK)["applicationObjectId"]

@@ -46,7 +46,9 @@ def looked(readers: Readers, age: timedelta) -> Check:
     made = f"{(NOW - age):%Y-%m-%dT%H:%M:%S}.123456789Z"  # as the engine writes it
     own = Resource(APPLICATION, f"/applications/{OWN}", {}, made)
     state = State({APPLICATION: own}, (), (), {})
-    return jumping.run(lambda: preflight.application(cast(Any, readers), state, (), NOW, "prod"))
+    return jumping.run(
+        lambda: preflight.application(cast(Any, readers), state, (), good().stack_id, NOW, "prod")
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What is read of a stack whose secrets are rotated, where readers trail and clocks differ."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -59,6 +59,7 @@ class Tenant:
 
     def __init__(self, answers: Iterable[ApplicationRecord | None]) -> None:
         self.reads = 0
+        self.bearers: Sequence[ApplicationRecord] = ()
         self._answers: Iterator[ApplicationRecord | None] = iter(answers)
 
     async def application(self, object_id: str) -> ApplicationRecord:
@@ -68,6 +69,10 @@ class Tenant:
         if found is None:
             raise NotFound(404, "Request_ResourceNotFound", object_id)
         return found
+
+    async def applications_tagged(self, _: str) -> AsyncIterator[ApplicationRecord]:
+        for each in self.bearers:
+            yield each
 
     async def set_notes(self, *_: str) -> None:
         pass
@@ -123,6 +128,16 @@ def test_an_application_is_gone_where_three_readers_say_so() -> None:
         run(stack_of(Tenant([None, None, None, OURS])).application)
     assert "restore it" in gone.value.next_step
     assert "not there either, as after a sweep, `pulumi up --refresh" in gone.value.next_step
+
+
+def test_one_that_is_gone_is_not_made_anew_beside_another_that_is_alive() -> None:
+    tenant = Tenant(repeat(None))
+    for tags, is_ours in ((TAGS, True), (tuple(each.upper() for each in TAGS), False)):
+        tenant.bearers = [replace(OURS, object_id="another", tags=tags)]
+        with pytest.raises(CheckFailed, match="is not in the tenant") as gone:
+            run(stack_of(tenant).application)
+        assert ("bring the state that knows it back" in gone.value.next_step) is is_ours
+        assert ("pulumi up --refresh" in gone.value.next_step) is not is_ours
 
 
 def test_a_secret_is_gone_where_three_readers_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
