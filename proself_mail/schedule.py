@@ -120,30 +120,51 @@ def vanishing(
     return tuple(window for window, end in ends.items() if end > now and opened.get(window) != end)
 
 
-def lost_entry(
+def lost_entries(
     ends: Mapping[str, datetime], entries: Sequence[SecretsEntry], now: datetime
-) -> SecretsEntry | None:
-    """Return the one entry that an early rotation or a revocation made and the file lacks.
+) -> Sequence[SecretsEntry]:
+    """Return the entries that early rotations and revocations made and the file lacks, in order.
 
-    `ends` are as of `vanishing`. Its lengths are those of the entry before it, as they are then.
-    None where no such entry makes up for all that vanishes.
+    `ends` are as of `vanishing`. Their lengths are those of the entry before them, as they are
+    then. Empty where no such entries make up for all that vanishes.
     """
     last = max((each for each in entries if each.starts <= now), default=entries[0], key=_starts)
     vanished = vanishing(ends, entries, now)
     opened = min((ends[window] - last.lifetime for window in vanished), default=last.starts)
     if opened <= last.starts:
-        return None
+        return ()
     # It may have opened windows before, which are closed by now. What revokes nothing comes first:
-    # nobody is to lose a secret by a guess.
+    # nobody is to lose a secret by a guess. One that revokes opened all that is left.
     windows = -((last.starts - opened) // last.every)
-    begins = (opened - number * last.every for number in range(windows))
-    for starts, revokes in (*((each, False) for each in begins), (opened, True)):
-        entry = replace(last, starts=starts, revokes_earlier=revokes)
-        complete = in_order([*entries, entry])
-        earlier = {each.id for each in open_windows(complete, now) if each.starts < opened}
-        if not vanishing(ends, complete, now) and earlier <= ends.keys():
-            return entry
-    return None
+    begins = [(opened - number * last.every, False) for number in range(windows)]
+    oldest = min(window for window, end in ends.items() if end > now)
+    revoked = ends[oldest] - last.lifetime
+    if revoked > last.starts and window_id(revoked) == oldest:
+        begins.append((revoked, True))
+    for starts, revokes in begins:
+        first = replace(last, starts=starts, revokes_earlier=revokes)
+        if found := _completed(ends, entries, first, now):
+            return found
+    return ()
+
+
+def _completed(
+    ends: Mapping[str, datetime],
+    entries: Sequence[SecretsEntry],
+    first: SecretsEntry,
+    now: datetime,
+) -> Sequence[SecretsEntry]:
+    """Return the lost entries of which this is the first; empty where it cannot be."""
+    found = [first]
+    while vanished := vanishing(ends, in_order([*entries, *found]), now):
+        opened = min(ends[window] - first.lifetime for window in vanished)
+        if opened <= found[-1].starts:
+            return ()
+        found.append(replace(first, starts=opened, revokes_earlier=False))
+    complete = in_order([*entries, *found])
+    newest = max(ends)  # what would have been open when it was made was made as well
+    made = {each.id for each in open_windows(complete, now) if each.id < newest}
+    return found if made <= ends.keys() else ()
 
 
 def in_order(entries: Sequence[SecretsEntry]) -> Sequence[SecretsEntry]:

@@ -12,7 +12,7 @@ from proself_mail.schedule import (
     SecretsEntry,
     format_instant,
     in_order,
-    lost_entry,
+    lost_entries,
     opens_soon,
 )
 from proself_mail.text.command_line import shell_word
@@ -108,14 +108,19 @@ def _newest_file(
         "bring the newest stack file here (`git pull`), or undo the edit: entries of `secrets` are "
         "only ever appended"
     )
-    entry = lost_entry(ends, entries, now)
-    if entry is None:
+    lost = lost_entries(ends, entries, now)
+    if not lost:
         return bring
-    command = "rotate --revoke" if entry.revokes_earlier else "rotate --now"
-    line = config_set_secrets(stack, entries, in_order([*entries, entry]))
+    line = config_set_secrets(stack, entries, in_order([*entries, *lost]))
+    commands = ["`rotate --revoke`" if each.revokes_earlier else "`rotate --now`" for each in lost]
+    if len(lost) == 1:
+        return (
+            f"{bring}; if the file of a {commands[0]} was lost before its commit, `{line}` "
+            "puts its entry there again"
+        )
     return (
-        f"{bring}; if the file of a `{command}` was lost before its commit, `{line}` "
-        "puts its entry there again"
+        f"{bring}; if the entries of {len(lost)} runs were lost before their commit "
+        f"({', '.join(commands)}), `{line}` puts them there again"
     )
 
 

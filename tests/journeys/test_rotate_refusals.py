@@ -41,16 +41,17 @@ def journey(stack_to_rotate: Journey) -> Journey:
 
 def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
     """Edited, moved, removed or old."""
-    later(journey, 10)
-    rotate(journey, "--now")
+    for days in (10, 20):
+        later(journey, days)
+        rotate(journey, "--now")
     secrets = journey.outputs(STACK)["clientSecrets"]
-    first, second = entries(journey)
+    first, second, third = entries(journey)
     before = journey.mark()
     for changed in (
-        [second],
-        [first | {"overlapDays": 31}, second],
+        [second, third],
+        [first | {"overlapDays": 31}, second, third],
         [first],
-        [first | {"from": instant(timedelta(hours=1))}, second],
+        [first | {"from": instant(timedelta(hours=1))}, second, third],
     ):
         set_entries(journey, *changed)
         assert "stack file is older" in rotate(journey, code=3)
@@ -62,14 +63,18 @@ def test_a_file_that_lacks_a_live_secret_is_refused(journey: Journey) -> None:
     refused = journey.proself_mail("up", "--stack", STACK)
     assert refused.returncode == 2, refused.stderr
     assert "in the order of their `from`" in " ".join(refused.stderr.split())
-    set_entries(journey, first)
-    told = rotate(journey, code=3)
-    line = told.partition("`rotate --now` was lost before its commit, `")[2].partition("`")[0]
-    typed = subprocess.run(
-        ["sh", "-ec", line], cwd=journey.folder, env=journey.environment, capture_output=True
-    )
-    assert typed.returncode == 0, told
-    assert entries(journey) == [first, second]
+    for kept, lost in (
+        ([first, second], "the file of a `rotate --now` was lost before its commit"),
+        ([first], "2 runs were lost before their commit (`rotate --now`, `rotate --now`)"),
+    ):
+        set_entries(journey, *kept)
+        told = rotate(journey, code=3)
+        line = told.partition(f"{lost}, `")[2].partition("`")[0]
+        typed = subprocess.run(
+            ["sh", "-ec", line], cwd=journey.folder, env=journey.environment, capture_output=True
+        )
+        assert typed.returncode == 0, told
+        assert entries(journey) == [first, second, third]
     assert "Nothing is due" in rotate(journey)
     # What would stop a rotation is told while there is time.
     tree = journey.folder / "tree"

@@ -13,7 +13,7 @@ from proself_mail.schedule import (
     Window,
     format_instant,
     in_order,
-    lost_entry,
+    lost_entries,
     most_open,
     open_windows,
     opens_soon,
@@ -25,6 +25,7 @@ from proself_mail.schedule import (
 )
 
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 T0 = datetime(2027, 4, 1, tzinfo=UTC)
 
 
@@ -316,35 +317,63 @@ def test_a_window_is_named_by_its_start() -> None:
     assert Window(T0, T0 + DAY, 0, newest=True).id == "20270401T000000Z"
 
 
-@given(
-    histories(),
-    instants,
-    st.integers(1, 60 * 24 * 300),
-    st.integers(0, 60 * 24 * 400),
-    st.booleans(),
+gaps = st.integers(1, 60 * 24 * 300).map(lambda minutes: timedelta(minutes=minutes))
+lost = st.lists(st.tuples(gaps, st.booleans()), min_size=1, max_size=4)
+
+
+@given(histories(), instants, lost, st.integers(0, 60 * 24 * 400))
+@example([entry(T0, 2, 0), entry(T0 + MINUTE, 1, 0)], T0, [(2 * MINUTE, False)], 60 * 24).via(
+    "one whose first window is closed by now"
 )
-@example([entry(T0, 2, 0), entry(T0 + timedelta(minutes=1), 1, 0)], T0, 1, 60 * 24, False)
-def test_a_lost_entry_is_found_from_what_was_made(
-    entries: list[SecretsEntry], began: datetime, after: int, since: int, revokes: bool
+@example([entry(T0)], T0, [(150 * DAY, True), (DAY, False)], 0).via(
+    "a revocation whose window the entry before would have opened"
+)
+@example([entry(T0)], T0, [(20 * DAY, False), (130 * DAY, False)], 0).via(
+    "two, the later at an instant of the entry before"
+)
+def test_lost_entries_are_found_from_what_was_made(
+    entries: list[SecretsEntry],
+    began: datetime,
+    lost: list[tuple[timedelta, bool]],
+    since: int,
 ) -> None:
-    """Of an early rotation or a revocation; whatever it says, the same secrets are to exist."""
+    """Of early rotations and revocations; whatever they say, the same secrets are to exist."""
     last = entries[-1]
-    starts = max(began, last.starts) + timedelta(minutes=after)
-    appended = [*entries, replace(last, starts=starts, revokes_earlier=revokes)]
+    starts, appended = max(began, last.starts), list(entries)
+    for after, revokes in lost:
+        starts += after
+        appended.append(replace(last, starts=starts, revokes_earlier=revokes))
     now = starts + timedelta(minutes=since)
     ends = {each.id: each.expires for each in open_windows(appended, now)}
     assume(vanishing(ends, entries, now))
     planned = [*entries, entry(now + DAY)]
-    found = lost_entry(ends, planned, now)
-    assert found is not None
-    assert found == lost_entry(ends, entries, now)
-    again = open_windows(in_order([*planned, found]), now)
+    found = lost_entries(ends, planned, now)
+    assert 0 < len(found) <= len(lost)
+    assert found == lost_entries(ends, entries, now)
+    again = open_windows(in_order([*planned, *found]), now)
     assert {each.id: each.expires for each in again} == ends
+    needed = {each.id for each in open_windows([*entries, *_unrevoking(appended, entries)], now)}
+    assert any(each.revokes_earlier for each in found) <= (needed != ends.keys())
 
 
-def test_what_one_entry_does_not_explain_is_left_to_people() -> None:
+def _unrevoking(appended: list[SecretsEntry], entries: list[SecretsEntry]) -> list[SecretsEntry]:
+    return [replace(each, revokes_earlier=False) for each in appended[len(entries) :]]
+
+
+def test_no_revocation_is_proposed_that_would_take_a_live_secret_away() -> None:
+    """Somebody took the one of the second entry out of the state."""
+    entries = [entry(T0, 400, 30), entry(T0 + 100 * DAY, 10, 2)]
+    early, now = T0 + 105 * DAY, T0 + 106 * DAY
+    ends = {window_id(T0): T0 + 430 * DAY, window_id(early): early + 12 * DAY}
+    assert not lost_entries(ends, entries, now)
+    del ends[window_id(T0)]
+    [found] = lost_entries(ends, entries, now)
+    assert found == entry(early, 10, 2, revokes=True)
+
+
+def test_what_no_lost_entries_explain_is_left_to_people() -> None:
     now = T0 + 20 * DAY
     ends = {each.id: each.expires for each in open_windows([entry(T0)], now)}
-    assert lost_entry(ends, [entry(T0)], now) is None, "nothing vanishes"
-    assert lost_entry(ends, [entry(T0, overlap=31)], now) is None
-    assert lost_entry(ends, [entry(T0 + DAY)], now) is None
+    assert not lost_entries(ends, [entry(T0)], now), "nothing vanishes"
+    assert not lost_entries(ends, [entry(T0, overlap=31)], now)
+    assert not lost_entries(ends, [entry(T0 + DAY)], now)
