@@ -17,6 +17,12 @@ from proself_mail.schedule import (
 )
 from proself_mail.text.command_line import shell_word
 
+EARLIER_REMOVED = (
+    "a newer one stands, so that no run makes it anew; a refresh by Pulumi would, and nobody needs "
+    "that"
+)
+"""What becomes of a client secret that somebody removed and that is not the newest: a clause."""
+
 Mend = Callable[[str, str | None], str]
 """Writes the line that gives the key at a path a value; None takes the key away."""
 

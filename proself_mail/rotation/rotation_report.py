@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from proself_mail.config.mending import EARLIER_REMOVED
 from proself_mail.errors import Error, sentence
 from proself_mail.quantity import quantity
 from proself_mail.rotation.reminder import Level, Reminder
@@ -79,7 +80,11 @@ def notes(of: Plan, *, dying: Container[str] = ()) -> Iterator[str]:
             "secrets)"
         )
     for window in of.secrets.vanished:
-        yield f"the client secret of the window {window.id} was removed by somebody in Entra"
+        made = [each for each in of.windows if each.id in of.secrets.keys]
+        earlier = f": {EARLIER_REMOVED}" if made and window.starts < made[-1].starts else ""
+        yield (
+            f"the client secret of the window {window.id} was removed by somebody in Entra{earlier}"
+        )
     if of.noted.is_damaged:
         yield "what the application's notes say of earlier rotations cannot be read"
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from proself_mail import facts
 from proself_mail.check import Outcome
 from proself_mail.config import time_limit
+from proself_mail.config.mending import EARLIER_REMOVED
 from proself_mail.config.settings import Settings
 from proself_mail.entra import faq, notes
 from proself_mail.entra.directory import ApplicationRecord
@@ -28,6 +29,7 @@ from proself_mail.entra.patience import Patience, Say
 from proself_mail.errors import CheckFailed, Error, sentence
 from proself_mail.proself import proself_file
 from proself_mail.proself.proself import ProselfConfig
+from proself_mail.schedule import format_instant
 from proself_mail.stack import engine_environment, lock
 from proself_mail.stack.failure import Failure, Kind
 from proself_mail.stack.observed import Observed
@@ -263,7 +265,12 @@ class Update:
             self._told,
             self._runs,
             path,
-            (*clean.result(), *self._further(seen.result()), *self._ends()),
+            (
+                *clean.result(),
+                *self._further(seen.result()),
+                *self._removed(seen.result(), outputs),
+                *self._ends(),
+            ),
             self._drift(seen.result()),
         )
 
@@ -278,6 +285,19 @@ class Update:
         )
         covered = ", ".join(sorted(seen.further_consent))
         return (f"the consent covers {covered} too, which `permissions` does not name; {step}",)
+
+    def _removed(self, seen: ReadBack, outputs: Outputs) -> Sequence[str]:
+        """Tell of earlier secrets that somebody removed; one just made may not show yet."""
+        now = self._at.opened.tenant_now()
+        if self._record.wrote_lately(now):
+            return ()
+        there = {each.key_id for each in seen.application.passwords}
+        return [
+            f"the client secret {each.key_id}, until {format_instant(each.expires)}, was removed "
+            f"by somebody in Entra: {EARLIER_REMOVED}"
+            for each in outputs.client_secrets[:-1]
+            if each.key_id not in there and each.expires > now
+        ]
 
     def _ends(self) -> Sequence[str]:
         """Tell of a test stack whose time is over, or nearly."""

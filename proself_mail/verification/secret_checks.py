@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from proself_mail.check import Check, Outcome, fail, ok
-from proself_mail.config.mending import undeclared
+from proself_mail.config.mending import EARLIER_REMOVED, undeclared
 from proself_mail.diagnosis.diagnosis import diagnose
 from proself_mail.diagnosis.explain import names_of
 from proself_mail.entra.directory import ApplicationRecord, PasswordRecord, ServicePrincipalRecord
@@ -53,7 +53,10 @@ def secrets(seen: Evidence, found: ApplicationRecord) -> Check:
     )
     # Of an earlier one nothing has to be made good; "secret in Proself" says whether it was there.
     notes = [f"{ended} expired and of no use"] if ended else []
-    return ok(name, ", ".join([shown, *notes, *([removed] if gone else [])]))
+    if gone:
+        is_open = any(secret.expires > seen.at for secret in gone)
+        notes.append(f"{removed}: {EARLIER_REMOVED}" if is_open else removed)
+    return ok(name, ", ".join([shown, *notes]))
 
 
 def _is_removed(seen: Evidence) -> bool:

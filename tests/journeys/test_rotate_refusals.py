@@ -178,6 +178,16 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey, tmp_path: Path
     found = _client_secrets(journey)
     assert found["outcome"] == "OK", "nothing has to be made good"
     assert f"Entra no longer holds {first['keyId']}" in found["detail"]
+    # Pulumi makes what the program declares, which a person who uses it is to know.
+    preview = journey.pulumi("preview", "--refresh", "--stack", STACK)
+    assert "+ 1 to create" in preview.stdout
+    refreshing = "no run makes it anew; a refresh by Pulumi would, and nobody needs that"
+    assert refreshing in found["detail"]
+    assert refreshing in rotate(journey, code=6)
+    up = journey.proself_mail("up", "--stack", STACK)
+    assert up.returncode == 0, up.stderr
+    assert f"{first['keyId']}, until {first['expires']}, was removed" in " ".join(up.stdout.split())
+    assert refreshing in " ".join(up.stdout.split())
 
     journey.change(STACK, owners=[str(uuid.uuid4())])
     told = tmp_path / "told"
