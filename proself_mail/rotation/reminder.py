@@ -3,6 +3,7 @@
 A new secret stops nothing and starts nothing: somebody pastes it into Proself and signs in there
 again, before the one that Proself has ends. Which one that is, people say by `rotate
 --acknowledge`; while nobody said so, it is taken to be the one that ends first.
+Once one has ended so, Proself may have that; no rotation changes this, only somebody's word.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Reminder:
     level: Level
     newest: LiveSecret
     in_proself: LiveSecret | None
-    """The one that Proself has, or is taken to have; none where that one has ended."""
+    """The one that Proself has, or is taken to have; none where it has ended, or may have."""
     is_known: bool
     """Whether somebody said which one it is."""
 
@@ -72,7 +73,7 @@ def remind(
 
     `live` is in the order of the windows, at least one; `lost` are those that sign in and that the
     state does not have any more; `pasted` is the key id of the one that was acknowledged last;
-    `first` says that no window was ever open before these.
+    `first` says that the first secret of all is among these.
     """
     newest, either = live[-1], (*lost, *live)
     if pasted is not None:
@@ -81,14 +82,14 @@ def remind(
             return Reminder(Level.OVERDUE, newest, None, is_known=True)
         level = Level.NONE if found is newest else _how_soon(found, now)
         return Reminder(level, newest, found, is_known=True)
+    if not first:
+        return Reminder(Level.URGENT, newest, None, is_known=False)
     # The newest may be the first to end, where a policy has shortened what is made since.
     older = [each for each in either if each is not newest and each.window <= newest.window]
     if older:
         oldest = min(older, key=lambda each: each.expires)
         return Reminder(_how_soon(oldest, now), newest, oldest, is_known=False)
-    # The only one left: Proself has it, or it has one that ended.
-    level = Level.NOTICE if first else Level.URGENT
-    return Reminder(level, newest, newest if first else None, is_known=False)
+    return Reminder(Level.NOTICE, newest, newest, is_known=False)
 
 
 def _how_soon(secret: LiveSecret, now: datetime) -> Level:

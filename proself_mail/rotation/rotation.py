@@ -18,6 +18,7 @@ from proself_mail.schedule import (
     Window,
     open_windows,
     vanishing,
+    window_id,
 )
 from proself_mail.stack.outputs import are_secrets_told
 from proself_mail.stack.state import State
@@ -164,17 +165,15 @@ def _reminder(
     if not live:
         return None
     overlap = entries[live[-1].entry].overlap
-    return remind(
-        [
-            LiveSecret(keys[each.id], each.id, each.expires, entries[each.entry].overlap)
-            for each in live
-        ],
-        [
-            LiveSecret(each.key_id, ledger.made[each.key_id], each.expires, overlap)
-            for each in secrets.lost
-            if each.expires
-        ],
-        ledger.pasted,
-        now,
-        first=live[-1].starts == entries[0].starts,
-    )
+    known = [
+        LiveSecret(keys[each.id], each.id, each.expires, entries[each.entry].overlap)
+        for each in live
+    ]
+    lost = [
+        LiveSecret(each.key_id, ledger.made[each.key_id], each.expires, overlap)
+        for each in secrets.lost
+        if each.expires
+    ]
+    first = window_id(entries[0].starts)
+    is_first_there = any(each.window == first for each in (*known, *lost))
+    return remind(known, lost, ledger.pasted, now, first=is_first_there)

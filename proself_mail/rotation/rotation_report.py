@@ -48,10 +48,8 @@ def days_left(of: Plan) -> Iterator[str]:
     if reminder is None:
         return
     if reminder.mail_ends is None:
-        yield (
-            "A person must act now: every client secret that Proself may have has ended or is "
-            "revoked."
-        )
+        which = "that Proself has" if reminder.is_known else "that Proself may have"
+        yield f"A person must act now: a client secret {which} has ended or is revoked."
         return
     days = quantity((reminder.mail_ends - of.now).days, "day")
     left = f"{days}, until {format_instant(reminder.mail_ends)}"
@@ -202,7 +200,8 @@ def _what_to_do(reminder: Reminder | None) -> str:
     if reminder.level is Level.NOTICE and reminder.newest is reminder.in_proself:
         return "say which client secret Proself has"
     if reminder.in_proself is None:
-        return "mail has stopped, paste the new client secret"
+        stopped = "mail has stopped" if reminder.is_known else "mail may have stopped"
+        return f"{stopped}, paste the new client secret"
     return f"paste the new client secret before {format_instant(reminder.in_proself.expires)}"
 
 
@@ -269,10 +268,11 @@ def _when(of: Reminder) -> tuple[str, str]:
                 "メール送信が停止しています。Proself に設定されているシークレットは無効です。",
             )
         return (
-            "Nobody has said that Proself has the newest client secret, and all others have ended "
-            "or are revoked: if it was not pasted, mail stops.",
-            "最新のシークレットが Proself に設定されたという記録がなく、それ以前のシークレットは"
-            "すべて期限が切れたか、取り消されています。未設定の場合、メール送信は停止します。",
+            "Nobody has said which client secret Proself has, and an older one that it may have "
+            "has ended or is revoked: if no newer one was pasted, mail has stopped.",
+            "Proself に設定されているシークレットの記録がなく、設定されている可能性のあるものが"
+            "期限切れか、取り消されています。新しいものを設定していない場合、メール送信は停止して"
+            "います。",
         )
     ends, ends_ja = format_instant(of.in_proself.expires), _in_japanese(of.in_proself.expires)
     soon, soon_ja = ("Soon: ", "至急: ") if of.level is Level.URGENT else ("", "")

@@ -198,7 +198,7 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey, tmp_path: Path
     assert "Paste the newest client secret (key ID " in " ".join(done.stdout.split())
     assert told.read_text(encoding="utf-8").splitlines() == [
         "person=failed",
-        f"title=Proself mail {STACK}: mail has stopped, paste the new client secret",
+        f"title=Proself mail {STACK}: mail may have stopped, paste the new client secret",
     ]
 
 

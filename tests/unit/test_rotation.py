@@ -110,6 +110,7 @@ def secret(key: str, starts: datetime) -> LiveSecret:
 
 
 OLD, NEW = secret(ONE, T0), secret(TWO, T0 + 150 * DAY)
+LATER = secret("33333333-3333-4333-8333-333333333333", T0 + 300 * DAY)
 SHORT = replace(NEW, expires=OLD.expires - 60 * DAY)
 
 
@@ -118,16 +119,18 @@ SHORT = replace(NEW, expires=OLD.expires - 60 * DAY)
     [
         ([OLD], None, 1, True, Level.NOTICE, "records so"),
         ([OLD], ONE, 1, True, Level.NONE, "Nobody has to act"),
-        ([OLD, NEW], ONE, 150, False, Level.NOTICE, "Mail stops at 2027-09-28"),
-        ([OLD, NEW], ONE, 165, False, Level.URGENT, "Soon: Mail stops"),
-        ([OLD, NEW], None, 150, False, Level.NOTICE, "if Proself still has the older"),
-        ([OLD, NEW], None, 170, False, Level.URGENT, "Soon: Mail stops"),
-        ([OLD, NEW], TWO, 170, False, Level.NONE, "Nobody has to act"),
+        ([OLD, NEW], ONE, 150, True, Level.NOTICE, "Mail stops at 2027-09-28"),
+        ([OLD, NEW], ONE, 165, True, Level.URGENT, "Soon: Mail stops"),
+        ([OLD, NEW], None, 150, True, Level.NOTICE, "if Proself still has the older"),
+        ([OLD, NEW], None, 170, True, Level.URGENT, "Soon: Mail stops"),
+        ([OLD, NEW], TWO, 170, True, Level.NONE, "Nobody has to act"),
         ([NEW], ONE, 181, False, Level.OVERDUE, "Mail has stopped"),
-        ([NEW], None, 181, False, Level.URGENT, "if it was not pasted"),
-        ([OLD, SHORT], None, 1, False, Level.NOTICE, "Mail stops at 2027-09-28"),
-        ([OLD, SHORT], ONE, 1, False, Level.NOTICE, "Mail stops at 2027-09-28"),
-        ([OLD, SHORT], TWO, 1, False, Level.NONE, "Nobody has to act"),
+        ([NEW], None, 181, False, Level.URGENT, "if no newer one was pasted"),
+        ([NEW, LATER], None, 300, False, Level.URGENT, "if no newer one was pasted"),
+        ([NEW, LATER], TWO, 300, False, Level.NOTICE, "Mail stops at 2028-02-25"),
+        ([OLD, SHORT], None, 1, True, Level.NOTICE, "Mail stops at 2027-09-28"),
+        ([OLD, SHORT], ONE, 1, True, Level.NOTICE, "Mail stops at 2027-09-28"),
+        ([OLD, SHORT], TWO, 1, True, Level.NONE, "Nobody has to act"),
     ],
 )
 def test_reminders_sharpen(
@@ -151,7 +154,7 @@ def test_reminders_sharpen(
 
 def test_one_that_the_state_lost_may_be_in_proself_if_it_is_no_newer() -> None:
     """Whichever of them ends first."""
-    of_lost = remind([SHORT], [OLD], None, T0, first=False)
+    of_lost = remind([SHORT], [OLD], None, T0, first=True)
     assert (of_lost.level, of_lost.in_proself) == (Level.NOTICE, OLD)
     behind = remind([OLD], [NEW], None, T0, first=True)
     assert (behind.level, behind.in_proself) == (Level.NOTICE, OLD)
@@ -265,6 +268,34 @@ def test_a_person_must_only_where_the_exit_code_says_so_too(
     is_due = plan.reminder.level is not Level.NONE
     assert ("`proself-mail rotate --acknowledge" in failed) is is_due, "the issue keeps saying so"
     assert (rotation_report.still_to_do(plan) is not None) is is_due
+
+
+def test_a_rotation_alone_lowers_no_alarm() -> None:
+    """What Proself has changed nothing by it; a run says the same before and after it."""
+    entries = [SecretsEntry(T0, 150 * DAY, 30 * DAY)]
+    [two] = open_windows(entries, T0 + 299 * DAY)
+    now = T0 + 300 * DAY
+    passwords = [PasswordRecord(TWO, "", None, two.expires)]
+    resources = {}
+    said: list[str] = []
+    for key in (TWO, ONE):
+        newest = open_windows(entries, now)[-1] if key == ONE else two
+        name = SECRET_PREFIX + newest.id
+        ends = {"endDate": format_instant(newest.expires)}
+        resources[name] = Resource(name, f"app/password/{key}", ends)
+        passwords.append(PasswordRecord(key, "", None, newest.expires))
+        application = replace(APPLICATION, passwords=tuple(passwords))
+        state = State(dict(resources), (), (), {})
+        plan = rotation.plan("dev", entries, state, application, now, now)
+        assert plan.reminder
+        assert plan.reminder.level is Level.URGENT
+        said += rotation_report.days_left(plan)
+        assert "mail may have stopped" in rotation_report.title("dev", plan.reminder)
+    assert len(set(said)) == 1
+    noted = replace(application, notes=Ledger({}, pasted=TWO).into(""))
+    plan = rotation.plan("dev", entries, state, noted, now, now)
+    assert plan.reminder
+    assert plan.reminder.level is Level.NOTICE, "until somebody says"
 
 
 def test_the_ledger_stands_beside_what_people_write() -> None:
