@@ -364,7 +364,7 @@ async def _update(
     """
     if plan.only_forgets:
         record = up.begin(at, looked)
-        record = record.writing(at.opened.tenant_now())
+        record = record.writing(at.opened.tenant_now(), at.state.written)
         was_all = await _forget(at, say) and not record.carries_on
         if was_all:
             record.end()

@@ -89,6 +89,8 @@ class State:
     """What `pulumi state taint` marked: the next update replaces it."""
     secrets_provider: SecretsProvider = field(default_factory=SecretsProvider)
     """What encrypts its secrets."""
+    written: str = ""
+    """When the engine wrote it, as it says; blank where it does not. Each write has another."""
 
     @property
     def holds_anything(self) -> bool:
@@ -222,6 +224,7 @@ def read(deployment: Mapping[str, Any]) -> State:
         tuple(replaced),
         tuple(tainted),
         secrets_provider.of_state(deployment),
+        str((deployment.get("manifest") or {}).get("time") or ""),
     )
     # What these cannot be read from is told now, and by who knows of which stack it is.
     _ = found.stack_id, found.made, found.ends, found.secrets_made

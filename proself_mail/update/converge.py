@@ -180,7 +180,7 @@ class Update:
             self._say(f"adopting what is there already: {', '.join(adoption)}")
             environment[engine_environment.ADOPT] = json.dumps(dict(adoption))
         before = self._record
-        self._record = before.writing(self._at.opened.tenant_now())
+        self._record = before.writing(self._at.opened.tenant_now(), state.written)
         self._state = state  # what notes are given back by where it cannot be read afterwards
         observed = await self._stack.updating(self._say, environment)
         self._runs += 1
@@ -198,6 +198,8 @@ class Update:
                 if each.kind is Kind.PERMANENT:
                     raise each.error() from None
             raise
+        now = self._at.opened.tenant_now()
+        self._record = self._record.leaving(now, self._state.written)
         return observed, self._state
 
     async def _after(

@@ -1,15 +1,14 @@
 """What an update left in the tenant and not in its state: adopt it, remove it, or stop and say so.
 
-Decided purely, from the state, the tenant's listing and the instant at which the update began.
-Only what bears this stack's own UUID, letter by letter, is looked at; a name decides nothing.
-Removed is only what this update made and what holds nothing worth keeping: an application without
-a secret, a secret that reached no state. With doubt it stops.
+Decided purely, from the state, the tenant's listing and the update's journal. Only what bears this
+stack's own UUID, letter by letter, is looked at; a name decides nothing. Removed is only what this
+update made and what holds nothing worth keeping: an application without a secret, a secret that
+reached no state, which one does of which the application's notes know. With doubt it stops.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from proself_mail.config import stamp
@@ -21,12 +20,16 @@ from proself_mail.entra.directory import (
     PasswordRecord,
     ServicePrincipalRecord,
 )
+from proself_mail.entra.ledger import Damaged, Ledger
 from proself_mail.errors import Refused
 from proself_mail.quantity import quantity
 from proself_mail.schedule import format_instant
 from proself_mail.stack import backend
 from proself_mail.stack.output_names import APPLICATION_OBJECT_ID
 from proself_mail.stack.state import APPLICATION, CONSENT, IDENTIFIER_URI, SERVICE_PRINCIPAL, State
+from proself_mail.update.journal import Journal
+
+_REMOVE = "remove it in Entra (App registrations → Certificates & secrets)"
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,50 @@ class Plan:
     """What is left alone, and why."""
 
 
+@dataclass(frozen=True)
+class _Whose:
+    """Who made a client secret that the state does not have."""
+
+    record: Journal
+    description: str
+    recorded: Container[str]
+
+    def is_ours(self, password: PasswordRecord, application: ApplicationRecord) -> bool:
+        """Say whether this update made it, and nobody can have its value."""
+        return (
+            self.record.made(password.starts)
+            and password.display_name.startswith(self.description)
+            and not self.may_be_in_use(password, application)
+        )
+
+    def may_be_in_use(self, password: PasswordRecord, application: ApplicationRecord) -> bool:
+        """Say whether it is known to have been in a state, or what was known cannot be read."""
+        for notes in (application.notes, self.record.notes):
+            try:
+                ledger = Ledger.read(notes)
+            except Damaged:
+                return True
+            if password.key_id in ledger.made or password.key_id == ledger.pasted:
+                return True
+        return password.key_id in self.recorded
+
+
 def plan(
     state: State,
     stamped: Sequence[ApplicationRecord],
     stack_id: UUID,
-    began: datetime,
+    record: Journal,
     description: str,
     stack: str,
+    recorded: Container[str],
 ) -> Plan:
     """Decide about live applications that a listing by the stack's stamp shows.
 
-    `description` is what names of this stack's secrets begin with, `stack` its own name. Raises
-    `Refused` where nothing can be decided without a person.
+    `description` is what names of this stack's secrets begin with, `stack` its own name;
+    `recorded` are key ids of what this state or one before it had. Raises `Refused` where nothing
+    can be decided without a person.
     """
+    whose = _Whose(record, description, recorded)
     replaced = [each for each in stamped if each.object_id in state.replaced_applications]
     to_go = [
         f"the application {_shown(each)} was replaced, and an update deletes it"
@@ -71,15 +105,15 @@ def plan(
             "this stack's, then try again.",
         )
     if state.application_id is not None:
-        if doubtful := [each for each in others if not is_empty(each, began)]:
+        if doubtful := [each for each in others if not is_empty(each, record)]:
             raise _in_doubt([*own, *doubtful], state, stack)
-        removals, reports = _secrets(own, state, began, description)
+        removals, reports = _secrets(own, state, whose)
         return Plan(purge=tuple(others), remove=removals, reports=(*reports, *to_go))
-    keep = _to_adopt(others, state, began, description, stack)
+    keep = _to_adopt(others, state, whose, stack)
     if keep is None:
         return Plan()
     purge = tuple(each for each in others if each is not keep)
-    removals, reports = _secrets([keep], state, began, description)
+    removals, reports = _secrets([keep], state, whose)
     return Plan(keep, purge, removals, reports)
 
 
@@ -110,7 +144,7 @@ def instead_of_making(others: Sequence[ApplicationRecord], gone: str, stack: str
 
 
 def binned(
-    state: State, deleted: Sequence[ApplicationRecord], stack_id: UUID, began: datetime
+    state: State, deleted: Sequence[ApplicationRecord], stack_id: UUID, record: Journal
 ) -> tuple[ApplicationRecord, ...]:
     """Choose from the recycle bin what this update had made, and was killed in removing."""
     return tuple(
@@ -119,20 +153,20 @@ def binned(
         if each.object_id != state.application_id
         and stamp.stack_tag(stack_id) in each.tags
         and stamp.read(each.tags) is not None
-        and is_empty(each, began)
+        and is_empty(each, record)
     )
 
 
 def _to_adopt(
     found: Sequence[ApplicationRecord],
     state: State,
-    began: datetime,
-    description: str,
+    whose: _Whose,
     stack: str,
 ) -> ApplicationRecord | None:
     """Choose the application that the state is to take in, if any."""
     if len(found) == 1:
-        secrets = [p for p in found[0].passwords if not _is_ours(p, began, description)]
+        [only] = found
+        secrets = [p for p in only.passwords if not whose.is_ours(p, only)]
         # One that the stack's outputs tell of was in its state, and is no other stack's.
         if secrets and state.outputs.get(APPLICATION_OBJECT_ID) != found[0].object_id:
             raise Refused(
@@ -150,29 +184,20 @@ def _to_adopt(
                 f"teardown --stack {stack} --keep-stack` does so), then try again.",
             )
         return found[0]
-    if any(not is_empty(each, began) for each in found):
+    record = whose.record
+    if any(not is_empty(each, record) for each in found):
         raise _in_doubt(found, state, stack)
     # All made by this update and empty: the oldest has been replicated the longest.
-    return min(found, key=lambda each: (each.created or began, each.object_id), default=None)
+    return min(found, key=lambda each: (each.created or record.since, each.object_id), default=None)
 
 
-def is_empty(application: ApplicationRecord, began: datetime) -> bool:
+def is_empty(application: ApplicationRecord, record: Journal) -> bool:
     """Say whether this update made it, and nothing is lost with it."""
-    made = application.created
-    return made is not None and made >= began and not application.passwords
-
-
-def _is_ours(password: PasswordRecord, began: datetime, description: str) -> bool:
-    """Say whether this update made a secret."""
-    return (
-        password.starts is not None
-        and password.starts >= began
-        and password.display_name.startswith(description)
-    )
+    return record.made(application.created) and not application.passwords
 
 
 def _secrets(
-    applications: Sequence[ApplicationRecord], state: State, began: datetime, description: str
+    applications: Sequence[ApplicationRecord], state: State, whose: _Whose
 ) -> tuple[tuple[tuple[ApplicationRecord, PasswordRecord], ...], tuple[str, ...]]:
     """Tell secrets that a cut-off update doubled from those that may be in use.
 
@@ -186,12 +211,17 @@ def _secrets(
         for password in application.passwords:
             if password.key_id in known:
                 continue
-            if _is_ours(password, began, description) and password.expires in windows:
+            if whose.is_ours(password, application) and password.expires in windows:
                 removals.append((application, password))
+            elif whose.may_be_in_use(password, application):
+                reports.append(
+                    f"the client secret {password.shown} is this stack's, or may be, and no longer "
+                    f"in its state; it is left alone: once Proself has the newest, {_REMOVE}"
+                )
             else:
                 reports.append(
-                    f"the client secret {password.shown} is not in the stack's state "
-                    "and is left alone"
+                    f"the client secret {password.shown} is not in the stack's state and is left "
+                    f"alone: once nobody uses it, {_REMOVE}"
                 )
     return tuple(removals), tuple(reports)
 

@@ -56,6 +56,8 @@ class Orphans:
         """Ids of what was removed and told so; readers that trail may go on showing it."""
         self._replaced: set[str] = set()
         """Object ids of applications that the engine has to delete, and forgets when it has."""
+        self._recorded: set[str] = set()
+        """Key ids of the client secrets that a state had or told of, which may have lost them."""
         self._narrowed: tuple[str, ...] = ()
         """What an adopted consent covered and the stack does not declare, as a sentence."""
 
@@ -215,6 +217,7 @@ class Orphans:
 
     def _plan(self, state: State, stamped: Sequence[ApplicationRecord]) -> Plan:
         self._replaced |= state.replaced_applications
+        self._recorded |= state.made.keys()
         standing = [
             self.without_removed(each)
             for each in stamped
@@ -224,9 +227,10 @@ class Orphans:
             state,
             standing,
             self._settings.stack_id,
-            self._record.began,
+            self._record,
             self._settings.secret_description,
             self._stack,
+            self._recorded,
         )
 
     def without_removed(self, application: ApplicationRecord) -> ApplicationRecord:
@@ -265,7 +269,7 @@ class Orphans:
         object_id = application.object_id
         try:
             again = await self._patience.told(lambda: self._directory.application(object_id))
-            if self._tag not in again.tags or not leftovers.is_empty(again, self._record.began):
+            if self._tag not in again.tags or not leftovers.is_empty(again, self._record):
                 raise Refused(
                     f"The application {object_id} was to be removed as a double, and is no "
                     "longer what it was.",
@@ -317,7 +321,7 @@ class Orphans:
             return
         deleted = {each.object_id: each for listing in listings for each in listing}
         for each in leftovers.binned(
-            state, tuple(deleted.values()), self._settings.stack_id, self._record.began
+            state, tuple(deleted.values()), self._settings.stack_id, self._record
         ):
             self._say(f"purging the application {each.object_id}: a double that holds nothing")
             await self._purged(each.object_id)

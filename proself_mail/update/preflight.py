@@ -38,6 +38,7 @@ from proself_mail.stack.state import APPLICATION, SERVICE_PRINCIPAL, State
 from proself_mail.stack.taint import tainted, untaint
 from proself_mail.text.quotation import literal
 from proself_mail.update import leftovers
+from proself_mail.update.journal import Journal
 from proself_mail.update.stack_session import StackSession
 
 _PAUSES = (0, 1, 3)
@@ -137,13 +138,13 @@ def of_stack(
     stamped: Sequence[ApplicationRecord],
     owners: frozenset[str] | DirectoryError | None,
     now: datetime,
-    began: datetime | None,
+    record: Journal | None,
 ) -> Sequence[Check]:
     """Compare a stack's state, its file and what bears its stamp. Reads nothing.
 
     `owners` are the object ids of the application's, or why they could not be seen; none where
-    they do not matter. What was made since `began` was made by the update that is to go on; None
-    where another one is at work.
+    they do not matter. `record` is the journal of the update that is to go on; None where another
+    one is at work.
     """
     name, caller = at.stack.name, at.opened.caller
     made = [each.created for each in stamped if each.object_id == at.state.application_id]
@@ -153,7 +154,7 @@ def of_stack(
         rights.ownership(at.settings, name, caller, owners if is_settled else None),
         # By our clock, as the program opens windows.
         _file_and_state(at.state, at.settings, now - at.opened.skew, name),
-        _stamp(at.state, at.settings, stamped, began, name),
+        _stamp(at.state, at.settings, stamped, record, name),
     )
 
 
@@ -182,7 +183,7 @@ def _stamp(
     state: State,
     settings: Settings,
     stamped: Sequence[ApplicationRecord],
-    began: datetime | None,
+    record: Journal | None,
     stack: str,
 ) -> Check:
     """Say what an update would find of earlier ones; FAIL where it would not know what to do."""
@@ -191,11 +192,17 @@ def _stamp(
         mending = f"`{untaint(stack, state.tainted)}` keeps what is there; then try again"
         detail = tainted(state.tainted)
         return Check(name, Outcome.FAIL, detail, next_step=mending, is_guard=True)
-    if began is None:
+    if record is None:
         return Check(name, Outcome.UNKNOWN, "another run is at work", required=False)
     try:
         found = leftovers.plan(
-            state, stamped, settings.stack_id, began, settings.secret_description, stack
+            state,
+            stamped,
+            settings.stack_id,
+            record,
+            settings.secret_description,
+            stack,
+            state.made,
         )
     except Refused as refused:
         cause, next_step = refused.cause, refused.next_step

@@ -96,9 +96,11 @@ async def _update(
 
 def begin(at: StackSession, looked: Looked) -> Journal:
     """Open the journal without which the engine is not to run."""
-    its = (each.notes for each in looked.stamped if each.object_id == at.state.application_id)
-    now = at.opened.tenant_now()
-    return journal.begin(_journal(at.stack), at.settings.stack_id, now, next(its, ""))
+    known = at.state.application_id  # where there is none, one that is found may be adopted
+    its = (each.notes for each in looked.stamped if known in (None, each.object_id))
+    notes = next(filter(None, its), "")
+    now, written = at.opened.tenant_now(), at.state.written
+    return journal.begin(_journal(at.stack), at.settings.stack_id, now, written, notes)
 
 
 def _journal(stack: Stack) -> Path:
@@ -150,8 +152,9 @@ async def look(at: StackSession) -> Looked:
     )
     # What an engine makes at this moment would be taken for something left behind.
     is_at_work = any(not each.is_dead for each in holders or ())
-    began = None if is_at_work else journal.began(_journal(stack), settings.stack_id, now)
-    of_stack = preflight.of_stack(at, bearers, owners, now, began)
+    path, stack_id = _journal(stack), settings.stack_id
+    record = None if is_at_work else journal.opened(path, stack_id, now, state.written)
+    of_stack = preflight.of_stack(at, bearers, owners, now, record)
     return Looked((*found, *here, its_own, *of_stack), bearers)
 
 

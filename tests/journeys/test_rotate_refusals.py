@@ -203,9 +203,20 @@ def test_a_secret_that_somebody_removed_is_told(journey: Journey, tmp_path: Path
 
 
 def test_a_secret_that_the_state_has_lost_is_told_and_mail_goes_on(journey: Journey) -> None:
-    """`pulumi destroy` of a production stack loses it too, and `pulumi stack import`."""
+    """`pulumi destroy` of a production stack loses it too, and `pulumi stack import`.
+
+    An update that was killed as it was made, and that this one carries on, is not said to have
+    made it.
+    """
     [lost] = journey.outputs(STACK)["clientSecrets"]
     rotate(journey, "--acknowledge")
+    file = yaml.safe_load((journey.folder / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))
+    made = {"stackId": file["config"]["proself-mail:stackId"], "notes": ""}
+    made |= dict.fromkeys(("began", "wrote"), passwords(journey)[lost["keyId"]]["startDateTime"])
+    update = journey.folder / "out" / STACK / "update.json"
+    update.parent.mkdir(exist_ok=True)
+    update.write_text(json.dumps(made), encoding="utf-8")
+    before = journey.mark()
     component = f"urn:pulumi:{STACK}::proself-mail::proself-mail:index:MailApp$azuread:index/"
     urn = f"{component}applicationPassword:ApplicationPassword::secret-{lost['id']}"
     assert journey.pulumi("state", "delete", urn, "--yes", "--stack", STACK).returncode == 0
@@ -213,6 +224,8 @@ def test_a_secret_that_the_state_has_lost_is_told_and_mail_goes_on(journey: Jour
     assert f"Mail stops at {lost['expires']}, when the client secret that Proself has ends" in said
     assert "Paste the newest client secret (key ID " in said
     assert f"{lost['keyId']}, until {lost['expires']}) is this stack's and no longer in" in said
+    assert removals(journey, before) == []
+    assert not update.exists(), "it was carried on"
     foreign = _check(journey, "foreign client secrets")
     assert f"{lost['keyId']}, the stack's own, which its state has lost" in foreign["detail"]
     assert "enter the newest in Proself" in foreign["next_step"]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,13 +20,16 @@ from proself_mail.entra.directory import (
     PasswordRecord,
     ServicePrincipalRecord,
 )
+from proself_mail.entra.ledger import Ledger
 from proself_mail.errors import Refused
 from proself_mail.schedule import format_instant
 from proself_mail.stack.state import APPLICATION, Resource, State
 from proself_mail.update import leftovers
+from proself_mail.update.journal import Journal
 
 OURS = uuid.UUID("6a1f0c2e-90b4-4f3a-8a1e-0c5c6d3f7a10")
 BEGAN = datetime(2027, 4, 1, 12, tzinfo=UTC)
+JOURNAL = Journal(Path("update.json"), OURS, BEGAN, carries_on=False, since=BEGAN)
 WINDOW_END = datetime(2027, 9, 28, tzinfo=UTC)
 DESCRIPTION = "Proself"
 OWN_ID = "11111111-1111-4111-8111-111111111111"
@@ -115,7 +119,7 @@ class Decided:
 
 def decide(state: State, listing: list[ApplicationRecord]) -> Decided:
     try:
-        return Decided(leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION, "S.test"))
+        return Decided(leftovers.plan(state, listing, OURS, JOURNAL, DESCRIPTION, "S.test", ()))
     except Refused:
         return Decided(None)
 
@@ -154,7 +158,7 @@ def test_what_may_be_another_stacks_is_never_to_be_deleted() -> None:
     ):
         state = state_of(application_id=known, secret=False)
         with pytest.raises(Refused, match="another stack has this `stackId`") as refused:
-            leftovers.plan(state, listing, OURS, BEGAN, DESCRIPTION, "S.test")
+            leftovers.plan(state, listing, OURS, JOURNAL, DESCRIPTION, "S.test", ())
         is_copied = "`proself-mail init --stack S.test` writes" in refused.value.next_step
         assert is_copied == (listing == [theirs])
         may_go = "`proself-mail teardown --stack S.test --keep-stack`" in refused.value.next_step
@@ -186,6 +190,30 @@ def test_only_secrets_of_this_update_that_another_stands_for_are_removed() -> No
         and each.display_name.startswith(DESCRIPTION)
         and each.expires == WINDOW_END
     ]
+
+
+@pytest.mark.parametrize("place", ["made", "pasted", "journal", "unreadable", "recorded"])
+def test_a_secret_that_was_in_a_state_is_never_this_updates(place: str) -> None:
+    """Proself may have it: the state lost it, or an older state was brought back."""
+    key = str(uuid.UUID(int=8))
+    made, pasted = Ledger({key: "20270401T000000Z"}).into(""), Ledger({}, pasted=key).into("")
+    notes = {"made": made, "pasted": pasted, "unreadable": "proself-mail: {"}.get(place, "")
+    record = replace(JOURNAL, notes=made if place == "journal" else "")
+    recorded = {key} if place == "recorded" else ()
+    held = (password(key, BEGAN, DESCRIPTION, WINDOW_END),)
+    own = replace(application(OWN_ID, WHOLE, BEGAN, held), notes=notes)
+    state = state_of(application_id=OWN_ID, secret=True)
+    plan = leftovers.plan(state, [own], OURS, record, DESCRIPTION, "S.test", recorded)
+    assert plan.remove == ()
+    [report] = plan.reports
+    assert key in report
+    assert "once Proself has the newest, remove it in Entra" in report
+    lost = replace(state, resources={})
+    with pytest.raises(Refused, match="the state is lost or older than the tenant"):
+        leftovers.plan(lost, [own], OURS, record, DESCRIPTION, "S.test", recorded)
+    none = replace(own, notes="")
+    plan = leftovers.plan(state, [none], OURS, JOURNAL, DESCRIPTION, "S.test", ())
+    assert [each.key_id for _, each in plan.remove] == [key]
 
 
 @given(st.sampled_from([OWN_ID, None]), listings)

@@ -152,7 +152,7 @@ def orphans(directory: Any, said: list[str] | None = None) -> Orphans:
         },
         "dev",
     )
-    journal = Journal(Path("update.json"), STACK, BEGAN, carries_on=True)
+    journal = Journal(Path("update.json"), STACK, BEGAN, carries_on=True, since=BEGAN)
     patience = Patience(lambda _: None)
     patience.trailing = True
     say = said.append if said is not None else lambda _: None
@@ -170,6 +170,7 @@ STATE = State(
     (),
     {},
 )
+OTHERS = {name: Resource(name, name, {}) for name in (IDENTIFIER_URI, SERVICE_PRINCIPAL, CONSENT)}
 FOREIGN = [
     application("other-stack", (*TAGS[:1], f"proself-mail:stack={uuid.UUID(int=9)}", TAGS[2])),
     application("same-name", ()),
@@ -195,18 +196,29 @@ def test_what_is_there_twice_goes_and_nothing_else(seed: int) -> None:
     assert len(told) == 1, "the secret of another window is left alone and told of"
 
 
+def test_a_secret_that_the_state_lost_during_an_update_may_be_in_use() -> None:
+    """As by a refresh beside it: another of its window stands in its place by then."""
+    lost = secret(str(uuid.UUID(int=8)))
+    own = application(OWN, held=(lost, secret(KEY)))
+    directory = Trailing(random.Random(1), [own], lag=0)  # noqa: S311
+    of = orphans(directory)
+    told = {"clientSecrets": [{"keyId": lost.key_id, "id": "w"}]}
+    before = replace(STATE, resources={**STATE.resources, **OTHERS}, outputs=told)
+    run(lambda: of.adoption(before, [own], ()))
+    [left] = run(lambda: of.clean(STATE, tenant_now, wrote=lambda: True))
+    assert lost.key_id in left
+    assert directory.live[OWN].passwords == own.passwords
+
+
 def test_what_the_engine_deleted_may_be_shown_a_while_longer() -> None:
     """It had been replaced, and the state does not know it any more."""
     own = application(OWN, held=(secret(KEY),))
     old = application("old", held=(secret(str(uuid.UUID(int=7))),))
     directory = Trailing(random.Random(1), [own, old], lag=0)  # noqa: S311
     of = orphans(directory)
-    others = {
-        name: Resource(name, name, {}) for name in (IDENTIFIER_URI, SERVICE_PRINCIPAL, CONSENT)
-    }
     before = replace(
         STATE,
-        resources={**STATE.resources, **others},
+        resources={**STATE.resources, **OTHERS},
         replaced=(Resource(APPLICATION, "/applications/old", {}),),
     )
     run(lambda: of.adoption(before, [own, old], ()))

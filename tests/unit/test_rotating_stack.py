@@ -317,7 +317,7 @@ def test_what_only_forgets_is_all_unless_it_carries_an_update_on(
     gone = replace(OURS, passwords=(NEW,))
     at = stack_of(Tenant(repeat(gone)), now_held=lambda: forgotten)
     record = SimpleNamespace(carries_on=carries_on, end=lambda: did.append("ended"))
-    record.writing = lambda _: record
+    record.writing = lambda *_: record
 
     async def forget(*_: object) -> bool:
         did.append("forgot")

@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -73,6 +75,22 @@ def test_what_stops_a_command_is_told_in_sentences() -> None:
         up.stop_at([fail("application", "it is not in the tenant", "restore it")])
     told = ("Application: it is not in the tenant.", "Restore it.")
     assert (stopped.value.cause, stopped.value.next_step) == told
+
+
+@pytest.mark.parametrize("known", ["app", None])
+def test_the_notes_are_kept_of_an_application_that_is_to_be_adopted_too(
+    tmp_path: Path, known: str | None
+) -> None:
+    """They say which of its secrets may be in Proself, and the engine blanks them."""
+    made = {"app": "Call Sato.", "other": ""}
+    stamped = [SimpleNamespace(object_id=key, notes=notes) for key, notes in made.items()]
+    at = SimpleNamespace(
+        stack=SimpleNamespace(project=tmp_path, name="dev"),
+        settings=SimpleNamespace(stack_id=UUID(int=1)),
+        state=SimpleNamespace(application_id=known, written=""),
+        opened=SimpleNamespace(tenant_now=lambda: datetime(2027, 4, 1, tzinfo=UTC)),
+    )
+    assert up.begin(cast(Any, at), up.Looked((), cast(Any, stamped))).notes == "Call Sato."
 
 
 def test_a_ctrl_c_at_the_very_end_is_still_taken_by_who_says_what_is_left() -> None:
