@@ -52,7 +52,7 @@ class Reading:
 _CHARACTERS = r"[!#-;=?-~]*"
 """Of an address; what quotes one is none."""
 _ADDRESS = re.compile(
-    rf"https?://{_CHARACTERS}|(?<![\w.@/-])[\w.-]++(?::\d{{1,5}})?+/{_CHARACTERS}",
+    rf"https?://{_CHARACTERS}|(?<![\w.@/-])[\w.-]++(?>(?::\d{{1,5}})?)/{_CHARACTERS}",
     re.ASCII | re.IGNORECASE,
 )
 _REST_OF_LINE = re.compile(_CHARACTERS)

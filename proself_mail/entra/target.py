@@ -30,6 +30,7 @@ LOST = (
     ConnectionAbortedError,
     BrokenPipeError,
     ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
     HTTPException,
 )
 """What a connection that broke raises: the next one may well hold."""

@@ -62,7 +62,7 @@ _MARK = r"(?:[\"']|%22|&(?:quot|apos|#34|#39);)"
 """A quotation mark, as it is, in an address, or on a page of HTML."""
 _IS = (
     rf"\\{{0,15}}+{_MARK}?\s{{0,9}}+(?:[=:>]{{1,2}}|%3D|%3A)[\s{{]{{0,9}}+"
-    rf"(?:\\{{0,15}}+{_MARK}value\\{{0,15}}+{_MARK}\s{{0,9}}:\s{{0,9}}+)?+"
+    rf"(?>(?:\\{{0,15}}+{_MARK}value\\{{0,15}}+{_MARK}\s{{0,9}}:\s{{0,9}}+)?)"
 )
 """Between a name and its value, in a file or a body, however often that was quoted since."""
 _ASSIGNED = (
@@ -75,17 +75,19 @@ _ASSIGNED = (
     rf"|{_NAMED}{_MARK}?[\s(]{{1,9}}+(?=[\"']?(?!AADSTS)[\w.~-]{{12}})"
     r"(?=[\"']?[\w.~-]{0,64}?\d)(?=[\"']?[\w.~-]{0,64}?[^\W\d_]))"
 )
+# `(?>x+)` and not `x++` where x is more than a class of characters: Python before 3.11.5 goes on
+# from wherever x came to when it failed (python/cpython#106052).
 _VALUE = (
-    rf"(?P<quote>\\{{0,15}}+(?P<mark>{_MARK}))?+)"
+    rf"(?>(?P<quote>\\{{0,15}}+(?P<mark>{_MARK}))?))"
     r"(?(quote)"
     # To the mark that closes it; one with more backslashes is of the value, one with fewer is not,
     # and one that is doubled is, or that a shell reads between two strings.
-    r"(?:[^\"'&%\\\n]++|(?!(?P=mark))[\"'&%]|\\++(?!(?P=mark))|\\+(?P=quote)"
-    r"|(?P=mark)(?:\\(?P=mark))?(?P=mark))++"
+    r"(?>(?:[^\"'&%\\\n]++|(?!(?P=mark))[\"'&%]|\\++(?!(?P=mark))|\\+(?P=quote)"
+    r"|(?P=mark)(?P=mark)|(?P=mark)\\(?P=mark)(?P=mark))+)"
     # To a shell, what stands against that mark is of the value too.
-    r"(?:(?P=quote)(?=[\w$])[^\s\"'&\\;,)}\]]++)?+"
+    r"(?>(?:(?P=quote)(?=[\w$])[^\s\"'&\\;,)}\]]++)?)"
     # An apostrophe and a semicolon are legal in an address (RFC 3986, sub-delims).
-    r"|(?:[^\s\"&\\;]++|;(?=\S)(?![\w.%-]++=)|\\++(?!\"|u0026))++)"
+    r"|(?>(?:[^\s\"&\\;]++|;(?=\S)(?![\w.%-]++=)|\\++(?!\"|u0026))+))"
 )
 """Closes a first group, and covers what stands behind that."""
 _PARAMETER = re.compile(rf"(?i)({_ASSIGNED}{_VALUE}")
