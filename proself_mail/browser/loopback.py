@@ -146,7 +146,7 @@ class _Handler(LoopbackHandler):
 
     def do_GET(self) -> None:  # noqa: N802
         address = urlsplit(self.path)
-        given = {name: values[0] for name, values in parse_qs(address.query).items()}
+        given = _fields(address.query)
         if not (self.is_for_us() and address.path == self.server.path and "admin_consent" in given):
             self._say(404, _FOREIGN)
         elif "error" in given:
@@ -158,7 +158,7 @@ class _Handler(LoopbackHandler):
             self._say(404, _FOREIGN)
 
     def do_POST(self) -> None:  # noqa: N802
-        fields = self._fields()
+        fields = self._form()
         state = fields.get("state", "")
         if not hmac.compare_digest(state.encode(), self.server.state.encode()):
             self.server.loopback.foreign += 1
@@ -168,15 +168,18 @@ class _Handler(LoopbackHandler):
         else:
             self._say(400, _FOREIGN)
 
-    def _fields(self) -> Mapping[str, str]:
+    def _form(self) -> Mapping[str, str]:
         """Read the form; nothing where it is not for us."""
         length = self.headers.get("content-length", "")
         ours = self.is_for_us() and self.path == self.server.path
         if not ours or not length.isdigit() or int(length) > _LONGEST_FORM_BYTES:
             return {}
-        body = self.rfile.read(int(length)).decode("utf-8", "replace")
-        return {name: values[0] for name, values in parse_qs(body).items()}
+        return _fields(self.rfile.read(int(length)).decode("utf-8", "replace"))
 
     def _say(self, status: int, text: tuple[str, str], said: str = "") -> None:
         shown = f'<p lang="">{html.escape(said)}</p>' if said else ""
         self.reply(status, _PAGE.format(ja=text[0], en=text[1], said=shown))
+
+
+def _fields(encoded: str) -> Mapping[str, str]:
+    return {name: values[0] for name, values in parse_qs(encoded).items()}

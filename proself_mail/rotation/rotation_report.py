@@ -77,9 +77,10 @@ def notes(of: Plan, *, dying: Container[str] = ()) -> Iterator[str]:
             "Proself has the newest, remove it in Entra (App registrations → Certificates & "
             "secrets)"
         )
+    standing = [each.starts for each in of.windows if each.id in of.secrets.keys]
     for window in of.secrets.vanished:
-        made = [each for each in of.windows if each.id in of.secrets.keys]
-        earlier = f": {EARLIER_REMOVED}" if made and window.starts < made[-1].starts else ""
+        is_earlier = any(window.starts < each for each in standing)
+        earlier = f": {EARLIER_REMOVED}" if is_earlier else ""
         yield (
             f"the client secret of the window {window.id} was removed by somebody in Entra{earlier}"
         )

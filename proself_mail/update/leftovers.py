@@ -168,9 +168,9 @@ def _to_adopt(
         [only] = found
         secrets = [p for p in only.passwords if not whose.is_ours(p, only)]
         # One that the stack's outputs tell of was in its state, and is no other stack's.
-        if secrets and state.outputs.get(APPLICATION_OBJECT_ID) != found[0].object_id:
+        if secrets and state.outputs.get(APPLICATION_OBJECT_ID) != only.object_id:
             raise Refused(
-                f"The application {_shown(found[0])} has this stack's tags and holds "
+                f"The application {_shown(only)} has this stack's tags and holds "
                 f"{quantity(len(secrets), 'client secret')} not in the stack's state: another "
                 "stack has this `stackId` and the application is that one's, or the state is lost "
                 "or older than the tenant.",
@@ -183,7 +183,7 @@ def _to_adopt(
                 "its object ID in Entra's App registrations (in a test tenant `proself-mail "
                 f"teardown --stack {stack} --keep-stack` does so), then try again.",
             )
-        return found[0]
+        return only
     record = whose.record
     if any(not is_empty(each, record) for each in found):
         raise _in_doubt(found, state, stack)
